@@ -1,0 +1,1 @@
+"""One file a buildpack, its templates beside it."""

@@ -1,0 +1,25 @@
+"""What a buildpack is: the contract that every module of this package fulfils."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from r2i.checkout import Checkout
+from r2i.model import BaseImage, Detection
+
+
+class Buildpack(Protocol):
+    @property
+    def name(self) -> str:
+        """The stem of its module, its templates and its documentation page."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the configuration files that it looks for."""
+
+    def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
+        """Look at a checkout; None where there is nothing for this buildpack.
+
+        Pure: it reads through `checkout` and nothing else. All strings in the result that a template takes are
+        fully validated; what cannot be is an `InvalidRepositoryError` with file, line and hint.
+        """

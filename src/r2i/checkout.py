@@ -1,0 +1,197 @@
+"""A fetched repository: the only way in which r2i reads a repository's files, and never beyond its root."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from r2i.errors import InvalidRepositoryError, R2iError, UsageError
+
+#: The largest configuration file that r2i reads, in bytes; the largest real one seen is below 100 kB.
+MAX_CONFIG_BYTES = 4 * 1024 * 1024
+
+#: UTF-16 is what `pip freeze > requirements.txt` writes in old PowerShell; pip reads it by its mark, too.
+BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+CONFIG_DIRECTORIES = ("binder", ".binder")
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A directory with a repository in it.
+
+    `root` is where configuration is looked for and what becomes `$REPO_DIR` (with `--subdir`, that directory);
+    `boundary` is the top of the repository: symbolic links may lead anywhere below it, and nowhere else.
+    `content_id` is the resolved revision, None for a local directory.
+    """
+
+    root: Path
+    boundary: Path
+    content_id: str | None = None
+
+    @classmethod
+    def open(cls, top: Path, *, subdirectory: str = "", content_id: str | None = None) -> Checkout:
+        """Raise `UsageError` where `subdirectory` is not a directory below `top`."""
+        boundary = top.resolve()
+        root = (boundary / subdirectory).resolve()
+        if not root.is_relative_to(boundary):
+            raise UsageError(
+                f"`--subdir {subdirectory}` leads out of the repository", hint="Name a directory inside it"
+            )
+        if not root.is_dir():
+            raise UsageError(
+                f"The repository has no directory `{subdirectory}`"
+                if subdirectory
+                else f"`{top}` is not a directory",
+                hint="Check the spelling of `--subdir`" if subdirectory else None,
+            )
+        return cls(root=root, boundary=boundary, content_id=content_id)
+
+    @cached_property
+    def config_dir(self) -> str:
+        """`binder`, `.binder` or the empty string for the root; raises where both directories exist."""
+        found = [name for name in CONFIG_DIRECTORIES if self._is_dir(name)]
+        if len(found) > 1:
+            raise InvalidRepositoryError(
+                "The repository has both a `binder` and a `.binder` directory",
+                file=".binder",
+                hint="Keep one of the two: only one can hold the configuration",
+            )
+        return found[0] if found else ""
+
+    def config(self, name: str) -> str | None:
+        """The path of the configuration file `name`, relative to the root, or None where it does not count."""
+        path = f"{self.config_dir}/{name}" if self.config_dir else name
+        return path if self.has(path) else None
+
+    def has(self, path: str) -> bool:
+        """Whether something lies there, be it a broken link: `read` then says what is wrong with it."""
+        return os.path.lexists(self.root / path)
+
+    def is_dir(self, path: str) -> bool:
+        """Whether a directory below the boundary lies there."""
+        return self._is_dir(path)
+
+    def read_bytes(self, path: str, *, limit: int = MAX_CONFIG_BYTES) -> bytes:
+        """Read a regular file; anything else below that name is an `InvalidRepositoryError`."""
+        target = self._resolve(path)
+        try:
+            # Non-blocking, so that a FIFO which replaced the file in this moment cannot hold us.
+            with os.fdopen(os.open(target, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+                    raise InvalidRepositoryError(
+                        f"`{path}` is {kind}", file=path, hint="Replace it by a text file"
+                    )
+                if status.st_size > limit:
+                    raise InvalidRepositoryError(
+                        f"`{path}` is {status.st_size / 1e6:,.0f} MB large, which no file of its kind is",
+                        file=path,
+                        hint="Check that it is the file you meant",
+                    )
+                return file.read(limit)
+        except OSError as error:
+            raise InvalidRepositoryError(f"`{path}` cannot be read: {error.strerror}", file=path) from error
+
+    def read(self, path: str) -> str:
+        """Read a text file: UTF-8, or what its byte order mark says; line ends become `\\n`."""
+        data = self.read_bytes(path)
+        encoding = "utf-8"
+        for mark, name in BYTE_ORDER_MARKS:
+            if data.startswith(mark):
+                data, encoding = data[len(mark) :], name
+                break
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError as error:
+            line = data[: error.start].count(b"\n") + 1
+            raise InvalidRepositoryError(
+                f"`{path}` is not {encoding.upper()} text",
+                file=path,
+                line=line,
+                hint="Save the file as UTF-8",
+            ) from error
+        if "\0" in text:
+            line = text[: text.index("\0")].count("\n") + 1
+            raise InvalidRepositoryError(
+                f"`{path}` has a null character", file=path, line=line, hint="Save the file as UTF-8"
+            )
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+    def read_toml(self, path: str) -> dict[str, Any]:
+        """Read a TOML file; a syntax error is an `InvalidRepositoryError`."""
+        try:
+            return tomllib.loads(self.read(path))
+        except tomllib.TOMLDecodeError as error:
+            raise InvalidRepositoryError(
+                f"`{path}` is not valid TOML: {error}", file=path, hint="Correct the syntax"
+            ) from error
+        except RecursionError as error:
+            raise InvalidRepositoryError(f"`{path}` is nested too deeply", file=path) from error
+
+    def glob(self, suffix: str) -> Iterator[str]:
+        """All regular files whose names end with `suffix`, sorted within each directory, links and `.git` left out."""
+        pending = [""]
+        while pending:
+            directory = pending.pop()
+            try:
+                with os.scandir(self.root / directory) as scan:
+                    entries = sorted(scan, key=lambda entry: entry.name)
+            except OSError:
+                continue  # unreadable or deeper than the system's longest path: nothing that we could use
+            children = []
+            for entry in entries:
+                path = f"{directory}/{entry.name}" if directory else entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name != ".git":
+                        children.append(path)
+                elif entry.name.endswith(suffix) and entry.is_file(follow_symlinks=False):
+                    yield path
+            pending.extend(reversed(children))
+
+    def inside(self, path: str, *, relative_to: str = "") -> str | None:
+        """Normalise a path that a file of the repository names: relative to the root, None where it leads out."""
+        pure = PurePosixPath(path)
+        if pure.is_absolute():
+            return None
+        joined = os.path.normpath(self.root / PurePosixPath(relative_to).parent / pure)
+        resolved = Path(os.path.realpath(joined))
+        if not Path(joined).is_relative_to(self.root) or not resolved.is_relative_to(self.boundary):
+            return None
+        return Path(joined).relative_to(self.root).as_posix()
+
+    def _is_dir(self, path: str) -> bool:
+        try:
+            return self._resolve(path).is_dir()
+        except R2iError:
+            return False
+
+    def _resolve(self, path: str) -> Path:
+        try:
+            target = (self.root / path).resolve(strict=True)
+        except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
+            link = (self.root / path).is_symlink()
+            raise InvalidRepositoryError(
+                f"`{path}` is a symbolic link that leads nowhere" if link else f"`{path}` does not exist",
+                file=path,
+                hint="Commit the file that it should point to" if link else None,
+            ) from error
+        if not target.is_relative_to(self.boundary):
+            raise InvalidRepositoryError(
+                f"`{path}` is a symbolic link that leads out of the repository",
+                file=path,
+                hint="Commit the file itself instead of a link to it",
+            )
+        return target

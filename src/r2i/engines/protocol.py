@@ -1,0 +1,113 @@
+"""What an engine does for r2i: the contract that Docker and Podman fulfil."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
+
+from r2i.model import Dockerfile, Image
+
+EngineName: TypeAlias = Literal["docker", "podman"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    """One build: `context` is the checkout as it lies; `secrets` are contents by id, which leave no trace."""
+
+    context: Path
+    dockerfile: Dockerfile
+    tags: tuple[str, ...]
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    no_cache: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepEvent:
+    """Something that happened to one step of a build.
+
+    `step` identifies the step, `line` is where its instruction begins in the Dockerfile (None for the engine's own
+    steps: loading the context, exporting), `text` is what the engine calls it. `output` is one line that the step
+    printed, with state `output` only; `seconds` is how long it took, with `done` and `failed`.
+    """
+
+    step: str
+    state: Literal["started", "output", "cached", "done", "failed"]
+    text: str
+    line: int | None = None
+    output: str = ""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """A port of the container made reachable at `host:host_port` (None: any free port)."""
+
+    container_port: int
+    host_port: int | None = None
+    host: str = "127.0.0.1"
+    protocol: Literal["tcp", "udp"] = "tcp"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """A directory or file of the host, absolute, seen in the container at `target`, absolute."""
+
+    source: Path
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """One container. An empty `command` runs the image's own."""
+
+    image: str
+    command: tuple[str, ...] = ()
+    ports: tuple[Port, ...] = ()
+    publish_all: bool = False
+    mounts: tuple[Mount, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    memory: str | None = None
+    cpus: float | None = None
+    gpus: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+class Container(Protocol):
+    """A started container; gone when the context that gave it is left."""
+
+    @property
+    def id(self) -> str: ...
+
+    def address(self, port: int) -> tuple[str, int] | None:
+        """Where a published TCP port of the container is reached; None while the engine does not say."""
+
+    def logs(self) -> Iterator[str]:
+        """Its output by lines, from the start, until it ends."""
+
+    def running(self) -> bool: ...
+
+    def wait(self) -> int:
+        """Wait for its end and give its exit status."""
+
+    def stop(self) -> None:
+        """SIGTERM, then after ten seconds SIGKILL."""
+
+
+class Engine(Protocol):
+    @property
+    def name(self) -> EngineName: ...
+
+    def build(self, request: BuildRequest, listen: Callable[[StepEvent], None]) -> Image:
+        """Build an image; raise `BuildFailedError` where a step failed and `EngineError` where the engine did."""
+
+    def find(self, reference: str) -> Image | None:
+        """The image in the local store, or None."""
+
+    def start(self, request: RunRequest) -> AbstractContextManager[Container]:
+        """Start a container without new privileges; it is always stopped and removed at the end."""

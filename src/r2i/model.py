@@ -1,0 +1,183 @@
+"""The values of the pipeline, in the order in which they are made. All are immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal, TypeAlias
+
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+Variables: TypeAlias = Mapping[str, "str | int | bool | tuple[str, ...]"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What the user typed, understood but not fetched.
+
+    `location` is a URL without credentials, or an absolute path for provider `local`.
+    """
+
+    provider: str
+    location: str
+    ref: str | None = None
+    subdirectory: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Why something is in the plan: a file (relative to the checkout) and a line counted from 1, or just a reason."""
+
+    why: str
+    file: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Something the user should be told about the plan; `warning` where it may surprise."""
+
+    level: Literal["info", "warning"]
+    message: str
+    file: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ignored:
+    """A configuration file that was seen and does not count, and why."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A release of a distribution that r2i knows; `python` is the version of its `python3` package."""
+
+    name: str
+    distribution: Literal["debian", "ubuntu"]
+    python: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseImage:
+    """The image to build on; `release` is None where its name does not tell which distribution it is."""
+
+    reference: str
+    release: Release | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the user asked for on the command line, as far as it changes the plan."""
+
+    base_image: str | None = None
+    python: str | None = None
+    user_name: str = "jovyan"
+    user_id: int = 1000
+    repo_dir: str | None = None
+    appendix: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    build_args: Mapping[str, str] = field(default_factory=dict)
+
+
+class Stage(IntEnum):
+    """The layer-cache policy: layers are built in this order, so what changes least comes first."""
+
+    SYSTEM = 10
+    JUPYTER = 20
+    APT = 30
+    USER = 40
+    LANGUAGE = 50
+    DEPENDENCIES = 60
+    SOURCE = 70
+    PACKAGE = 80
+    BUILD = 90
+    START = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One part of the Dockerfile: a template and the validated values that it takes.
+
+    `title` names the layer for people (`apt.txt: 3 packages`); `template` is the stem of a
+    `*.Dockerfile.j2` beside the buildpack.
+    """
+
+    buildpack: str
+    stage: Stage
+    title: str
+    template: str
+    variables: Variables = field(default_factory=dict)
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PythonRequest:
+    """A Python version (`3.11` or `3.11.7`) that a file or the user asks for."""
+
+    version: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class PythonEnvironment:
+    """What to install into the repository's Python environment.
+
+    `support` maps paths below `requirements/` to the text of requirements files without anything local,
+    comments or blank lines: their bytes change only when what is installed changes. `entry` names the one
+    to install from (None where there is nothing to install). `local` are arguments of `uv pip install` for
+    what lies in the checkout, relative to its root. `names` are the normalised names (PEP 503) of all
+    distributions asked for. `options` are further arguments of `uv pip install`.
+    """
+
+    defined_by: str
+    evidence: tuple[Evidence, ...] = ()
+    entry: str | None = None
+    support: Mapping[str, str] = field(default_factory=dict)
+    local: tuple[str, ...] = ()
+    names: Mapping[str, Evidence] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detection:
+    """What one buildpack found in a checkout.
+
+    `server` is evidence that the repository brings parts of the Jupyter server, `compiles` that it needs a
+    compiler in the final image.
+    """
+
+    layers: tuple[Layer, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+    python: PythonRequest | None = None
+    environment: PythonEnvironment | None = None
+    server: tuple[Evidence, ...] = ()
+    compiles: tuple[Evidence, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dockerfile:
+    """What an engine builds.
+
+    `support` are the few files that come from r2i and not from the checkout, by path: the Dockerfile reads them
+    from the build context named `r2i`. `ignore` is a `.dockerignore` for the checkout. `layer_lines` tells for each
+    line of `text`, counted from 1, the index in the plan of the layer that it belongs to (lines of no layer are absent).
+    """
+
+    text: str
+    support: Mapping[str, str]
+    ignore: str
+    layer_lines: Mapping[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """A built image: the name it was given and its id (`sha256:…`)."""
+
+    reference: str
+    id: str
+    labels: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,31 @@
+"""The pins that ship with r2i: base images, the releases they are of, tool versions, the Jupyter lock."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from r2i.model import BaseImage, Release
+
+
+@cache
+def pins() -> dict[str, Any]:
+    """The content of `pins.toml`."""
+    return tomllib.loads(files("r2i").joinpath("pins.toml").read_text(encoding="utf-8"))
+
+
+def base_image(reference: str | None) -> BaseImage:
+    """Name the release of an image by the words of its name and tag (`python:3.11-bookworm`, `ubuntu:24.04`)."""
+    reference = reference or str(pins()["defaults"]["base_image"])
+    name, _, tag = reference.partition("@")[0].rpartition("/")[2].partition(":")
+    words = set(re.split(r"[^a-z0-9.]+|(?<=[a-z])(?=\d)", f"{name}-{tag}"))
+    for row in pins()["releases"]:
+        # `24.04` can only be Ubuntu's, `12` alone could be anybody's.
+        numbered = [a for a in row["aliases"] if a in words and ("." in a or row["distribution"] in words)]
+        if row["name"] in words or numbered:
+            release = Release(name=row["name"], distribution=row["distribution"], python=row["python"])
+            return BaseImage(reference=reference, release=release)
+    return BaseImage(reference=reference, release=None)
