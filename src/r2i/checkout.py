@@ -83,6 +83,10 @@ class Checkout:
         """Whether a directory below the boundary lies there."""
         return self._is_dir(path)
 
+    def is_executable(self, path: str) -> bool:
+        """Whether its owner may execute the file."""
+        return bool(self._resolve(path).stat().st_mode & stat.S_IXUSR)
+
     def read_bytes(self, path: str, *, limit: int = MAX_CONFIG_BYTES) -> bytes:
         """Read a regular file; anything else below that name is an `InvalidRepositoryError`."""
         target = self._resolve(path)

@@ -8,7 +8,8 @@ from enum import IntEnum
 from typing import Literal, TypeAlias
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
-Variables: TypeAlias = Mapping[str, "str | int | bool | tuple[str, ...]"]
+Value: TypeAlias = "str | int | bool | tuple[Value, ...]"
+Variables: TypeAlias = Mapping[str, Value]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +103,8 @@ class Layer:
     """One part of the Dockerfile: a template and the validated values that it takes.
 
     `title` names the layer for people (`apt.txt: 3 packages`); `template` is the stem of a
-    `*.Dockerfile.j2` beside the buildpack.
+    `*.Dockerfile.j2` beside the buildpack. The template may mount files from the build context `r2i`: `support`
+    are such files by path, `resources` the names of files that lie beside the template.
     """
 
     buildpack: str
@@ -111,6 +113,8 @@ class Layer:
     template: str
     variables: Variables = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
+    support: Mapping[str, str] = field(default_factory=dict)
+    resources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +150,8 @@ class Detection:
     """What one buildpack found in a checkout.
 
     `server` is evidence that the repository brings parts of the Jupyter server, `compiles` that it needs a
-    compiler in the final image.
+    compiler in the final image. `start` is the path of a script that wraps the command, `dockerfile` of one that
+    replaces everything else.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -156,7 +161,51 @@ class Detection:
     environment: PythonEnvironment | None = None
     server: tuple[Evidence, ...] = ()
     compiles: tuple[Evidence, ...] = ()
+    start: str | None = None
+    dockerfile: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Python:
+    """The interpreter of the repository's environment, and who provides it: the base image or uv."""
+
+    version: str
+    provider: Literal["base", "uv"]
+    evidence: Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class JupyterServer:
+    """Where the Jupyter server lives: apart from the repository's environment, or joined with it."""
+
+    mode: Literal["split", "joined"]
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All that will be built, and why. The same for the same checkout and options, on every machine.
+
+    `dockerfile` is the path of the repository's own Dockerfile where it has one: then there are no layers.
+    `variables` is the environment of the image, `command` what it runs, `labels` what it is labelled with.
+    """
+
+    base: BaseImage
+    user_name: str
+    user_id: int
+    repo_dir: str
+    config_dir: str = ""
+    dockerfile: str | None = None
+    python: Python | None = None
+    jupyter: JupyterServer | None = None
+    layers: tuple[Layer, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    dockerignore: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

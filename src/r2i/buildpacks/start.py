@@ -1,0 +1,35 @@
+"""`start`: a script that wraps the command at every start of the container."""
+
+from __future__ import annotations
+
+import re
+
+from r2i.checkout import Checkout
+from r2i.model import BaseImage, Detection, Evidence, Layer, Notice, Stage
+from r2i.scripts import inspect
+
+HANDS_OVER = re.compile(r"""exec\s.*(?:"\$@"|\$@|"\$\{@\}"|\$\*)|sys\.argv""")
+
+
+class Start:
+    name = "start"
+    files = ("start",)
+
+    def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
+        path = checkout.config("start")
+        if path is None or checkout.is_dir(path):
+            return None
+        script = inspect(checkout, path)
+        layer = Layer(
+            buildpack=self.name,
+            stage=Stage.BUILD,
+            title=path,
+            template="start",
+            variables={"path": path, "repairs": script.repairs},
+            evidence=(Evidence(why=f"`{path}`", file=path),),
+        )
+        notices = script.notices
+        if script.text is not None and not HANDS_OVER.search(script.text):
+            warning = f'`{path}` does not end with `exec "$@"`: Jupyter would not be started'
+            notices += (Notice(level="warning", message=warning, file=path),)
+        return Detection(layers=(layer,), notices=notices, start=path)

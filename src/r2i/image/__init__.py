@@ -1,0 +1,162 @@
+"""The layers that every image has, whatever is in the repository; their templates lie beside this module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from r2i.model import (
+    BaseImage,
+    Evidence,
+    JupyterServer,
+    Layer,
+    Python,
+    PythonEnvironment,
+    Stage,
+)
+from r2i.pins import pins
+
+#: What people use in a terminal and packages in their installation; Python is the installer's, the server's and,
+#: where it is the wanted one, the repository's.
+SYSTEM_PACKAGES = ("ca-certificates", "curl", "git", "less", "python3", "python3-venv", "unzip")
+
+TOOLCHAIN_PACKAGES = ("g++", "gcc", "gfortran", "libc6-dev", "make", "pkg-config", "python3-dev")
+
+#: Always in the repository's environment: the kernel, the widgets, and what `%pip install` calls.
+KERNEL_PACKAGES = ("pip", "ipykernel", "ipywidgets")
+
+SERVER_PACKAGES = ("jupyterlab", "notebook", "jupyterhub")
+
+#: The oldest Python that the locked Jupyter server runs on.
+OLDEST_SERVER_PYTHON = (3, 9)
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+
+
+def system(base: BaseImage) -> Layer:
+    return Layer(
+        buildpack="image",
+        stage=Stage.SYSTEM,
+        title=f"System packages on {base.reference}",
+        template="system",
+        variables={"base": base.reference, "packages": SYSTEM_PACKAGES},
+    )
+
+
+def installer() -> Layer:
+    return Layer(
+        buildpack="image",
+        stage=Stage.SYSTEM,
+        title="uv, the installer (not in the image)",
+        template="uv",
+        resources=("uv.lock",),
+    )
+
+
+def jupyter_server(base: BaseImage) -> Layer:
+    return Layer(
+        buildpack="image",
+        stage=Stage.JUPYTER,
+        title="Jupyter server (the same for every repository)",
+        template="jupyter",
+        variables={"python": _server_python(base)},
+        resources=(
+            "jupyter/server.lock",
+            "jupyter/share/jupyter/kernels/python3/kernel.json",
+            "jupyter/share/jupyter/lab/settings/overrides.json",
+        ),
+    )
+
+
+def toolchain(evidence: tuple[Evidence, ...]) -> Layer:
+    return Layer(
+        buildpack="image",
+        stage=Stage.APT,
+        title="Compilers, to stay in the image",
+        template="toolchain",
+        variables={"packages": TOOLCHAIN_PACKAGES},
+        evidence=evidence,
+    )
+
+
+def user(*, name: str, uid: int, variables: Mapping[str, str]) -> Layer:
+    return Layer(
+        buildpack="image",
+        stage=Stage.USER,
+        title=f"The account {name} ({uid})",
+        template="user",
+        variables={
+            "variables": tuple(variables.items()),
+        },
+    )
+
+
+def interpreter(python: Python) -> Layer:
+    return Layer(
+        buildpack="image",
+        stage=Stage.LANGUAGE,
+        title=f"Python {python.version}",
+        template="interpreter",
+        variables={"version": python.version},
+        evidence=(python.evidence,),
+    )
+
+
+def environment(wanted: PythonEnvironment, *, python: Python, server: JupyterServer) -> Layer:
+    """The repository's environment with everything that does not lie in the checkout itself."""
+    packages = KERNEL_PACKAGES + (SERVER_PACKAGES if server.mode == "joined" else ())
+    return Layer(
+        buildpack=wanted.defined_by,
+        stage=Stage.DEPENDENCIES,
+        title=_environment_title(wanted),
+        template="environment",
+        variables={
+            "python": SYSTEM_PYTHON if python.provider == "base" else python.version,
+            "packages": packages,
+            "entry": wanted.entry or "",
+            "options": wanted.options,
+        },
+        evidence=wanted.evidence,
+        support={f"requirements/{path}": text for path, text in wanted.support.items()},
+        resources=("install-packages",),
+    )
+
+
+def package(wanted: PythonEnvironment) -> Layer:
+    """What the environment takes from the checkout: editable installs, local archives."""
+    return Layer(
+        buildpack=wanted.defined_by,
+        stage=Stage.PACKAGE,
+        title=f"{wanted.defined_by}: {' '.join(wanted.local)}",
+        template="package",
+        variables={
+            "arguments": wanted.local,
+        },
+        evidence=wanted.evidence,
+        resources=("install-packages",),
+    )
+
+
+def source() -> Layer:
+    return Layer(
+        buildpack="image",
+        stage=Stage.SOURCE,
+        title="The repository's files",
+        template="source",
+    )
+
+
+def _server_python(base: BaseImage) -> str:
+    if base.release is not None and version_tuple(base.release.python) >= OLDEST_SERVER_PYTHON:
+        return SYSTEM_PYTHON
+    return str(pins()["defaults"]["python"])
+
+
+def version_tuple(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _environment_title(wanted: PythonEnvironment) -> str:
+    count = len(wanted.names)
+    if not count:
+        return "Python environment with a kernel"
+    return f"{wanted.defined_by}: {count} package{'s' if count > 1 else ''}"

@@ -1,0 +1,328 @@
+"""Checkout × buildpacks × options → Plan. Pure: the same input gives the same plan, everywhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import chain
+
+from r2i import __version__, image
+from r2i.buildpacks import CHAIN, ENVIRONMENT_ORDER, UNSUPPORTED
+from r2i.checkout import Checkout
+from r2i.errors import InvalidRepositoryError, NoBuildpackError, UsageError
+from r2i.ignore import dockerignore
+from r2i.model import (
+    BaseImage,
+    Detection,
+    Evidence,
+    Ignored,
+    JupyterServer,
+    Layer,
+    Notice,
+    Options,
+    Plan,
+    Python,
+    PythonEnvironment,
+    PythonRequest,
+    Source,
+    Stage,
+)
+from r2i.pins import base_image, pins
+
+#: The releases of CPython that uv can install.
+MANAGED_PYTHONS = frozenset(f"3.{minor}" for minor in range(8, 16))
+
+COMMAND = ("jupyter-lab", "--ip=0.0.0.0", "--port=8888")
+
+SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+def plan(checkout: Checkout, options: Options, *, source: Source | None = None) -> Plan:
+    """Decide what to build.
+
+    Raises `InvalidRepositoryError` where a file of the repository is wrong, `NoBuildpackError` where it declares its
+    environment only in ways that r2i cannot install, `UsageError` where an option is wrong.
+    """
+    _check_options(options)
+    base = base_image(options.base_image)
+    found = [(pack, detection) for pack in CHAIN if (detection := pack.detect(checkout, base)) is not None]
+    detections = tuple(detection for _, detection in found)
+    for detection in detections:
+        if detection.dockerfile is not None:
+            return _own_dockerfile(checkout, options, detection, base=base, source=source)
+    wanted, losers = _environment(checkout, detections)
+    return _compose(checkout, options, detections, base=base, wanted=wanted, losers=losers, source=source)
+
+
+def _compose(
+    checkout: Checkout,
+    options: Options,
+    detections: tuple[Detection, ...],
+    *,
+    base: BaseImage,
+    wanted: PythonEnvironment,
+    losers: tuple[Ignored, ...],
+    source: Source | None,
+) -> Plan:
+    python, notices = choose_python(base, options, detections)
+    server = _jupyter_server(detections)
+    repo_dir = options.repo_dir or f"/home/{options.user_name}"
+    variables = _variables(options, repo_dir=repo_dir, server=server)
+    compiles = tuple(chain.from_iterable(d.compiles for d in detections))
+    layers = [
+        image.system(base),
+        image.installer(),
+        *([image.jupyter_server(base)] if server.mode == "split" else []),
+        *([image.toolchain(compiles)] if compiles else []),
+        image.user(name=options.user_name, uid=options.user_id, variables=variables),
+        *([image.interpreter(python)] if python.provider == "uv" else []),
+        image.environment(wanted, python=python, server=server),
+        image.source(),
+        *([image.package(wanted)] if wanted.local else []),
+        *chain.from_iterable(d.layers for d in detections),
+    ]
+    start = next((d.start for d in detections if d.start), None)
+    labels = _labels(checkout, options, source)
+    layers.append(_final(options, start=start, repo_dir=repo_dir, labels=labels))
+    return Plan(
+        base=base,
+        user_name=options.user_name,
+        user_id=options.user_id,
+        repo_dir=repo_dir,
+        config_dir=checkout.config_dir,
+        python=python,
+        jupyter=server,
+        layers=tuple(sorted(layers, key=lambda layer: layer.stage)),
+        notices=(*notices, *chain.from_iterable(d.notices for d in detections)),
+        ignored=(*_hidden(checkout), *losers, *chain.from_iterable(d.ignored for d in detections)),
+        variables=variables | ({"R2D_ENTRYPOINT": f"{repo_dir}/{start}"} if start else {}),
+        command=COMMAND,
+        labels=labels,
+        dockerignore=dockerignore(checkout),
+    )
+
+
+def _own_dockerfile(
+    checkout: Checkout, options: Options, found: Detection, *, base: BaseImage, source: Source | None
+) -> Plan:
+    repo_dir = options.repo_dir or f"/home/{options.user_name}"
+    others = [
+        Ignored(file=path, reason=f"`{found.dockerfile}` describes the whole image")
+        for path in _config_files(checkout)
+        if path != found.dockerfile
+    ]
+    build_args = {"NB_USER": options.user_name, "NB_UID": str(options.user_id), "REPO_DIR": repo_dir}
+    return Plan(
+        base=base,
+        user_name=options.user_name,
+        user_id=options.user_id,
+        repo_dir=repo_dir,
+        config_dir=checkout.config_dir,
+        dockerfile=found.dockerfile,
+        notices=found.notices,
+        ignored=(*_hidden(checkout), *others),
+        labels=_labels(checkout, options, source),
+        build_args=build_args | dict(options.build_args),
+        dockerignore=dockerignore(checkout),
+    )
+
+
+def _environment(
+    checkout: Checkout, detections: Iterable[Detection]
+) -> tuple[PythonEnvironment, tuple[Ignored, ...]]:
+    """The one definition of the Python environment that wins, and the files that lose against it."""
+    found = {d.environment.defined_by: d.environment for d in detections if d.environment is not None}
+    present = [(name, path) for name in ENVIRONMENT_ORDER if (path := checkout.config(name))]
+    if not present:
+        _refuse_unsupported(checkout, present=())
+        return PythonEnvironment(defined_by="image"), ()
+    winner, path = present[0]
+    _refuse_unsupported(checkout, present=(winner,))
+    environment = next((e for e in found.values() if e.defined_by == path), None)
+    if environment is None:
+        raise NoBuildpackError(
+            f"`{path}` declares the Python environment, and r2i cannot install that kind of file yet",
+            file=path,
+            hint="Declare the packages in a `requirements.txt` inside a `binder` directory",
+        )
+    return environment, tuple(
+        Ignored(file=loser, reason=f"`{path}` defines the Python environment") for _, loser in present[1:]
+    )
+
+
+def _refuse_unsupported(checkout: Checkout, *, present: tuple[str, ...]) -> None:
+    """An image without what the repository asks for would be a broken promise: better none."""
+    for name, language in UNSUPPORTED.items():
+        path = checkout.config(name)
+        if path is not None and name not in present:
+            raise NoBuildpackError(
+                f"`{path}` asks for {language}, which r2i cannot install yet",
+                file=path,
+                hint="Install it in a `Dockerfile` of the repository",
+            )
+
+
+def choose_python(
+    base: BaseImage, options: Options, detections: Iterable[Detection]
+) -> tuple[Python, tuple[Notice, ...]]:
+    """Decide the version from the strongest evidence, and who provides it."""
+    requests = [d.python for d in detections if d.python is not None]
+    if options.python is not None:
+        requests.insert(0, PythonRequest(version=options.python, evidence=Evidence(why="`--python`")))
+    if not requests:
+        return _default_python(base), ()
+    wanted = requests[0]
+    minor = ".".join(wanted.version.split(".")[:2])
+    if base.release is not None and minor == base.release.python:
+        why = f"{wanted.evidence.why}; {base.release.name} has it"
+        evidence = Evidence(why=why, file=wanted.evidence.file, line=wanted.evidence.line)
+        chosen = Python(version=minor, provider="base", evidence=evidence)
+    elif minor in MANAGED_PYTHONS:
+        chosen = Python(version=wanted.version, provider="uv", evidence=wanted.evidence)
+    else:
+        error = UsageError if wanted.evidence.file is None else InvalidRepositoryError
+        raise error(
+            f"There is no Python {wanted.version} that r2i could install",
+            file=wanted.evidence.file,
+            line=wanted.evidence.line,
+            hint=f"Ask for one from 3.8 to 3.15, such as `{pins()['defaults']['python']}`",
+        )
+    return chosen, tuple(_python_notices(chosen, requests))
+
+
+def _default_python(base: BaseImage) -> Python:
+    if base.release is not None:
+        why = f"nothing names a version; {base.release.python} is the Python of {base.release.name}"
+        return Python(version=base.release.python, provider="base", evidence=Evidence(why=why))
+    version = str(pins()["defaults"]["python"])
+    why = f"nothing names a version, and the Python of `{base.reference}` is not known"
+    return Python(version=version, provider="uv", evidence=Evidence(why=why))
+
+
+def _python_notices(chosen: Python, requests: list[PythonRequest]) -> Iterable[Notice]:
+    first = requests[0]
+    if chosen.version != first.version:
+        yield Notice(
+            level="info",
+            message=f"Python {first.version} is asked for; the newest patch release of {chosen.version} is used",
+            file=first.evidence.file,
+            line=first.evidence.line,
+        )
+    for other in requests[1:]:
+        if not f"{first.version}.".startswith(f"{other.version}."):
+            yield Notice(
+                level="warning",
+                message=f"Python {other.version} is asked for here, but {first.evidence.why} decides: {first.version}",
+                file=other.evidence.file,
+                line=other.evidence.line,
+            )
+
+
+def _jupyter_server(detections: Iterable[Detection]) -> JupyterServer:
+    evidence = tuple(chain.from_iterable(d.server for d in detections))
+    return JupyterServer(mode="joined" if evidence else "split", evidence=evidence)
+
+
+def _variables(options: Options, *, repo_dir: str, server: JupyterServer) -> dict[str, str]:
+    home = f"/home/{options.user_name}"
+    path = [f"{home}/.local/bin", f"{repo_dir}/.local/bin", "/srv/env/bin"]
+    if server.mode == "split":
+        path.append("/srv/jupyter/bin")
+    variables = {
+        "USER": options.user_name,
+        "NB_USER": options.user_name,
+        "NB_UID": str(options.user_id),
+        "HOME": home,
+        "REPO_DIR": repo_dir,
+        "PATH": ":".join(dict.fromkeys((*path, *SYSTEM_PATH))),
+        "VIRTUAL_ENV": "/srv/env",
+        "NB_PYTHON_PREFIX": "/srv/env",
+        "KERNEL_PYTHON_PREFIX": "/srv/env",
+        "PYTHONUNBUFFERED": "1",
+    }
+    if server.mode == "split":
+        # Our kernelspec first: an `ipykernel` in the environment brings one that names no interpreter.
+        variables["JUPYTER_PATH"] = "/srv/jupyter/share/jupyter:/srv/env/share/jupyter"
+    return variables
+
+
+def _final(options: Options, *, start: str | None, repo_dir: str, labels: Mapping[str, str]) -> Layer:
+    return Layer(
+        buildpack="image",
+        stage=Stage.START,
+        title="What runs, and as whom",
+        template="final",
+        variables={
+            "labels": tuple(labels.items()),
+            "start": f"{repo_dir}/{start}" if start else "",
+            "command": COMMAND,
+            "appendix": options.appendix,
+        },
+    )
+
+
+def _labels(checkout: Checkout, options: Options, source: Source | None) -> dict[str, str]:
+    remote = source is not None and source.provider != "local"
+    labels = {
+        "io.r2i.version": __version__,
+        "repo2docker.repo": source.location if source is not None and remote else "local",
+        "repo2docker.version": __version__,
+    }
+    if source is not None and remote:
+        labels["org.opencontainers.image.source"] = source.location
+    if checkout.content_id is not None:
+        labels["org.opencontainers.image.revision"] = checkout.content_id
+        labels["repo2docker.ref"] = checkout.content_id
+    return labels | dict(options.labels)
+
+
+def _hidden(checkout: Checkout) -> tuple[Ignored, ...]:
+    """Configuration in the root that a `binder` directory hides."""
+    directory = checkout.config_dir
+    if not directory:
+        return ()
+    return tuple(
+        Ignored(file=name, reason=f"only `{directory}/` is looked at, as it exists")
+        for name in _config_names()
+        if checkout.has(name)
+    )
+
+
+def _config_names() -> tuple[str, ...]:
+    names = chain(chain.from_iterable(pack.files for pack in CHAIN), ENVIRONMENT_ORDER, UNSUPPORTED)
+    return tuple(dict.fromkeys(names))
+
+
+def _config_files(checkout: Checkout) -> list[str]:
+    return [path for name in _config_names() if (path := checkout.config(name))]
+
+
+def _check_options(options: Options) -> None:
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", options.user_name) or options.user_name == "root":
+        raise UsageError(
+            f"`{options.user_name}` cannot be the user's name",
+            hint="Use lower-case letters, digits, `-` and `_`",
+        )
+    if not 0 < options.user_id < 2**31:
+        raise UsageError(
+            f"`{options.user_id}` cannot be the user's id", hint="Choose one above 0: nothing runs as root"
+        )
+    if options.repo_dir is not None and not re.fullmatch(r"(/[A-Za-z0-9_.-]+)+", options.repo_dir):
+        raise UsageError(
+            f"`{options.repo_dir}` cannot be the repository's directory",
+            hint="Give an absolute path of letters, digits, `.`, `-` and `_`",
+        )
+    if options.python is not None and not re.fullmatch(r"3\.\d{1,2}(\.\d{1,2})?", options.python):
+        raise UsageError(
+            f"`{options.python}` is not a version of Python", hint="Write it like `3.12` or `3.12.4`"
+        )
+    reference = options.base_image
+    if reference is not None and not re.fullmatch(r"[a-z0-9][A-Za-z0-9._/:@-]{0,254}", reference):
+        raise UsageError(
+            f"`{reference}` is not the name of an image", hint="Write it like `debian:trixie-slim`"
+        )
+    for name in options.labels:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", name):
+            raise UsageError(
+                f"`{name}` is not the name of a label", hint="Write it like `--label org.example.key=value`"
+            )

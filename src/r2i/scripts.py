@@ -1,0 +1,45 @@
+"""Scripts of the repository that the image runs: what is wrong with them, and how the image's copy is repaired."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+
+from r2i.checkout import Checkout
+from r2i.model import Notice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """A script, its text (None for a binary program), and the `sed` expressions that repair it."""
+
+    path: str
+    text: str | None
+    repairs: tuple[str, ...]
+    notices: tuple[Notice, ...]
+
+
+def inspect(checkout: Checkout, path: str) -> Script:
+    """Look for what keeps a script from being run by the kernel: its first two bytes decide how."""
+    data = checkout.read_bytes(path)
+    if data.startswith(b"\x7fELF"):
+        return Script(path=path, text=None, repairs=(), notices=())
+    repairs, notices = [], []
+
+    def repair(expression: str, what: str) -> None:
+        repairs.append(expression)
+        notices.append(Notice(level="info", message=f"`{path}` {what} in the image", file=path, line=1))
+
+    if data.startswith(codecs.BOM_UTF8):
+        data = data.removeprefix(codecs.BOM_UTF8)
+        repair(r"1s/^\xEF\xBB\xBF//", "has a byte order mark, which is taken away")
+    if b"\r\n" in data:
+        repair(r"s/\r$//", "has Windows line ends, which are changed")
+    if not data.startswith(b"#!"):
+        repair("1i #!/bin/bash", "does not name its interpreter (`#!`): it is run by bash")
+    if not checkout.is_executable(path):
+        notices.append(
+            Notice(level="info", message=f"`{path}` is not executable: it is made so in the image", file=path)
+        )
+    text = data.decode("utf-8", errors="replace").replace("\r\n", "\n")
+    return Script(path=path, text=text, repairs=tuple(repairs), notices=tuple(notices))

@@ -1,0 +1,70 @@
+"""Lock the Jupyter server and uv anew: rewrites the locks in `src/r2i/image` from what the package index has today."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+IMAGE = Path(__file__).parents[1] / "src" / "r2i" / "image"
+
+#: The oldest Python of a base image that the server runs on; its environment is locked for this one and all newer.
+OLDEST_PYTHON = "3.9"
+
+#: True for every image that r2i builds, so it only makes the lock longer.
+ALWAYS = re.compile(r"( and )?(platform_python_implementation == 'CPython'|sys_platform == 'linux')")
+
+HEADER = "# Made by `make pins` from {source}; not to be edited.\n"
+
+#: The kernel lives in the repository's environment, not in the server's: `ipykernel` is left out.
+PROJECT = """
+[project]
+name = "server"
+version = "0"
+requires-python = ">={python}"
+dependencies = {names!r}
+
+[tool.uv]
+environments = ["sys_platform == 'linux' and platform_python_implementation == 'CPython'"]
+override-dependencies = ["ipykernel ; sys_platform == 'never'"]
+"""
+
+
+def compiled(source: Path) -> str:
+    command = ["uv", "pip", "compile", source.name, "--universal", "--python-version", OLDEST_PYTHON]
+    command += ["--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url"]
+    return subprocess.run(command, cwd=source.parent, check=True, capture_output=True, text=True).stdout
+
+
+def simplified(lock: str) -> str:
+    lines = []
+    for line in lock.splitlines():
+        requirement, semicolon, marker = line.partition(" ; ")
+        if semicolon:
+            backslash = " \\" if marker.endswith("\\") else ""
+            marker = ALWAYS.sub("", marker.removesuffix("\\").strip()).removeprefix(" and ").strip()
+            line = requirement + (f" ; {marker}" if marker else "") + backslash
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        project = Path(scratch, "pyproject.toml")
+        names = [
+            line
+            for line in (IMAGE / "jupyter" / "server.in").read_text().splitlines()
+            if line and line[0] != "#"
+        ]
+        project.write_text(PROJECT.format(python=OLDEST_PYTHON, names=names), encoding="utf-8")
+        text = simplified(compiled(project))
+    (IMAGE / "jupyter" / "server.lock").write_text(HEADER.format(source="server.in") + text, encoding="utf-8")
+    (IMAGE / "uv.lock").write_text(
+        HEADER.format(source="uv.in") + compiled(IMAGE / "uv.in"), encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
