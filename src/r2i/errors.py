@@ -65,7 +65,7 @@ class EngineError(R2iError):
 
 
 class BuildFailedError(R2iError):
-    """A build step failed; `log` holds its last lines."""
+    """A build step failed; `log` holds its last lines, `dockerfile_line` is where its instruction begins."""
 
     exit_code = 7
 
@@ -74,12 +74,14 @@ class BuildFailedError(R2iError):
         message: str,
         *,
         log: tuple[str, ...] = (),
+        dockerfile_line: int | None = None,
         hint: str | None = None,
         file: str | None = None,
         line: int | None = None,
     ) -> None:
         super().__init__(message, hint=hint, file=file, line=line)
         self.log = log
+        self.dockerfile_line = dockerfile_line
 
 
 class NotReadyError(R2iError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import chain
 
 from r2i import __version__, image
@@ -28,6 +29,8 @@ from r2i.model import (
     Stage,
 )
 from r2i.pins import base_image, pins
+from r2i.plan_json import digest
+from r2i.quoting import quoted
 
 #: The releases of CPython that uv can install.
 MANAGED_PYTHONS = frozenset(f"3.{minor}" for minor in range(8, 16))
@@ -37,7 +40,7 @@ COMMAND = ("jupyter-lab", "--ip=0.0.0.0", "--port=8888")
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
-def plan(checkout: Checkout, options: Options, *, source: Source | None = None) -> Plan:
+def make_plan(checkout: Checkout, options: Options, *, source: Source | None = None) -> Plan:
     """Decide what to build.
 
     Raises `InvalidRepositoryError` where a file of the repository is wrong, `NoBuildpackError` where it declares its
@@ -83,8 +86,7 @@ def _compose(
     ]
     start = next((d.start for d in detections if d.start), None)
     labels = _labels(checkout, options, source)
-    layers.append(_final(options, start=start, repo_dir=repo_dir, labels=labels))
-    return Plan(
+    plan = Plan(
         base=base,
         user_name=options.user_name,
         user_id=options.user_id,
@@ -100,6 +102,9 @@ def _compose(
         labels=labels,
         dockerignore=dockerignore(checkout),
     )
+    labels |= {"io.r2i.plan": digest(plan)}
+    final = _final(options, start=start, repo_dir=repo_dir, labels=labels)
+    return replace(plan, labels=labels, layers=(*plan.layers, final))
 
 
 def _own_dockerfile(
@@ -253,7 +258,7 @@ def _final(options: Options, *, start: str | None, repo_dir: str, labels: Mappin
         title="What runs, and as whom",
         template="final",
         variables={
-            "labels": tuple(labels.items()),
+            "labels": tuple(f"{quoted(name)}={quoted(value)}" for name, value in labels.items()),
             "start": f"{repo_dir}/{start}" if start else "",
             "command": COMMAND,
             "appendix": options.appendix,

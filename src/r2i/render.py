@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from r2i.checkout import Checkout
 from r2i.model import Dockerfile, Layer, Plan, Variables
+from r2i.quoting import quoted
 
 if TYPE_CHECKING:
     import jinja2
@@ -20,15 +21,18 @@ PACKAGES = ("r2i.image", "r2i.buildpacks")
 HEADER = "# Made by r2i from the repository's files; `r2i plan` explains every part.\n"
 
 
-def render(plan: Plan, checkout: Checkout) -> Dockerfile:
-    """The Dockerfile of a plan: the repository's own, or one that is made of the plan's layers."""
+def render(plan: Plan, checkout: Checkout, *, files_in: str = ".") -> Dockerfile:
+    """The Dockerfile of a plan: the repository's own, or one that is made of the plan's layers.
+
+    `files_in` is where in the build context the repository's files lie.
+    """
     if plan.dockerfile is not None:
         text = checkout.read(plan.dockerfile)
         return Dockerfile(text=text, support={}, ignore=plan.dockerignore, layer_lines={})
     parts = [HEADER]
     layer_lines: dict[int, int] = {}
     support: dict[str, str] = {}
-    common = _common(plan)
+    common = {**_common(plan), "files_in": files_in}
     line = HEADER.count("\n") + 1
     for index, layer in enumerate(plan.layers):
         part = f"\n# {_comment(layer.title)}\n{_render_layer(layer, common)}\n"
@@ -69,12 +73,6 @@ def _comment(title: str) -> str:
     return " ".join(title.split())
 
 
-def _quoted(value: str) -> str:
-    """A value in double quotes, as Dockerfile instructions read them (no variables, no line ends)."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
-    return '"' + escaped.replace("\r", " ").replace("\n", " ") + '"'
-
-
 @cache
 def _templates() -> jinja2.Environment:
     import jinja2
@@ -89,7 +87,7 @@ def _templates() -> jinja2.Environment:
     )
     environment.filters |= {
         "sh": shlex.quote,
-        "quoted": _quoted,
+        "quoted": quoted,
         "json": lambda value: json.dumps(list(value)),
     }
     return environment

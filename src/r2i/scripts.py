@@ -11,23 +11,24 @@ from r2i.model import Notice
 
 @dataclass(frozen=True, kw_only=True)
 class Script:
-    """A script, its text (None for a binary program), and the `sed` expressions that repair it."""
+    """A script, its text (None for a binary program), and the shell commands that make the image's copy run."""
 
     path: str
     text: str | None
-    repairs: tuple[str, ...]
+    commands: tuple[str, ...]
     notices: tuple[Notice, ...]
 
 
 def inspect(checkout: Checkout, path: str) -> Script:
     """Look for what keeps a script from being run by the kernel: its first two bytes decide how."""
     data = checkout.read_bytes(path)
+    make_executable = f"chmod +x {path}"
     if data.startswith(b"\x7fELF"):
-        return Script(path=path, text=None, repairs=(), notices=())
-    repairs, notices = [], []
+        return Script(path=path, text=None, commands=(make_executable,), notices=())
+    commands, notices = [], []
 
     def repair(expression: str, what: str) -> None:
-        repairs.append(expression)
+        commands.append(f"sed -i '{expression}' {path}")
         notices.append(Notice(level="info", message=f"`{path}` {what} in the image", file=path, line=1))
 
     if data.startswith(codecs.BOM_UTF8):
@@ -42,4 +43,4 @@ def inspect(checkout: Checkout, path: str) -> Script:
             Notice(level="info", message=f"`{path}` is not executable: it is made so in the image", file=path)
         )
     text = data.decode("utf-8", errors="replace").replace("\r\n", "\n")
-    return Script(path=path, text=text, repairs=tuple(repairs), notices=tuple(notices))
+    return Script(path=path, text=text, commands=(*commands, make_executable), notices=tuple(notices))

@@ -33,7 +33,7 @@ class PostBuild:
             stage=Stage.BUILD,
             title=path,
             template="post_build",
-            variables={"path": path, "repairs": script.repairs},
+            variables={"path": path, "commands": script.commands},
             evidence=(evidence,),
         )
         return Detection(

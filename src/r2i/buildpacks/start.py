@@ -25,7 +25,7 @@ class Start:
             stage=Stage.BUILD,
             title=path,
             template="start",
-            variables={"path": path, "repairs": script.repairs},
+            variables={"path": path, "commands": script.commands},
             evidence=(Evidence(why=f"`{path}`", file=path),),
         )
         notices = script.notices

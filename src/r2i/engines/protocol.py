@@ -21,6 +21,7 @@ class BuildRequest:
     dockerfile: Dockerfile
     tags: tuple[str, ...]
     build_args: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     no_cache: bool = False
 

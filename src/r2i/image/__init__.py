@@ -85,7 +85,7 @@ def user(*, name: str, uid: int, variables: Mapping[str, str]) -> Layer:
         title=f"The account {name} ({uid})",
         template="user",
         variables={
-            "variables": tuple(variables.items()),
+            "variables": tuple(f"{key}={value}" for key, value in variables.items()),
         },
     )
 

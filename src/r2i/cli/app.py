@@ -1,0 +1,131 @@
+"""The commands by name, loaded when they are called, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+
+from r2i import __version__
+from r2i.errors import BuildFailedError, R2iError
+
+#: In the order of `--help`: the module `r2i.cli.<name>` has a command of that name.
+COMMANDS = {
+    "run": "Build if needed, and open Jupyter.",
+    "build": "Build an image.",
+    "plan": "Show what would be built, and why.",
+    "dockerfile": "Print the Dockerfile, or write a folder to build anywhere.",
+    "setup": "Make this machine ready to build.",
+    "doctor": "Find out what keeps this machine from building.",
+}
+
+BUG = 70
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group that imports a command's module only when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"r2i.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)  # noqa: S101 - the module's contract
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"Did you mean `r2i {near[0]}`?" if near else "See `r2i --help` for the commands."
+            raise click.UsageError(f"There is no command `{args[0]}`. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="r2i %(version)s")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(*, debug: bool) -> None:
+    """Turn any research repository into a running Jupyter image.
+
+    \b
+      r2i run https://github.com/owner/name     open a repository in Jupyter
+      r2i plan .                                see what would be built, and why
+    """
+    del debug  # read by `run`, which sees the errors
+
+
+def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one exit code for each way to end
+    """Run one command and give the exit code, whatever happens in it."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    debug = "--debug" in arguments[:1]
+    try:
+        result = cli.main(list(arguments), prog_name="r2i", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("Interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except R2iError as error:
+        if debug:
+            traceback.print_exc()
+        show(error)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has enough of it (`r2i plan | head`); Python must not complain at exit either.
+        sys.stderr.close()
+        return 0
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets words
+        return _bug(error, arguments, debug=debug)
+    return result if isinstance(result, int) else 0
+
+
+def show(error: R2iError) -> None:
+    """Print an error for people: what, where, what to do."""
+    where = f"{error.where}: " if error.where else ""
+    if isinstance(error, BuildFailedError):
+        for line in error.log:
+            click.echo(f"  {line}", err=True)
+    click.echo(f"{click.style('Error:', fg='red', bold=True)} {where}{error.message}", err=True)
+    if error.hint:
+        click.echo(f"{click.style('Hint:', fg='yellow', bold=True)} {error.hint}", err=True)
+
+
+def _interrupt(_signum: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _bug(error: Exception, arguments: Sequence[str], *, debug: bool) -> int:
+    import shlex
+
+    text = "".join(traceback.format_exception(error)) if debug else ""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    click.echo(
+        f"{text}{click.style('Error:', fg='red', bold=True)} this is a bug in r2i. Please report it with these lines:\n\n"
+        f"    r2i {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+        f"    r2i {shlex.join(arguments)}\n"
+        f"    {type(error).__name__}: {error}\n"
+        f"    in {last.name}, {last.filename.rpartition('/')[2]}:{last.lineno}\n",
+        err=True,
+    )
+    click.echo("Hint: Run it again as `r2i --debug …` for the whole traceback", err=True)
+    return BUG

@@ -1,0 +1,24 @@
+"""`r2i build`: an image from a repository."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from r2i.cli.building import build_options, ensure_image, settings_from
+from r2i.cli.common import parsed, plan_options, source_options
+
+
+@click.command()
+@source_options
+@build_options
+@plan_options
+def build(source: str, ref: str | None, subdir: str, **chosen: Any) -> None:
+    """Build an image of SOURCE, and print its name.
+
+    SOURCE is a directory, a git URL, `owner/name` on GitHub, or a link to a branch or directory there.
+    """
+    settings = settings_from(chosen)
+    _, image = ensure_image(parsed(source, ref, subdir), settings)
+    click.echo(settings.tags[0] if settings.tags else image.reference)

@@ -1,0 +1,197 @@
+"""From what was typed to an image: fetch, plan, render, build; or find that it is there already."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from r2i.checkout import Checkout
+from r2i.cli.common import checked_out, note, options_from, show_notices
+from r2i.engines.protocol import BuildRequest, Engine
+from r2i.errors import BuildFailedError
+from r2i.model import Dockerfile, Image, Options, Plan, Source
+from r2i.naming import checked_reference, image_reference
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildSettings:
+    """How to build, as chosen on the command line."""
+
+    options: Options
+    engine: str
+    tags: tuple[str, ...]
+    progress: str
+    no_cache: bool
+    ca_bundle: Path | None
+
+
+def build_options(function: Function) -> Function:
+    """What `build` and `run` share beyond the options of the plan."""
+    for decorate in (
+        click.option(
+            "--ca-bundle",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Certificates that build steps trust, too. [default: those of SSL_CERT_FILE]",
+        ),
+        click.option("--no-cache", is_flag=True, help="Build every layer anew."),
+        click.option(
+            "--progress",
+            type=click.Choice(["auto", "rich", "plain", "json"]),
+            default="auto",
+            show_default=True,
+            help="How the build is shown.",
+        ),
+        click.option("-t", "--tag", "tags", multiple=True, metavar="NAME", help="Name the image."),
+        click.option(
+            "--engine",
+            type=click.Choice(["auto", "docker", "podman"]),
+            default="auto",
+            show_default=True,
+            help="What builds and runs.",
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
+def settings_from(chosen: dict[str, Any]) -> BuildSettings:
+    """The `BuildSettings` in what click collected for `plan_options` and `build_options`."""
+    return BuildSettings(
+        options=options_from(chosen),
+        engine=chosen["engine"],
+        tags=tuple(checked_reference(tag) for tag in chosen["tags"]),
+        progress=chosen["progress"],
+        no_cache=chosen["no_cache"],
+        ca_bundle=chosen["ca_bundle"],
+    )
+
+
+def ensure_image(source: Source, settings: BuildSettings) -> tuple[Engine, Image]:
+    """Build the image unless it is there already."""
+    from r2i.engines import choose
+
+    started = time.monotonic()
+    engine = choose(settings.engine, os.environ)
+    if source.provider != "local":
+        return engine, _ensure_revision(engine, source, settings, started=started)
+    with checked_out(source) as checkout:
+        tags = settings.tags or (image_reference(source, settings.options, revision=None),)
+        return engine, _ensure_directory(engine, source, checkout, settings, tags=tags, started=started)
+
+
+def _ensure_revision(engine: Engine, source: Source, settings: BuildSettings, *, started: float) -> Image:
+    """A revision never changes: an image that carries its name is the one that a build would make."""
+    from r2i.sources import resolve
+
+    revision = resolve(source, environ=os.environ)
+    reference = image_reference(source, settings.options, revision=revision.commit)
+    if not settings.no_cache and not settings.tags and (image := engine.find(reference)) is not None:
+        _say_unchanged(image, started)
+        return image
+    with checked_out(source) as checkout:
+        reference = image_reference(source, settings.options, revision=checkout.content_id)
+        plan, dockerfile = _render(source, checkout, settings)
+        return _build(engine, checkout, plan, dockerfile, settings=settings, tags=(*settings.tags, reference))
+
+
+def _ensure_directory(
+    engine: Engine,
+    source: Source,
+    checkout: Checkout,
+    settings: BuildSettings,
+    *,
+    tags: tuple[str, ...],
+    started: float,
+) -> Image:
+    """A directory may have changed since it was built: its fingerprint tells."""
+    import platformdirs
+
+    from r2i.records import fingerprint, remember, remembered
+
+    plan, dockerfile = _render(source, checkout, settings)
+    records = platformdirs.user_cache_path("r2i") / "images"
+    state = fingerprint(checkout.root, dockerfile, engine.name, repr(sorted(plan.build_args.items())))
+    record = remembered(records, tags[0])
+    if not settings.no_cache and record.get("fingerprint") == state:
+        found = [engine.find(tag) for tag in tags]
+        if found[0] is not None and all(image and image.id == record.get("image") for image in found):
+            _say_unchanged(found[0], started)
+            return found[0]
+    image = _build(engine, checkout, plan, dockerfile, settings=settings, tags=tags)
+    remember(records, tags[0], fingerprint=state, image=image.id)
+    return image
+
+
+def _render(source: Source, checkout: Checkout, settings: BuildSettings) -> tuple[Plan, Dockerfile]:
+    from r2i.planner import make_plan
+    from r2i.render import render
+
+    plan = make_plan(checkout, settings.options, source=source)
+    return plan, render(plan, checkout)
+
+
+def _build(
+    engine: Engine,
+    checkout: Checkout,
+    plan: Plan,
+    dockerfile: Dockerfile,
+    *,
+    settings: BuildSettings,
+    tags: tuple[str, ...],
+) -> Image:
+    from r2i.cli.progress import progress
+    from r2i.host import host_script
+
+    show_notices(plan)
+    host = host_script(os.environ, ca_bundle=settings.ca_bundle, home=Path.home())
+    for message in host.notices:
+        note(message)
+    request = BuildRequest(
+        context=checkout.root,
+        dockerfile=dockerfile,
+        tags=tags,
+        build_args=plan.build_args,
+        labels=plan.labels if plan.dockerfile is not None else {},
+        secrets={"host": host.script} if host.script else {},
+        no_cache=settings.no_cache,
+    )
+    with progress(settings.progress, plan, dockerfile) as display:
+        try:
+            image = engine.build(request, display.event)
+        except BuildFailedError as error:
+            raise _explained(error, plan, dockerfile) from error
+    return image
+
+
+def _explained(error: BuildFailedError, plan: Plan, dockerfile: Dockerfile) -> BuildFailedError:
+    """Say which part of the repository the failed step came from."""
+    line = error.dockerfile_line
+    if plan.dockerfile is not None:
+        return BuildFailedError(
+            error.message, log=error.log, file=plan.dockerfile, line=line, hint="Correct this instruction"
+        )
+    index = dockerfile.layer_lines.get(line) if line is not None else None
+    if index is None:
+        return error
+    layer = plan.layers[index]
+    place = next((e for e in layer.evidence if e.file), None)
+    return BuildFailedError(
+        f"The layer `{layer.title}` could not be built (buildpack `{layer.buildpack}`)",
+        log=error.log,
+        file=place.file if place else None,
+        line=place.line if place and len(layer.evidence) == 1 else None,
+        hint="The last lines above say why; `r2i dockerfile` shows the step",
+    )
+
+
+def _say_unchanged(image: Image, started: float) -> None:
+    note(f"Nothing has changed: {image.reference} is up to date ({time.monotonic() - started:.1f} s)")

@@ -1,0 +1,129 @@
+"""What several commands share: their options, and the way from what was typed to a checkout."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from r2i.checkout import Checkout
+from r2i.errors import UsageError
+from r2i.model import Options, Plan, Source
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def source_options(function: Function) -> Function:
+    """SOURCE, `--ref` and `--subdir`."""
+    for decorate in (
+        click.option("--subdir", default="", metavar="DIR", help="The directory of the repository to build."),
+        click.option("--ref", metavar="REF", help="A branch, tag, commit or pull request. [default: HEAD]"),
+        click.argument("source", metavar="SOURCE"),
+    ):
+        function = decorate(function)
+    return function
+
+
+def plan_options(function: Function) -> Function:
+    """What changes the plan."""
+    for decorate in (
+        click.option(
+            "--appendix", default="", metavar="TEXT", help="Instructions to end the Dockerfile with."
+        ),
+        click.option(
+            "--build-arg",
+            "build_args",
+            multiple=True,
+            metavar="K=V",
+            help="For the repository's own Dockerfile.",
+        ),
+        click.option("--label", "labels", multiple=True, metavar="K=V", help="Label the image."),
+        click.option(
+            "--target-repo-dir", "repo_dir", metavar="DIR", help="Where the files go. [default: the home]"
+        ),
+        click.option("--user-id", default=1000, show_default=True, help="The id of the user in the image."),
+        click.option(
+            "--user-name", default="jovyan", show_default=True, help="The name of the user in the image."
+        ),
+        click.option(
+            "--python", metavar="X.Y", help="The version of Python, whatever the repository asks for."
+        ),
+        click.option(
+            "--base-image", metavar="IMAGE", help="The image to build on: Debian's, Ubuntu's or made of them."
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
+def options_from(chosen: Mapping[str, Any]) -> Options:
+    """The `Options` in what click collected for `plan_options`."""
+    return Options(
+        base_image=chosen["base_image"],
+        python=chosen["python"],
+        user_name=chosen["user_name"],
+        user_id=chosen["user_id"],
+        repo_dir=chosen["repo_dir"],
+        appendix=chosen["appendix"],
+        labels=pairs("--label", chosen["labels"]),
+        build_args=pairs("--build-arg", chosen["build_args"]),
+    )
+
+
+def pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
+    """Read `K=V`; a name alone takes its value from the environment, as with `docker build --build-arg`."""
+    result = {}
+    for value in values:
+        name, equals, content = value.partition("=")
+        if not name:
+            raise UsageError(f"`{option} {value}` has no name", hint=f"Write `{option} NAME=VALUE`")
+        if equals:
+            result[name] = content
+        elif name in os.environ:
+            result[name] = os.environ[name]
+        else:
+            raise UsageError(f"`{option} {name}` has no value", hint=f"Write `{option} {name}=VALUE`")
+    return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What to build, as typed."""
+
+    source: Source
+    options: Options
+
+
+def parsed(source: str, ref: str | None, subdir: str) -> Source:
+    from r2i.sources import parse
+
+    return parse(source, ref=ref, subdirectory=subdir, cwd=Path.cwd())
+
+
+@contextmanager
+def checked_out(source: Source) -> Iterator[Checkout]:
+    """The repository on this machine, for as long as it is needed."""
+    from r2i.sources import fetched
+
+    with fetched(source, environ=os.environ, report=note) as checkout:
+        yield checkout
+
+
+def note(message: str) -> None:
+    """Tell the user something that is not the product."""
+    click.echo(message, err=True)
+
+
+def show_notices(plan: Plan) -> None:
+    """The plan's warnings, on stderr."""
+    for notice in plan.notices:
+        if notice.level == "warning":
+            place = (
+                f"{notice.file}:{notice.line}: " if notice.line else f"{notice.file}: " if notice.file else ""
+            )
+            note(f"{click.style('Warning:', fg='yellow')} {place}{notice.message}")

@@ -1,0 +1,37 @@
+"""The plan as JSON: the golden format of the tests and the interface for other programs (`docs/plan.schema.json`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from hashlib import sha256
+from typing import Any
+
+from r2i.model import Plan
+
+#: Raised when a field changes its meaning or goes away; new fields do not raise it.
+SCHEMA_VERSION = 1
+
+
+def to_json(plan: Plan) -> str:
+    """Two-space indented JSON with a line end; the same plan gives the same bytes."""
+    return json.dumps({"schema": SCHEMA_VERSION, **_plain(plan)}, indent=2, ensure_ascii=False) + "\n"
+
+
+def digest(plan: Plan) -> str:
+    """`sha256:…` of the plan's JSON."""
+    return f"sha256:{sha256(to_json(plan).encode()).hexdigest()}"
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Enum):
+        return value.name.lower()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,76 @@
+"""What was built from which state of a local directory, so that an unchanged one is known at once."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+from r2i.model import Dockerfile
+
+#: What of `.git` tells that a commit was made; the index changes whenever somebody looks.
+GIT_STATE = frozenset({"HEAD", "packed-refs", "refs"})
+
+
+def fingerprint(root: Path, dockerfile: Dockerfile, *settings: str) -> str:
+    """A digest of all that a build depends on: its instructions, and the state of every file as the file system has it.
+
+    Times of change (`st_ctime`) are part of it: they cannot be set back, as the times of modification can.
+    """
+    digest = sha256()
+    for text in (dockerfile.text, dockerfile.ignore, *settings):
+        digest.update(text.encode() + b"\0")
+    for path, text in sorted(dockerfile.support.items()):
+        digest.update(f"{path}\0{text}\0".encode())
+    for path, status in _states(str(root)):
+        line = (path, status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        digest.update(repr(line).encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def remembered(directory: Path, reference: str) -> dict[str, str]:
+    """The record of an image, empty where there is none."""
+    try:
+        record = json.loads(_file(directory, reference).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def remember(directory: Path, reference: str, *, fingerprint: str, image: str) -> None:
+    """Keep a record; that it cannot be kept costs time at the next build and is no error."""
+    file = _file(directory, reference)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        scratch = file.with_suffix(f".{os.getpid()}")
+        scratch.write_text(json.dumps({"fingerprint": fingerprint, "image": image}), encoding="utf-8")
+        scratch.replace(file)
+    except OSError:
+        return
+
+
+def _file(directory: Path, reference: str) -> Path:
+    return directory / f"{sha256(reference.encode()).hexdigest()[:32]}.json"
+
+
+def _states(directory: str, prefix: str = "") -> Iterator[tuple[str, os.stat_result]]:
+    pending = [(directory, prefix)]
+    while pending:
+        current, prefix = pending.pop()
+        try:
+            with os.scandir(current) as scan:
+                entries = sorted(scan, key=lambda entry: entry.name)
+        except OSError:
+            continue
+        for entry in entries:
+            if prefix == ".git/" and entry.name not in GIT_STATE:
+                continue
+            name = prefix + entry.name
+            try:
+                yield name, entry.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                pending.append((entry.path, f"{name}/"))
