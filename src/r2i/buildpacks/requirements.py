@@ -1,0 +1,20 @@
+"""`requirements.txt`: the Python environment in pip's own format."""
+
+from __future__ import annotations
+
+from r2i.checkout import Checkout
+from r2i.model import BaseImage, Detection
+from r2i.requirements import read_requirements
+from r2i.server_parts import server_evidence
+
+
+class Requirements:
+    name = "requirements"
+    files = ("requirements.txt",)
+
+    def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
+        path = checkout.config("requirements.txt")
+        if path is None:
+            return None
+        environment, notices = read_requirements(checkout, path)
+        return Detection(environment=environment, notices=notices, server=server_evidence(environment.names))

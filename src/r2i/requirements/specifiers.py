@@ -1,0 +1,116 @@
+"""Named requirements (`numpy[extra]>=1.26; marker`, PEP 508), checked, with what pip once took made valid."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from r2i.errors import InvalidRepositoryError
+from r2i.model import Notice
+from r2i.requirements.lines import Line, quoted
+
+NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+VERSION = r"\d+(?:\.\d+)*(?:(?:a|b|rc)\d+)?(?:\.post\d+)?(?:\.dev\d+)?"
+CLAUSE = rf"(?:(?:==|!=|<=|>=|<|>) ?{VERSION}|[!=]= ?\d+(?:\.\d+)*\.\*)"
+
+#: What nearly all lines are. Reading these needs no `packaging`, whose import takes longer than the whole plan.
+SIMPLE = re.compile(rf"({NAME}) ?(?:\[{NAME}(?: ?, ?{NAME})*\])? ?(?:{CLAUSE}(?: ?, ?{CLAUSE})*)?", re.ASCII)
+
+#: `>=1.16.*` had a meaning before pip 24.1: what sorts after, or before, every release that begins with 1.16.
+OLD_WILDCARD = re.compile(r"(>=|<=|>|<)\s*(\d+(?:\.\d+)*)\.\*(?![\w.*])", re.ASCII)
+OLD_MEANING = {">=": ">=", ">": ">=", "<": "<", "<=": "<"}
+
+FREEZE = "Make the file with `pip list --format=freeze > requirements.txt`"
+
+#: What real files have instead of a requirement, the words for it and the way out. `{0}`, `{1}` are the groups.
+MISTAKES = (
+    (
+        re.compile(r"[!%]?(?:pip[\d.]*|python[\d.]* -m pip|conda|mamba|apt(?:-get)?|uv) .*"),
+        "is a command and not a requirement",
+        "Keep only the requirement, such as `numpy>=1.26`",
+    ),
+    (
+        re.compile(r"[\w.-]+=[^=\s]+=\S+", re.ASCII),
+        "is conda's notation",
+        "Put conda's packages into `environment.yml`, or make the file with `pip list --format=freeze`",
+    ),
+    (
+        re.compile(r"Package +Version.*|([\w.-]+) +\(?[\d][\w.]*\)?(?: .*)?", re.ASCII),
+        "looks like a line of a table",
+        f"Write `name==version`. {FREEZE}",
+    ),
+    (
+        re.compile(r"([\w.-]+)(?:\[.*\])? ?= ?([\w.*+-]+)", re.ASCII),
+        "has a single `=`",
+        "Write `{0}=={1}`",
+    ),
+    (
+        re.compile(r".*(?:=>|=<).*"),
+        "has an operator that does not exist",
+        "Write `>=` or `<=`",
+    ),
+    (
+        re.compile(r"[\w.-]+(?:\[.*\])? ?(?:[=!<>~]=|[<>]) ?[^;,\s]+", re.ASCII),
+        "has a version that is not valid today (PEP 440)",
+        "Name a version as the package index shows it, such as `==2004.1`",
+    ),
+    (
+        re.compile(r"[\w.-]+(?:[, ]+[\w.-]+)+", re.ASCII),
+        "names several packages",
+        "Write one requirement a line, such as `numpy>=1.26`",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """A requirement with its name as written; `text` is valid for uv."""
+
+    text: str
+    name: str
+    notices: tuple[Notice, ...] = ()
+
+
+def normalised(name: str) -> str:
+    """A distribution's name by PEP 503."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def named(text: str, line: Line) -> Named:
+    """Check a requirement; one that pip's older releases understood is rewritten with a notice."""
+    if simple := SIMPLE.fullmatch(text):
+        return Named(text=text, name=simple[1])
+    if name := _name(text):
+        return Named(text=text, name=name)
+    before, semicolon, marker = text.partition(";")
+    changed = OLD_WILDCARD.sub(lambda found: OLD_MEANING[found[1]] + found[2], before) + semicolon + marker
+    if name := _name(changed):
+        notice = line.warning(f"{quoted(text)} is read as {quoted(changed)}, as pip did until 24.0")
+        return Named(text=changed, name=name, notices=(notice,))
+    raise _mistake(text, line)
+
+
+def _name(text: str) -> str | None:
+    """The name in a requirement by PEP 508, None where it is not valid."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        return Requirement(text).name
+    except (InvalidRequirement, RecursionError, ValueError):  # ValueError: more digits than Python reads
+        return None
+
+
+def _mistake(text: str, line: Line) -> InvalidRepositoryError:
+    for pattern, what, hint in MISTAKES:
+        if found := pattern.fullmatch(text):
+            return line.error(f"{quoted(text)} {what}", hint=hint.format(*found.groups()))
+    before, semicolon, _ = text.partition(";")
+    if semicolon and _name(before):
+        return line.error(
+            f"{quoted(text)} has an environment marker that is not valid",
+            hint='Write it like `; python_version >= "3.9"`',
+        )
+    return line.error(
+        f"{quoted(text)} is not a valid requirement",
+        hint="Write one requirement a line, such as `numpy>=1.26`",
+    )
