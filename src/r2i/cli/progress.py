@@ -7,7 +7,9 @@ the other, three renderers show it. See docs/progress.md.
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 import time
 import unicodedata
 from collections import deque
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TextIO, TypeAlias
 
 from r2i.engines.protocol import StepEvent
 from r2i.host import mask
-from r2i.model import Dockerfile, Json, Layer
+from r2i.model import Dockerfile, Json, Layer, Plan
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["auto", "rich", "plain", "json"]
 State: TypeAlias = Literal["waiting", "running", "cached", "done", "failed", "stopped"]
 Change: TypeAlias = Literal["started", "output", "cached", "done", "failed", "stopped"]
-Listener: TypeAlias = Callable[[StepEvent], None]
 Clock: TypeAlias = Callable[[], float]
 
 #: How many lines of output are shown below the running layer.
@@ -36,13 +37,19 @@ TAIL = 4
 SILENCE = 10.0
 #: The engine's own steps (exporting, loading the context) are worth a line when they took that long.
 NOTABLE_SECONDS = 1.0
+#: What is over sooner would only flicker.
+FLICKER = 0.4
 #: Lines of output are cut here.
 MAX_LINE = 2000
+#: The name at the beginning of each line of `plain` is cut here.
+MAX_NAME = 30
 #: Live lines grow no wider, so that the eye finds the times on a wide terminal.
 MAX_WIDTH = 100
+MARKS: Mapping[State, str] = {"done": "✓", "cached": "✓", "failed": "✗", "stopped": "-"}
 
 #: Instructions that are steps of a build for every engine: BuildKit makes none of `ENV` or `LABEL`.
 STEP = re.compile(r"\s*(?:RUN|COPY|ADD)\s", re.IGNORECASE)
+FROM = re.compile(r"\s*FROM\s", re.IGNORECASE)
 HEREDOC = re.compile(r"<<-?[\"']?([A-Za-z_][A-Za-z0-9_]*)[\"']?")
 ESCAPES = re.compile(
     r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # strings: titles, links
@@ -61,21 +68,20 @@ class Renderer(Protocol):
 
 
 @contextmanager
-def showing(
+def progress(
     kind: Kind,
-    *,
-    stream: TextIO,
-    environ: Mapping[str, str],
+    plan: Plan,
     dockerfile: Dockerfile,
-    layers: Sequence[Layer],
+    *,
     credentials: Sequence[str] = (),
-) -> Iterator[Listener]:
-    """Show a build on `stream` and give what listens to its events; `credentials` are blotted out."""
-    board = Board(dockerfile, layers, credentials=credentials)
-    shown = renderer(kind, board, stream=stream, environ=environ)
+    stream: TextIO | None = None,
+) -> Iterator[Renderer]:
+    """Show a build on stderr: its events go to `event` of what this gives; `credentials` are blotted out."""
+    board = Board(dockerfile, plan.layers, credentials=credentials)
+    shown = renderer(kind, board, stream=stream or sys.stderr, environ=os.environ)
     shown.start()
     try:
-        yield shown.event
+        yield shown
     except BaseException:
         shown.finish(ok=False)
         raise
@@ -83,10 +89,15 @@ def showing(
 
 
 def renderer(kind: Kind, board: Board, *, stream: TextIO, environ: Mapping[str, str]) -> Renderer:
-    """Live progress needs a terminal that can move its cursor; everything else gets lines."""
+    """Live progress needs a terminal that moves its cursor and knows Unicode; everything else gets lines."""
     if kind == "json":
         return JsonRenderer(board, stream)
-    if kind == "plain" or not stream.isatty() or environ.get("TERM", "dumb") == "dumb":
+    live = (
+        stream.isatty()
+        and environ.get("TERM", "dumb") != "dumb"
+        and stream.encoding.lower().startswith("utf")
+    )
+    if kind == "plain" or not live:
         return PlainRenderer(board, stream)
     from rich.console import Console
 
@@ -104,10 +115,10 @@ def clean(text: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    if seconds < 9.95:  # noqa: PLR2004 - rounds to 10
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"  # noqa: PLR2004
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
 
 
 @dataclass
@@ -118,6 +129,7 @@ class Row:
     number: int | None = None
     layer: Layer | None = None
     state: State = "waiting"
+    lines: frozenset[int] = frozenset()
     pending: set[int] = field(default_factory=set)
     running: set[str] = field(default_factory=set)
     ran: bool = False
@@ -151,34 +163,38 @@ class Board:
         self._own: dict[str, Row] = {}
         self._by_line: dict[int, Row] = {}
         self.rows: list[Row] = []
-        lines: dict[int, list[int]] = {}
-        for line in step_lines(dockerfile.text):
-            if line in dockerfile.layer_lines:
-                lines.setdefault(dockerfile.layer_lines[line], []).append(line)
-        # One layer only is a repository's own Dockerfile: then its instructions are what is worth watching.
-        units = (
-            [[line] for found in lines.values() for line in found] if len(lines) == 1 else [*lines.values()]
-        )
+        owner = dockerfile.layer_lines
+        steps = [*step_lines(dockerfile.text)]
+        froms = {n for n, line in enumerate(dockerfile.text.split("\n"), start=1) if FROM.match(line)}
+        found = {owner[line] for line in steps if line in owner}
+        # Without two layers it is a repository's own Dockerfile: then its instructions are worth watching.
+        by_instruction = len(found) < 2
+        units = [[line] for line in steps]
+        if not by_instruction:
+            units = [[line for line in steps if owner.get(line) == index] for index in sorted(found)]
         for number, unit in enumerate(sorted(units), start=1):
-            layer = layers[dockerfile.layer_lines[unit[0]]]
-            title = "" if len(lines) == 1 else self.text(layer.title)
-            row = Row(title=title, number=number, layer=layer, pending=set(unit))
+            layer = layers[owner[unit[0]]] if unit[0] in owner else None
+            title = "" if by_instruction or layer is None else self.text(layer.title)
+            row = Row(title=title, number=number, layer=layer, lines=frozenset(unit), pending=set(unit))
             self.rows.append(row)
-            self._by_line |= dict.fromkeys(unit, row)
-        # Other lines of a layer (`WORKDIR` may be a step or not) belong to it, but it does not wait for them.
-        by_layer = {dockerfile.layer_lines[line]: row for line, row in self._by_line.items()}
-        if len(lines) > 1:
-            for line, index in dockerfile.layer_lines.items():
-                if index in by_layer:
-                    self._by_line.setdefault(line, by_layer[index])
+            # Other lines of a layer (`WORKDIR` may be a step or not) belong to it; it does not wait for them.
+            # A `FROM` does not: BuildKit fetches the images of all stages at once, before anything else.
+            others = (
+                [] if by_instruction else [n for n in owner if owner[n] == owner[unit[0]] and n not in froms]
+            )
+            self._by_line |= dict.fromkeys((*others, *unit), row)
 
     @property
     def elapsed(self) -> float:
         return self.clock() - self.began
 
     @property
+    def every(self) -> list[Row]:
+        return [*self.rows, *self._own.values()]
+
+    @property
     def active(self) -> list[Row]:
-        return [row for row in (*self.rows, *self._own.values()) if row.state == "running"]
+        return [row for row in self.every if row.state == "running"]
 
     def count(self, *states: State) -> int:
         return sum(row.state in states for row in self.rows)
@@ -193,7 +209,6 @@ class Board:
         match event.state:
             case "started":
                 row.running.add(event.step)
-                row.ran = True
                 if row.state == "waiting":
                     row.state, row.began = "running", self.clock()
                     return row, "started"
@@ -207,19 +222,20 @@ class Board:
     def end(self, *, ok: bool) -> list[tuple[Row, Change]]:
         """The build is over: settle the rows that are still open."""
         changes: list[tuple[Row, Change]] = []
-        for row in (*self.rows, *self._own.values()):
+        for row in self.every:
             begun = row.state == "running" or (row.state == "waiting" and row.seconds > 0)
             if begun:
                 row.state = "done" if ok else "stopped"
+                row.seconds = row.seconds or self.clock() - row.began
                 changes.append((row, row.state))
         return changes
 
     def _close(self, row: Row, event: StepEvent) -> Change | None:
         row.running.discard(event.step)
         row.seconds += event.seconds or 0.0
-        row.ran = row.ran or event.state == "done"
-        if event.line is not None:
-            row.pending.discard(event.line)
+        if event.line in row.lines or not row.lines:
+            row.ran = row.ran or event.state != "cached"
+            row.pending -= {event.line}
         if row.ended:
             return None
         if event.state == "failed":
@@ -227,7 +243,7 @@ class Board:
         elif row.pending or row.running:
             return None
         else:
-            row.state = "done" if row.ran and event.state != "cached" else "cached"
+            row.state = "done" if row.ran else "cached"
         return row.state
 
     def _row(self, event: StepEvent) -> Row:
@@ -258,8 +274,11 @@ def step_lines(text: str) -> Iterator[int]:
 
 def summary(board: Board, *, ok: bool) -> str:
     cached = board.count("cached")
-    end = f"Built in {duration(board.elapsed)}" if ok else f"Stopped after {duration(board.elapsed)}"
-    return f"{end}, {cached} of {len(board.rows)} layers from the cache" if ok and cached else end
+    if not ok:
+        word = "Failed" if any(row.state == "failed" for row in board.every) else "Stopped"
+        return f"{word} after {duration(board.elapsed)}"
+    end = f"Built in {duration(board.elapsed)}"
+    return f"{end}, {cached} of {len(board.rows)} steps from the cache" if cached else end
 
 
 class PlainRenderer:
@@ -290,24 +309,25 @@ class PlainRenderer:
         self._write(summary(self._board, ok=ok))
 
     def _tell(self, row: Row, change: Change | None) -> None:
-        name, _, rest = row.title.partition(":")
         match change:
             case "started" if row.number is not None:
-                self._line(row, rest.strip() or name)
+                rest = row.title if row.layer is None else row.title.partition(":")[2].strip()
+                self._line(row, rest or "started")
             case "output":
                 self._line(row, row.tail[-1])
             case "cached" if row.number is not None:
                 self._line(row, "cached")
             case "done" | "failed" | "stopped" if row.notable:
                 words = {"done": "done in", "failed": "failed after", "stopped": "stopped after"}
-                self._line(row, f"{words[change]} {duration(row.seconds or self._board.clock() - row.began)}")
+                self._line(row, f"{words[change]} {duration(row.seconds)}")
             case _:
                 pass
 
     def _line(self, row: Row, text: str) -> None:
-        name = row.title.partition(":")[0] if row.layer and row.number is not None else row.title
+        name = row.title.partition(":")[0] if row.layer is not None else row.title
+        name = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME].rstrip()}…"
         place = f"{row.number}/{len(self._board.rows)} " if row.number is not None else ""
-        self._write(f"[{place}{_short(name)}] {text}".rstrip())
+        self._write(f"[{place}{name}] {text}".rstrip())
 
     def _write(self, line: str) -> None:
         self._last = self._board.clock()
@@ -386,11 +406,7 @@ class LiveRenderer:
 
         self._board = board
         self._console = console
-        ascii_only = not console.encoding.lower().startswith("utf")
-        self._marks = {"done": "+", "cached": "+", "failed": "x", "stopped": "-"}
-        if not ascii_only:
-            self._marks = {"done": "✓", "cached": "✓", "failed": "✗", "stopped": "–"}
-        self._spinner = Spinner("line" if ascii_only else "dots")
+        self._spinner = Spinner("dots")
         self._lock = RLock()
         self._talker: Row | None = None
         self._live = Live(
@@ -429,7 +445,10 @@ class LiveRenderer:
 
         parts: list[RenderableType] = []
         with self._lock:
-            active = self._board.active
+            now = self._board.clock()
+            active = [
+                row for row in self._board.active if row.number is not None or now - row.began > FLICKER
+            ]
             talker = self._talker if self._talker in active else None
             for row in active:
                 parts.append(self._line(row))
@@ -437,7 +456,7 @@ class LiveRenderer:
                     lines = (Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in row.tail)
                     parts += [Padding(line, (0, 0, 0, 4)) for line in lines]
             ended = self._board.count("cached", "done")
-            total = f"{ended} of {len(self._board.rows)} layers · {duration(self._board.elapsed)}"
+            total = f"{ended} of {len(self._board.rows)} · {duration(self._board.elapsed)}"
         parts.append(Text(f"  {total}", style="dim", no_wrap=True, overflow="ellipsis"))
         return Group(*parts)
 
@@ -449,7 +468,7 @@ class LiveRenderer:
         if row.number is None and row.state != "failed":
             style = "dim"
         colours = {"done": "green", "failed": "bold red"}
-        mark: RenderableType = Text(self._marks.get(row.state, " "), style=colours.get(row.state, style))
+        mark: RenderableType = Text(MARKS.get(row.state, " "), style=colours.get(row.state, style))
         if row.state == "running":
             mark = self._spinner.render(self._console.get_time())
             spent = duration(self._board.clock() - row.began)
@@ -462,7 +481,3 @@ class LiveRenderer:
         table.add_column(justify="right", no_wrap=True)
         table.add_row(mark, Text(row.title, style=style), Text(spent, style="dim"))
         return table
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 60 else f"{name[:60]}…"  # noqa: PLR2004 - a prefix, not the line
