@@ -1,0 +1,168 @@
+"""`r2i run`: build if needed, start a container, open Jupyter in it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+from click.core import ParameterSource
+
+from r2i.cli.building import build_options, ensure_image, settings_from
+from r2i.cli.common import note, parsed, plan_options, source_options
+from r2i.engines.protocol import Container, Engine, Port, RunRequest
+from r2i.launch import (
+    SERVER_PORT,
+    editable_mount,
+    environment_from,
+    mount_from,
+    port_from,
+    server_command,
+    wait_for_server,
+)
+from r2i.model import Source
+
+#: Where each interface lives on the server.
+PATHS = {"lab": "lab", "notebook": "tree"}
+
+
+@click.command()
+@source_options
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
+@click.option("--lab", "interface", flag_value="lab", default=True, help="Open JupyterLab (the default).")
+@click.option("--notebook", "interface", flag_value="notebook", help="Open Jupyter Notebook.")
+@click.option("--urlpath", metavar="PATH", help="Open this instead, such as `lab/tree/index.ipynb`.")
+@click.option("--no-browser", is_flag=True, help="Print the URL and open nothing.")
+@click.option(
+    "-p", "--publish", "ports", multiple=True, metavar="[[HOST:]PORT:]PORT", help="Make a port reachable."
+)
+@click.option("-P", "--publish-all", is_flag=True, help="Make all ports reachable that the image exposes.")
+@click.option(
+    "-v", "--volume", "volumes", multiple=True, metavar="SRC:DST[:ro]", help="Mount a directory or file."
+)
+@click.option(
+    "-e", "--env", "variables", multiple=True, metavar="NAME[=VALUE]", help="Set a variable in the container."
+)
+@click.option(
+    "--env-file", type=click.Path(path_type=Path), metavar="FILE", help="Set the variables of a file."
+)
+@click.option("-E", "--editable", is_flag=True, help="Work on the local directory itself: changes are kept.")
+@click.option("--memory", metavar="SIZE", help="The most memory that it may use, such as `4g`.")
+@click.option(
+    "--cpus", type=click.FloatRange(min=0.01), metavar="N", help="The most processors that it may use."
+)
+@click.option("--gpus", metavar="N|all", help="Graphics processors to use.")
+@build_options
+@plan_options
+def run(source: str, ref: str | None, subdir: str, command: tuple[str, ...], **chosen: Any) -> int:
+    """Build SOURCE if needed, and open Jupyter in it.
+
+    Jupyter can be reached from this machine only, with a token. Ctrl-C stops and removes the container.
+    With a COMMAND after `--`, that is run instead, and its exit status is ours.
+    """
+    understood = parsed(source, ref, subdir)
+    request = _request(understood, chosen)
+    given = click.get_current_context().get_parameter_source("user_id") is not ParameterSource.DEFAULT
+    if chosen["editable"] and not given:
+        chosen["user_id"] = _owner(Path(understood.location), default=chosen["user_id"])
+    engine, image = ensure_image(understood, settings_from(chosen))
+    request = replace(request, image=image.reference)
+    if command:
+        return _run_command(engine, replace(request, command=command))
+    return _run_server(engine, request, chosen)
+
+
+def _request(source: Source, chosen: Mapping[str, Any]) -> RunRequest:
+    """All that can be said of the container before there is an image: a mistake here costs no build."""
+    home = f"/home/{chosen['user_name']}"
+    repo_dir = chosen["repo_dir"] or home
+    mounts = [mount_from(volume, cwd=Path.cwd(), repo_dir=repo_dir) for volume in chosen["volumes"]]
+    environment = environment_from(chosen["variables"], chosen["env_file"], environ=os.environ)
+    if chosen["editable"]:
+        mounts.append(editable_mount(source, repo_dir=repo_dir))
+        if repo_dir == home:
+            # What Jupyter and shells keep in the home is not for the user's own directory.
+            environment.setdefault("HOME", "/tmp/home")  # noqa: S108 - in the container
+    return RunRequest(
+        image="",
+        ports=tuple(port_from(text) for text in chosen["ports"]),
+        publish_all=chosen["publish_all"],
+        mounts=tuple(mounts),
+        environment=environment,
+        memory=chosen["memory"],
+        cpus=chosen["cpus"],
+        gpus=chosen["gpus"],
+    )
+
+
+def _owner(directory: Path, *, default: int) -> int:
+    """Files that the container writes should belong to whom the directory belongs to."""
+    uid = directory.stat().st_uid
+    if uid == 0:
+        note(f"Note: `{directory}` belongs to root: the container can read it, and not write to it")
+        return default
+    return uid
+
+
+def _run_command(engine: Engine, request: RunRequest) -> int:
+    with engine.start(request) as container:
+        for line in container.logs():
+            click.echo(line)
+        return container.wait()
+
+
+def _run_server(engine: Engine, request: RunRequest, chosen: Mapping[str, Any]) -> int:
+    token = request.environment.get("JUPYTER_TOKEN") or secrets.token_urlsafe(24)
+    ports = request.ports
+    if not any(port.container_port == SERVER_PORT for port in ports):
+        ports = (*ports, Port(container_port=SERVER_PORT))
+    request = replace(
+        request,
+        ports=ports,
+        command=server_command(chosen["interface"]),
+        environment={**request.environment, "JUPYTER_TOKEN": token},
+    )
+    with engine.start(request) as container, _logs_shown(container, secret=token):
+        server = wait_for_server(container, SERVER_PORT)
+        path = (chosen["urlpath"] or PATHS[chosen["interface"]]).lstrip("/")
+        url = f"{server}/{path}{'&' if '?' in path else '?'}token={quote(token)}"
+        note(f"{click.style('Jupyter is ready.', fg='green', bold=True)} Press Ctrl-C to stop it.")
+        click.echo(url)
+        if not chosen["no_browser"] and _wants_browser():
+            click.launch(url)
+        try:
+            return container.wait()
+        except KeyboardInterrupt:
+            # The usual way to end a session, no failure.
+            note("\nStopping")
+            return 0
+
+
+def _wants_browser() -> bool:
+    """A person looks on: not in CI, not in a pipe, not over ssh."""
+    return sys.stdout.isatty() and not {"CI", "SSH_CONNECTION"}.intersection(os.environ)
+
+
+@contextmanager
+def _logs_shown(container: Container, *, secret: str) -> Iterator[None]:
+    """Print the container's output on stderr while it runs; all of it, where it dies."""
+
+    def show() -> None:
+        for line in container.logs():
+            click.echo(line.replace(secret, "…"), err=True)
+
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        if not container.running():
+            thread.join(5)

@@ -1,0 +1,151 @@
+"""What a container is started with, from how people write it, and waiting for its server."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from r2i.engines.protocol import Container, Mount, Port
+from r2i.errors import NotReadyError, UsageError
+from r2i.model import Source
+
+#: Where Jupyter listens in the container.
+SERVER_PORT = 8888
+
+#: How long a server may take to answer, in seconds: a `start` script may do a lot before it.
+PATIENCE = 180.0
+
+PORT = re.compile(
+    r"(?:(?:(?P<host>\[[0-9a-fA-F:.]+\]|[0-9A-Za-z.-]+):)?(?P<published>\d*):)?(?P<port>\d+)(?:/(?P<protocol>tcp|udp))?"
+)
+
+
+def port_from(text: str) -> Port:
+    """Read `[[HOST:]PORT:]PORT[/udp]`, an IPv6 host in brackets; a port alone is the same on both sides.
+
+    Raises `UsageError`.
+    """
+    match = PORT.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f"`--publish {text}` is not a port",
+            hint="Write `8000`, `8000:8888`, `0.0.0.0:8000:8888` or `[::1]:8000:8888`",
+        )
+    protocol: Literal["tcp", "udp"] = "udp" if match["protocol"] == "udp" else "tcp"
+    port = _port_number(match["port"], text)
+    published = match["published"]
+    if published is None:
+        return Port(container_port=port, host_port=port, protocol=protocol)
+    return Port(
+        container_port=port,
+        host_port=_port_number(published, text) if published else None,
+        host=(match["host"] or "127.0.0.1").strip("[]"),
+        protocol=protocol,
+    )
+
+
+def _port_number(digits: str, text: str) -> int:
+    if not 0 < int(digits) < 65536:
+        raise UsageError(f"`--publish {text}`: there is no port {digits}", hint="Choose one from 1 to 65535")
+    return int(digits)
+
+
+def mount_from(text: str, *, cwd: Path, repo_dir: str) -> Mount:
+    """Read `SRC:DST[:ro|rw]`: SRC relative to the working directory, DST to the repository's. Raises `UsageError`."""
+    source, _, rest = text.partition(":")
+    target, _, mode = rest.partition(":")
+    if not source or not target or mode not in {"", "ro", "rw"}:
+        raise UsageError(
+            f"`--volume {text}` is not a mount", hint="Write `SOURCE:TARGET` or `SOURCE:TARGET:ro`"
+        )
+    path = (cwd / Path(source).expanduser()).resolve()
+    if not path.exists():
+        raise UsageError(f"`--volume {text}`: there is no `{path}`", hint="Create it first")
+    return Mount(
+        source=path,
+        target=target if target.startswith("/") else f"{repo_dir}/{target}",
+        read_only=mode == "ro",
+    )
+
+
+def editable_mount(source: Source, *, repo_dir: str) -> Mount:
+    """The local directory itself in place of the image's copy; raises `UsageError` for anything else."""
+    if source.provider != "local":
+        raise UsageError(
+            "`--editable` needs a local directory", hint="Clone the repository and name its directory"
+        )
+    return Mount(source=Path(source.location) / source.subdirectory, target=repo_dir)
+
+
+def environment_from(
+    variables: tuple[str, ...], file: Path | None, *, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """The file's variables, then `NAME=VALUE`; a `NAME` alone takes the host's value where it has one."""
+    result: dict[str, str] = {}
+    if file is not None:
+        import dotenv
+
+        if not file.is_file():
+            raise UsageError(f"`--env-file {file}`: there is no such file", hint="Check the path")
+        result |= {name: value or "" for name, value in dotenv.dotenv_values(file, interpolate=False).items()}
+    for text in variables:
+        name, equals, value = text.partition("=")
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", name):
+            raise UsageError(f"`--env {text}` does not name a variable", hint="Write `--env NAME=VALUE`")
+        if equals:
+            result[name] = value
+        elif name in environ:
+            result[name] = environ[name]
+    return result
+
+
+def server_command(interface: Literal["lab", "notebook"]) -> tuple[str, ...]:
+    """Start Jupyter so that it is reached through a published port; the token comes in `JUPYTER_TOKEN`."""
+    return (
+        "jupyter",
+        interface,
+        "--ip=0.0.0.0",
+        f"--port={SERVER_PORT}",
+        "--no-browser",
+        "--ServerApp.port_retries=0",
+    )
+
+
+def wait_for_server(container: Container, port: int, *, patience: float = PATIENCE) -> str:
+    """Wait until `/api` answers and give the server's URL; `NotReadyError` where it ends or stays silent."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if not container.running():
+            raise NotReadyError(
+                f"Jupyter ended with status {container.wait()} before it could be reached",
+                hint="Its output above says why",
+            )
+        if (address := container.address(port)) is not None and _answers(*address):
+            host, published = address
+            return f"http://{f'[{host}]' if ':' in host else host}:{published}"
+        time.sleep(0.05)
+    raise NotReadyError(
+        f"Jupyter does not answer after {patience:.0f} s",
+        hint="Look at its output above: a `start` script may hang",
+    )
+
+
+def _answers(host: str, port: int) -> bool:
+    import http.client
+
+    connection = http.client.HTTPConnection(_reachable(host), port, timeout=2)
+    try:
+        connection.request("GET", "/api")
+        return connection.getresponse().status < 500
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _reachable(host: str) -> str:
+    """The address to call for one that a server is bound to."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - called, not bound

@@ -1,0 +1,81 @@
+"""Every kind of repository: the plan, the Dockerfile or the error that r2i makes of it, compared with the golden ones."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import jsonschema
+import pytest
+
+from r2i.buildpacks import CHAIN
+from r2i.checkout import Checkout
+from r2i.model import Options
+from r2i.planner import make_plan
+from tests.cases import REPOS, ROOT, Case, all_cases, golden_files, outcome
+
+GOLDEN = ("plan.json", "Dockerfile", "error.txt")
+CASES = all_cases()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_outcome_is_the_golden_one(case: Case, *, update_golden: bool) -> None:
+    made = golden_files(case)
+    if update_golden:
+        for name in GOLDEN:
+            (case.directory / name).unlink(missing_ok=True)
+        for name, text in made.items():
+            (case.directory / name).write_text(text, encoding="utf-8")
+    kept = {
+        name: (case.directory / name).read_text(encoding="utf-8")
+        for name in GOLDEN
+        if (case.directory / name).exists()
+    }
+
+    assert made == kept
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_case_is_named_by_its_outcome(case: Case) -> None:
+    fails_in_plan = "error.txt" in golden_files(case)
+
+    assert case.name.startswith("fails-") == bool(case.fails)
+    assert fails_in_plan == (case.fails == "plan")
+    assert case.verify.exists() != bool(case.fails)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.fails], ids=lambda case: case.name)
+def test_the_plan_follows_its_published_schema(case: Case) -> None:
+    schema = json.loads((ROOT / "docs" / "plan.schema.json").read_text(encoding="utf-8"))
+
+    jsonschema.validate(json.loads(golden_files(case)["plan.json"]), schema)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.fails], ids=lambda case: case.name)
+def test_neither_plan_nor_dockerfile_depends_on_where_the_repository_lies(
+    case: Case, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    import shutil
+
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "repo"
+    shutil.copytree(case.repo, elsewhere, symlinks=True)
+    moved = make_plan(Checkout.open(elsewhere, subdirectory=case.subdir), Options(**case.options))
+
+    assert moved == outcome(case)[0]
+
+
+@pytest.mark.parametrize("pack", CHAIN, ids=lambda pack: pack.name)
+def test_every_buildpack_has_a_success_case_and_is_documented(pack: object) -> None:
+    name = pack.name  # type: ignore[attr-defined]
+    stem = name.replace("_", "-")
+    cases = [case.name for case in CASES if not case.fails]
+
+    assert [c for c in cases if c == stem or c.startswith(f"{stem}-")], f"no fixture {stem}* in {REPOS}"
+    assert (ROOT / "docs" / "buildpacks" / f"{name}.md").exists()
+
+
+@pytest.mark.parametrize("pack", [p for p in CHAIN if p.files], ids=lambda pack: pack.name)
+def test_every_buildpack_that_can_refuse_has_a_case_that_fails(pack: object) -> None:
+    stem = pack.name.replace("_", "-")  # type: ignore[attr-defined]
+
+    assert [case for case in CASES if re.fullmatch(rf"fails-{stem}(-.*)?", case.name)]
