@@ -76,7 +76,7 @@ def _joined(content: str) -> Iterator[tuple[int, str]]:
         first = first if parts else number
         comment = text.lstrip().startswith("#")
         if text.endswith("\\") and not comment:
-            parts.append(text.rstrip("\\"))
+            parts.append(text.strip("\\"))  # on both sides, as pip
             continue
         parts.append(f" {text}" if comment else text)
         yield first, "".join(parts)

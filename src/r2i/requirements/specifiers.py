@@ -51,7 +51,7 @@ MISTAKES = (
     ),
     (
         re.compile(r"[\w.-]+(?:\[.*\])? ?(?:[=!<>~]=|[<>]) ?[^;,\s]+", re.ASCII),
-        "has a version that is not valid today (PEP 440)",
+        "has a version that is not valid (PEP 440)",
         "Name a version as the package index shows it, such as `==2004.1`",
     ),
     (
