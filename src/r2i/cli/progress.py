@@ -50,7 +50,7 @@ MARKS: Mapping[State, str] = {"done": "✓", "cached": "✓", "failed": "✗", "
 #: Instructions that are steps of a build for every engine: BuildKit makes none of `ENV` or `LABEL`.
 STEP = re.compile(r"\s*(?:RUN|COPY|ADD)\s", re.IGNORECASE)
 FROM = re.compile(r"\s*FROM\s", re.IGNORECASE)
-HEREDOC = re.compile(r"<<-?[\"']?([A-Za-z_][A-Za-z0-9_]*)[\"']?")
+HEREDOC = re.compile(r"(?<=\s)\d*<<-?[\"']?([A-Za-z_][A-Za-z0-9_]*)[\"']?")
 ESCAPES = re.compile(
     r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # strings: titles, links
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # sequences: colours, cursor
@@ -223,9 +223,10 @@ class Board:
         """The build is over: settle the rows that are still open."""
         changes: list[tuple[Row, Change]] = []
         for row in self.every:
-            begun = row.state == "running" or (row.state == "waiting" and row.seconds > 0)
+            # Steps of stages that nothing needs never come: what came of the layer was all of it.
+            begun = row.state == "running" or (ok and not row.ended and row.pending != row.lines)
             if begun:
-                row.state = "done" if ok else "stopped"
+                row.state = "stopped" if not ok else "done" if row.ran else "cached"
                 row.seconds = row.seconds or self.clock() - row.began
                 changes.append((row, row.state))
         return changes
@@ -263,13 +264,13 @@ def step_lines(text: str) -> Iterator[int]:
             if line.strip("\t") == heredocs[0]:
                 heredocs.popleft()
             continue
-        if inside and line.lstrip().startswith("#"):
-            continue  # a comment does not end a continued instruction
+        if line.lstrip().startswith("#"):
+            continue  # nor does a comment end a continued instruction
         if not inside and STEP.match(line):
             yield number
         if inside or STEP.match(line):
             heredocs.extend(HEREDOC.findall(line))
-        inside = line.rstrip().endswith("\\") and not (line.lstrip().startswith("#"))
+        inside = line.rstrip().endswith("\\")
 
 
 def summary(board: Board, *, ok: bool) -> str:
