@@ -274,7 +274,7 @@ def test_live_shows_the_running_layer_with_its_last_lines(board: Board, clock: C
     clock.now += 83
     lines = drawn(shown, width=40)
 
-    assert lines[0][1:] == " requirements.txt: 12 packag… 1 min 23 s"
+    assert lines[0][1:] == " requirements.txt: 12 packa… 1 min 23 s"
     assert lines[1:] == [
         *(f"    line {number} xxxxxxxxxxxxxxxxxxxxxxxxxxxx…" for number in (5, 6, 7, 8)),
         "  1 of 3 · 1 min 23 s",
