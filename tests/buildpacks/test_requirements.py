@@ -396,6 +396,7 @@ def test_not_server_parts(name: str) -> None:
         ("numpy   1.26.4", 1, "table"),
         ("----- ----", 1, "table"),
         ("pip install numpy", 1, "command"),
+        ("!python3 -m pip install --upgrade pip", 1, "command"),
         ("numpy=>1.26", 1, "operator"),
         ("pytz==2004d", 1, "version"),
         ("numpy pandas", 1, "several"),

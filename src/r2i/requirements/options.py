@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 
+from r2i.errors import InvalidRepositoryError
 from r2i.requirements.lines import Line, quoted
 
 #: Every spelling, with the name that the rest of r2i uses; those in `VALUED` take a value.
@@ -91,6 +93,10 @@ WITHOUT_EFFECT = {
 }
 
 
+#: What people copy from their terminal or notebook.
+COMMAND = re.compile(r"[!%$]? ?(?:sudo )?(?:pip[\d.]*|python[\d.]* -m pip|conda|mamba|apt(?:-get)?|uv) .*")
+
+
 def split_line(line: Line) -> tuple[str, tuple[tuple[str, str], ...], tuple[str, ...]]:
     """Part a line into its requirement, its options with their values, and words that pip overlooks."""
     words = line.text.split(" ")
@@ -142,7 +148,16 @@ def _name(spelling: str, *, line: Line) -> str:
             "The file is a table for people, as `pip list` prints it",
             hint="Make it with `pip list --format=freeze > requirements.txt`",
         )
+    if COMMAND.fullmatch(line.text):
+        raise is_a_command(line)
     raise line.error(
         f"{quoted(spelling)} is no option of a requirements file",
         hint="Remove it: options of `pip install` itself (`--upgrade`, `--user`, …) are not valid here",
+    )
+
+
+def is_a_command(line: Line) -> InvalidRepositoryError:
+    return line.error(
+        f"{quoted(line.text)} is a command and not a requirement",
+        hint="Keep only the requirement, such as `numpy>=1.26`",
     )

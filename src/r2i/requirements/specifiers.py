@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from r2i.errors import InvalidRepositoryError
 from r2i.model import Notice
 from r2i.requirements.lines import Line, quoted
+from r2i.requirements.options import COMMAND, is_a_command
 
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 VERSION = r"\d+(?:\.\d+)*(?:(?:a|b|rc)\d+)?(?:\.post\d+)?(?:\.dev\d+)?"
@@ -24,11 +25,6 @@ FREEZE = "Make the file with `pip list --format=freeze > requirements.txt`"
 
 #: What real files have instead of a requirement, the words for it and the way out. `{0}`, `{1}` are the groups.
 MISTAKES = (
-    (
-        re.compile(r"[!%]?(?:pip[\d.]*|python[\d.]* -m pip|conda|mamba|apt(?:-get)?|uv) .*"),
-        "is a command and not a requirement",
-        "Keep only the requirement, such as `numpy>=1.26`",
-    ),
     (
         re.compile(r"[\w.-]+=[^=\s]+=\S+", re.ASCII),
         "is conda's notation",
@@ -101,6 +97,8 @@ def _name(text: str) -> str | None:
 
 
 def _mistake(text: str, line: Line) -> InvalidRepositoryError:
+    if COMMAND.fullmatch(line.text):
+        return is_a_command(line)
     for pattern, what, hint in MISTAKES:
         if found := pattern.fullmatch(text):
             return line.error(f"{quoted(text)} {what}", hint=hint.format(*found.groups()))
