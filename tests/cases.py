@@ -22,11 +22,14 @@ REPOS = ROOT / "tests" / "fixtures" / "repos"
 class Case:
     """`case.toml`: `fails` says where a `fails-*` case fails, `podman` that the case is built with Podman, too.
 
-    `serves` is false where the image is not Jupyter's, `options` are those of `r2i build` in Python's spelling.
+    `exit` and `says` are the exit code and words of a build that fails, `serves` is false where the image is not
+    Jupyter's, `options` are those of `r2i build` in Python's spelling.
     """
 
     name: str
     fails: str = ""
+    exit: int = 7
+    says: list[str] = field(default_factory=list)
     podman: bool = False
     serves: bool = True
     subdir: str = ""

@@ -1,0 +1,106 @@
+"""Every fixture repository, really built, started and asked."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from r2i.engines import choose
+from r2i.engines.protocol import Engine, EngineName, Mount, Port, RunRequest
+from r2i.launch import SERVER_PORT, server_command, wait_for_server
+from r2i.process import Completed, run
+from tests.cases import Case, all_cases
+
+pytestmark = pytest.mark.engine
+
+R2I = str(Path(sys.executable).with_name("r2i"))
+CASES = all_cases()
+BUILDS: list[tuple[EngineName, Case]] = [
+    *(("docker", case) for case in CASES if not case.fails),
+    *(("podman", case) for case in CASES if not case.fails and case.podman),
+]
+KERNEL = "import sys; print(sys.executable, '%d.%d' % sys.version_info[:2])"
+
+
+def ids(value: object) -> str:
+    return value.name if isinstance(value, Case) else str(value)
+
+
+def r2i(*arguments: str) -> Completed:
+    return run([R2I, *arguments], env={**os.environ, "NO_COLOR": "1"}, timeout=600)
+
+
+def build(case: Case, engine: str, *more: str) -> Completed:
+    options = [
+        f"--{name.replace('_', '-')}={value}"
+        for name, value in {**case.options, "subdir": case.subdir}.items()
+        if value
+    ]
+    return r2i("build", str(case.repo), "--engine", engine, "--progress", "plain", *options, *more)
+
+
+@contextmanager
+def image_of(case: Case, engine: str) -> Iterator[str]:
+    tag = f"r2i-test/{case.name}"
+    done = build(case, engine, "--tag", tag)
+    try:
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"{tag}\n"
+        yield tag
+    finally:
+        run([engine, "image", "rm", "--force", tag])
+
+
+def execute(engine: Engine, container: str, *command: str) -> Completed:
+    return run([engine.name, "exec", container, *command], timeout=300)
+
+
+@pytest.mark.parametrize(("name", "case"), BUILDS, ids=ids)
+def test_the_image_does_what_the_repository_asks_for(name: EngineName, case: Case) -> None:
+    engine = choose(name, os.environ)
+    verify = Mount(source=case.verify, target="/tmp/verify", read_only=True)
+    with image_of(case, name) as image:
+        if not case.serves:
+            with engine.start(
+                RunRequest(image=image, command=("/tmp/verify",), mounts=(verify,))
+            ) as container:
+                output = list(container.logs())
+
+                assert container.wait() == 0, output
+            return
+        request = RunRequest(
+            image=image,
+            command=server_command("lab"),
+            mounts=(verify,),
+            ports=(Port(container_port=SERVER_PORT),),
+            environment={"JUPYTER_TOKEN": "test"},
+        )
+        with engine.start(request) as container:
+            wait_for_server(container, SERVER_PORT)
+            verified = execute(engine, container.id, "/tmp/verify")
+            kernel = execute(
+                engine,
+                container.id,
+                "sh",
+                "-c",
+                f'echo "{KERNEL}" > /tmp/k.py && jupyter run --kernel=python3 /tmp/k.py',
+            )
+
+            assert verified.returncode == 0, verified.stdout + verified.stderr
+            assert kernel.stdout.startswith("/srv/env/bin/python "), kernel
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.fails == "build"], ids=ids)
+def test_a_build_that_fails_says_where_and_why(case: Case) -> None:
+    done = build(case, "docker")
+
+    assert done.returncode == case.exit, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    for words in case.says:
+        assert words in done.stderr
