@@ -48,7 +48,7 @@ DOCKERFILE = Dockerfile(text=TEXT, support={}, ignore="", layer_lines=OWNER)
 LAYERS = tuple(
     Layer(buildpack=name, stage=Stage.APT, title=title, template="t", evidence=evidence)
     for name, title, evidence in [
-        ("system", "System packages", ()),
+        ("system", "System packages on debian:trixie", ()),
         (
             "requirements",
             "requirements.txt: 12 packages",
@@ -154,7 +154,7 @@ def test_plain_names_the_layer_on_every_line(board: Board) -> None:
 
     assert stream.getvalue().splitlines() == [
         "[FROM debian] done in 2.0 s",
-        "[1/3 System packages] cached",
+        "[1/3 System packages on debian:trix…] cached",
         "[2/3 requirements.txt] 12 packages",
         "[2/3 requirements.txt] Installed 12 packages",
         "[2/3 requirements.txt] done in 3.2 s",
@@ -289,7 +289,7 @@ def test_live_leaves_the_finished_layers_above(board: Board) -> None:
 
     assert [re.sub(r" {2,}", "  ", line) for line in lines if line] == [
         "✓ FROM debian  2.0 s",
-        "✓ System packages  cached",
+        "✓ System packages on debian:trixie  cached",
         "✓ requirements.txt: 12 packages  3.2 s",
         "✗ postBuild  0.5 s",
     ]

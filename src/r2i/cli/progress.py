@@ -312,7 +312,7 @@ class PlainRenderer:
     def _tell(self, row: Row, change: Change | None) -> None:
         match change:
             case "started" if row.number is not None:
-                rest = row.title if row.layer is None else row.title.partition(":")[2].strip()
+                rest = row.title if row.layer is None else row.title.partition(": ")[2].strip()
                 self._line(row, rest or "started")
             case "output":
                 self._line(row, row.tail[-1])
@@ -325,7 +325,7 @@ class PlainRenderer:
                 pass
 
     def _line(self, row: Row, text: str) -> None:
-        name = row.title.partition(":")[0] if row.layer is not None else row.title
+        name = row.title.partition(": ")[0] if row.layer is not None else row.title
         name = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME].rstrip()}…"
         place = f"{row.number}/{len(self._board.rows)} " if row.number is not None else ""
         self._write(f"[{place}{name}] {text}".rstrip())
