@@ -1,0 +1,139 @@
+"""`r2i doctor`: the report on this machine, for people or as JSON."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from r2i.engines.protocol import EngineName
+
+if TYPE_CHECKING:
+    from r2i.doctor import Diagnosis, Finding
+    from r2i.machine import Machine
+
+#: A mark, a word and a style: colour is never the only sign.
+SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
+
+ENGINE_TROUBLE = 6
+
+
+@click.command()
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "docker", "podman"]),
+    default="auto",
+    show_default=True,
+    help="The engine to look at.",
+)
+@click.option(
+    "--ca-bundle",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Certificates that build steps trust, too. [default: those of SSL_CERT_FILE]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def doctor(*, engine: str, ca_bundle: Path | None, as_json: bool) -> int:
+    """Find out what keeps this machine from building, and how to mend it.
+
+    Looks at the engine, its storage and the base image, asks from inside a build step whether names, certificates
+    and packages can be had, and changes nothing. Exits with 6 where something prevents a build.
+    """
+    from rich.console import Console
+
+    with Console(stderr=True).status("Looking at the engine") as status:
+        diagnosis = examine(this_machine(), wanted(engine), ca_bundle=ca_bundle, report=status.update)
+    if as_json:
+        import json
+
+        from r2i.doctor import as_json as document
+
+        click.echo(json.dumps(document(diagnosis), indent=2, ensure_ascii=False))
+    else:
+        show(diagnosis)
+    return 0 if diagnosis.ready else ENGINE_TROUBLE
+
+
+def wanted(engine: str) -> EngineName | None:
+    return "docker" if engine == "docker" else "podman" if engine == "podman" else None
+
+
+def this_machine() -> Machine:
+    """The machine that we run on."""
+    import pwd
+
+    from r2i.machine import Machine
+    from r2i.process import run
+
+    uid = os.getuid()
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        user = str(uid)
+    return Machine(environ=os.environ, run=run, user=user, uid=uid)
+
+
+def examine(
+    machine: Machine, engine: EngineName | None, *, ca_bundle: Path | None, report: Callable[[str], None]
+) -> Diagnosis:
+    """Everything that can be found out, from the engine outwards: each question needs the answer before it."""
+    from r2i import doctor as checks
+    from r2i.host import host_script
+    from r2i.pins import base_image
+    from r2i.probe import look, look_further
+
+    found = checks.check_engine(machine, engine)
+    findings, free = [*found.findings], None
+    if found.ready:
+        report("Looking for the base image")
+        findings.append(checks.check_image(machine, found.engine))
+    if checks.worst(findings) != "error":
+        report("Asking from a build step")
+        host = host_script(machine.environ, ca_bundle=ca_bundle, home=Path.home())
+        seen = look(machine, found.engine, base=base_image(None).reference, host=host)
+        findings += seen.findings
+        free = seen.free
+        if checks.worst(seen.findings) == "ok":
+            report("Asking from the first layer of every image, which is built once")
+            findings.append(look_further(machine, found.engine, host=host))
+    if found.ready:
+        findings.append(checks.check_space(machine, found.engine, free))
+    findings += checks.check_git(machine)
+    return replace(found, findings=tuple(findings))
+
+
+def show(diagnosis: Diagnosis) -> None:
+    """Print the report for people."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    width = console.width if console.is_terminal else None
+    for finding in diagnosis.findings:
+        _show_finding(console.print, finding, width=width)
+    troubles = sum(finding.status == "error" for finding in diagnosis.findings)
+    console.print()
+    if diagnosis.ready:
+        console.print(f"Ready to build with {diagnosis.engine.capitalize()}.", style="bold")
+    else:
+        count = "One problem prevents" if troubles == 1 else f"{troubles} problems prevent"
+        console.print(f"{count} building with {diagnosis.engine.capitalize()}.", style="bold")
+
+
+def _show_finding(output: Callable[..., None], finding: Finding, *, width: int | None) -> None:
+    from rich.text import Text
+
+    mark, style = SIGNS[finding.status]
+    head = f"{mark} {finding.status:<8} {finding.check:<13}"
+    indent = " " * len(head)
+    # A pipe has no width: whoever reads it wraps lines.
+    lines = textwrap.wrap(finding.message, max(width - len(head), 30)) if width else [finding.message]
+    text = Text.assemble((head[:11], style), (head[11:], "bold"), ("\n" + indent).join(lines))
+    output(text, soft_wrap=True)
+    if finding.fix:
+        # Never wrapped by us: it is there to be copied.
+        output(Text.assemble(indent, ("→ ", style), (finding.fix, "bold")), soft_wrap=True)

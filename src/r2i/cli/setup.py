@@ -1,0 +1,102 @@
+"""`r2i setup`: show what this machine lacks, ask, and do it."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from r2i.cli.doctor import this_machine, wanted
+from r2i.errors import EngineError, UsageError
+
+if TYPE_CHECKING:
+    from r2i.machine import Machine
+    from r2i.setup import Step
+
+
+@click.command()
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "docker", "podman"]),
+    default="auto",
+    show_default=True,
+    help="The engine to make ready.",
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+def setup(*, engine: str, yes: bool, dry_run: bool) -> None:
+    """Make this machine ready to build.
+
+    Installs and starts an engine where there is none, from the packages of Debian or Ubuntu, and makes the base image
+    from packages where no registry has it. What works is left alone: on a machine that is ready, nothing happens.
+    """
+    from r2i.setup import examine, plan_setup
+
+    machine = this_machine()
+    with tempfile.TemporaryDirectory(prefix="r2i-setup-") as directory:
+        scratch = Path(directory)
+        diagnosis = examine(machine, wanted(engine))
+        steps = plan_setup(diagnosis, machine, scratch=scratch)
+        if not steps:
+            click.echo(f"Nothing to do: {diagnosis.engine.capitalize()} is ready.")
+            return
+        _show(steps)
+        if dry_run:
+            return
+        if not yes:
+            _ask()
+        machine = _carry_out(steps, machine, engine=diagnosis.engine, scratch=scratch)
+    after = examine(machine, diagnosis.engine)
+    trouble = next((finding for finding in after.findings if finding.status == "error"), None)
+    if trouble is not None:
+        raise EngineError(
+            f"All of that was done, and still: {trouble.message}",
+            hint=f"Run `r2i doctor --engine {diagnosis.engine}`",
+        )
+    click.echo(f"Ready to build with {diagnosis.engine.capitalize()}.")
+    if machine.engine_prefix:
+        click.echo(
+            f"Log in again first, or run `newgrp docker`: `{machine.user}` has just been let use Docker."
+        )
+
+
+def _show(steps: tuple[Step, ...]) -> None:
+    from r2i.setup import Await, shown
+
+    click.echo("This is to be done:")
+    for number, step in enumerate(steps, 1):
+        click.echo(f"\n{number}. {click.style(step.title, bold=True)}")
+        for action in step.actions:
+            if not isinstance(action, Await):
+                click.echo("".join(f"     {line}\n" for line in shown(action).splitlines()), nl=False)
+    click.echo()
+
+
+def _ask() -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("Nobody can be asked: this is not a terminal", hint="Run `r2i setup --yes`")
+    click.confirm("Go ahead?", default=True, abort=True)
+
+
+def _carry_out(steps: tuple[Step, ...], machine: Machine, *, engine: str, scratch: Path) -> Machine:
+    import time
+
+    from rich.console import Console
+
+    from r2i.setup import carry_out
+
+    console = Console(stderr=True, highlight=False)
+    started = time.monotonic()
+    with console.status("…") as status:
+
+        def report(title: str) -> None:
+            status.update(f"{title} …")
+            if not console.is_terminal:
+                console.print(f"{title} …", soft_wrap=True)
+
+        after = carry_out(steps, machine, engine=wanted(engine) or "docker", scratch=scratch, report=report)
+    console.print(f"✓ done in {time.monotonic() - started:.0f} s")
+    return after

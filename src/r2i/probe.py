@@ -1,0 +1,231 @@
+"""What a build step sees of the network and the disk: two tiny builds, given the host's settings as any build is."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from r2i.checkout import Checkout
+from r2i.doctor import Finding, Problem
+from r2i.engines.protocol import EngineName
+from r2i.host import SECRET, HostSettings, mask
+from r2i.machine import Machine, last_line
+from r2i.model import Options
+from r2i.process import Completed
+
+#: Lines of a step's output that are answers: Docker puts the step's number and the time before them.
+ANSWER = re.compile(r"^(?:#\d+ [\d.]+ )?@@(\w+) (.*)$", re.MULTILINE)
+
+#: apt's own downloader, asked for the first file that `apt-get update` would fetch. A step's failure is an answer.
+FIRST_LOOK = """\
+ARG MOMENT
+RUN --mount=type=secret,id={secret},mode=0444 \\
+    : "$MOMENT"; \\
+    [ ! -f /run/secrets/{secret} ] || . /run/secrets/{secret}; \\
+    df -Pk / | awk 'NR == 2 {{ print $4 }}' | sed 's/^/@@space /'; \\
+    mirror=$(apt-get indextargets --no-release-info --format '$(REPO_URI)' | head -n 1); \\
+    suite=$(. /etc/os-release; echo "$VERSION_CODENAME"); \\
+    /usr/lib/apt/apt-helper -o Acquire::Retries=0 -o Acquire::http::Timeout=15 -o Acquire::https::Timeout=15 \\
+        download-file "${{mirror}}dists/$suite/InRelease" /tmp/answer 2>&1 | sed 's/^/@@mirror /'
+"""
+
+#: pip's own question to its index, about the first package that a build needs.
+SECOND_LOOK = """\
+ARG MOMENT
+RUN --mount=type=secret,id={secret},mode=0444 \\
+    : "$MOMENT"; \\
+    [ ! -f /run/secrets/{secret} ] || . /run/secrets/{secret}; \\
+    PYTHONPATH=$(echo /usr/share/python-wheels/*.whl | tr ' ' ':') \\
+    python3 -m pip index versions --disable-pip-version-check --retries 0 --timeout 15 uv 2>&1 \\
+    | sed 's/^/@@index /'
+"""
+
+#: What pip, apt and their libraries say, by what it means.
+SYMPTOMS: tuple[tuple[Problem, str], ...] = (
+    ("certificates", r"certificate|ssl(v3)?[ _:.]|sslerror"),
+    ("name-resolution", r"resolv|name or service not known|getaddrinfo|nodename nor servname"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """The findings, and the free space in bytes where a step ran at all."""
+
+    findings: tuple[Finding, ...]
+    free: int | None = None
+
+
+def look(machine: Machine, engine: EngineName, *, base: str, host: HostSettings) -> Seen:
+    """Ask from a step of a build on the base image: does it reach names and the distribution's packages?"""
+    text = f"FROM {base}\nUSER root\n{FIRST_LOOK.format(secret=SECRET)}"
+    done = build(machine, engine, text, host=host, timeout=180)
+    answers = read_answers(done)
+    if "space" not in answers:
+        return Seen(findings=(_broken(done, host, engine),))
+    free = int(answers["space"]) * 1024 if answers["space"].isdecimal() else None
+    said = answers.get("mirror", "")
+    if re.search(r"^Fetched ", said, re.MULTILINE):
+        finding = Finding(
+            check="packages",
+            status="ok",
+            message="a build step resolves names and reaches the distribution's packages",
+        )
+    else:
+        finding = trouble(said, "packages", machine=machine, engine=engine, host=host)
+    return Seen(findings=(finding,), free=free)
+
+
+def look_further(machine: Machine, engine: EngineName, *, host: HostSettings) -> Finding:
+    """Ask on top of the first layer that every image shares: does pip reach its index, and trust it?"""
+    done = build(machine, engine, first_layer() + SECOND_LOOK.format(secret=SECRET), host=host, timeout=900)
+    answers = read_answers(done)
+    if "index" not in answers:
+        return _broken(done, host, engine)
+    said = answers["index"]
+    if re.search(r"^uv \(", said, re.MULTILINE):
+        return Finding(
+            check="index",
+            status="ok",
+            message="a build step reaches the index of Python packages and trusts it",
+        )
+    return trouble(said, "index", machine=machine, engine=engine, host=host)
+
+
+def first_layer() -> str:
+    """The Dockerfile up to the layer that every image on the default base image begins with."""
+    from r2i.planner import make_plan
+    from r2i.render import render
+
+    with tempfile.TemporaryDirectory(prefix="r2i-") as directory:
+        root = Path(directory).resolve()
+        checkout = Checkout(root, root)
+        plan = make_plan(checkout, Options())
+        rendered = render(plan, checkout)
+    first = {index for index, layer in enumerate(plan.layers) if layer.template == "system"}
+    lines = rendered.text.splitlines(keepends=True)
+    return "".join(line for number, line in enumerate(lines, 1) if rendered.layer_lines.get(number) in first)
+
+
+def build(
+    machine: Machine, engine: EngineName, text: str, *, host: HostSettings, timeout: float
+) -> Completed:
+    """Build a Dockerfile without any file beside it, and keep nothing but the cache."""
+    with tempfile.TemporaryDirectory(prefix="r2i-") as directory:
+        scratch = Path(directory)
+        secrets: tuple[str, ...] = ()
+        if host.script:
+            (scratch / "host").write_text(host.script, encoding="utf-8")
+            secrets = ("--secret", f"id={SECRET},src={scratch / 'host'}")
+        # A value that no build had yet: what is asked must not come from the cache.
+        moment = ("--build-arg", f"MOMENT={uuid4().hex}")
+        if engine == "docker":
+            argv = (
+                "docker",
+                "buildx",
+                "build",
+                "--progress=plain",
+                "--output=type=cacheonly",
+                *secrets,
+                *moment,
+                "-",
+            )
+            return machine.run(
+                (*machine.engine_prefix, *argv), env=machine.environ, timeout=timeout, stdin=text
+            )
+        argv = ("podman", "build", f"--iidfile={scratch / 'image'}", *secrets, *moment, "-")
+        done = machine.run((*machine.engine_prefix, *argv), env=machine.environ, timeout=timeout, stdin=text)
+        # Podman cannot build without an image.
+        if (scratch / "image").is_file():
+            machine.ask_engine(
+                "podman", "image", "rm", (scratch / "image").read_text(encoding="utf-8").strip()
+            )
+        return done
+
+
+def read_answers(done: Completed) -> dict[str, str]:
+    """What the step said, by subject."""
+    answers: dict[str, list[str]] = {}
+    for found in ANSWER.finditer(f"{done.stdout}\n{done.stderr}"):
+        answers.setdefault(found[1], []).append(found[2].rstrip())
+    return {subject: "\n".join(lines) for subject, lines in answers.items()}
+
+
+def trouble(
+    said: str, otherwise: Problem, *, machine: Machine, engine: EngineName, host: HostSettings
+) -> Finding:
+    """Understand what apt or pip complained about."""
+    said = mask(said, credentials=host.credentials)
+    problem = next((p for p, pattern in SYMPTOMS if re.search(pattern, said, re.IGNORECASE)), otherwise)
+    lines = [
+        line for line in said.splitlines() if re.search(r"^(E:|ERROR|WARNING|Err)|error", line, re.IGNORECASE)
+    ]
+    reason = _shortened((lines or said.splitlines() or ["no answer"])[0])
+    whose = "the distribution's packages" if otherwise == "packages" else "the index of Python packages"
+    match problem:
+        case "certificates":
+            message = (
+                f"a build step does not trust the certificate of {whose}: something on the way opens TLS"
+            )
+            fix = f"export SSL_CERT_FILE={_bundle(machine)}"
+        case "name-resolution":
+            message = f"a build step cannot resolve names: {reason}"
+            fix = _name_servers(machine, engine)
+        case _:
+            message = f"a build step does not reach {whose}: {reason}"
+            fix = "export HTTPS_PROXY=http://PROXY:PORT HTTP_PROXY=http://PROXY:PORT"
+            if otherwise == "index":
+                fix = "export PIP_INDEX_URL=https://INDEX/simple"
+    return Finding(check=otherwise, status="error", message=message, fix=fix, problem=problem)
+
+
+def _broken(done: Completed, host: HostSettings, engine: EngineName) -> Finding:
+    """The build did not come as far as the question."""
+    lines = [line for line in done.stderr.splitlines() if re.search(r"error", line, re.IGNORECASE)]
+    reason = mask(lines[-1] if lines else last_line(done), credentials=host.credentials)
+    problem: Problem = "does-not-run"
+    if engine == "podman" and "rlimit" in done.stderr:
+        problem = "limits"
+    elif engine == "podman" and "hybrid" in done.stderr:
+        problem = "runtime"
+    return Finding(
+        check="build",
+        status="error",
+        message=f"a build of a few lines fails: {_shortened(reason)}",
+        fix=None if problem == "does-not-run" else "r2i setup --engine podman",
+        problem=problem,
+    )
+
+
+def _shortened(text: str, limit: int = 300) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def _bundle(machine: Machine) -> str:
+    """The host's own bundle, which knows the network's certificate where the host's programs work."""
+    for name in ("etc/ssl/certs/ca-certificates.crt", "etc/pki/tls/certs/ca-bundle.crt", "etc/ssl/cert.pem"):
+        if (machine.root / name).is_file():
+            return str(machine.root / name)
+    return "FILE-WITH-THE-CERTIFICATES-OF-YOUR-NETWORK"
+
+
+def _name_servers(machine: Machine, engine: EngineName) -> str:
+    """Tell the engine the host's name servers; those of the loopback interface no container can reach."""
+    servers = []
+    for name in ("run/systemd/resolve/resolv.conf", "etc/resolv.conf"):
+        try:
+            text = (machine.root / name).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        found = re.findall(r"^nameserver\s+(\S+)", text, re.MULTILINE)
+        servers += [server for server in found if not server.startswith(("127.", "::1"))]
+    listed = ", ".join(f'"{server}"' for server in dict.fromkeys(servers)) or '"SERVER"'
+    tee = " ".join((*machine.sudo, "tee"))
+    if engine == "podman":
+        return f"printf '[containers]\\ndns_servers = [{listed}]\\n' | {tee} /etc/containers/containers.conf.d/60-dns.conf"
+    if (machine.root / "etc/docker/daemon.json").exists():
+        return f'Add `"dns": [{listed}]` to /etc/docker/daemon.json and restart Docker'
+    restart = " ".join((*machine.sudo, "systemctl restart docker"))
+    return f"echo '{{\"dns\": [{listed}]}}' | {tee} /etc/docker/daemon.json && {restart}"
