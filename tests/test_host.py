@@ -424,6 +424,23 @@ def test_any_address_is_passed_or_left_out(
     assert result.script == "" or re.search(rf"^export {name}=", result.script, re.MULTILINE)
 
 
+WORDS = st.lists(
+    st.sampled_from([b"[global]", b"[[index]]", b"index-url", b"=", b'"', b"\n", b"machine h login", b"\xff"])
+)
+
+
+@settings(deadline=None)
+@given(data=st.binary() | WORDS.map(b" ".join))
+def test_any_bytes_in_a_configuration_file_are_no_traceback(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    machine = tmp_path_factory.mktemp("machine")
+    for name in ("home/.config/pip/pip.conf", "home/.config/uv/uv.toml", "home/.netrc"):
+        write(machine / name, "").write_bytes(data)
+
+    host_script({}, ca_bundle=None, home=machine / "home", system=machine)
+
+
 @given(text=st.text())
 def test_any_text_can_be_masked(text: str) -> None:
     assert "canary99" not in mask(f"http://u:canary99@h {text} secret-word", credentials=["canary99"])
