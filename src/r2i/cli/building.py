@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
 from r2i.checkout import Checkout
-from r2i.cli.common import checked_out, note, options_from, show_notices
+from r2i.cli.common import checked_out, note, options_from, show_warnings
 from r2i.engines.protocol import BuildRequest, Engine
 from r2i.errors import BuildFailedError
 from r2i.model import Dockerfile, Image, Options, Plan, Source
@@ -26,9 +26,9 @@ class BuildSettings:
     """How to build, as chosen on the command line."""
 
     options: Options
-    engine: str
+    engine: Literal["auto", "docker", "podman"]
     tags: tuple[str, ...]
-    progress: str
+    progress: Literal["auto", "rich", "plain", "json"]
     no_cache: bool
     ca_bundle: Path | None
 
@@ -148,13 +148,12 @@ def _build(
     settings: BuildSettings,
     tags: tuple[str, ...],
 ) -> Image:
-    from r2i.cli.progress import progress
-    from r2i.host import host_script
+    from r2i.cli.progress import clean, progress
+    from r2i.host import host_script, mask
 
-    show_notices(plan)
+    show_warnings(plan.notices)
     host = host_script(os.environ, ca_bundle=settings.ca_bundle, home=Path.home())
-    for message in host.notices:
-        note(message)
+    show_warnings(host.notices)
     request = BuildRequest(
         context=checkout.root,
         dockerfile=dockerfile,
@@ -164,29 +163,31 @@ def _build(
         secrets={"host": host.script} if host.script else {},
         no_cache=settings.no_cache,
     )
-    with progress(settings.progress, plan, dockerfile) as display:
-        try:
-            image = engine.build(request, display.event)
-        except BuildFailedError as error:
-            raise _explained(error, plan, dockerfile) from error
-    return image
+    try:
+        with progress(settings.progress, plan, dockerfile, credentials=host.credentials) as display:
+            return engine.build(request, display.event)
+    except BuildFailedError as error:
+        log = tuple(clean(mask(line, credentials=host.credentials)) for line in error.log)
+        raise _explained(error, log, plan=plan, dockerfile=dockerfile) from error
 
 
-def _explained(error: BuildFailedError, plan: Plan, dockerfile: Dockerfile) -> BuildFailedError:
+def _explained(
+    error: BuildFailedError, log: tuple[str, ...], *, plan: Plan, dockerfile: Dockerfile
+) -> BuildFailedError:
     """Say which part of the repository the failed step came from."""
     line = error.dockerfile_line
     if plan.dockerfile is not None:
         return BuildFailedError(
-            error.message, log=error.log, file=plan.dockerfile, line=line, hint="Correct this instruction"
+            error.message, log=log, file=plan.dockerfile, line=line, hint="Correct this instruction"
         )
     index = dockerfile.layer_lines.get(line) if line is not None else None
     if index is None:
-        return error
+        return BuildFailedError(error.message, log=log, hint=error.hint)
     layer = plan.layers[index]
     place = next((e for e in layer.evidence if e.file), None)
     return BuildFailedError(
         f"The layer `{layer.title}` could not be built (buildpack `{layer.buildpack}`)",
-        log=error.log,
+        log=log,
         file=place.file if place else None,
         line=place.line if place and len(layer.evidence) == 1 else None,
         hint="The last lines above say why; `r2i dockerfile` shows the step",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +12,7 @@ import click
 
 from r2i.checkout import Checkout
 from r2i.errors import UsageError
-from r2i.model import Options, Plan, Source
+from r2i.model import Notice, Options, Source
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -91,14 +90,6 @@ def pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
     return result
 
 
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """What to build, as typed."""
-
-    source: Source
-    options: Options
-
-
 def parsed(source: str, ref: str | None, subdir: str) -> Source:
     from r2i.sources import parse
 
@@ -119,9 +110,9 @@ def note(message: str) -> None:
     click.echo(message, err=True)
 
 
-def show_notices(plan: Plan) -> None:
-    """The plan's warnings, on stderr."""
-    for notice in plan.notices:
+def show_warnings(notices: Iterable[Notice]) -> None:
+    """What may surprise, on stderr; the rest stands in `r2i plan`."""
+    for notice in notices:
         if notice.level == "warning":
             place = (
                 f"{notice.file}:{notice.line}: " if notice.line else f"{notice.file}: " if notice.file else ""

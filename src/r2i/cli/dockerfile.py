@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from r2i.cli.common import checked_out, note, options_from, parsed, plan_options, show_notices, source_options
+from r2i.cli.common import (
+    checked_out,
+    note,
+    options_from,
+    parsed,
+    plan_options,
+    show_warnings,
+    source_options,
+)
 
 
 @click.command()
@@ -36,7 +44,7 @@ def dockerfile(source: str, ref: str | None, subdir: str, *, output: Path | None
             from r2i.export import export
 
             export(plan, checkout, output)
-    show_notices(plan)
+    show_warnings(plan.notices)
     if output is None:
         click.echo(rendered.text, nl=not rendered.text.endswith("\n"))
     else:
