@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import string
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -544,13 +543,31 @@ def test_reading_the_result_again_changes_nothing(content: str) -> None:
     assert second.support == first.support
 
 
-@given(st.text(string.ascii_letters[:3] + "09.-_[],<>=!* abrcpostdev", max_size=20))
+PARTS = st.sampled_from(
+    [
+        *"aB09.-_[],<>=!~* ;+\"'()",
+        *("post", "dev", "rc", "and", "or", "==", ">=", "1.0", ".*", "+cpu"),
+        *(" ; python_version", "sys_platform", '"3.9"', "'linux'", " and "),
+    ]
+)
+
+
+@given(st.lists(PARTS, max_size=14).map("".join))
 @example("a==1.0.post1.dev2")
+@example("a==1.0+cpu")
+@example("a~=1.0,!=2.0+x")
 @example("a [b , c] >= 1 , < 2")
 @example("a==1.*,!=2.*")
+@example("a; python_version<'3' and sys_platform == \"linux\" or os_name != 'nt'")
+@example("a ;python_full_version<='3.8.*'")
 def test_the_short_way_takes_nothing_that_is_not_valid(text: str) -> None:
     if found := SIMPLE.fullmatch(text):
         assert Requirement(text).name == found[1]
+
+
+@given(st.from_regex(SIMPLE, fullmatch=True))
+def test_everything_on_the_short_way_is_valid(text: str) -> None:
+    assert Requirement(text).name
 
 
 @pytest.mark.engine

@@ -12,10 +12,20 @@ from r2i.requirements.options import COMMAND, is_a_command
 
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 VERSION = r"\d+(?:\.\d+)*(?:(?:a|b|rc)\d+)?(?:\.post\d+)?(?:\.dev\d+)?"
-CLAUSE = rf"(?:(?:==|!=|<=|>=|<|>) ?{VERSION}|[!=]= ?\d+(?:\.\d+)*\.\*)"
+CLAUSE = (
+    rf"(?:(?:<=|>=|<|>) ?{VERSION}|[!=]= ?(?:{VERSION}(?:\+[a-z0-9]+)?|\d+(?:\.\d+)*\.\*)|~= ?\d+(?:\.\d+)+)"
+)
+MARKER = (
+    r"(?:python_version|python_full_version|sys_platform|platform_system|platform_machine|os_name) ?"
+    r"(?:==|!=|<=|>=|<|>) ?(?:\"[\w.-]+\"|'[\w.-]+')"
+)
 
-#: What nearly all lines are. Reading these needs no `packaging`, whose import takes longer than the whole plan.
-SIMPLE = re.compile(rf"({NAME}) ?(?:\[{NAME}(?: ?, ?{NAME})*\])? ?(?:{CLAUSE}(?: ?, ?{CLAUSE})*)?", re.ASCII)
+#: What nearly all lines are. Reading these needs no `packaging`, whose import takes longer than all the rest.
+SIMPLE = re.compile(
+    rf"({NAME}) ?(?:\[{NAME}(?: ?, ?{NAME})*\])? ?(?:{CLAUSE}(?: ?, ?{CLAUSE})*)?"
+    rf"(?: ?; ?{MARKER}(?: (?:and|or) {MARKER})*)?",
+    re.ASCII,
+)
 
 #: `>=1.16.*` had a meaning before pip 24.1: what sorts after, or before, every release that begins with 1.16.
 OLD_WILDCARD = re.compile(r"(>=|<=|>|<)\s*(\d+(?:\.\d+)*)\.\*(?![\w.*])", re.ASCII)
