@@ -6,7 +6,6 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 from r2i.checkout import Checkout
 from r2i.doctor import Finding, Problem
@@ -19,33 +18,32 @@ from r2i.process import Completed
 #: Lines of a step's output that are answers: Docker puts the step's number and the time before them.
 ANSWER = re.compile(r"^(?:#\d+ [\d.]+ )?@@(\w+) (.*)$", re.MULTILINE)
 
-#: apt's own downloader, asked for the first file that `apt-get update` would fetch. A step's failure is an answer.
+#: apt's own downloader, asked for the first file that `apt-get update` would fetch. The step fails when it has
+#: answered: so no engine keeps an image of it, or answers from its cache the next time.
 FIRST_LOOK = """\
-ARG MOMENT
 RUN --mount=type=secret,id={secret},mode=0444 \\
-    : "$MOMENT"; \\
     [ ! -f /run/secrets/{secret} ] || . /run/secrets/{secret}; \\
     df -Pk / | awk 'NR == 2 {{ print $4 }}' | sed 's/^/@@space /'; \\
     mirror=$(apt-get indextargets --no-release-info --format '$(REPO_URI)' | head -n 1); \\
     suite=$(. /etc/os-release; echo "$VERSION_CODENAME"); \\
     /usr/lib/apt/apt-helper -o Acquire::Retries=0 -o Acquire::http::Timeout=15 -o Acquire::https::Timeout=15 \\
-        download-file "${{mirror}}dists/$suite/InRelease" /tmp/answer 2>&1 | sed 's/^/@@mirror /'
+        download-file "${{mirror}}dists/$suite/InRelease" /tmp/answer 2>&1 | sed 's/^/@@mirror /'; \\
+    exit 1
 """
 
 #: pip's own question to its index, about the first package that a build needs.
 SECOND_LOOK = """\
-ARG MOMENT
 RUN --mount=type=secret,id={secret},mode=0444 \\
-    : "$MOMENT"; \\
     [ ! -f /run/secrets/{secret} ] || . /run/secrets/{secret}; \\
     PYTHONPATH=$(echo /usr/share/python-wheels/*.whl | tr ' ' ':') \\
-    python3 -m pip index versions --disable-pip-version-check --retries 0 --timeout 15 uv 2>&1 \\
-    | sed 's/^/@@index /'
+    python3 -m pip index versions -vv --disable-pip-version-check --retries 0 --timeout 15 uv 2>&1 \\
+    | sed 's/^/@@index /'; \\
+    exit 1
 """
 
 #: What pip, apt and their libraries say, by what it means.
 SYMPTOMS: tuple[tuple[Problem, str], ...] = (
-    ("certificates", r"certificate|ssl(v3)?[ _:.]|sslerror"),
+    ("certificates", r"certificate|sslerror|ssl: "),
     ("name-resolution", r"resolv|name or service not known|getaddrinfo|nodename nor servname"),
 )
 
@@ -112,37 +110,16 @@ def first_layer() -> str:
 def build(
     machine: Machine, engine: EngineName, text: str, *, host: HostSettings, timeout: float
 ) -> Completed:
-    """Build a Dockerfile without any file beside it, and keep nothing but the cache."""
+    """Build a Dockerfile without any file beside it."""
     with tempfile.TemporaryDirectory(prefix="r2i-") as directory:
         scratch = Path(directory)
         secrets: tuple[str, ...] = ()
         if host.script:
             (scratch / "host").write_text(host.script, encoding="utf-8")
             secrets = ("--secret", f"id={SECRET},src={scratch / 'host'}")
-        # A value that no build had yet: what is asked must not come from the cache.
-        moment = ("--build-arg", f"MOMENT={uuid4().hex}")
-        if engine == "docker":
-            argv = (
-                "docker",
-                "buildx",
-                "build",
-                "--progress=plain",
-                "--output=type=cacheonly",
-                *secrets,
-                *moment,
-                "-",
-            )
-            return machine.run(
-                (*machine.engine_prefix, *argv), env=machine.environ, timeout=timeout, stdin=text
-            )
-        argv = ("podman", "build", f"--iidfile={scratch / 'image'}", *secrets, *moment, "-")
-        done = machine.run((*machine.engine_prefix, *argv), env=machine.environ, timeout=timeout, stdin=text)
-        # Podman cannot build without an image.
-        if (scratch / "image").is_file():
-            machine.ask_engine(
-                "podman", "image", "rm", (scratch / "image").read_text(encoding="utf-8").strip()
-            )
-        return done
+        command = ("buildx", "build", "--progress=plain") if engine == "docker" else ("build",)
+        argv = (*machine.engine_prefix, engine, *command, *secrets, "-")
+        return machine.run(argv, env=machine.environ, timeout=timeout, stdin=text)
 
 
 def read_answers(done: Completed) -> dict[str, str]:
@@ -159,10 +136,7 @@ def trouble(
     """Understand what apt or pip complained about."""
     said = mask(said, credentials=host.credentials)
     problem = next((p for p, pattern in SYMPTOMS if re.search(pattern, said, re.IGNORECASE)), otherwise)
-    lines = [
-        line for line in said.splitlines() if re.search(r"^(E:|ERROR|WARNING|Err)|error", line, re.IGNORECASE)
-    ]
-    reason = _shortened((lines or said.splitlines() or ["no answer"])[0])
+    reason = _shortened(_telling(said, problem))
     whose = "the distribution's packages" if otherwise == "packages" else "the index of Python packages"
     match problem:
         case "certificates":
@@ -176,9 +150,21 @@ def trouble(
         case _:
             message = f"a build step does not reach {whose}: {reason}"
             fix = "export HTTPS_PROXY=http://PROXY:PORT HTTP_PROXY=http://PROXY:PORT"
-            if otherwise == "index":
+            if otherwise == "index" and "proxy" not in said.lower():
                 fix = "export PIP_INDEX_URL=https://INDEX/simple"
     return Finding(check=otherwise, status="error", message=message, fix=fix, problem=problem)
+
+
+def _telling(said: str, problem: Problem) -> str:
+    """The line that says why: the first that names the trouble, else the first that complains."""
+    patterns = [pattern for symptom, pattern in SYMPTOMS if symptom == problem]
+    for pattern in (*patterns, r"caused by|could not (fetch|connect)|http error", r"^(E:|ERROR|Err)"):
+        for line in said.splitlines():
+            if re.search(pattern, line, re.IGNORECASE):
+                # What lies under several wrappings of a Python exception.
+                core = re.search(r" object at 0x[0-9a-f]+>: ([^'\"]+)", line)
+                return core[1] if core else line.strip()
+    return said.strip().partition("\n")[0] or "no answer"
 
 
 def _broken(done: Completed, host: HostSettings, engine: EngineName) -> Finding:
