@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from click.core import ParameterSource
 
 from r2i.cli.building import build_options, ensure_image, settings_from
 from r2i.cli.common import note, parsed, plan_options, source_options
-from r2i.engines.protocol import Container, Engine, Port, RunRequest
+from r2i.engines.protocol import Container, Engine, Mount, Port, RunRequest
 from r2i.launch import (
     SERVER_PORT,
     editable_mount,
@@ -75,9 +76,10 @@ def run(source: str, ref: str | None, subdir: str, command: tuple[str, ...], **c
         chosen["user_id"] = _owner(Path(understood.location), default=chosen["user_id"])
     engine, image = ensure_image(understood, settings_from(chosen))
     request = replace(request, image=image.reference)
-    if command:
-        return _run_command(engine, replace(request, command=command))
-    return _run_server(engine, request, chosen)
+    with host_settings(chosen["ca_bundle"]) as settings:
+        if command:
+            return _run_command(engine, settings(replace(request, command=command)))
+        return _run_server(engine, settings, request, chosen)
 
 
 def _request(source: Source, chosen: Mapping[str, Any]) -> RunRequest:
@@ -119,7 +121,34 @@ def _run_command(engine: Engine, request: RunRequest) -> int:
         return container.wait()
 
 
-def _run_server(engine: Engine, request: RunRequest, chosen: Mapping[str, Any]) -> int:
+@contextmanager
+def host_settings(ca_bundle: Path | None) -> Iterator[Callable[[RunRequest], RunRequest]]:
+    """What lets a container reach the network from here: the script that build steps source, for its command."""
+    from r2i.host import host_script
+
+    script = host_script(os.environ, ca_bundle=ca_bundle, home=Path.home()).script
+    if not script:
+        yield lambda request: request
+        return
+    with tempfile.TemporaryDirectory(prefix="r2i-") as directory:
+        file = Path(directory, "host")
+        file.write_text(script, encoding="utf-8")
+        file.chmod(0o444)  # for the container's user; on this machine the directory is ours alone
+        mount = Mount(source=file, target="/run/secrets/host", read_only=True)
+        sourced = ("sh", "-c", '. /run/secrets/host; exec "$@"', "sh")
+
+        def with_settings(request: RunRequest) -> RunRequest:
+            return replace(request, command=(*sourced, *request.command), mounts=(*request.mounts, mount))
+
+        yield with_settings
+
+
+def _run_server(
+    engine: Engine,
+    settings: Callable[[RunRequest], RunRequest],
+    request: RunRequest,
+    chosen: Mapping[str, Any],
+) -> int:
     token = request.environment.get("JUPYTER_TOKEN") or secrets.token_urlsafe(24)
     ports = request.ports
     if not any(port.container_port == SERVER_PORT for port in ports):
@@ -130,7 +159,7 @@ def _run_server(engine: Engine, request: RunRequest, chosen: Mapping[str, Any]) 
         command=server_command(chosen["interface"]),
         environment={**request.environment, "JUPYTER_TOKEN": token},
     )
-    with engine.start(request) as container, _logs_shown(container, secret=token):
+    with engine.start(settings(request)) as container, _logs_shown(container, secret=token):
         server = wait_for_server(container, SERVER_PORT)
         path = (chosen["urlpath"] or PATHS[chosen["interface"]]).lstrip("/")
         url = f"{server}/{path}{'&' if '?' in path else '?'}token={quote(token)}"

@@ -116,22 +116,21 @@ def environment(wanted: PythonEnvironment, *, python: Python, server: JupyterSer
             "options": wanted.options,
         },
         evidence=wanted.evidence,
-        support={f"requirements/{path}": text for path, text in wanted.support.items()},
+        support=_requirements(wanted),
         resources=("install-packages",),
     )
 
 
 def package(wanted: PythonEnvironment) -> Layer:
-    """What the environment takes from the checkout: editable installs, local archives."""
+    """What the environment takes from the checkout, still under the requirements that the rest was installed by."""
     return Layer(
         buildpack=wanted.defined_by,
         stage=Stage.PACKAGE,
         title=f"{wanted.defined_by}: {' '.join(wanted.local)}",
         template="package",
-        variables={
-            "arguments": wanted.local,
-        },
+        variables={"local": wanted.local, "entry": wanted.entry or "", "options": wanted.options},
         evidence=wanted.evidence,
+        support=_requirements(wanted),
         resources=("install-packages",),
     )
 
@@ -153,6 +152,10 @@ def _server_python(base: BaseImage) -> str:
 
 def version_tuple(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
+
+
+def _requirements(wanted: PythonEnvironment) -> dict[str, str]:
+    return {f"requirements/{path}": text for path, text in wanted.support.items()}
 
 
 def _environment_title(wanted: PythonEnvironment) -> str:
