@@ -44,12 +44,12 @@ class Checkout:
     def open(cls, top: Path, *, subdirectory: str = "", content_id: str | None = None) -> Checkout:
         """Raise `UsageError` where `subdirectory` is not a directory below `top`."""
         boundary = top.resolve()
-        root = (boundary / subdirectory).resolve()
+        root = _real_path(boundary / subdirectory)
         if not root.is_relative_to(boundary):
             raise UsageError(
                 f"`--subdir {subdirectory}` leads out of the repository", hint="Name a directory inside it"
             )
-        if not root.is_dir():
+        if not os.path.isdir(root):  # noqa: PTH112 - unlike `Path.is_dir`, it is false for a name that is too long
             raise UsageError(
                 f"The repository has no directory `{subdirectory}`"
                 if subdirectory
@@ -61,6 +61,11 @@ class Checkout:
     @cached_property
     def config_dir(self) -> str:
         """`binder`, `.binder` or the empty string for the root; raises where both directories exist."""
+        for name in CONFIG_DIRECTORIES:
+            if (self.root / name).is_symlink():
+                self._resolve(
+                    name
+                )  # a link that leads out or nowhere hides the configuration: not to be passed over
         found = [name for name in CONFIG_DIRECTORIES if self._is_dir(name)]
         if len(found) > 1:
             raise InvalidRepositoryError(
@@ -91,23 +96,18 @@ class Checkout:
         """Read a regular file; anything else below that name is an `InvalidRepositoryError`."""
         target = self._resolve(path)
         try:
-            # Non-blocking, so that a FIFO which replaced the file in this moment cannot hold us.
-            with os.fdopen(os.open(target, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-                status = os.fstat(file.fileno())
-                if not stat.S_ISREG(status.st_mode):
-                    kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-                    raise InvalidRepositoryError(
-                        f"`{path}` is {kind}", file=path, hint="Replace it by a text file"
-                    )
-                if status.st_size > limit:
-                    raise InvalidRepositoryError(
-                        f"`{path}` is {status.st_size / 1e6:,.0f} MB large, which no file of its kind is",
-                        file=path,
-                        hint="Check that it is the file you meant",
-                    )
-                return file.read(limit)
+            # Non-blocking, so that a FIFO cannot hold us.
+            descriptor = os.open(target, os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                status = os.fstat(descriptor)
+                _check_kind(path, status, limit=limit)
+                return _read_all(descriptor, status.st_size)
+            finally:
+                os.close(descriptor)
         except OSError as error:
-            raise InvalidRepositoryError(f"`{path}` cannot be read: {error.strerror}", file=path) from error
+            raise InvalidRepositoryError(
+                f"`{path}` cannot be read: {error.strerror}", file=path, hint="Replace it by a text file"
+            ) from error
 
     def read(self, path: str) -> str:
         """Read a text file: UTF-8, or what its byte order mark says; line ends become `\\n`."""
@@ -199,3 +199,32 @@ class Checkout:
                 hint="Commit the file itself instead of a link to it",
             )
         return target
+
+
+def _real_path(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links, before Python 3.13
+        raise UsageError(
+            f"`{path.name}` is not a directory of the repository", hint="Check the spelling of `--subdir`"
+        ) from error
+
+
+def _check_kind(path: str, status: os.stat_result, *, limit: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise InvalidRepositoryError(f"`{path}` is {kind}", file=path, hint="Replace it by a text file")
+    if status.st_size > limit:
+        raise InvalidRepositoryError(
+            f"`{path}` is {status.st_size / 1e6:,.0f} MB large, which no file of its kind is",
+            file=path,
+            hint="Check that it is the file you meant",
+        )
+
+
+def _read_all(descriptor: int, size: int) -> bytes:
+    parts = []
+    while size > 0 and (part := os.read(descriptor, size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
