@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -25,8 +26,10 @@ def fingerprint(root: Path, dockerfile: Dockerfile, *settings: str) -> str:
     for path, text in sorted(dockerfile.support.items()):
         digest.update(f"{path}\0{text}\0".encode())
     for path, status in _states(str(root)):
-        line = (path, status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-        digest.update(repr(line).encode(errors="surrogateescape"))
+        line: tuple[object, ...] = (path, status.st_mode)
+        if not stat.S_ISDIR(status.st_mode):  # what is in a directory tells all that its own times could
+            line += (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        digest.update(repr(line).encode())
     return digest.hexdigest()
 
 
@@ -65,7 +68,7 @@ def _states(directory: str, prefix: str = "") -> Iterator[tuple[str, os.stat_res
         except OSError:
             continue
         for entry in entries:
-            if prefix == ".git/" and entry.name not in GIT_STATE:
+            if f"/{prefix}".endswith("/.git/") and entry.name not in GIT_STATE:
                 continue
             name = prefix + entry.name
             try:
