@@ -15,7 +15,7 @@ from r2i.model import Options, Source
 #: A name as registries take it, with an optional registry, tag and digest
 #: (https://github.com/distribution/reference, `reference.go`).
 REFERENCE = re.compile(
-    r"(?:[a-zA-Z0-9.-]+(?::[0-9]+)?/)?"
+    r"(?:[a-zA-Z0-9]+(?:[.-]+[a-zA-Z0-9]+)*(?::[0-9]+)?/)?"
     r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
 )
@@ -52,4 +52,4 @@ def _slug(source: Source) -> str:
 
 
 def _short(*words: str) -> str:
-    return sha256("\0".join(words).encode()).hexdigest()[:8]
+    return sha256("\0".join(words).encode(errors="surrogateescape")).hexdigest()[:8]
