@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -19,7 +21,9 @@ SERVER_PORT = 8888
 PATIENCE = 180.0
 
 PORT = re.compile(
-    r"(?:(?:(?P<host>\[[0-9a-fA-F:.]+\]|[0-9A-Za-z.-]+):)?(?P<published>\d*):)?(?P<port>\d+)(?:/(?P<protocol>tcp|udp))?"
+    r"(?:(?:(?P<host>\[[0-9a-fA-F:.]+\]|localhost|[0-9.]+):)?(?P<published>\d{0,9}):)?"
+    r"(?P<port>\d{1,9})(?:/(?P<protocol>tcp|udp))?",
+    re.ASCII,
 )
 
 
@@ -42,9 +46,21 @@ def port_from(text: str) -> Port:
     return Port(
         container_port=port,
         host_port=_port_number(published, text) if published else None,
-        host=(match["host"] or "127.0.0.1").strip("[]"),
+        host=_host(match["host"] or "localhost", text),
         protocol=protocol,
     )
+
+
+def _host(written: str, text: str) -> str:
+    """The address to bind to: engines take no names."""
+    host = "127.0.0.1" if written == "localhost" else written.strip("[]")
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError as error:
+        raise UsageError(
+            f"`--publish {text}`: `{host}` is not an IP address",
+            hint="Write `127.0.0.1`, `0.0.0.0` or `[::1]`",
+        ) from error
 
 
 def _port_number(digits: str, text: str) -> int:
@@ -61,8 +77,9 @@ def mount_from(text: str, *, cwd: Path, repo_dir: str) -> Mount:
         raise UsageError(
             f"`--volume {text}` is not a mount", hint="Write `SOURCE:TARGET` or `SOURCE:TARGET:ro`"
         )
-    path = (cwd / Path(source).expanduser()).resolve()
-    if not path.exists():
+    # `os.path` has an answer for names that are too long and for the homes of users who do not exist.
+    path = Path(os.path.realpath(cwd / os.path.expanduser(source)))  # noqa: PTH111
+    if not os.path.exists(path):  # noqa: PTH110
         raise UsageError(f"`--volume {text}`: there is no `{path}`", hint="Create it first")
     return Mount(
         source=path,
@@ -86,11 +103,11 @@ def environment_from(
     """The file's variables, then `NAME=VALUE`; a `NAME` alone takes the host's value where it has one."""
     result: dict[str, str] = {}
     if file is not None:
-        import dotenv
-
-        if not file.is_file():
-            raise UsageError(f"`--env-file {file}`: there is no such file", hint="Check the path")
-        result |= {name: value or "" for name, value in dotenv.dotenv_values(file, interpolate=False).items()}
+        for name, content in _read_variables(file).items():
+            if content is not None:
+                result[name] = content
+            elif name in environ:
+                result[name] = environ[name]
     for text in variables:
         name, equals, value = text.partition("=")
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", name):
@@ -100,6 +117,20 @@ def environment_from(
         elif name in environ:
             result[name] = environ[name]
     return result
+
+
+def _read_variables(file: Path) -> dict[str, str | None]:
+    import dotenv
+
+    try:
+        with file.open(encoding="utf-8") as lines:
+            return dict(dotenv.dotenv_values(stream=lines, interpolate=False))
+    except OSError as error:
+        raise UsageError(
+            f"`--env-file {file}` cannot be read: {error.strerror}", hint="Check the path"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"`--env-file {file}` is not UTF-8 text", hint="Save the file as UTF-8") from error
 
 
 def server_command(interface: Literal["lab", "notebook"]) -> tuple[str, ...]:
@@ -124,7 +155,7 @@ def wait_for_server(container: Container, port: int, *, patience: float = PATIEN
                 hint="Its output above says why",
             )
         if (address := container.address(port)) is not None and _answers(*address):
-            host, published = address
+            host, published = _reachable(address[0]), address[1]
             return f"http://{f'[{host}]' if ':' in host else host}:{published}"
         time.sleep(0.05)
     raise NotReadyError(
