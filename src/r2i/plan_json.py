@@ -31,7 +31,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.name.lower()
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {_plain(str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
+    if isinstance(value, str):
+        # A file name need not be text: what UTF-8 cannot encode is written as `\udc..`.
+        return value.encode(errors="backslashreplace").decode()
     return value

@@ -30,7 +30,7 @@ from r2i.model import (
 )
 from r2i.pins import base_image, pins
 from r2i.plan_json import digest
-from r2i.quoting import quoted
+from r2i.quoting import printable, quoted
 
 #: The releases of CPython that uv can install.
 MANAGED_PYTHONS = frozenset(f"3.{minor}" for minor in range(8, 16))
@@ -48,11 +48,16 @@ def make_plan(checkout: Checkout, options: Options, *, source: Source | None = N
     """
     _check_options(options)
     base = base_image(options.base_image)
-    found = [(pack, detection) for pack in CHAIN if (detection := pack.detect(checkout, base)) is not None]
-    detections = tuple(detection for _, detection in found)
-    for detection in detections:
+    found = []
+    for pack in CHAIN:
+        detection = pack.detect(checkout, base)
+        if detection is None:
+            continue
         if detection.dockerfile is not None:
+            # Nothing else counts, so nothing else can be wrong.
             return _own_dockerfile(checkout, options, detection, base=base, source=source)
+        found.append(detection)
+    detections = tuple(found)
     wanted, losers = _environment(checkout, detections)
     return _compose(checkout, options, detections, base=base, wanted=wanted, losers=losers, source=source)
 
@@ -312,7 +317,9 @@ def _check_options(options: Options) -> None:
         raise UsageError(
             f"`{options.user_id}` cannot be the user's id", hint="Choose one above 0: nothing runs as root"
         )
-    if options.repo_dir is not None and not re.fullmatch(r"(/[A-Za-z0-9_.-]+)+", options.repo_dir):
+    if options.repo_dir is not None and not re.fullmatch(
+        r"(/(?!\.\.?(/|$))[A-Za-z0-9_.-]+)+", options.repo_dir
+    ):
         raise UsageError(
             f"`{options.repo_dir}` cannot be the repository's directory",
             hint="Give an absolute path of letters, digits, `.`, `-` and `_`",
@@ -326,6 +333,9 @@ def _check_options(options: Options) -> None:
         raise UsageError(
             f"`{reference}` is not the name of an image", hint="Write it like `debian:trixie-slim`"
         )
+    for text in (options.appendix, *options.labels.values(), *options.build_args.values()):
+        if text != text.encode(errors="replace").decode():
+            raise UsageError(f"`{printable(text)}` is not UTF-8 text", hint="Write it in UTF-8")
     for name in options.labels:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", name):
             raise UsageError(
