@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shlex
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from r2i.checkout import Checkout
 from r2i.model import Dockerfile, Layer, Plan, Variables
-from r2i.quoting import quoted
+from r2i.quoting import printable, quoted, shell_word
 
 if TYPE_CHECKING:
     import jinja2
@@ -70,7 +69,7 @@ def _render_layer(layer: Layer, common: Variables) -> str:
 
 
 def _comment(title: str) -> str:
-    return " ".join(title.split())
+    return printable(" ".join(title.split()))
 
 
 @cache
@@ -86,7 +85,7 @@ def _templates() -> jinja2.Environment:
         autoescape=False,  # noqa: S701 - a Dockerfile is not HTML
     )
     environment.filters |= {
-        "sh": shlex.quote,
+        "sh": shell_word,
         "quoted": quoted,
         "json": lambda value: json.dumps(list(value)),
     }

@@ -13,6 +13,7 @@ import click
 from r2i.checkout import Checkout
 from r2i.errors import UsageError
 from r2i.model import Notice, Options, Source
+from r2i.quoting import printable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -114,7 +115,6 @@ def show_warnings(notices: Iterable[Notice]) -> None:
     """What may surprise, on stderr; the rest stands in `r2i plan`."""
     for notice in notices:
         if notice.level == "warning":
-            place = (
-                f"{notice.file}:{notice.line}: " if notice.line else f"{notice.file}: " if notice.file else ""
-            )
-            note(f"{click.style('Warning:', fg='yellow')} {place}{notice.message}")
+            file = printable(notice.file or "")
+            place = f"{file}:{notice.line}: " if notice.line else f"{file}: " if file else ""
+            note(f"{click.style('Warning:', fg='yellow')} {place}{printable(notice.message)}")

@@ -9,6 +9,7 @@ import click
 
 from r2i.cli.common import checked_out, options_from, parsed, plan_options, source_options
 from r2i.model import Evidence, Layer, Notice, Plan
+from r2i.quoting import printable
 
 
 @click.command()
@@ -55,7 +56,7 @@ def _facts(plan: Plan) -> Iterator[str]:
         provider = "from the base image" if plan.python.provider == "base" else "installed by uv"
         yield _fact(
             "Python",
-            f"{plan.python.version} {provider}: {_place(plan.python.evidence)}{plan.python.evidence.why}",
+            f"{plan.python.version} {provider}: {_reason(plan.python.evidence)}",
         )
     if plan.jupyter is not None:
         if plan.jupyter.mode == "split":
@@ -65,29 +66,34 @@ def _facts(plan: Plan) -> Iterator[str]:
         else:
             yield _fact("Jupyter", "in the repository's environment, under its pins")
             for evidence in plan.jupyter.evidence:
-                yield " " * 14 + f"as {_place(evidence)}{evidence.why}"
+                yield " " * 14 + f"as {_reason(evidence)}"
     yield _fact("User", f"{plan.user_name} ({plan.user_id})")
     yield _fact("Files in", plan.repo_dir)
 
 
 def _layer(number: int, layer: Layer) -> Iterator[str]:
-    yield f"  {number:>2}  {click.style(layer.title, bold=True)}  {click.style(layer.stage.name.lower(), dim=True)}"
+    yield f"  {number:>2}  {click.style(printable(layer.title), bold=True)}  {click.style(layer.stage.name.lower(), dim=True)}"
     for evidence in layer.evidence[:8]:
-        yield f"      {_place(evidence)}{evidence.why}"
+        yield f"      {_reason(evidence)}"
     if len(layer.evidence) > 8:
         yield f"      … and {len(layer.evidence) - 8} more"
 
 
 def _notice(notice: Notice) -> str:
     word = click.style("Warning:", fg="yellow") if notice.level == "warning" else "Note:"
-    place = _place(Evidence(why="", file=notice.file, line=notice.line))
-    return f"  {word} {place}{notice.message}"
+    place = _place(notice)
+    return f"  {word} {place}{printable(notice.message)}"
 
 
-def _place(evidence: Evidence) -> str:
-    if evidence.file is None:
+def _reason(evidence: Evidence) -> str:
+    return f"{_place(evidence)}{printable(evidence.why)}"
+
+
+def _place(found: Evidence | Notice) -> str:
+    if found.file is None:
         return ""
-    return f"{evidence.file}:{evidence.line}: " if evidence.line else f"{evidence.file}: "
+    file = printable(found.file)
+    return f"{file}:{found.line}: " if found.line else f"{file}: "
 
 
 def _heading(text: str) -> str:
