@@ -6,6 +6,7 @@ import codecs
 from dataclasses import dataclass
 
 from r2i.checkout import Checkout
+from r2i.errors import InvalidRepositoryError
 from r2i.model import Notice
 
 
@@ -25,6 +26,10 @@ def inspect(checkout: Checkout, path: str) -> Script:
     make_executable = f"chmod +x {path}"
     if data.startswith(b"\x7fELF"):
         return Script(path=path, text=None, commands=(make_executable,), notices=())
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InvalidRepositoryError(
+            f"`{path}` is UTF-16 text, which no shell reads", file=path, line=1, hint="Save the file as UTF-8"
+        )
     commands, notices = [], []
 
     def repair(expression: str, what: str) -> None:
@@ -34,7 +39,7 @@ def inspect(checkout: Checkout, path: str) -> Script:
     if data.startswith(codecs.BOM_UTF8):
         data = data.removeprefix(codecs.BOM_UTF8)
         repair(r"1s/^\xEF\xBB\xBF//", "has a byte order mark, which is taken away")
-    if b"\r\n" in data:
+    if b"\r\n" in data and b"\0" not in data:  # an archive behind a script must stay as it is
         repair(r"s/\r$//", "has Windows line ends, which are changed")
     if not data.startswith(b"#!"):
         repair("1i #!/bin/bash", "does not name its interpreter (`#!`): it is run by bash")

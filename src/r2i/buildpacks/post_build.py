@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from r2i.checkout import Checkout
 from r2i.model import BaseImage, Detection, Evidence, Layer, Stage
@@ -14,8 +15,11 @@ COMPILES = re.compile(
 )
 SERVER = re.compile(
     r"\bjupyter[ -](?:labextension|serverextension|nbextension|nbextensions_configurator|contrib|server\s+extension"
-    r"|lab\s+(?:build|clean))\b|\bpip3?\s+install\b.*\b(?:jupyter(?:lab|hub|-server)?|notebook|voila|nbgitpuller)\b"
+    r"|lab\s+(?:build|clean))\b"
 )
+#: Apart from what it installs: one pattern for both would take the square of a line's length.
+INSTALLS = re.compile(r"\bpip3?\s+install\b")
+SERVER_PART = re.compile(r"\b(?:jupyter(?:lab|hub|-server)?|notebook|voila|nbgitpuller)\b")
 
 
 class PostBuild:
@@ -39,14 +43,25 @@ class PostBuild:
         return Detection(
             layers=(layer,),
             notices=script.notices,
-            compiles=_lines(script.text, COMPILES, path, "compiles"),
-            server=_lines(script.text, SERVER, path, "works on the Jupyter server"),
+            compiles=_lines(script.text, path, why="compiles", matches=_compiles),
+            server=_lines(script.text, path, why="works on the Jupyter server", matches=_works_on_server),
         )
 
 
-def _lines(text: str | None, pattern: re.Pattern[str], path: str, why: str) -> tuple[Evidence, ...]:
+def _compiles(line: str) -> bool:
+    return COMPILES.search(line) is not None
+
+
+def _works_on_server(line: str) -> bool:
+    if SERVER.search(line):
+        return True
+    install = INSTALLS.search(line)
+    return install is not None and SERVER_PART.search(line, install.end()) is not None
+
+
+def _lines(text: str | None, path: str, *, why: str, matches: Callable[[str], bool]) -> tuple[Evidence, ...]:
     return tuple(
         Evidence(why=f"`{path}` {why}: `{line.strip()[:80]}`", file=path, line=number)
-        for number, line in enumerate((text or "").splitlines(), 1)
-        if pattern.search(line.partition("#")[0])
+        for number, line in enumerate((text or "").split("\n"), 1)
+        if matches(line.partition("#")[0])
     )

@@ -8,7 +8,8 @@ from r2i.checkout import Checkout
 from r2i.model import BaseImage, Detection, Evidence, Layer, Notice, Stage
 from r2i.scripts import inspect
 
-HANDS_OVER = re.compile(r"""exec\s.*(?:"\$@"|\$@|"\$\{@\}"|\$\*)|sys\.argv""")
+EXEC = re.compile(r"\bexec\s")
+ARGUMENTS = re.compile(r"\$@|\$\{@\}|\$\*")
 
 
 class Start:
@@ -29,7 +30,16 @@ class Start:
             evidence=(Evidence(why=f"`{path}`", file=path),),
         )
         notices = script.notices
-        if script.text is not None and not HANDS_OVER.search(script.text):
+        if script.text is not None and not _hands_over(script.text):
             warning = f'`{path}` does not end with `exec "$@"`: Jupyter would not be started'
             notices += (Notice(level="warning", message=warning, file=path),)
         return Detection(layers=(layer,), notices=notices, start=path)
+
+
+def _hands_over(text: str) -> bool:
+    """Whether a line runs its arguments in place of the script; a Python script sees them as `sys.argv`."""
+    for line in text.replace("\\\n", " ").split("\n"):
+        code = "" if line.lstrip().startswith("#") else line
+        if "sys.argv" in code or ((found := EXEC.search(code)) and ARGUMENTS.search(code, found.end())):
+            return True
+    return False
