@@ -7,7 +7,7 @@ import re
 from r2i.checkout import Checkout
 from r2i.model import BaseImage, Detection, Evidence, Notice, PythonRequest
 
-VERSION = re.compile(r"(?:cpython-|python-?)?(\d+\.\d+(?:\.\d+)?)", re.ASCII)
+VERSION = re.compile(r"(?:cpython-|python-?)?(\d{1,3}\.\d{1,3}(?:\.\d{1,3})?)", re.ASCII)
 
 
 class PythonVersion:

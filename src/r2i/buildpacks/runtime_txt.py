@@ -10,7 +10,7 @@ from r2i.errors import InvalidRepositoryError, NoBuildpackError
 from r2i.model import BaseImage, Detection, Evidence, Notice, PythonRequest
 
 LINE = re.compile(
-    r"(?P<name>[a-z]+)(?:-(?P<version>\d+(?:\.\d+){0,2}))?(?:-(?P<date>\d{4}-\d{2}-\d{2}))?",
+    r"(?P<name>[a-z]+)(?:-(?P<version>\d{1,3}(?:\.\d{1,3}){0,2}))?(?:-(?P<date>\d{4}-\d{2}-\d{2}))?",
     re.ASCII | re.IGNORECASE,
 )
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
