@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from r2i.checkout import Checkout
-from r2i.errors import UsageError
+from r2i.errors import InvalidRepositoryError, R2iError, UsageError
 from r2i.model import Dockerfile, Plan
 from r2i.render import render
+
+if TYPE_CHECKING:
+    from docker.utils.build import Pattern
 
 #: Makes of a directory in the folder what a build by r2i gives as a second build context.
 SUPPORT_STAGE = "# What comes from r2i and not from the repository\nFROM scratch AS r2i\nCOPY r2i /\n\n"
@@ -17,31 +24,83 @@ SUPPORT_STAGE = "# What comes from r2i and not from the repository\nFROM scratch
 
 def export(plan: Plan, checkout: Checkout, output: Path) -> None:
     """Write the folder at once or not at all; raise `UsageError` where something is in the way."""
-    if output.exists() and any(output.iterdir()):
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"`{output}` is not empty", hint="Name a directory that does not exist yet")
-    paths = _paths(checkout, plan.dockerignore)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".r2i-") as scratch:
-        folder = Path(scratch, "folder")
-        if plan.dockerfile is not None:
-            _copy(checkout.root, paths, folder)
-            _write(folder / "Dockerfile", render(plan, checkout).text)
-        else:
-            _copy(checkout.root, paths, folder / "repo")
-            _write_support(render(plan, checkout, files_in="repo"), folder)
-        folder.chmod(0o755)
-        if output.exists():
-            output.rmdir()
-        folder.replace(output)
+    dockerfile = render(plan, checkout, files_in="repo")
+    paths = tuple(context_paths(checkout.root, plan.dockerignore))
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".r2i-") as scratch:
+            folder = Path(scratch, "folder")
+            if plan.dockerfile is not None:
+                _copy(checkout.root, paths, folder)
+                _replace(folder / "Dockerfile", dockerfile.text)
+            else:
+                _copy(checkout.root, paths, folder / "repo")
+                _write_support(dockerfile, folder)
+            folder.chmod(0o755)
+            if output.exists():
+                output.rmdir()
+            folder.replace(output)
+    except (OSError, RecursionError) as error:
+        why = "its directories are too deep" if isinstance(error, RecursionError) else error.strerror or error
+        raise R2iError(
+            f"`{output}` cannot be written: {why}", hint="Name a directory that you can write to"
+        ) from error
 
 
-def _paths(checkout: Checkout, ignore: str) -> list[str]:
-    from docker.utils.build import exclude_paths
+def context_paths(root: Path, ignore: str) -> Iterator[str]:
+    """The files, links and directories that a build sees: what `.dockerignore` leaves.
 
-    return sorted(exclude_paths(str(checkout.root), ignore.splitlines()))
+    A file is left out by the last pattern that matches it or a directory above it, as with Docker.
+    """
+    from docker.utils.build import Pattern
+
+    patterns = [pattern for line in ignore.split("\n") if (pattern := Pattern(line)).dirs]
+    pending: list[tuple[str, tuple[bool, ...]]] = [("", (False,) * len(patterns))]
+    while pending:
+        directory, above = pending.pop()
+        for entry in _entries(root, directory):
+            path = f"{directory}/{entry.name}" if directory else entry.name
+            matches = tuple(
+                over or _matches(pattern, path) for pattern, over in zip(patterns, above, strict=True)
+            )
+            last = max((index for index, match in enumerate(matches) if match), default=None)
+            left_out = last is not None and not patterns[last].exclusion
+            if entry.is_dir(follow_symlinks=False):
+                # Something below it may be let in again.
+                if not left_out or any(pattern.exclusion for pattern in patterns):
+                    pending.append((path, matches))
+            elif not (entry.is_symlink() or entry.is_file()):
+                continue  # pipes and sockets are nothing that an image could hold
+            if not left_out:
+                yield path
 
 
-def _copy(root: Path, paths: list[str], target: Path) -> None:
+def _entries(root: Path, directory: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(root / directory) as scan:
+            return sorted(scan, key=lambda entry: entry.name)
+    except OSError as error:
+        raise InvalidRepositoryError(
+            f"`{directory[:80]}` cannot be read: {error.strerror}",
+            file=directory[:80],
+            hint="Leave it out with a `.dockerignore`",
+        ) from error
+
+
+def _matches(pattern: Pattern, path: str) -> bool:
+    try:
+        return bool(pattern.match(path))
+    except re.error as error:
+        raise InvalidRepositoryError(
+            f"`.dockerignore` has a pattern that is none: `{pattern.cleaned_pattern}`",
+            file=".dockerignore",
+            hint="Correct the brackets",
+        ) from error
+
+
+def _copy(root: Path, paths: tuple[str, ...], target: Path) -> None:
     target.mkdir(parents=True)
     for path in paths:
         source, copy = root / path, target / path
@@ -58,6 +117,16 @@ def _write_support(dockerfile: Dockerfile, folder: Path) -> None:
     for path, text in dockerfile.support.items():
         _write(folder / "r2i" / path, text)
         (folder / "r2i" / path).chmod(0o755)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write in place of what the repository has there, which may be a link to anywhere."""
+    if path.is_dir() and not path.is_symlink():
+        raise InvalidRepositoryError(
+            f"`{path.name}` is a directory, where `docker build` looks for the Dockerfile", file=path.name
+        )
+    path.unlink(missing_ok=True)
+    _write(path, text)
 
 
 def _write(path: Path, text: str) -> None:
