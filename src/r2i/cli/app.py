@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import platform
+import re
 import signal
 import sys
 import traceback
@@ -14,6 +15,7 @@ import click
 
 from r2i import __version__
 from r2i.errors import BuildFailedError, R2iError
+from r2i.quoting import printable
 
 #: In the order of `--help`: the module `r2i.cli.<name>` has a command of that name.
 COMMANDS = {
@@ -90,10 +92,9 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one exit code for e
             traceback.print_exc()
         show(error)
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has enough of it (`r2i plan | head`); Python must not complain at exit either.
-        sys.stderr.close()
-        return 0
+    except SystemExit:
+        # So click ends where whoever read our output has enough of it (`r2i plan | head`).
+        return 1
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets words
         return _bug(error, arguments, debug=debug)
     return result if isinstance(result, int) else 0
@@ -101,13 +102,18 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one exit code for e
 
 def show(error: R2iError) -> None:
     """Print an error for people: what, where, what to do."""
-    where = f"{error.where}: " if error.where else ""
+    where = f"{printable(error.where)}: " if error.where else ""
     if isinstance(error, BuildFailedError):
         for line in error.log:
             click.echo(f"  {line}", err=True)
-    click.echo(f"{click.style('Error:', fg='red', bold=True)} {where}{error.message}", err=True)
+    click.echo(f"{click.style('Error:', fg='red', bold=True)} {where}{_safe(error.message)}", err=True)
     if error.hint:
-        click.echo(f"{click.style('Hint:', fg='yellow', bold=True)} {error.hint}", err=True)
+        click.echo(f"{click.style('Hint:', fg='yellow', bold=True)} {_safe(error.hint)}", err=True)
+
+
+def _safe(text: str) -> str:
+    """Words of ours around words of the repository, on as many lines as we wrote."""
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def _interrupt(_signum: int, _frame: FrameType | None) -> None:
@@ -122,10 +128,16 @@ def _bug(error: Exception, arguments: Sequence[str], *, debug: bool) -> int:
     click.echo(
         f"{text}{click.style('Error:', fg='red', bold=True)} this is a bug in r2i. Please report it with these lines:\n\n"
         f"    r2i {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
-        f"    r2i {shlex.join(arguments)}\n"
-        f"    {type(error).__name__}: {error}\n"
+        f"    r2i {shlex.join(_without_secrets(argument) for argument in arguments)}\n"
+        f"    {type(error).__name__}: {_without_secrets(str(error))}\n"
         f"    in {last.name}, {last.filename.rpartition('/')[2]}:{last.lineno}\n",
         err=True,
     )
     click.echo("Hint: Run it again as `r2i --debug …` for the whole traceback", err=True)
     return BUG
+
+
+def _without_secrets(text: str) -> str:
+    """For a report that others read: no credentials of a URL, no values of `--env NAME=VALUE` and its like."""
+    text = re.sub(r"//[^/@\s]+@", "//…@", text)
+    return re.sub(r"^(--[a-z-]+=|-[a-z])?([A-Za-z_][\w.-]*)=.*", r"\1\2=…", text, flags=re.DOTALL)
