@@ -119,7 +119,8 @@ def _ensure_directory(
 
     plan, dockerfile = _render(source, checkout, settings)
     records = platformdirs.user_cache_path("r2i") / "images"
-    state = fingerprint(checkout.root, dockerfile, engine.name, repr(sorted(plan.build_args.items())))
+    settings_of_build = repr((sorted(plan.build_args.items()), sorted(plan.labels.items())))
+    state = fingerprint(checkout.root, dockerfile, engine.name, settings_of_build)
     record = remembered(records, tags[0])
     if not settings.no_cache and record.get("fingerprint") == state:
         found = [engine.find(tag) for tag in tags]
