@@ -28,6 +28,6 @@ def own_patterns(checkout: Checkout) -> tuple[str, ...]:
         for name in FILES:
             path = f"{directory}/{name}" if directory else name
             if checkout.has(path):
-                lines = (line.strip() for line in checkout.read(path).splitlines())
+                lines = (line.strip() for line in checkout.read(path).split("\n"))
                 return tuple(line for line in lines if line and not line.startswith("#"))
     return ()
