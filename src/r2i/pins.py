@@ -23,8 +23,14 @@ def base_image(reference: str | None) -> BaseImage:
     name, _, tag = reference.partition("@")[0].rpartition("/")[2].partition(":")
     words = set(re.split(r"[^a-z0-9.]+|(?<=[a-z])(?=\d)", f"{name}-{tag}"))
     for row in pins()["releases"]:
-        # `24.04` can only be Ubuntu's, `12` alone could be anybody's.
-        numbered = [a for a in row["aliases"] if a in words and ("." in a or row["distribution"] in words)]
+        # `24.04` can only be Ubuntu's; `12` alone could be anybody's, and `12.5` is Debian's way to call an update.
+        by_name = row["distribution"] in words
+        numbered = [
+            alias
+            for alias in row["aliases"]
+            if (alias in words and ("." in alias or by_name))
+            or (by_name and any(word.startswith(f"{alias}.") for word in words))
+        ]
         if row["name"] in words or numbered:
             release = Release(name=row["name"], distribution=row["distribution"], python=row["python"])
             return BaseImage(reference=reference, release=release)
