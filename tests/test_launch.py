@@ -1,0 +1,248 @@
+"""What a container is started with, and waiting for its server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from r2i.engines.protocol import Mount, Port
+from r2i.errors import NotReadyError, UsageError
+from r2i.launch import (
+    editable_mount,
+    environment_from,
+    mount_from,
+    port_from,
+    server_command,
+    wait_for_server,
+)
+from r2i.model import Source
+
+
+@pytest.mark.parametrize(
+    ("text", "port"),
+    [
+        ("8888", Port(container_port=8888, host_port=8888)),
+        ("8000:8888", Port(container_port=8888, host_port=8000)),
+        (":8888", Port(container_port=8888)),
+        ("8000:53/udp", Port(container_port=53, host_port=8000, protocol="udp")),
+        ("80/tcp", Port(container_port=80, host_port=80)),
+        ("0.0.0.0:8000:8888", Port(container_port=8888, host_port=8000, host="0.0.0.0")),
+        ("127.0.0.1::8888", Port(container_port=8888)),
+        ("localhost:8000:8888", Port(container_port=8888, host_port=8000)),
+        ("[::1]:8000:8888", Port(container_port=8888, host_port=8000, host="::1")),
+        ("[::]::8888", Port(container_port=8888, host="::")),
+        ("[2001:DB8::0:1]:1:65535", Port(container_port=65535, host_port=1, host="2001:db8::1")),
+    ],
+)
+def test_a_port_is_read_as_people_write_it(text: str, port: Port) -> None:
+    assert port_from(text) == port
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "http",
+        "0",
+        "65536",
+        "0:8888",
+        "8888:0",
+        "8000:",
+        "-1",
+        "8888/sctp",
+        "8888/",
+        "8000:8888\n",
+        "::1:8000:8888",
+        "[::1]:8888",
+        "[nonsense]:1:2",
+        "[1:2]:1:2",
+        "1.2.3:1:2",
+        "256.0.0.1:1:2",
+        "example.org:1:2",
+        "８８８８",
+        "9" * 5000,
+    ],
+)
+def test_what_is_no_port_is_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError, match="--publish") as caught:
+        port_from(text)
+
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "read_only"),
+    [
+        ("data:/data", "/data", False),
+        ("data:/data:ro", "/data", True),
+        ("data:/data:rw", "/data", False),
+        ("data:input/data", "/home/jovyan/input/data", False),
+        ("./data/../data:x", "/home/jovyan/x", False),
+    ],
+)
+def test_a_mount_is_read_as_people_write_it(
+    tmp_path: Path, text: str, target: str, *, read_only: bool
+) -> None:
+    (tmp_path / "data").mkdir()
+
+    mount = mount_from(text, cwd=tmp_path, repo_dir="/home/jovyan")
+
+    assert mount == Mount(source=(tmp_path / "data").resolve(), target=target, read_only=read_only)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ":",
+        "data",
+        "data:",
+        ":/data",
+        "data:/x:rx",
+        "data:/x:ro:rw",
+        "missing:/x",
+        "~nobody-here/x:/x",
+        "x" * 5000 + ":/x",
+    ],
+)
+def test_what_is_no_mount_is_a_usage_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "data").mkdir()
+
+    with pytest.raises(UsageError, match="--volume") as caught:
+        mount_from(text, cwd=tmp_path, repo_dir="/home/jovyan")
+
+    assert caught.value.hint
+
+
+def test_an_editable_mount_is_the_local_directory_itself() -> None:
+    source = Source(provider="local", location="/work/course", subdirectory="week1")
+
+    mount = editable_mount(source, repo_dir="/home/jovyan")
+
+    assert mount == Mount(source=Path("/work/course/week1"), target="/home/jovyan")
+
+
+def test_nothing_but_a_local_directory_is_editable() -> None:
+    with pytest.raises(UsageError, match="local directory"):
+        editable_mount(Source(provider="git", location="https://example.org/a"), repo_dir="/home/jovyan")
+
+
+def test_variables_come_from_the_file_then_the_command_line_then_the_host(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text('# comment\nA=1\nB="two words"\nexport C=3\nHOST\nABSENT\nD=$A\n', encoding="utf-8")
+
+    variables = environment_from(
+        ("A=4", "E=x=y", "EMPTY=", "TERM", "MISSING"), file, environ={"HOST": "h", "TERM": "vt100"}
+    )
+
+    assert variables == {
+        "A": "4",
+        "B": "two words",
+        "C": "3",
+        "HOST": "h",
+        "D": "$A",
+        "E": "x=y",
+        "EMPTY": "",
+        "TERM": "vt100",
+    }
+
+
+@pytest.mark.parametrize("text", ["", "=x", "1A=x", "A B=x", "A\nB=x", "-e"])
+def test_what_names_no_variable_is_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError, match="--env"):
+        environment_from((text,), None, environ={})
+
+
+def test_a_file_of_variables_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "latin").write_bytes(b"A=caf\xe9\n")
+
+    for path in (tmp_path / "missing", tmp_path, tmp_path / "latin"):
+        with pytest.raises(UsageError, match="--env-file"):
+            environment_from((), path, environ={})
+
+
+def test_the_interface_is_the_program() -> None:
+    assert server_command("notebook")[:2] == ("jupyter", "notebook")
+    assert server_command("lab")[:2] == ("jupyter", "lab")
+
+
+class Api(BaseHTTPRequestHandler):
+    """Answers 503 to the first two requests, as a server behind a proxy does while it comes up."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        self.send_response(503 if type(self).asked < 3 else 200)
+        self.end_headers()
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@dataclass
+class Reached:
+    """A container whose server is in this process. It ends after it was asked `lives` times whether it runs."""
+
+    where: tuple[str, int] | None
+    lives: int = 10**9
+    id: str = "0"
+
+    def address(self, port: int) -> tuple[str, int] | None:
+        assert port == 8888
+        return self.where
+
+    def logs(self) -> Iterator[str]:
+        yield from ()
+
+    def running(self) -> bool:
+        self.lives -= 1
+        return self.lives >= 0
+
+    def wait(self) -> int:
+        return 3
+
+    def stop(self) -> None:
+        self.lives = 0
+
+
+@contextmanager
+def serving() -> Iterator[int]:
+    handler = type("FreshApi", (Api,), {"asked": 0})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_a_server_is_ready_when_its_api_answers(host: str) -> None:
+    with serving() as port:
+        url = wait_for_server(Reached(where=(host, port)), 8888)
+
+    assert url == f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.timeout(30)
+def test_a_server_that_ends_is_reported_with_its_status() -> None:
+    with pytest.raises(NotReadyError, match="ended with status 3"):
+        wait_for_server(Reached(where=None, lives=2), 8888)
+
+
+@pytest.mark.timeout(30)
+def test_patience_ends() -> None:
+    with serving() as port:
+        free = port
+    with pytest.raises(NotReadyError, match="does not answer"):
+        wait_for_server(Reached(where=("127.0.0.1", free)), 8888, patience=0.2)

@@ -1,0 +1,151 @@
+"""Whether a directory has changed since its image was built."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from r2i import process
+from r2i.model import Dockerfile
+from r2i.records import fingerprint, remember, remembered
+from tests.writing import deep, remove_deep, write
+
+DOCKERFILE = Dockerfile(text="FROM a\n", support={}, ignore="", layer_lines={})
+
+
+def git(top: Path, *words: str) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(top),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        **{
+            f"GIT_{who}_{what}": "a@example.org"
+            for who in ("AUTHOR", "COMMITTER")
+            for what in ("NAME", "EMAIL")
+        },
+    }
+    done = process.run(["git", "-C", str(top), *words], env=environment)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    directory = tmp_path / "repo"
+    write(directory, {"a.py": "1", "sub/b.py": "2"})
+    return directory
+
+
+def state(top: Path, *settings: str) -> str:
+    return fingerprint(top, DOCKERFILE, *settings)
+
+
+def test_an_unchanged_directory_has_the_same_fingerprint(top: Path) -> None:
+    assert state(top) == state(top)
+
+
+def _same_size_and_time(top: Path) -> None:
+    path = top / "a.py"
+    times = path.stat()
+    path.write_text("9", encoding="utf-8")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _same_size_and_time,
+        lambda top: (top / "a.py").chmod(0o755),
+        lambda top: (top / "sub").chmod(0o700),
+        lambda top: (top / "a.py").rename(top / "c.py"),
+        lambda top: (top / "sub" / "new").touch(),
+        lambda top: (top / "sub" / "b.py").unlink(),
+        lambda top: (top / "empty").mkdir(),
+        lambda top: (top / "link").symlink_to("a.py"),
+        lambda top: (top / os.fsdecode(b"caf\xe9")).touch(),
+    ],
+    ids=["content", "mode", "mode of a directory", "name", "new", "gone", "directory", "link", "no text"],
+)
+def test_every_change_that_an_image_sees_is_seen(top: Path, change: object) -> None:
+    before = state(top)
+    assert callable(change)
+    change(top)
+
+    assert state(top) != before
+
+
+def test_another_target_of_a_link_is_a_change(top: Path) -> None:
+    (top / "link").symlink_to("a.py")
+    before = state(top)
+    (top / "link").unlink()
+    (top / "link").symlink_to("b.py")
+
+    assert state(top) != before
+
+
+def test_instructions_support_files_and_settings_are_part_of_it(top: Path) -> None:
+    others = [
+        Dockerfile(text="FROM b\n", support={}, ignore="", layer_lines={}),
+        Dockerfile(text="FROM a\n", support={"x": "y"}, ignore="", layer_lines={}),
+        Dockerfile(text="FROM a\n", support={"xy": ""}, ignore="", layer_lines={}),
+        Dockerfile(text="FROM a\n", support={}, ignore="a", layer_lines={}),
+    ]
+    seen = {state(top), state(top, "docker"), *(fingerprint(top, other) for other in others)}
+
+    assert len(seen) == 6
+
+
+def test_a_commit_is_a_change_and_a_look_at_the_status_is_none(top: Path) -> None:
+    git(top, "init", "-q", "-b", "main")
+    git(top, "add", "-A")
+    git(top, "commit", "-q", "-m", "one")
+    before = state(top)
+    (top / ".git" / "index").unlink()  # so that git writes it anew
+    git(top, "reset", "-q")
+    git(top, "status")
+    looked = state(top)
+    git(top, "commit", "-q", "--allow-empty", "-m", "two")
+
+    assert looked == before
+    assert state(top) != before
+
+
+def test_a_status_in_a_vendored_repository_is_no_change(top: Path) -> None:
+    write(top, {"vendored/.git/HEAD": "ref: a", "vendored/.git/index": "1"})
+    before = state(top)
+    write(top, {"vendored/.git/index": "2", "vendored/.git/index.lock": ""})
+
+    assert state(top) == before
+
+
+def test_a_deep_tree_is_no_trouble(top: Path) -> None:
+    deep(top, 2000)
+    try:
+        assert state(top) == state(top)
+    finally:
+        remove_deep(top)
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    remember(tmp_path / "records", "r2i/a:b", fingerprint="f", image="sha256:1")
+
+    assert remembered(tmp_path / "records", "r2i/a:b") == {"fingerprint": "f", "image": "sha256:1"}
+    assert remembered(tmp_path / "records", "r2i/a:c") == {}
+    assert len(list((tmp_path / "records").iterdir())) == 1
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[1]", b"\xff"])
+def test_a_broken_record_is_none(tmp_path: Path, text: bytes) -> None:
+    remember(tmp_path, "a", fingerprint="f", image="i")
+    next(tmp_path.iterdir()).write_bytes(text)
+
+    assert remembered(tmp_path, "a") == {}
+
+
+def test_a_record_that_cannot_be_kept_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    remember(tmp_path / "file", "a", fingerprint="f", image="i")
+
+    assert remembered(tmp_path / "file", "a") == {}
