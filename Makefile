@@ -1,0 +1,38 @@
+# The two commands of the README, and what goes with them. `make` alone lists them.
+
+# Where a system has several Pythons: make PYTHON=/path/to/python3.13 …
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint pins
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+demo: $(VENV)/installed  ## Build examples/quickstart and open it in Jupyter; prepares the machine where needed
+	@$(BIN)/r2i setup --yes
+	@tools/demo $(BIN)/r2i examples/quickstart
+
+test: $(VENV)/developed  ## Check everything, engines included; prepares the machine where needed
+	@$(MAKE) --no-print-directory lint
+	@tools/prepare-tests $(BIN)/r2i
+	$(BIN)/pytest
+
+lint: $(VENV)/developed  ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+pins: $(VENV)/developed  ## Refresh what ships with r2i: versions, images, the lock of Jupyter
+	$(BIN)/python tools/refresh_pins.py
+
+$(VENV)/installed: pyproject.toml tools/make-venv
+	@PYTHON="$(PYTHON)" tools/make-venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/developed: $(VENV)/installed
+	@$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
