@@ -360,9 +360,11 @@ def _ask_registry(machine: Machine, engine: EngineName, reference: str) -> Compl
     return machine.ask_engine("podman", "manifest", "inspect", reference, timeout=REGISTRY_PATIENCE)
 
 
-def check_container(machine: Machine, engine: EngineName, reference: str | None = None) -> Finding:
-    """A container really starts: what an engine says about itself does not tell."""
+def check_container(machine: Machine, engine: EngineName, reference: str | None = None) -> Finding | None:
+    """A container really starts, which nothing else tells; None where the image would have to be pulled first."""
     reference = base_image(reference).reference
+    if machine.ask_engine(engine, "image", "inspect", "--format", "{{.Id}}", reference).returncode != 0:
+        return None
     argv = (engine, "run", "--rm", "--pull=never", "--network=none", reference, "true")
     done = machine.ask_engine(*argv, timeout=60)
     if done.returncode == 0:

@@ -106,9 +106,8 @@ def examine(machine: Machine, wanted: EngineName | None = None) -> Diagnosis:
     if not diagnosis.ready:
         return diagnosis
     image = check_image(machine, diagnosis.engine)
-    findings = (*diagnosis.findings, image)
-    if diagnosis.engine == "podman" and image.status == "ok":
-        findings = (*findings, check_container(machine, "podman"))
+    container = check_container(machine, "podman") if diagnosis.engine == "podman" else None
+    findings = (*diagnosis.findings, image, *([container] if container else []))
     return replace(diagnosis, findings=findings)
 
 
@@ -125,11 +124,12 @@ def plan_setup(diagnosis: Diagnosis, machine: Machine, *, scratch: Path) -> tupl
         _plan_docker(diagnosis, machine) if diagnosis.engine == "docker" else _plan_podman(diagnosis, machine)
     )
     image: tuple[Step, ...] = ()
-    if engine or "no-base-image" in problems:
+    known = {finding.status for finding in diagnosis.findings if finding.check == "base image"}
+    if "ok" not in known:
         later = (
             replace(machine, engine_prefix=machine.sudo) if any(s.gives_access for s in engine) else machine
         )
-        image = (_plan_image(diagnosis.engine, later, scratch=scratch, known_missing=not engine),)
+        image = (_plan_image(diagnosis.engine, later, scratch=scratch, known_missing="error" in known),)
     steps = (*engine, *image)
     _check_rights(steps, machine)
     return steps

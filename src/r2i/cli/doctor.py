@@ -93,6 +93,9 @@ def examine(
         report("Looking for the base image")
         findings.append(checks.check_image(machine, found.engine))
     if checks.worst(findings) != "error":
+        report("Starting a container")
+        container = checks.check_container(machine, found.engine)
+        findings += [container] if container else []
         report("Asking from a build step")
         host = host_script(machine.environ, ca_bundle=ca_bundle, home=Path.home())
         seen = look(machine, found.engine, base=base_image(None).reference, host=host)

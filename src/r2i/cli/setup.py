@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from r2i.cli.doctor import this_machine, wanted
+from r2i.engines.protocol import EngineName
 from r2i.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
+    from r2i.doctor import Diagnosis
     from r2i.machine import Machine
     from r2i.setup import Step
+
+#: What a new engine cannot do is only seen when it is there: then there is more to do, once.
+ROUNDS = 2
 
 
 @click.command()
@@ -36,30 +41,40 @@ def setup(*, engine: str, yes: bool, dry_run: bool) -> None:
     from r2i.setup import examine, plan_setup
 
     machine = this_machine()
-    with tempfile.TemporaryDirectory(prefix="r2i-setup-") as directory:
-        scratch = Path(directory)
-        diagnosis = examine(machine, wanted(engine))
-        steps = plan_setup(diagnosis, machine, scratch=scratch)
-        if not steps:
-            click.echo(f"Nothing to do: {diagnosis.engine.capitalize()} is ready.")
-            return
-        _show(steps)
-        if dry_run:
-            return
-        if not yes:
-            _ask()
-        machine = _carry_out(steps, machine, engine=diagnosis.engine, scratch=scratch)
-    after = examine(machine, diagnosis.engine)
-    trouble = next((finding for finding in after.findings if finding.status == "error"), None)
-    if trouble is not None:
-        raise EngineError(
-            f"All of that was done, and still: {trouble.message}",
-            hint=f"Run `r2i doctor --engine {diagnosis.engine}`",
-        )
-    click.echo(f"Ready to build with {diagnosis.engine.capitalize()}.")
+    diagnosis = examine(machine, wanted(engine))
+    if diagnosis.ready:
+        click.echo(f"Nothing to do: {diagnosis.engine.capitalize()} is ready.")
+        return
+    chosen = diagnosis.engine
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory(prefix="r2i-setup-") as directory:
+            scratch = Path(directory)
+            steps = plan_setup(diagnosis, machine, scratch=scratch)
+            _show(steps)
+            if dry_run:
+                return
+            if not yes:
+                _ask()
+            machine = _carry_out(steps, machine, engine=chosen, scratch=scratch)
+        diagnosis = examine(machine, chosen)
+        if diagnosis.ready:
+            break
+    _conclude(diagnosis, machine)
+
+
+def _conclude(diagnosis: Diagnosis, machine: Machine) -> None:
+    """Say that the machine is ready, or raise `EngineError`."""
+    name = diagnosis.engine.capitalize()
+    for finding in diagnosis.findings:
+        if finding.status == "error":
+            raise EngineError(
+                f"All of that was done, and still: {finding.message}",
+                hint=f"Run `r2i doctor --engine {diagnosis.engine}`",
+            )
+    click.echo(f"Ready to build with {name}.")
     if machine.engine_prefix:
         click.echo(
-            f"Log in again first, or run `newgrp docker`: `{machine.user}` has just been let use Docker."
+            f"Log in again first, or run `newgrp docker`: `{machine.user}` may use {name} from then on."
         )
 
 
@@ -81,7 +96,7 @@ def _ask() -> None:
     click.confirm("Go ahead?", default=True, abort=True)
 
 
-def _carry_out(steps: tuple[Step, ...], machine: Machine, *, engine: str, scratch: Path) -> Machine:
+def _carry_out(steps: tuple[Step, ...], machine: Machine, *, engine: EngineName, scratch: Path) -> Machine:
     import time
 
     from rich.console import Console
@@ -97,6 +112,6 @@ def _carry_out(steps: tuple[Step, ...], machine: Machine, *, engine: str, scratc
             if not console.is_terminal:
                 console.print(f"{title} …", soft_wrap=True)
 
-        after = carry_out(steps, machine, engine=wanted(engine) or "docker", scratch=scratch, report=report)
+        after = carry_out(steps, machine, engine=engine, scratch=scratch, report=report)
     console.print(f"✓ done in {time.monotonic() - started:.0f} s")
     return after
