@@ -1,0 +1,247 @@
+"""`apt.txt`: packages of the base image's distribution, one a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from r2i.buildpacks.apt_names import Gone, Renamed, compiles, locale_of, look_up
+from r2i.checkout import Checkout
+from r2i.errors import InvalidRepositoryError
+from r2i.model import BaseImage, Detection, Evidence, Layer, Notice, Stage
+
+FILE = "apt.txt"
+
+#: A package as `apt-get install` takes it: `name[:architecture][=version|/suite]` (Debian Policy 5.6.7 and 5.6.12).
+#: A name that ends with `-` would be removed by apt instead of installed; `*` is apt's own, for `=1.2.*`.
+SPEC = re.compile(
+    r"(?P<name>[a-z0-9][a-z0-9+.-]*[a-z0-9+.])"
+    r"(?::(?P<architecture>[a-z][a-z0-9-]*))?"
+    r"(?:=(?P<version>(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*\*?)|/(?P<suite>[a-z][a-z0-9.-]*))?"
+)
+LOCALE = re.compile(r"[a-z]{2,3}_[A-Z]{2}\.UTF-8")
+
+#: What r2i does in any case; people write it, since repo2docker passed every line on to `apt-get install`.
+POINTLESS = frozenset({"-y", "--yes", "--assume-yes", "-q", "-qq", "--quiet", "--no-install-recommends"})
+COMMAND = re.compile(r"\s*(?:sudo\s+)?apt(?:-get)?\s+(?:-\S+\s+)*(?P<verb>update|upgrade|install)\b")
+
+#: Longer than any real list by an order of magnitude, and short enough for a command line.
+MOST_PACKAGES = 2_000
+LONGEST = 200
+
+#: Images that have no packages but their release's own.
+PLAIN_IMAGES = frozenset({"debian", "ubuntu", "buildpack-deps"})
+
+FONTS = frozenset({"ttf-mscorefonts-installer", "msttcorefonts"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """One package that `apt.txt` asks for, and where."""
+
+    name: str
+    line: int
+    qualifier: str = ""
+    version: str = ""
+    suite: str = ""
+
+    @property
+    def spec(self) -> str:
+        pin = f"={self.version}" if self.version else f"/{self.suite}" if self.suite else ""
+        return f"{self.name}{self.qualifier}{pin}"
+
+
+class Apt:
+    name = "apt"
+    files = (FILE,)
+
+    def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
+        path = checkout.config(FILE)
+        if path is None:
+            return None
+        notices: list[Notice] = []
+        asked = list(_parse(checkout.read(path), path, notices))
+        packages = [new for package in asked for new in _in_release(package, base, path, notices)]
+        packages = _merge(packages, path)
+        locales = tuple(sorted({locale for p in asked if (locale := _locale(p, base))}))
+        if not packages:
+            notices.append(Notice(level="info", message=f"`{path}` has no package to install", file=path))
+            return Detection(notices=tuple(notices))
+        count = "1 package" if len(packages) == 1 else f"{len(packages)} packages"
+        layer = Layer(
+            buildpack=self.name,
+            stage=Stage.APT,
+            title=f"{FILE}: {count}",
+            template="apt",
+            variables={"packages": tuple(p.spec for p in packages), "locales": locales},
+            evidence=tuple(Evidence(why=f"`{p.spec}`", file=path, line=p.line) for p in _by_line(packages)),
+            resources=("apt-install",),
+        )
+        return Detection(layers=(layer,), notices=tuple(notices), compiles=_compilers(packages, path))
+
+
+def _parse(text: str, path: str, notices: list[Notice]) -> Iterator[Package]:
+    count = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        words = line.partition("#")[0]
+        if command := COMMAND.match(words):
+            message = f"r2i runs `apt-get {command['verb']}` itself: only the packages of this line count"
+            notices.append(Notice(level="info", message=message, file=path, line=number))
+            words = words[command.end() :] if command["verb"] == "install" else _nothing_more(words, command)
+        for word in words.split():
+            if word in POINTLESS:
+                message = f"`{word}` is an option and not a package: r2i installs so in any case"
+                notices.append(Notice(level="info", message=message, file=path, line=number))
+                continue
+            count += 1
+            if count > MOST_PACKAGES:
+                raise InvalidRepositoryError(
+                    f"`{path}` names more than {MOST_PACKAGES:,} packages",
+                    file=path,
+                    line=number,
+                    hint="Check that it is the file you meant",
+                )
+            yield _package(word, path, number)
+
+
+def _nothing_more(words: str, command: re.Match[str]) -> str:
+    """What follows `apt-get update`, where that is not another option of it."""
+    return " ".join(word for word in words[command.end() :].split() if word not in POINTLESS)
+
+
+def _package(word: str, path: str, line: int) -> Package:
+    match = SPEC.fullmatch(word) if len(word) <= LONGEST else None
+    if match is None:
+        raise InvalidRepositoryError(
+            f"`{path}` has an invalid package name: `{_printable(word)}`",
+            file=path,
+            line=line,
+            hint=_what_is_wrong(word),
+        )
+    architecture = match["architecture"]
+    return Package(
+        name=match["name"],
+        line=line,
+        qualifier=f":{architecture}" if architecture else "",
+        version=match["version"] or "",
+        suite=match["suite"] or "",
+    )
+
+
+def _what_is_wrong(word: str) -> str:
+    if SPEC.fullmatch(word.lower()) and len(word) <= LONGEST:
+        return f"Write `{word.lower()}`: names of packages are in lower case"
+    if word.startswith("-"):
+        return "Remove it: options of `apt-get` have no place here"
+    if SPEC.fullmatch(word.rstrip(",;\\")):
+        return "Separate packages by line ends or blanks only"
+    return "Put one name of a Debian package on each line"
+
+
+def _printable(word: str) -> str:
+    shown = "".join(c if c.isprintable() and c != "`" else ascii(c)[1:-1] for c in word[: LONGEST // 2])
+    return shown if len(word) <= LONGEST // 2 else f"{shown}…"
+
+
+def _in_release(package: Package, base: BaseImage, path: str, notices: list[Notice]) -> Iterator[Package]:
+    """The packages to install for one that is asked for, under the names of the base image's release."""
+    release = base.release.name if base.release else ""
+
+    def notice(message: str, *, warning: bool) -> None:
+        level: Literal["info", "warning"] = "warning" if warning else "info"
+        notices.append(Notice(level=level, message=message, file=path, line=package.line))
+
+    found = look_up(package.name, release) if release and not package.suite else None
+    match found:
+        case Renamed():
+            notice(
+                _renamed(package, found, release),
+                warning=found.guess or not found.to or bool(package.version),
+            )
+            for name in found.to:
+                yield replace(package, name=name, version="")
+        case Gone():
+            _gone(package, found, base, path)
+            notice(f"`{package.name}` is not in {release}", warning=True)
+            yield package
+        case None:
+            if package.version:
+                notice(
+                    f"`{package.spec}` can be installed only as long as the release has this very version",
+                    warning=True,
+                )
+            yield package
+    if package.name in FONTS:
+        notice(f"Installing `{package.name}` accepts Microsoft's licence of these fonts", warning=True)
+
+
+def _renamed(package: Package, found: Renamed, release: str) -> str:
+    new = " and ".join(f"`{name}`" for name in found.to)
+    verb = "becomes" if found.guess else "is"
+    message = (
+        f"`{package.name}` {verb} {new} in {release}" if new else f"`{package.name}` is left out in {release}"
+    )
+    reason = f": {found.why}" if found.why else ""
+    pin = f"; its version `{package.version}` does not count" if package.version else ""
+    return f"{message}{reason}{pin}"
+
+
+def _gone(package: Package, found: Gone, base: BaseImage, path: str) -> None:
+    """Raise where the image can only have its release's packages; elsewhere the build step will see."""
+    repository = base.reference.partition("@")[0].rpartition("/")[2].partition(":")[0]
+    if repository not in PLAIN_IMAGES or base.release is None or not found.certain:
+        return
+    images = " or ".join(f"`--base-image {image_of(name)}`" for name in found.releases[:2])
+    build = f"Build with {images}, which has it" if images else "No release that r2i knows has it"
+    instead = f"Replace it: {found.instead}. " if found.instead else ""
+    raise InvalidRepositoryError(
+        f"`{package.name}` is not in {base.release.name}",
+        file=path,
+        line=package.line,
+        hint=f"{instead}{build}, or remove the line",
+    )
+
+
+def image_of(release: str) -> str:
+    """The image of a release, as one writes it."""
+    return {"jammy": "ubuntu:22.04", "noble": "ubuntu:24.04"}.get(release, f"debian:{release}-slim")
+
+
+def _merge(packages: Iterable[Package], path: str) -> list[Package]:
+    """Each package once, sorted, so that the order of lines does not rebuild anything; a pin wins over none."""
+    merged: dict[tuple[str, str], Package] = {}
+    for package in packages:
+        key = (package.name, package.qualifier)
+        before = merged.get(key)
+        if before is None or before.spec == f"{package.name}{package.qualifier}" != package.spec:
+            merged[key] = package
+        elif package.spec not in (before.spec, f"{package.name}{package.qualifier}"):
+            raise InvalidRepositoryError(
+                f"`{path}` asks for both `{before.spec}` and `{package.spec}`",
+                file=path,
+                line=package.line,
+                hint="Keep one of the two",
+            )
+    return sorted(merged.values(), key=lambda package: package.spec)
+
+
+def _by_line(packages: Iterable[Package]) -> list[Package]:
+    return sorted(packages, key=lambda package: package.line)
+
+
+def _locale(package: Package, base: BaseImage) -> str | None:
+    """The locale to generate for a language pack, which only Ubuntu has."""
+    if base.release is None or base.release.distribution != "debian":
+        return None
+    locale = locale_of(package.name)
+    return locale if locale and LOCALE.fullmatch(locale) else None
+
+
+def _compilers(packages: Iterable[Package], path: str) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence(why=f"`{FILE}` asks for `{p.name}`", file=path, line=p.line)
+        for p in _by_line(packages)
+        if compiles(p.name)
+    )
