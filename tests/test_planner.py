@@ -1,0 +1,235 @@
+"""What is decided, from what evidence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from r2i.errors import InvalidRepositoryError, NoBuildpackError, UsageError
+from r2i.model import Options, Plan, Source, Stage
+from r2i.plan_json import SCHEMA_VERSION, digest, to_json
+from r2i.planner import make_plan
+from tests.writing import Files, planned, write
+
+
+def plan_of(top: Path, files: Files, **options: object) -> Plan:
+    return make_plan(write(top, files), Options(**options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "version", "provider"),
+    [
+        ({}, {}, "3.13", "base"),
+        ({}, {"base_image": "debian:bookworm"}, "3.11", "base"),
+        ({}, {"base_image": "example.org/unknown"}, "3.13", "uv"),
+        ({"runtime.txt": "python-3.13"}, {}, "3.13", "base"),
+        ({"runtime.txt": "python-3.13.2"}, {}, "3.13", "base"),
+        ({"runtime.txt": "python-3.12"}, {}, "3.12", "uv"),
+        ({"runtime.txt": "python-3.12.4"}, {}, "3.12.4", "uv"),
+        ({"runtime.txt": "python-3.11"}, {"base_image": "debian:12"}, "3.11", "base"),
+        ({".python-version": "3.10\n"}, {}, "3.10", "uv"),
+        ({"runtime.txt": "python-3.9", ".python-version": "3.10\n"}, {}, "3.9", "uv"),
+        ({"runtime.txt": "python-3.9"}, {"python": "3.14"}, "3.14", "uv"),
+        ({"runtime.txt": "python-3"}, {}, "3.13", "base"),
+    ],
+)
+def test_python_is_what_the_strongest_evidence_says(
+    tmp_path: Path, files: Files, options: dict[str, object], version: str, provider: str
+) -> None:
+    python = plan_of(tmp_path, files, **options).python
+
+    assert python is not None
+    assert (python.version, python.provider) == (version, provider)
+
+
+def test_evidence_that_loses_is_a_warning_where_it_says_otherwise(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, {"runtime.txt": "python-3.12.1", ".python-version": "3.11"})
+    agreeing = plan_of(tmp_path / "b", {"runtime.txt": "python-3.12.1", ".python-version": "3.12"})
+
+    assert [(n.level, n.file) for n in plan.notices] == [("warning", ".python-version")]
+    assert agreeing.notices == ()
+
+
+@pytest.mark.parametrize("version", ["3.7", "3.16", "3.99"])
+def test_a_python_that_nobody_provides_is_an_error_of_whoever_asked(tmp_path: Path, version: str) -> None:
+    with pytest.raises(InvalidRepositoryError, match="no Python") as caught:
+        plan_of(tmp_path, {"runtime.txt": f"\npython-{version}"})
+    assert caught.value.where == "runtime.txt:2"
+    with pytest.raises(UsageError, match="no Python"):
+        plan_of(tmp_path / "empty", {"a": ""}, python=version)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"user_name": "root"}, "user's name"),
+        ({"user_name": "a b"}, "user's name"),
+        ({"user_name": "a\n"}, "user's name"),
+        ({"user_name": "-a"}, "user's name"),
+        ({"user_name": "A"}, "user's name"),
+        ({"user_id": 0}, "user's id"),
+        ({"user_id": -1}, "user's id"),
+        ({"user_id": 2**31}, "user's id"),
+        ({"repo_dir": "relative"}, "repository's directory"),
+        ({"repo_dir": "/"}, "repository's directory"),
+        ({"repo_dir": "/a b"}, "repository's directory"),
+        ({"repo_dir": "/a\nRUN x"}, "repository's directory"),
+        ({"repo_dir": "/a\n"}, "repository's directory"),
+        ({"repo_dir": "/srv/.."}, "repository's directory"),
+        ({"repo_dir": "/./a"}, "repository's directory"),
+        ({"repo_dir": "/$HOME"}, "repository's directory"),
+        ({"python": "3"}, "version of Python"),
+        ({"python": "2.7"}, "version of Python"),
+        ({"python": "3.12\n"}, "version of Python"),
+        ({"python": "latest"}, "version of Python"),
+        ({"base_image": "a b"}, "name of an image"),
+        ({"base_image": "a\nRUN x"}, "name of an image"),
+        ({"base_image": "--platform=x"}, "name of an image"),
+        ({"base_image": "$X"}, "name of an image"),
+        ({"base_image": ""}, "name of an image"),
+        ({"labels": {"a b": "c"}}, "name of a label"),
+        ({"labels": {"": "c"}}, "name of a label"),
+        ({"labels": {"a\nRUN": "c"}}, "name of a label"),
+        ({"labels": {"a": "\udce9"}}, "UTF-8"),
+        ({"build_args": {"a": "\udce9"}}, "UTF-8"),
+        ({"appendix": "RUN \udce9"}, "UTF-8"),
+    ],
+)
+def test_wrong_options_are_usage_errors(tmp_path: Path, options: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        plan_of(tmp_path, {}, **options)
+
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("repo_dir", ["/srv/repo", "/home/jovyan/.work", "/a..b", "/a/..b/c", "/...", "/-"])
+def test_odd_directories_of_the_image_are_fine(tmp_path: Path, repo_dir: str) -> None:
+    assert plan_of(tmp_path, {}, repo_dir=repo_dir).variables["REPO_DIR"] == repo_dir
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "environment.yml",
+        "environment.yaml",
+        "Pipfile",
+        "Pipfile.lock",
+        "pyproject.toml",
+        "setup.py",
+        "uv.lock",
+        "pixi.toml",
+    ],
+)
+def test_an_environment_that_we_cannot_install_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(NoBuildpackError) as caught:
+        plan_of(tmp_path, {f"binder/{name}": ""})
+
+    assert caught.value.file == f"binder/{name}"
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["install.R", "DESCRIPTION", "Project.toml", "REQUIRE", "default.nix"])
+def test_a_language_that_we_cannot_install_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(NoBuildpackError, match="cannot install yet"):
+        plan_of(tmp_path, {name: "", "requirements.txt": ""})
+
+
+def test_one_definition_of_the_environment_wins_and_the_others_are_named(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, {"requirements.txt": "six\n", "pyproject.toml": "", "setup.py": ""})
+
+    assert [(i.file, i.reason) for i in plan.ignored] == [
+        ("pyproject.toml", "`requirements.txt` defines the Python environment"),
+        ("setup.py", "`requirements.txt` defines the Python environment"),
+    ]
+
+
+def test_what_a_binder_directory_hides_is_named(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, {"binder/start": "#!/bin/sh\n", "apt.txt": "git", "environment.yml": ""})
+
+    assert {i.file for i in plan.ignored} == {"apt.txt", "environment.yml"}
+    assert all("`binder/`" in i.reason for i in plan.ignored)
+
+
+def test_beside_a_dockerfile_nothing_counts_and_nothing_can_be_wrong(tmp_path: Path) -> None:
+    broken = {"runtime.txt": "nonsense", "requirements.txt": b"\xff", "install.R": "", "environment.yml": ""}
+    plan = plan_of(tmp_path, {"Dockerfile": "FROM debian:12\n", **broken})
+
+    assert (plan.dockerfile, plan.layers) == ("Dockerfile", ())
+    assert {i.file for i in plan.ignored} == set(broken)
+
+
+def test_a_dockerfile_is_given_the_user_and_the_directory(tmp_path: Path) -> None:
+    plan = plan_of(
+        tmp_path, {"Dockerfile": "FROM debian:12\n"}, user_name="ada", user_id=1815, build_args={"X": "y"}
+    )
+
+    assert plan.build_args == {"NB_USER": "ada", "NB_UID": "1815", "REPO_DIR": "/home/ada", "X": "y"}
+
+
+def test_layers_are_in_the_order_of_their_stages(tmp_path: Path) -> None:
+    files = {"start": "", "postBuild": "gcc x.c", "requirements.txt": "-e .", "runtime.txt": "python-3.10"}
+    files |= {"pyproject.toml": '[project]\nname = "a"\nversion = "1"\n', "apt.txt": "git"}
+    stages = [layer.stage for layer in plan_of(tmp_path, files).layers]
+
+    assert stages == sorted(stages)
+    assert set(stages) == set(Stage)
+
+
+def test_the_server_is_joined_where_the_repository_brings_parts_of_it(tmp_path: Path) -> None:
+    split = plan_of(tmp_path / "a", {"requirements.txt": "numpy"})
+    joined = plan_of(tmp_path / "b", {"requirements.txt": "jupyterlab-git"})
+
+    assert split.jupyter is not None
+    assert joined.jupyter is not None
+    assert (split.jupyter.mode, joined.jupyter.mode) == ("split", "joined")
+    assert "/srv/jupyter/bin" in split.variables["PATH"]
+    assert "/srv/jupyter/bin" not in joined.variables["PATH"]
+    assert joined.jupyter.evidence[0].file == "requirements.txt"
+
+
+def test_a_start_script_is_the_entry_point(tmp_path: Path) -> None:
+    plan, dockerfile = planned(write(tmp_path, {".binder/start": '#!/bin/sh\nexec "$@"\n'}))
+
+    assert plan.variables["R2D_ENTRYPOINT"] == "/home/jovyan/.binder/start"
+    assert 'ENTRYPOINT ["/home/jovyan/.binder/start"]' in dockerfile.text
+
+
+def test_labels_name_a_remote_source_and_nothing_of_a_local_one(tmp_path: Path) -> None:
+    checkout = write(tmp_path, {})
+    local = make_plan(checkout, Options(), source=Source(provider="local", location=str(tmp_path)))
+    remote = make_plan(checkout, Options(), source=Source(provider="git", location="https://example.org/a"))
+
+    assert str(tmp_path) not in to_json(local)
+    assert local.labels["repo2docker.repo"] == "local"
+    assert remote.labels["org.opencontainers.image.source"] == "https://example.org/a"
+
+
+def test_a_label_of_the_user_wins(tmp_path: Path) -> None:
+    assert plan_of(tmp_path, {}, labels={"repo2docker.repo": "x"}).labels["repo2docker.repo"] == "x"
+
+
+def test_the_label_of_the_plan_is_its_digest_and_changes_with_it(tmp_path: Path) -> None:
+    one, other = plan_of(tmp_path, {}), plan_of(tmp_path, {}, user_id=1001)
+
+    assert one.labels["io.r2i.plan"].startswith("sha256:")
+    assert one.labels["io.r2i.plan"] != other.labels["io.r2i.plan"]
+    assert digest(one) == digest(plan_of(tmp_path, {}))
+
+
+def test_a_plan_is_json_though_a_file_name_is_no_text(tmp_path: Path) -> None:
+    import os
+
+    write(tmp_path, {os.fsdecode(b"caf\xe9.ipynb"): '{"source": ["%%cython\\n"]}'})
+    plan, dockerfile = planned(write(tmp_path, {}))
+    read = json.loads(to_json(plan).encode())
+
+    assert read["schema"] == SCHEMA_VERSION
+    assert r"caf\udce9.ipynb" in to_json(plan).replace("\\\\", "\\")
+    dockerfile.text.encode()
+
+
+def test_the_ignored_credentials_of_git_are_part_of_the_plan(tmp_path: Path) -> None:
+    assert "**/.git/config" in plan_of(tmp_path, {"Dockerfile": "FROM debian:12\n"}).dockerignore
+    assert "**/.git/config" in plan_of(tmp_path / "b", {"a": ""}).dockerignore
