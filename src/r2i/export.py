@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,13 +25,15 @@ SUPPORT_STAGE = "# What comes from r2i and not from the repository\nFROM scratch
 
 def export(plan: Plan, checkout: Checkout, output: Path) -> None:
     """Write the folder at once or not at all; raise `UsageError` where something is in the way."""
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UsageError(f"`{output}` is not empty", hint="Name a directory that does not exist yet")
     dockerfile = render(plan, checkout, files_in="repo")
-    paths = tuple(context_paths(checkout.root, plan.dockerignore))
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".r2i-") as scratch:
+        if output.exists() and (not output.is_dir() or any(output.iterdir())):
+            raise UsageError(f"`{output}` is not empty", hint="Name a directory that does not exist yet")
+        paths = tuple(context_paths(checkout.root, plan.dockerignore))
+        with (
+            _directory(output.parent),
+            tempfile.TemporaryDirectory(dir=output.parent, prefix=".r2i-") as scratch,
+        ):
             folder = Path(scratch, "folder")
             if plan.dockerfile is not None:
                 _copy(checkout.root, paths, folder)
@@ -42,11 +45,25 @@ def export(plan: Plan, checkout: Checkout, output: Path) -> None:
             if output.exists():
                 output.rmdir()
             folder.replace(output)
-    except (OSError, RecursionError) as error:
-        why = "its directories are too deep" if isinstance(error, RecursionError) else error.strerror or error
+    except OSError as error:
         raise R2iError(
-            f"`{output}` cannot be written: {why}", hint="Name a directory that you can write to"
+            f"`{output}` cannot be written: {error.strerror or error}",
+            hint="Name a directory that you can write to",
         ) from error
+
+
+@contextmanager
+def _directory(path: Path) -> Iterator[None]:
+    """A directory and those above it; what was not there before goes again where the block fails."""
+    missing = [directory for directory in (path, *path.parents) if not directory.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for directory in missing:
+            with suppress(OSError):
+                directory.rmdir()
+        raise
 
 
 def context_paths(root: Path, ignore: str) -> Iterator[str]:
