@@ -153,7 +153,12 @@ def test_what_a_binder_directory_hides_is_named(tmp_path: Path) -> None:
 
 
 def test_beside_a_dockerfile_nothing_counts_and_nothing_can_be_wrong(tmp_path: Path) -> None:
-    broken = {"runtime.txt": "nonsense", "requirements.txt": b"\xff", "install.R": "", "environment.yml": ""}
+    broken: Files = {
+        "runtime.txt": "nonsense",
+        "requirements.txt": b"\xff",
+        "install.R": "",
+        "environment.yml": "",
+    }
     plan = plan_of(tmp_path, {"Dockerfile": "FROM debian:12\n", **broken})
 
     assert (plan.dockerfile, plan.layers) == ("Dockerfile", ())

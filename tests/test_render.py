@@ -71,7 +71,7 @@ file_names = st.one_of(
             ".dockerignore",
         )
     ),
-    st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=20)
+    st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=20)
     .filter(lambda name: name not in {".", ".."})
     .map(lambda name: f"{name}.ipynb"),
 )
@@ -126,7 +126,7 @@ def test_no_repository_adds_an_instruction(files: dict[str, str]) -> None:
 )
 def test_labels_are_what_was_asked_for(labels: dict[str, str]) -> None:
     with TemporaryDirectory() as directory:
-        plan, dockerfile = planned(Path(directory) and write(Path(directory), {}), Options(labels=labels))
+        plan, dockerfile = planned(write(Path(directory), {}), Options(labels=labels))
     written = DockerfileParser(fileobj=BytesIO(dockerfile.text.encode())).structure
     line = next(step["value"] for step in written if step["instruction"] == "LABEL")
     read = {unquoted(name): unquoted(value) for name, value in re.findall(rf"({WORD})=({WORD})", line)}
