@@ -43,19 +43,27 @@ def names() -> dict[str, Any]:
     return tomllib.loads(files("r2i.buildpacks").joinpath("apt_names.toml").read_text(encoding="utf-8"))
 
 
+@cache
+def _rows(table: str) -> dict[str, list[list[str]]]:
+    """The lines of one of the texts in `apt_names.toml`, by name: a name has as many lines as different answers."""
+    rows: dict[str, list[list[str]]] = {}
+    for line in names()[table].strip().splitlines():
+        name, *values = (value.strip() for value in line.split("|"))
+        rows.setdefault(name, []).append(values)
+    return rows
+
+
 def look_up(name: str, release: str) -> Renamed | Gone | None:
     """What is known of a name in a release; None where it is, as far as we know, a package of it."""
-    for row in names()["renamed"].get(name, ()):
-        if release in row["in"].split():
-            return Renamed(to=tuple(row["to"].split()), why=row.get("why", ""))
+    for to, releases, *why in _rows("renamed").get(name, ()):
+        if release in releases.split():
+            return Renamed(to=tuple(to.split()), why="".join(why))
     if locale_of(name) and release in names()["without_language_packs"].split():
         return Renamed(to=("locales",), why=f"it generates `{locale_of(name)}`")
-    if row := names()["gone"].get(name):
-        releases = tuple(row["has"].split())
-        if release in releases:
-            return None
-        certain = release not in names()["in_development"].split()
-        return Gone(releases=releases, instead=row.get("instead", ""), certain=certain)
+    for releases, *instead in _rows("gone").get(name, ()):
+        if release not in releases.split():
+            certain = release not in names()["in_development"].split()
+            return Gone(releases=tuple(releases.split()), instead="".join(instead), certain=certain)
     if name.endswith(TIME64) and release in names()["before_time64"].split():
         return Renamed(to=(name.removesuffix(TIME64),), why="the name is older than the 64-bit time")
     return _other_version(name, release)
