@@ -155,6 +155,15 @@ def _docker_silent(machine: Machine, done: Completed) -> Finding:
             fix=f"sudo usermod -aG docker {machine.user} && newgrp docker",
             problem="permission",
         )
+    starter = _starter(machine, endpoint)
+    if starter is not None:
+        return Finding(
+            check="docker",
+            status="error",
+            message="Docker is installed, but not running",
+            fix=starter,
+            problem="not-running",
+        )
     if endpoint:
         return Finding(
             check="docker",
@@ -163,26 +172,29 @@ def _docker_silent(machine: Machine, done: Completed) -> Finding:
             fix="unset DOCKER_HOST" if machine.environ.get("DOCKER_HOST") else "docker context use default",
             problem="unreachable",
         )
-    if machine.which_daemon("dockerd") is None:
-        desktop = _docker_desktop(machine)
-        return Finding(
-            check="docker",
-            status="error",
-            message="Docker Desktop is not running"
-            if desktop
-            else "there is a Docker client, but no engine that it could talk to",
-            fix=desktop or "r2i setup --engine docker",
-            problem="not-running" if desktop else "not-installed",
-        )
     return Finding(
         check="docker",
         status="error",
-        message="Docker is installed, but not running",
-        fix=" ".join((*machine.sudo, "systemctl start docker"))
-        if machine.systemd
-        else "r2i setup --engine docker",
-        problem="not-running",
+        message="there is a Docker client, but no engine that it could talk to",
+        fix="r2i setup --engine docker",
+        problem="not-installed",
     )
+
+
+def _starter(machine: Machine, endpoint: str) -> str | None:
+    """The command that starts the engine behind an endpoint of this machine; None where there is none to start."""
+    if "/.docker/" in endpoint or not endpoint:
+        if (machine.root / "Applications/Docker.app").is_dir():
+            return "open -a Docker"
+        if (machine.root / "opt/docker-desktop").is_dir() and endpoint:
+            return "systemctl --user start docker-desktop"
+    if endpoint.startswith("unix:///run/user/"):
+        return "systemctl --user start docker"
+    if endpoint or machine.which_daemon("dockerd") is None:
+        return None
+    if machine.systemd:
+        return " ".join((*machine.sudo, "systemctl start docker"))
+    return "r2i setup --engine docker"
 
 
 def _docker_endpoint(machine: Machine) -> str:
@@ -193,14 +205,6 @@ def _docker_endpoint(machine: Machine) -> str:
     done = machine.ask("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
     host = done.stdout.strip() if done.returncode == 0 else ""
     return "" if host == DEFAULT_SOCKET else host
-
-
-def _docker_desktop(machine: Machine) -> str | None:
-    if (machine.root / "Applications/Docker.app").is_dir():
-        return "open -a Docker"
-    if (machine.root / "opt/docker-desktop").is_dir():
-        return "systemctl --user start docker-desktop"
-    return None
 
 
 def docker_buildx(machine: Machine) -> Finding:
