@@ -9,7 +9,7 @@ from r2i.errors import InvalidRepositoryError
 from r2i.model import BaseImage, Detection
 
 #: Base images that no longer exist; Binder named the first in its early documentation.
-DEAD_IMAGES = re.compile(r"^\s*FROM\s+(andrewosh/binder-(?:base|python[\w.-]*))", re.IGNORECASE)
+DEAD_IMAGES = re.compile(r"^\s*FROM\s+(andrewosh/binder-(?:base|python[\w.-]*))(?![\w.-])", re.IGNORECASE)
 
 
 class OwnDockerfile:
@@ -20,7 +20,7 @@ class OwnDockerfile:
         path = checkout.config("Dockerfile")
         if path is None:
             return None
-        lines = checkout.read(path).splitlines()
+        lines = checkout.read(path).split("\n")
         for number, line in enumerate(lines, 1):
             if dead := DEAD_IMAGES.match(line):
                 raise InvalidRepositoryError(
