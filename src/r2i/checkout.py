@@ -151,7 +151,7 @@ class Checkout:
         while pending:
             directory = pending.pop()
             try:
-                with os.scandir(self.root / directory) as scan:
+                with os.scandir(f"{self.root}/{directory}") as scan:
                     entries = sorted(scan, key=lambda entry: entry.name)
             except OSError:
                 continue  # unreadable or deeper than the system's longest path: nothing that we could use
