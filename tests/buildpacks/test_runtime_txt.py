@@ -1,0 +1,111 @@
+"""`runtime.txt`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.writing import Content, write
+
+from r2i.buildpacks.runtime_txt import Entry, RuntimeTxt, parse
+from r2i.errors import InvalidRepositoryError, NoBuildpackError, R2iError
+from r2i.model import Detection
+from r2i.pins import base_image
+
+
+def detect(top: Path, content: Content) -> Detection:
+    found = RuntimeTxt().detect(write(top, {"runtime.txt": content}), base_image(None))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("content", "version", "line"),
+    [
+        ("python-3.12", "3.12", 1),
+        ("python-3.12.4\n", "3.12.4", 1),
+        ("Python-3.12\n", "3.12", 1),
+        ("  python-3.12  # as in the paper\n", "3.12", 1),
+        ("\n# why\n\npython-3.12\n", "3.12", 4),
+        ("\ufeffpython-3.12\r\n", "3.12", 1),
+        ("python-3.12\u200b\ufffc\n", "3.12", 1),
+        ("python-3.12-2024-01-31", "3.12", 1),
+        ("r-4.4-2024-10-31\npython-3.12\n", "3.12", 2),
+        ("python-2.7", "2.7", 1),
+    ],
+)
+def test_a_version_is_read_with_its_line(tmp_path: Path, content: str, version: str, line: int) -> None:
+    request = detect(tmp_path, content).python
+
+    assert request is not None
+    assert (request.version, request.evidence.line) == (version, line)
+
+
+@pytest.mark.parametrize("content", ["", "\n", "# nothing\n", "python-3", "python", "\u200b"])
+def test_no_version_is_no_request(tmp_path: Path, content: str) -> None:
+    assert detect(tmp_path, content).python is None
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ("python-3.12\nRUN touch /pwned\n", 2),
+        ("python-3.12; touch /pwned", 1),
+        ("python-3.12 && x", 1),
+        ("python-$(id)", 1),
+        ("python-3.", 1),
+        ("python-.3", 1),
+        ("python-3.1.2.3", 1),
+        ("python-3." + "1" * 5000, 1),
+        ("python-latest", 1),
+        ("python-4", 1),
+        ("pythön-3.12", 1),
+        ("3.12", 1),
+        ("ruby-3.12", 1),
+        ("python-3.12\npython-3.11\n", 2),
+        ("python-3.12 python-3.11", 1),
+        (b"python-3.12\n\xff", 2),
+        (b"python-3.12\n\n\0", 3),
+    ],
+)
+def test_anything_else_is_refused_with_its_line(tmp_path: Path, content: Content, line: int) -> None:
+    with pytest.raises(InvalidRepositoryError) as caught:
+        detect(tmp_path, content)
+
+    assert caught.value.where == f"runtime.txt:{line}"
+    assert caught.value.hint
+    assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize("content", ["r-4.4-2024-10-31", "r-2024-10-31", "2024-10-31", "r"])
+def test_r_alone_cannot_be_built_yet(tmp_path: Path, content: str) -> None:
+    with pytest.raises(NoBuildpackError, match="asks for R"):
+        detect(tmp_path, content)
+
+
+def test_r_beside_python_is_a_warning(tmp_path: Path) -> None:
+    notices = detect(tmp_path, "python-3.12\nr-4.4\n").notices
+
+    assert [(n.level, n.line) for n in notices] == [("warning", 2)]
+
+
+def test_all_parts_of_a_line_are_read() -> None:
+    assert parse("r-4.4.1-2024-10-31\n2024-01-01", "runtime.txt") == (
+        Entry(language="r", version="4.4.1", date="2024-10-31", line=1),
+        Entry(language="", version=None, date="2024-01-01", line=2),
+    )
+
+
+@given(st.one_of(st.binary(max_size=60), st.from_regex(r"(python|r)-[0-9.-]{1,12}\s?").map(str.encode)))
+def test_any_bytes_give_a_version_or_are_refused(content: bytes) -> None:
+    with TemporaryDirectory() as directory:
+        try:
+            request = detect(Path(directory), content).python
+        except R2iError as error:
+            assert error.exit_code in {4, 5}  # noqa: PT017
+            return
+    assert request is None or re.fullmatch(r"[0-9]+\.[0-9]+(\.[0-9]+)?", request.version, re.ASCII)
