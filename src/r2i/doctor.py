@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ Problem: TypeAlias = Literal[
     "too-old",
     "imitation",
     "no-buildx",
+    "other-builder",
     "subordinate-ids",
     "runtime",
     "limits",
@@ -40,6 +42,7 @@ Problem: TypeAlias = Literal[
 
 #: The oldest versions that build: BuildKit is the builder from Docker 23 on, secret mounts work from Podman 4 on.
 OLDEST: dict[EngineName, tuple[int, ...]] = {"docker": (23,), "podman": (4,)}
+OLDEST_BUILDX = (0, 13)
 OLDEST_GIT = (2, 25)
 
 #: Free space that an image of medium size and its build cache need, in bytes.
@@ -210,17 +213,34 @@ def _docker_endpoint(machine: Machine) -> str:
 def docker_buildx(machine: Machine) -> Finding:
     """The plugin that drives BuildKit."""
     done = machine.ask_engine("docker", "buildx", "version")
-    if done.returncode == 0:
-        numbers = ".".join(map(str, version(done.stdout))) or "of unknown version"
-        return Finding(check="buildx", status="ok", message=f"buildx {numbers}")
+    numbers = version(done.stdout)
+    if done.returncode == 0 and (not numbers or numbers >= OLDEST_BUILDX):
+        return _builder(machine, ".".join(map(str, numbers)) or "of unknown version")
+    trouble = f"{'.'.join(map(str, numbers))} is too old" if numbers else "is missing"
     return Finding(
         check="buildx",
         status="error",
-        message="Docker's plugin buildx is missing, and r2i builds with nothing else",
+        message=f"Docker's plugin buildx {trouble}: r2i needs {'.'.join(map(str, OLDEST_BUILDX))} or newer",
         fix="r2i setup --engine docker"
         if machine.distribution.family != "other"
         else machine.install_command("docker-buildx"),
         problem="no-buildx",
+    )
+
+
+def _builder(machine: Machine, numbers: str) -> Finding:
+    """A builder apart from the daemon works, but has its own store: it does not see the images that are here."""
+    found = re.search(
+        r"^Driver:\s*(\S+)", machine.ask_engine("docker", "buildx", "inspect").stdout, re.MULTILINE
+    )
+    if found is None or found[1] == "docker":
+        return Finding(check="buildx", status="ok", message=f"buildx {numbers}")
+    return Finding(
+        check="buildx",
+        status="warning",
+        message=f"buildx {numbers} uses a builder of kind `{found[1]}`, which does not see the images that are here",
+        fix="docker buildx use default",
+        problem="other-builder",
     )
 
 

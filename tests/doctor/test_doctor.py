@@ -46,6 +46,7 @@ WORKING = {
     "docker version": ok(DOCKER_26),
     "docker context": ok("unix:///var/run/docker.sock\n"),
     "docker buildx version": ok("github.com/docker/buildx 0.13.1 0.13.1+ds1-3\n"),
+    "docker buildx inspect": ok("Name:          default\nDriver:        docker\n"),
     "docker info": ok("overlay2\n"),
 }
 DOCKER_DOWN = {
@@ -163,6 +164,21 @@ def test_missing_buildx_prevents_building(tmp_path: Path) -> None:
 
     assert problems(diagnosis) == {"no-buildx"}
     assert not diagnosis.ready
+
+
+def test_old_buildx_prevents_building(tmp_path: Path) -> None:
+    answers = {**WORKING, "docker buildx version": ok("github.com/docker/buildx v0.11.2 9872040\n")}
+
+    assert problems(check_docker(machine(tmp_path, answers, programs=["docker"]))) == {"no-buildx"}
+
+
+def test_builder_with_a_store_of_its_own_is_a_warning(tmp_path: Path) -> None:
+    answers = {**WORKING, "docker buildx inspect": ok("Name: ci\nDriver:        docker-container\n")}
+
+    diagnosis = check_docker(machine(tmp_path, answers, programs=["docker"]))
+
+    assert problems(diagnosis) == {"other-builder"}
+    assert diagnosis.ready
 
 
 def test_vfs_storage_is_only_a_warning(tmp_path: Path) -> None:
