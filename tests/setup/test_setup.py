@@ -52,6 +52,7 @@ WORKING = {
     "docker version": ok(DOCKER_26),
     "docker context": ok("unix:///var/run/docker.sock\n"),
     "docker buildx version": ok("github.com/docker/buildx 0.13.1 0.13.1+ds1-3\n"),
+    "docker buildx inspect": ok("Name:          default\nDriver:        docker\n"),
     "docker info": ok("overlay2\n"),
     "docker image inspect": ok("80600000\n"),
 }
