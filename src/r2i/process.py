@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 #: How long a program may take to end after SIGTERM, in seconds.
 GRACE = 10.0
@@ -70,15 +72,22 @@ def run(
 
 @contextmanager
 def streaming(
-    argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    guard: Literal["program", "children"] | None = None,
+    remove: Sequence[Path] = (),
 ) -> Iterator[tuple[Iterator[str], Callable[[], int]]]:
     """Start a program in a session of its own and give its merged output by lines, and a call that waits for it.
 
     The program does not see the terminal's Ctrl-C: leaving the block, for whatever reason, ends it with
-    SIGTERM and after `GRACE` seconds with SIGKILL.
+    SIGTERM and after `GRACE` seconds with SIGKILL. With a `guard` it does not outlive us, not even when we are
+    killed: then the directories in `remove` are deleted, too. `children` sends SIGTERM to the program's
+    own children and lets it clean up after them.
     """
     child = subprocess.Popen(
-        [*argv],
+        [*(_guarding(guard, remove) if guard else ()), *argv],
         env=env,
         cwd=cwd,
         stdin=subprocess.DEVNULL,
@@ -98,3 +107,9 @@ def streaming(
                 child.kill()
                 child.wait()
         child.stdout.close()
+
+
+def _guarding(whom: str, remove: Sequence[Path]) -> tuple[str, ...]:
+    script = Path(__file__).with_name("guard.py")
+    directories = "\n".join(str(directory) for directory in remove)
+    return (sys.executable, "-I", "-S", str(script), str(os.getpid()), whom, directories)

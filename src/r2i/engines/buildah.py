@@ -1,0 +1,109 @@
+"""What `podman build` writes, as events. It is text, and what the steps print stands between its own lines."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from r2i.engines.instructions import Stage
+from r2i.engines.protocol import StepEvent
+
+#: How many of a step's last lines are kept for the error message.
+LAST_LINES = 20
+
+STEP = re.compile(r"(?:\[(?P<stage>\d+)/\d+\] )?STEP (?P<number>\d+)/(?P<total>\d+): (?P<text>.*)")
+
+COMMIT = re.compile(r"(?:\[\d+/\d+\] )?COMMIT(?: \S+)?")
+
+OWN = re.compile(r"--> (?:Using cache )?[0-9a-f]{11,64}")
+
+
+class BuildProgress:
+    """Reads the lines one by one. `lines_of` maps a line of the Dockerfile to where it was before it got help.
+
+    A step can print what looks like a line of Podman's: only the step that has to come next is believed.
+    """
+
+    def __init__(
+        self, stages: tuple[Stage, ...], lines_of: Mapping[int, int], listen: Callable[[StepEvent], None]
+    ) -> None:
+        self.text = ""
+        self.line: int | None = None
+        self.tail: deque[str] = deque(maxlen=LAST_LINES)
+        self._stages = stages
+        self._lines_of = lines_of
+        self._listen = listen
+        self._place = (0, 0)
+        self._began = 0.0
+        self._hidden = False
+        self._total = 0
+        self._cached = False
+
+    def feed(self, line: str) -> None:
+        if (match := STEP.fullmatch(line)) and self._follows(match):
+            self._finish()
+            self._begin(match)
+        elif COMMIT.fullmatch(line):
+            self._end_of_stage()
+        elif OWN.fullmatch(line):
+            if line.startswith("--> Using cache"):
+                self._cached = True
+                self._emit("cached")
+        else:
+            self._output(line)
+
+    def fail(self) -> None:
+        """The build ended with a failure of the present step."""
+        self._emit("failed", seconds=time.monotonic() - self._began)
+
+    def _follows(self, match: re.Match[str]) -> bool:
+        stage = int(match["stage"] or len(self._stages))
+        number, total = int(match["number"]), int(match["total"])
+        if not 0 < stage <= len(self._stages) or total < number:
+            return False
+        before = self._place
+        return (stage, number) == (before[0], before[1] + 1) or (stage > before[0] and number == 1)
+
+    def _begin(self, match: re.Match[str]) -> None:
+        stage, number = self._place = (int(match["stage"] or len(self._stages)), int(match["number"]))
+        instructions = self._stages[stage - 1].instructions
+        line = instructions[number - 1].line if number <= len(instructions) else None
+        self.line = self._lines_of.get(line) if line is not None else None
+        self._hidden = line is not None and self.line is None
+        self._total = int(match["total"])
+        self.text = match["text"]
+        self.tail.clear()
+        self._cached = False
+        self._began = time.monotonic()
+        self._emit("started")
+
+    def _finish(self) -> None:
+        if self._place != (0, 0) and not self._cached:
+            self._emit("done", seconds=time.monotonic() - self._began)
+
+    def _end_of_stage(self) -> None:
+        """What Podman says after the last step is not of the step."""
+        if self._place == (len(self._stages), self._total):
+            self._finish()
+            self._hidden = True
+
+    def _output(self, line: str) -> None:
+        self.tail.append(line)
+        if self._place != (0, 0) and not self._hidden:
+            self._listen(
+                StepEvent(step=self._name(), state="output", text=self.text, line=self.line, output=line)
+            )
+
+    def _emit(
+        self, state: Literal["started", "cached", "done", "failed"], *, seconds: float | None = None
+    ) -> None:
+        if not self._hidden:
+            self._listen(
+                StepEvent(step=self._name(), state=state, text=self.text, line=self.line, seconds=seconds)
+            )
+
+    def _name(self) -> str:
+        return f"{self._place[0]}/{self._place[1]}"

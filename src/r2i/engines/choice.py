@@ -1,0 +1,40 @@
+"""Which engine to use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, assert_never
+
+from r2i.engines.docker import Docker
+from r2i.engines.podman import Podman
+from r2i.engines.protocol import Engine
+from r2i.errors import EngineError
+
+
+def choose(name: Literal["auto", "docker", "podman"], environ: Mapping[str, str]) -> Engine:
+    """The engine of that name where it works; `auto` is Docker where its daemon answers, else Podman."""
+    match name:
+        case "docker":
+            docker = Docker(environ)
+            docker.check()
+            return docker
+        case "podman":
+            podman = Podman(environ)
+            podman.check()
+            return podman
+        case "auto":
+            return _first_that_works(environ)
+    assert_never(name)
+
+
+def _first_that_works(environ: Mapping[str, str]) -> Engine:
+    docker, podman = Docker(environ), Podman(environ)
+    try:
+        docker.check()
+    except EngineError as trouble:
+        if not podman.installed():
+            # What is wrong with a Docker that is there says more than that there is no Podman.
+            raise trouble from None
+        podman.check()
+        return podman
+    return docker

@@ -1,0 +1,82 @@
+"""What a build needs beside the checkout, in temporary files: the one place of an engine that makes any."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from r2i.engines.protocol import BuildRequest
+from r2i.errors import EngineError
+
+#: BuildKit takes no larger secret.
+MAX_SECRET_BYTES = 500 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """Where the files of one build lie. `directories` are all that is to be deleted."""
+
+    dockerfile: Path
+    ignore: Path
+    support: Path
+    image_id: Path
+    secrets: Mapping[str, Path]
+    directories: tuple[Path, ...]
+
+
+@contextmanager
+def workspace(request: BuildRequest, dockerfile: str) -> Iterator[Workspace]:
+    """Write the files, readable only for us, the secrets in a directory of their own; they are always deleted."""
+    # A build step that sends secrets to the engine can still hold a file open when we leave.
+    with (
+        tempfile.TemporaryDirectory(prefix="r2i-build-", ignore_cleanup_errors=True) as build,
+        tempfile.TemporaryDirectory(prefix="r2i-secrets-", ignore_cleanup_errors=True) as secrets,
+    ):
+        root = Path(build)
+        # BuildKit looks for the ignore file beside the Dockerfile, by this name, before it looks in the context.
+        ignore = root / "Dockerfile.dockerignore"
+        _write(root / "Dockerfile", dockerfile)
+        _write(ignore, request.dockerfile.ignore)
+        support = root / "support"
+        support.mkdir()
+        for path, text in request.dockerfile.support.items():
+            _write_support(support, path, text)
+        yield Workspace(
+            dockerfile=root / "Dockerfile",
+            ignore=ignore,
+            support=support,
+            image_id=root / "image-id",
+            secrets={id_: _secret(Path(secrets), id_, text) for id_, text in request.secrets.items()},
+            directories=(root, Path(secrets)),
+        )
+
+
+def _write_support(support: Path, path: str, text: str) -> None:
+    """Modes are part of what a layer is made of, so ours do not depend on the umask; some files are scripts."""
+    for folder in reversed((support / path).parents[: len(Path(path).parents)]):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+    _write(support / path, text, mode=0o755)
+
+
+def _secret(directory: Path, id_: str, text: str) -> Path:
+    if len(text.encode()) > MAX_SECRET_BYTES:
+        raise EngineError(
+            f"The secret `{id_}` for the build has {len(text.encode()) // 1024} kB,"
+            f" the engines take {MAX_SECRET_BYTES // 1024}",
+            hint="Pass a smaller `--ca-bundle`",
+        )
+    path = directory / id_
+    _write(path, text)
+    return path
+
+
+def _write(path: Path, text: str, *, mode: int = 0o600) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(file, "w", encoding="utf-8", newline="") as stream:
+        stream.write(text)
+    path.chmod(mode)

@@ -1,0 +1,171 @@
+"""Docker: `docker buildx` builds, the SDK runs containers, and the CLI answers what has to be quick."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from r2i import process
+from r2i.engines.buildkit import SolveProgress
+from r2i.engines.context import Workspace, workspace
+from r2i.engines.environment import child_environment, passed_by_name
+from r2i.engines.failure import engine_failure, no_buildx, old_buildx, step_failure
+from r2i.engines.instructions import stages
+from r2i.engines.protocol import BuildRequest, Container, RunRequest, StepEvent
+from r2i.errors import BuildFailedError, EngineError, R2iError
+from r2i.model import Image
+
+#: BuildKit with here-documents, `COPY --link` and named contexts is in the daemon since this version.
+OLDEST = 23
+
+#: Steps that no instruction asked for; the last lines of buildx say more of them than they do.
+OWN_STEPS = ("[internal]", "[context ", "exporting ", "importing ", "resolve image config")
+
+NO_BUILDX = "Docker's plugin buildx is missing, and r2i builds with nothing else"
+
+
+def build_argv(request: BuildRequest, files: Workspace, *, build_args: Sequence[str] = ()) -> tuple[str, ...]:
+    """`--load` brings the image from a builder that has a store of its own; for Docker's own it changes nothing."""
+    return (
+        "docker",
+        "buildx",
+        "build",
+        "--progress=rawjson",
+        f"--file={files.dockerfile}",
+        f"--build-context=r2i={files.support}",
+        f"--iidfile={files.image_id}",
+        *(f"--secret=id={id_},src={path}" for id_, path in files.secrets.items()),
+        *(f"--tag={tag}" for tag in request.tags),
+        *(f"--label={name}={value}" for name, value in request.labels.items()),
+        *(f"--build-arg={word}" for word in build_args),
+        *(("--no-cache",) if request.no_cache else ()),
+        "--load",
+        "--",
+        str(request.context),
+    )
+
+
+@dataclass(frozen=True)
+class Docker:
+    """`environ` decides which daemon: `DOCKER_HOST`, `DOCKER_CONTEXT`, or what `docker context use` chose."""
+
+    environ: Mapping[str, str]
+    run: process.Runner = process.run
+
+    @property
+    def name(self) -> Literal["docker"]:
+        return "docker"
+
+    def check(self) -> None:
+        """Raise `EngineError` where there is no Docker that can build. The CLI knows contexts, TLS and ssh."""
+        done = self._ask("version", "--format", "{{json .Server}}")
+        if done.returncode == 127:
+            raise EngineError("Docker is not installed", hint="Run `r2i setup`")
+        server = _json(done.stdout)
+        names = [str(part.get("Name", "")) for part in server.get("Components") or ()]
+        if any("podman" in name.lower() for name in names) or "podman" in done.stderr.lower():
+            raise EngineError(
+                "`docker` leads to Podman, which cannot be used through it", hint="Pass `--engine podman`"
+            )
+        if done.returncode or not server:
+            raise engine_failure(done.stderr, "docker")
+        version = str(server.get("Version", ""))
+        major = version.partition(".")[0]
+        if not major.isdigit() or int(major) < OLDEST:
+            raise EngineError(
+                f"Docker {version} is too old: r2i needs version {OLDEST} or newer", hint="Run `r2i setup`"
+            )
+
+    def build(self, request: BuildRequest, listen: Callable[[StepEvent], None]) -> Image:
+        env = child_environment(self.environ)
+        words, added = passed_by_name(request.build_args, env)
+        # Attestations would make every image an index, with other digests each time.
+        env |= added | {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_GIT_INFO": "0"}
+        progress = SolveProgress(stages(request.dockerfile.text), listen)
+        with workspace(request, request.dockerfile.text) as files:
+            argv = build_argv(request, files, build_args=words)
+            with process.streaming(argv, env=env, guard="program", remove=files.directories) as (lines, wait):
+                for line in lines:
+                    progress.feed(line)
+                status = wait()
+            if status or not files.image_id.is_file():
+                raise self._build_failure(progress)
+            image_id = files.image_id.read_text(encoding="utf-8").strip()
+        return self._built(request, image_id)
+
+    def find(self, reference: str) -> Image | None:
+        """By the CLI: 13 ms, where importing the SDK alone takes 240."""
+        done = self._ask("image", "inspect", "--", reference)
+        if done.returncode == 0:
+            found = json.loads(done.stdout)[0]
+            return Image(reference=reference, id=found["Id"], labels=found["Config"].get("Labels") or {})
+        if "no such image" in done.stderr.lower() or "invalid reference format" in done.stderr.lower():
+            return None
+        raise engine_failure(done.stderr, "docker")
+
+    def start(self, request: RunRequest) -> AbstractContextManager[Container]:
+        from r2i.engines.docker_container import started
+
+        return started(request, self.environ, self.endpoint())
+
+    def endpoint(self) -> Mapping[str, Any]:
+        """What `docker context inspect` says of the context in use, which the SDK does not know of."""
+        done = self._ask("context", "inspect")
+        if done.returncode:
+            raise engine_failure(done.stderr, "docker")
+        found: dict[str, Any] = json.loads(done.stdout)[0]
+        return found
+
+    def _ask(self, *words: str) -> process.Completed:
+        return self.run(("docker", *words), env=child_environment(self.environ), timeout=60)
+
+    def _built(self, request: BuildRequest, image_id: str) -> Image:
+        image = self.find(image_id) or (self.find(request.tags[0]) if request.tags else None)
+        if image is None:
+            raise EngineError(
+                "The image was built, and Docker does not have it",
+                hint="Run `docker buildx use default` to build in Docker itself",
+            )
+        reference = request.tags[0] if request.tags else image_id
+        return Image(reference=reference, id=image.id, labels=image.labels)
+
+    def _build_failure(self, progress: SolveProgress) -> R2iError:
+        said = "\n".join(progress.text)
+        step = progress.failed
+        if step is not None and not step.text.startswith(OWN_STEPS):
+            return step_failure(step.text, step.error, line=step.line, log=tuple(step.tail), engine="docker")
+        if no_buildx(said):
+            return EngineError(
+                NO_BUILDX,
+                hint="Install the package `docker-buildx` (of Debian and Ubuntu)"
+                " or `docker-buildx-plugin` (of Docker), or run `r2i setup`",
+            )
+        if old_buildx(said):
+            return EngineError(
+                "Docker's plugin buildx is too old: r2i needs 0.13 or newer", hint="Run `r2i setup`"
+            )
+        return _syntax_failure(said) or engine_failure(said, "docker")
+
+
+def _syntax_failure(said: str) -> BuildFailedError | None:
+    """BuildKit reads the whole Dockerfile before the first step; it names the line where it cannot."""
+    match = re.search(r"dockerfile parse error on line (\d+): ([^\n]+)", said)
+    if match is None:
+        match = re.search(
+            r"(?m)^Dockerfile:(\d+)\n(?s:.*)^ERROR: failed to solve: (?!\S+: failed to resolve)([^\n]+)", said
+        )
+    if match is None or "failed to resolve source metadata" in match[2] or "pull access denied" in match[2]:
+        return None
+    return BuildFailedError(f"The Dockerfile is wrong: {match[2]}", dockerfile_line=int(match[1]))
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "null")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,191 @@
+"""Running containers through Docker's SDK, which gives logs, waiting and errors as they are."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from r2i.engines.failure import engine_failure, start_failure
+from r2i.engines.protocol import Container, RunRequest
+from r2i.errors import EngineError
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.containers import Container as SdkContainer
+
+#: How long a container may take to end after SIGTERM, in seconds.
+GRACE = 10
+
+#: Everything that r2i runs carries it: `docker ps --filter label=io.r2i.run`.
+RUN_LABEL = "io.r2i.run"
+
+MEMORY = re.compile(r"\d+(?:\.\d+)?\s*(?:[bkmgt]b?)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class DockerContainer:
+    """`host` is the machine of a daemon elsewhere, None for this one."""
+
+    inner: SdkContainer
+    host: str | None = None
+
+    @property
+    def id(self) -> str:
+        return str(self.inner.id)
+
+    def address(self, port: int) -> tuple[str, int] | None:
+        self.inner.reload()
+        for binding in self.inner.attrs["NetworkSettings"]["Ports"].get(f"{port}/tcp") or ():
+            everywhere = binding["HostIp"] in {"", "0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+            host = self.host if self.host and everywhere else binding["HostIp"] or "127.0.0.1"
+            return host, int(binding["HostPort"])
+        return None
+
+    def logs(self) -> Iterator[str]:
+        partial = b""
+        for chunk in self.inner.logs(stream=True, follow=True):
+            *lines, partial = (partial + chunk).split(b"\n")
+            yield from (line.decode(errors="replace").removesuffix("\r") for line in lines)
+        if partial:
+            yield partial.decode(errors="replace")
+
+    def running(self) -> bool:
+        self.inner.reload()
+        return bool(self.inner.attrs["State"]["Running"])
+
+    def wait(self) -> int:
+        # No timeout: the SDK's own is a minute, and a container may be silent for a week.
+        return int(self.inner.wait(timeout=None)["StatusCode"])
+
+    def stop(self) -> None:
+        self.inner.stop(timeout=GRACE)
+
+
+@contextmanager
+def started(
+    request: RunRequest, environ: Mapping[str, str], endpoint: Mapping[str, Any]
+) -> Iterator[Container]:
+    """Create and start a container under a name of ours, so that it can be removed however far it came."""
+    import docker
+
+    name = f"r2i-{secrets.token_hex(6)}"
+    try:
+        client = client_for(endpoint, environ)
+    except docker.errors.DockerException as error:
+        raise engine_failure(str(error), "docker") from error
+    try:
+        try:
+            container = client.containers.create(
+                request.image, list(request.command) or None, **options(request, name)
+            )
+            container.start()
+        except (docker.errors.DockerException, OSError) as error:
+            raise start_failure(
+                str(getattr(error, "explanation", None) or error), request, "docker"
+            ) from error
+        yield DockerContainer(container, host=_remote_host(endpoint))
+    finally:
+        _remove(client, name)
+        client.close()
+
+
+def client_for(endpoint: Mapping[str, Any], environ: Mapping[str, str]) -> docker.DockerClient:
+    """A client of the daemon that the CLI talks to."""
+    import docker
+
+    host = str(endpoint["Endpoints"]["docker"]["Host"])
+    over_ssh = host.startswith("ssh://")
+    if endpoint["Name"] == "default":
+        return docker.DockerClient.from_env(environment={**environ}, use_ssh_client=over_ssh)
+    return docker.DockerClient(base_url=host, tls=_tls(endpoint), use_ssh_client=over_ssh, version="auto")
+
+
+def _tls(endpoint: Mapping[str, Any]) -> Any:
+    import docker
+
+    files = {Path(name).name for name in (endpoint.get("TLSMaterial") or {}).get("docker") or ()}
+    if not files:
+        return False
+    folder = Path(endpoint["Storage"]["TLSPath"]) / "docker"
+    pair = (str(folder / "cert.pem"), str(folder / "key.pem")) if {"cert.pem", "key.pem"} <= files else None
+    return docker.tls.TLSConfig(
+        client_cert=pair,
+        ca_cert=str(folder / "ca.pem") if "ca.pem" in files else None,
+        verify=not endpoint["Endpoints"]["docker"].get("SkipTLSVerify", False),
+    )
+
+
+def _remote_host(endpoint: Mapping[str, Any]) -> str | None:
+    url = urlsplit(str(endpoint["Endpoints"]["docker"]["Host"]))
+    return url.hostname if url.scheme in {"tcp", "ssh", "http", "https"} else None
+
+
+def options(request: RunRequest, name: str) -> dict[str, Any]:
+    """The arguments of `containers.create`."""
+    import docker
+
+    # `mounts` and not `volumes`: those create a source that is missing, as root.
+    mounts = [
+        docker.types.Mount(mount.target, str(mount.source), type="bind", read_only=mount.read_only)
+        for mount in request.mounts
+    ]
+    ports: dict[str, list[tuple[str, int] | tuple[str]]] = {}
+    for port in request.ports:
+        binding = (port.host,) if port.host_port is None else (port.host, port.host_port)
+        ports.setdefault(f"{port.container_port}/{port.protocol}", []).append(binding)
+    return {
+        "name": name,
+        "init": True,
+        "security_opt": ["no-new-privileges"],
+        "labels": {RUN_LABEL: "1", **request.labels},
+        "environment": {**request.environment},
+        "ports": ports,
+        "publish_all_ports": request.publish_all,
+        "mounts": mounts,
+        "user": request.user,
+        "mem_limit": checked_memory(request.memory),
+        "nano_cpus": None if request.cpus is None else int(request.cpus * 1e9),
+        "device_requests": _devices(request.gpus),
+    }
+
+
+def checked_memory(memory: str | None) -> str | None:
+    """Raise `EngineError` for what no engine takes for an amount of memory."""
+    if memory is not None and MEMORY.fullmatch(memory) is None:
+        raise EngineError(
+            f"`--memory {memory}` is not an amount of memory", hint="Write it like `512m` or `4g`"
+        )
+    return memory
+
+
+def _devices(gpus: str | None) -> list[Any] | None:
+    import docker
+
+    if gpus is None:
+        return None
+    if gpus == "all" or gpus.isdigit():
+        return [docker.types.DeviceRequest(count=-1 if gpus == "all" else int(gpus), capabilities=[["gpu"]])]
+    devices = gpus.removeprefix("device=").split(",")
+    return [docker.types.DeviceRequest(device_ids=devices, capabilities=[["gpu"]])]
+
+
+def _remove(client: docker.DockerClient, name: str) -> None:
+    import docker
+
+    try:
+        container = client.containers.get(name)
+        container.stop(timeout=GRACE)
+        container.remove(v=True, force=True)
+    except docker.errors.NotFound:
+        return
+    except (docker.errors.DockerException, OSError) as error:
+        raise EngineError(
+            f"The container `{name}` could not be removed: {error}",
+            hint=f"Remove it with `docker rm --force {name}`",
+        ) from error

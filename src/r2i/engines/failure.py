@@ -1,0 +1,231 @@
+"""What went wrong, from what an engine says of it."""
+
+from __future__ import annotations
+
+import re
+
+from r2i.engines.protocol import EngineName, RunRequest
+from r2i.errors import BuildFailedError, EngineError, R2iError, TemporaryError
+
+#: The engine's own words where a step's program ended with a failure: Docker's, Podman's.
+STATUS = re.compile(
+    r"did not complete successfully: exit code: (\d+)|while running runtime: exit status (\d+)"
+)
+
+PULL = re.compile(
+    r"failed to resolve source metadata for (?P<docker>[^\s:]+(?::\d+/\S+?)?\S*?): |"
+    r"pull access denied for (?P<denied>[^\s,]+)|"
+    r"creating build container: (?:initializing|copying|reading) \S+ (?:\w+://)?(?P<podman>\S+?): |"
+    r'short-name "(?P<short>[^"]+)"|'
+    r"unable to copy from source docker://(?P<copy>\S+?): "
+)
+
+#: Of the network and of servers; another try may succeed.
+PASSING = re.compile(
+    r"no such host|dial tcp|i/o timeout|deadline exceeded|handshake timeout|connection (?:refused|reset)|"
+    r"server misbehaving|temporary failure|network is unreachable|unexpected EOF|toomanyrequests|"
+    r"(?:status(?: code)?:?|response:?|received unexpected HTTP status:?) (?:429|5\d\d)",
+    re.IGNORECASE,
+)
+
+#: A file that a step takes from the build context.
+MISSING = re.compile(r'"(/[^"]*)": (?:not found|no such file or directory)')
+
+FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
+DENIED = _any(r"permission denied while trying to connect", r"dial unix \S+: connect: permission denied")
+
+SILENT = _any(
+    r"cannot connect to the docker daemon",
+    r"is the docker daemon running",
+    r"error during connect",
+    r"failed to connect to the docker",
+    r"error reading from server",
+    r"code = Unavailable",
+    r"closing transport",
+    r"failed to receive status",
+    r"failed to dial",
+    r"\.sock: connect",
+    r"error while fetching server API version",
+)
+
+#: What the engine says, our message, our hint; the first that fits.
+ENGINE_TROUBLE = (
+    (
+        DENIED,
+        "You may not use {title}'s daemon",
+        "Run `sudo usermod -aG docker $USER` and log in again, or use `--engine podman`",
+    ),
+    (
+        _any(r'context "?([^":\s]+)"?: context not found', r'context "([^"]+)" does not exist'),
+        "There is no Docker context `{found}`",
+        "Run `docker context use default`, or correct `DOCKER_CONTEXT`",
+    ),
+    (
+        _any(r"client version \S+ is too (?:new|old)[^\n]*"),
+        "The versions of Docker's client and daemon do not fit: {found}",
+        "Run `r2i setup`",
+    ),
+    (FULL, "The disk of {title} is full", "Free space, for instance with `{engine} system prune`"),
+    (
+        SILENT,
+        "{title} does not answer: its daemon is not running",
+        "Start it with `sudo systemctl start docker`, or run `r2i setup`",
+    ),
+)
+
+START_TROUBLE = (
+    (
+        _any("already allocated", "address already in use", "ports are not available"),
+        "Port {port} is already in use",
+        "Choose another with `--publish`",
+    ),
+    (
+        _any("cannot assign requested address"),
+        "This machine has no address {hosts} to publish at",
+        "Publish at `127.0.0.1`",
+    ),
+    (
+        _any("no such image", "image not known", "pull access denied", "initializing source", "short-name"),
+        "There is no image `{image}`",
+        "Build it with `r2i build`",
+    ),
+    (
+        _any(r"capabilities: \[\[gpu\]\]", "nvidia"),
+        "The engine cannot give GPUs to a container",
+        "Install the NVIDIA Container Toolkit on the engine's machine",
+    ),
+    (
+        _any(
+            "memory limit",
+            "invalid memory",
+            "invalid value for memory",
+            "unable to convert .* memory",
+            "minimum memory",
+        ),
+        "`--memory {memory}` is refused: {reason}",
+        "Write an amount like `512m` or `4g`",
+    ),
+    (_any("range of cpus", "cpus"), "`--cpus {cpus}` is refused: {reason}", "Ask for fewer"),
+    (
+        _any(
+            "executable file not found",
+            r"exec: .*no such file",
+            r"stat .*: no such file or directory: unknown",
+        ),
+        "The image has no program `{program}`",
+        "Check the spelling of the command",
+    ),
+    (
+        _any("bind source path does not exist", "statfs .*no such file"),
+        "A mounted path does not exist: {reason}",
+        "Create it first",
+    ),
+    (
+        _any("unable to find user", "no matching entries"),
+        "The image has no user `{user}`",
+        "Give a number instead",
+    ),
+)
+
+NO_BUILDX = re.compile(
+    r"'?buildx'? is not a docker command|unknown (?:short)?hand flag|unknown flag: --(?:progress|build-context|secret|file|load)",
+    re.IGNORECASE,
+)
+
+OLD_BUILDX = re.compile(r"invalid progress mode|progress=rawjson|unknown progress", re.IGNORECASE)
+
+
+def step_failure(
+    text: str, error: str, *, line: int | None, log: tuple[str, ...], engine: EngineName
+) -> R2iError:
+    """A step of the build failed: the engine's fault where its message says so, else the repository's."""
+    if status := STATUS.search(error):
+        hint = "Free space on the disk of the engine" if FULL.search("\n".join(log)) else None
+        message = f"`{shortened(text)}` failed with exit status {status[1] or status[2]}"
+        return BuildFailedError(message, log=log, dockerfile_line=line, hint=hint)
+    if FULL.search(error) or SILENT.search(error) or PULL.search(error):
+        return engine_failure(error, engine)
+    if text.upper().startswith("FROM "):
+        return _pull_failure(text.split()[1], error)
+    if missing := MISSING.search(error):
+        return BuildFailedError(
+            f"`{shortened(text)}` failed: there is no `{missing[1].lstrip('/')}`",
+            log=log,
+            dockerfile_line=line,
+            hint="Commit this file, or see whether `.dockerignore` leaves it out",
+        )
+    return BuildFailedError(f"`{shortened(text)}` failed: {last_line(error)}", log=log, dockerfile_line=line)
+
+
+def engine_failure(said: str, engine: EngineName) -> R2iError:
+    """The engine did not do what it was asked, and it was no step's fault."""
+    if not (FULL.search(said) or DENIED.search(said)) and (match := PULL.search(said)):
+        return _pull_failure(next(group for group in match.groups() if group), said)
+    for pattern, message, hint in ENGINE_TROUBLE:
+        if match := pattern.search(said):
+            values = {"engine": engine, "title": engine.capitalize(), "found": match[match.lastindex or 0]}
+            return EngineError(message.format_map(values), hint=hint.format_map(values))
+    return EngineError(
+        f"{engine.capitalize()} failed: {last_line(said)}", hint="Run `r2i doctor` to see what is wrong"
+    )
+
+
+def start_failure(said: str, request: RunRequest, engine: EngineName) -> R2iError:
+    """A container does not start. Both engines share the words of the runtime and of the kernel below them."""
+    place = re.search(r"(?:\d|\]):(\d{2,5})\b", said)
+    fixed = next((port.host_port for port in request.ports if port.host_port is not None), None)
+    values = {
+        "image": request.image,
+        "memory": request.memory,
+        "cpus": request.cpus,
+        "user": request.user,
+        "program": request.command[0] if request.command else "of its own",
+        "port": place[1] if place else fixed,
+        "hosts": ", ".join(sorted({f"`{port.host}`" for port in request.ports})),
+        "reason": last_line(said),
+    }
+    for pattern, message, hint in START_TROUBLE:
+        if pattern.search(said):
+            return EngineError(message.format_map(values), hint=hint)
+    return engine_failure(said, engine)
+
+
+def _pull_failure(image: str, said: str) -> R2iError:
+    if PASSING.search(said):
+        return TemporaryError(
+            f"The base image `{image}` cannot be pulled: {last_line(said)}",
+            hint="Try again, or run `r2i setup`, which makes the base image without a registry",
+        )
+    return EngineError(
+        f"The base image `{image}` does not exist, or you may not pull it",
+        hint="Name another with `--base-image`, or run `r2i setup`",
+    )
+
+
+def no_buildx(said: str) -> bool:
+    return NO_BUILDX.search(said) is not None
+
+
+def old_buildx(said: str) -> bool:
+    return OLD_BUILDX.search(said) is not None
+
+
+def last_line(said: str) -> str:
+    """The last line that says something, without the engine's own `ERROR:`."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return (
+        re.sub(r"^(?:ERROR|Error)(?: response from daemon)?: ", "", lines[-1]) if lines else "no reason given"
+    )
+
+
+def shortened(text: str, *, limit: int = 100) -> str:
+    """An instruction on one line, without what it mounts."""
+    words = [word for word in text.split() if not word.startswith("--mount=")]
+    line = " ".join(words)
+    return line if len(line) <= limit else line[: limit - 1] + "…"
