@@ -13,16 +13,29 @@ Variables: TypeAlias = Mapping[str, Value]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """A user name and perhaps a password that stood in a URL. Never shown, never in a plan."""
+
+    username: str = field(repr=False)
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """What the user typed, understood but not fetched.
 
-    `location` is a URL without credentials, or an absolute path for provider `local`.
+    `location` is a URL without credentials, or an absolute path for provider `local`. `ref_path` is the end of a
+    link: a ref, a slash, and a directory (or a file, where `ref_path_is_file`). Both may contain slashes, so that
+    only the repository can tell where the one ends and the other begins.
     """
 
     provider: str
     location: str
     ref: str | None = None
     subdirectory: str = ""
+    ref_path: str = ""
+    ref_path_is_file: bool = False
+    credentials: Credentials | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

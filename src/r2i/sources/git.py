@@ -1,0 +1,36 @@
+"""A repository that git can fetch. What does so is imported when it is needed: `r2i plan .` never does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+
+from r2i.checkout import Checkout
+from r2i.model import Source
+from r2i.process import Runner
+from r2i.sources.parse import git_source
+from r2i.sources.protocol import Revision, Typed
+
+
+class Git:
+    name = "git"
+
+    def read(self, typed: Typed) -> Source | None:
+        return git_source(typed)
+
+    def resolve(self, source: Source, *, runner: Runner, environ: Mapping[str, str]) -> Revision:
+        from r2i.sources import git_fetch, git_refs
+
+        return git_refs.resolve(source, git_fetch.program(source, environ, runner=runner))
+
+    def fetched(
+        self,
+        source: Source,
+        *,
+        environ: Mapping[str, str],
+        report: Callable[[str], None],
+        revision: Revision | None = None,
+    ) -> AbstractContextManager[Checkout]:
+        from r2i.sources import git_fetch
+
+        return git_fetch.fetched(source, revision, environ=environ, report=report)

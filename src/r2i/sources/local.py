@@ -1,0 +1,37 @@
+"""A directory of this machine, used where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from r2i.checkout import Checkout
+from r2i.model import Source
+from r2i.process import Runner
+from r2i.sources.parse import local_source
+from r2i.sources.protocol import Revision, Typed
+
+
+class Local:
+    name = "local"
+
+    def read(self, typed: Typed) -> Source | None:
+        return local_source(typed)
+
+    def resolve(self, source: Source, *, runner: Runner, environ: Mapping[str, str]) -> Revision:
+        """A directory has no revision: it may change at any moment."""
+        del runner, environ
+        return Revision(source=source, commit=None, ref=None)
+
+    @contextmanager
+    def fetched(
+        self,
+        source: Source,
+        *,
+        environ: Mapping[str, str],
+        report: Callable[[str], None],
+        revision: Revision | None = None,
+    ) -> Iterator[Checkout]:
+        del environ, report, revision
+        yield Checkout.open(Path(source.location), subdirectory=source.subdirectory)

@@ -1,0 +1,59 @@
+"""What a provider of repositories is: the contract that every provider of this package fulfils."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from r2i.checkout import Checkout
+from r2i.model import Source
+from r2i.process import Runner
+
+
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """What the user typed, free of control characters; `ref` and `subdirectory` are checked and normalised."""
+
+    text: str
+    ref: str | None
+    subdirectory: str
+    cwd: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """A source pinned down.
+
+    `commit` is the full id, None for a local directory; `ref` is the full name of what led to it
+    (`refs/heads/main`), or the id itself. `source` is the source as it is now known: the end of a link is split into
+    its ref and its subdirectory, so name images by this source and not by the one that was parsed.
+    """
+
+    source: Source
+    commit: str | None
+    ref: str | None
+
+
+class Provider(Protocol):
+    @property
+    def name(self) -> str:
+        """What `Source.provider` says."""
+
+    def read(self, typed: Typed) -> Source | None:
+        """Understand what was typed; None where it is for another provider. Pure but for looking at directories."""
+
+    def resolve(self, source: Source, *, runner: Runner, environ: Mapping[str, str]) -> Revision:
+        """Find out which revision is meant, without fetching it."""
+
+    def fetched(
+        self,
+        source: Source,
+        *,
+        environ: Mapping[str, str],
+        report: Callable[[str], None],
+        revision: Revision | None = None,
+    ) -> AbstractContextManager[Checkout]:
+        """Fetch what is meant; whatever was made for it is gone when the context is left."""
