@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import platform
 import re
 import signal
@@ -76,6 +77,7 @@ def cli(*, debug: bool) -> None:
 def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one exit code for each way to end
     """Run one command and give the exit code, whatever happens in it."""
     signal.signal(signal.SIGTERM, _interrupt)
+    _write_utf8()
     debug = "--debug" in arguments[:1]
     try:
         result = cli.main(list(arguments), prog_name="r2i", standalone_mode=False)
@@ -114,6 +116,13 @@ def show(error: R2iError) -> None:
 def _safe(text: str) -> str:
     """Words of ours around words of the repository, on as many lines as we wrote."""
     return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def _write_utf8() -> None:
+    """The product is the same bytes under every locale."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _interrupt(_signum: int, _frame: FrameType | None) -> None:
