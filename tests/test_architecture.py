@@ -1,0 +1,237 @@
+"""The rules that keep the core pure, read off the source."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from r2i.errors import R2iError
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "r2i"
+MODULES = {path.relative_to(SOURCE).as_posix(): path for path in sorted(SOURCE.rglob("*.py"))}
+PURE = [name for name in MODULES if name.startswith(("buildpacks/", "requirements/", "image/"))] + [
+    "model.py",
+    "naming.py",
+    "plan_json.py",
+    "planner.py",
+    "quoting.py",
+    "render.py",
+    "ignore.py",
+    "scripts.py",
+    "server_parts.py",
+]
+#: Not part of r2i's process: a script of its own, which `process.py` puts between r2i and a program.
+PROGRAMS = {"guard.py"}
+INSIDE = [name for name in MODULES if name not in PROGRAMS]
+IMPURE = {
+    "asyncio",
+    "click",
+    "docker",
+    "git",
+    "glob",
+    "http",
+    "io",
+    "logging",
+    "os",
+    "pathlib.Path",
+    "platform",
+    "random",
+    "requests",
+    "shutil",
+    "socket",
+    "subprocess",
+    "sys",
+    "tempfile",
+    "time",
+    "datetime",
+    "urllib.request",
+}
+TEXT = {
+    ".py",
+    ".j2",
+    ".md",
+    ".toml",
+    ".json",
+    ".txt",
+    ".yml",
+    ".yaml",
+    ".cfg",
+    ".sh",
+    ".lock",
+    ".in",
+    "",
+    ".ini",
+}
+
+
+def tree(name: str) -> ast.Module:
+    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
+
+def imported(name: str) -> Iterator[str]:
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def called(name: str) -> Iterator[str]:
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func)
+
+
+def test_there_are_modules_to_look_at() -> None:
+    assert set(PURE) <= MODULES.keys()
+    assert len(PURE) > 15
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_the_core_reads_through_the_checkout_only(name: str) -> None:
+    outside = {module for module in imported(name) if {module, module.partition(".")[0]} & IMPURE}
+    reading = {call for call in called(name) if call == "open" or call.endswith((".open", ".read_bytes"))}
+
+    assert outside == set()
+    assert reading <= {"checkout.read_bytes"}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("buildpacks/")])
+def test_buildpacks_know_nothing_of_each_other(name: str) -> None:
+    if name == "buildpacks/__init__.py":
+        return
+    own = Path(name).stem.removesuffix("_names")
+    others = {m.split(".")[2] for m in imported(name) if m.startswith("r2i.buildpacks.")}
+
+    assert {other.removesuffix("_names") for other in others} <= {"protocol", own}
+
+
+@pytest.mark.parametrize("name", [name for name in INSIDE if not name.startswith("cli/")])
+def test_only_the_command_line_prints_exits_and_reads_the_environment(name: str) -> None:
+    calls = set(called(name))
+    names = {ast.unparse(node) for node in ast.walk(tree(name)) if isinstance(node, ast.Attribute)}
+
+    assert not calls & {
+        "print",
+        "input",
+        "exit",
+        "sys.exit",
+        "os._exit",
+        "os.getenv",
+        "os.getcwd",
+        "os.chdir",
+        "Path.cwd",
+    }
+    assert not names & {"os.environ", "sys.stdout", "sys.argv"}
+    assert "click" not in imported(name)
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_programs_are_started_in_one_place(name: str) -> None:
+    assert name == "process.py" or "subprocess" not in imported(name)
+    assert not {
+        call
+        for call in called(name)
+        if call in {"os.system", "os.popen"} or call.startswith(("os.exec", "os.spawn"))
+    }
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_error_is_without_a_class_of_ours(name: str) -> None:
+    raised = {
+        ast.unparse(node.exc.func if isinstance(node.exc, ast.Call) else node.exc)
+        for node in ast.walk(tree(name))
+        if isinstance(node, ast.Raise) and node.exc is not None
+    }
+
+    assert not raised & {"ValueError", "RuntimeError", "Exception", "OSError", "SystemExit"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_says_what_it_is(name: str) -> None:
+    words = ast.get_docstring(tree(name))
+
+    assert words
+    if name != "errors.py":
+        assert len(words.splitlines()) <= 8
+
+
+def test_every_error_has_a_code_of_its_own_that_its_tree_names() -> None:
+    classes: list[type[R2iError]] = [R2iError, *R2iError.__subclasses__()]
+    codes = [error.exit_code for error in classes]
+    drawn = ast.get_docstring(tree("errors.py")) or ""
+
+    assert len(set(codes)) == len(codes)
+    assert not {0, 70, 130}.intersection(codes)
+    for error in classes:
+        assert re.search(rf"\b{error.__name__} +{error.exit_code}\b", drawn)
+        assert not error.__subclasses__() or error is R2iError
+
+
+def templates(package: str) -> set[str]:
+    return {path.name.removesuffix(".Dockerfile.j2") for path in (SOURCE / package).glob("*.Dockerfile.j2")}
+
+
+@pytest.mark.parametrize("package", ["image", "buildpacks"])
+def test_every_template_belongs_to_a_layer(package: str) -> None:
+    named = {
+        keyword.value.value
+        for name in MODULES
+        if name.startswith(f"{package}/") or name == "planner.py"
+        for node in ast.walk(tree(name))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "template" and isinstance(keyword.value, ast.Constant)
+    }
+
+    assert templates(package) <= named
+    assert named <= templates("image") | templates("buildpacks")
+    assert templates(package)
+
+
+def test_templates_quote_what_they_are_given() -> None:
+    """Values in shell commands are ours by name, or go through a filter."""
+    ours = re.compile(
+        r"""[a-z]+\([a-z, ]*\)|release|user|uid|home|repo_dir|base|files_in|python|version|path|start"""
+        r"""|packages \| join\(" "\)|commands \| join\(.*\)|labels \| join\(.*\)|variables \| join\(.*\)"""
+        r"""|command \| json|appendix|\[home, repo_dir\] \| unique \| join\(" "\)|.* \| (sh|quoted)"""
+    )
+    for path in SOURCE.rglob("*.j2"):
+        for expression in re.findall(r"{{ (.*?) }}", path.read_text(encoding="utf-8")):
+            assert ours.fullmatch(expression), f"{path.name}: {expression}"
+
+
+def test_no_host_of_a_package_registry_is_named() -> None:
+    hosts = re.compile(
+        "|".join(
+            re.escape(f"{name}.{domain}")
+            for name, domain in (
+                ("py" + "pi", "org"),
+                ("python" + "hosted", "org"),
+                ("deb." + "debian", "org"),
+                ("security." + "debian", "org"),
+                ("archive." + "ubuntu", "com"),
+                ("registry." + "npmjs", "org"),
+            )
+        )
+    )
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()[:80]}"
+        for folder in ("src", "tests", "docs", "benchmarks", "tools", "examples")
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in TEXT
+        and path.is_file()
+        and not path.is_symlink()
+        and "__pycache__" not in path.parts
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
+        if hosts.search(line)
+    ]
+
+    assert found == []
