@@ -201,7 +201,7 @@ def test_templates_quote_what_they_are_given() -> None:
     ours = re.compile(
         r"""[a-z]+\([a-z, ]*\)|release|user|uid|home|repo_dir|base|files_in|python|version|path|start"""
         r"""|packages \| join\(" "\)|commands \| join\(.*\)|labels \| join\(.*\)|variables \| join\(.*\)"""
-        r"""|command \| json|appendix|\[home, repo_dir\] \| unique \| join\(" "\)|.* \| (sh|quoted)"""
+        r"""|command \| json|appendix|\[home, repo_dir\] \| unique \| join\(" "\)|.* \| (sh|quoted)|.* \| map\("sh"\) \| join\(" "\)"""
     )
     for path in SOURCE.rglob("*.j2"):
         for expression in re.findall(r"{{ (.*?) }}", path.read_text(encoding="utf-8")):

@@ -349,7 +349,7 @@ def test_a_huge_file_takes_no_memory(top: Path) -> None:
 def test_a_directory_whose_name_is_no_text_is_planned(tmp_path: Path) -> None:
     top = tmp_path / os.fsdecode(b"caf\xe9")
     write(top, {"requirements.txt": "six\n"})
-    done = r2i("plan", os.fspath(top), "--json")
+    done = r2i("plan", ".", "--json", cwd=top)
 
     assert done.returncode == 0, done.stderr
     assert "caf" not in done.stdout
