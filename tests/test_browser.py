@@ -1,0 +1,112 @@
+"""As a user sees it: the printed URL, opened in a browser, runs a notebook."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from tests.cases import ROOT
+
+Found = TypeVar("Found")
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.browser,
+    pytest.mark.skipif(not shutil.which("chromedriver"), reason="needs chromium and chromedriver"),
+]
+
+R2I = str(Path(sys.executable).with_name("r2i"))
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """What `r2i run` prints; Ctrl-C ends it and leaves no container."""
+    argv = [R2I, "run", "examples/quickstart", "--no-browser", "--urlpath", "lab/tree/index.ipynb"]
+    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        try:
+            line = child.stdout.readline().strip()
+            assert line, child.stderr.read()
+            yield line
+        finally:
+            child.send_signal(signal.SIGINT)
+            child.communicate(timeout=60)
+        assert child.returncode == 0
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        "--window-size=1200,900",
+        f"--user-data-dir={tmp_path}",
+    ):
+        options.add_argument(argument)
+    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
+    driver = webdriver.Chrome(options=options, service=service)
+    try:
+        yield driver
+    finally:
+        if folder := os.environ.get("R2I_SCREENSHOTS"):
+            driver.save_screenshot(f"{folder}/notebook.png")
+        driver.quit()
+
+
+def until(condition: Callable[[], Found], *, patience: float = 30) -> Found:
+    """Ask again until the answer is true."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        try:
+            if found := condition():
+                return found
+        except StaleElementReferenceException:
+            pass
+        time.sleep(0.2)
+    raise AssertionError("the page never came to it")
+
+
+def run_cell(browser: webdriver.Chrome) -> None:
+    ActionChains(browser).key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
+
+
+def outputs(browser: webdriver.Chrome) -> str:
+    return "\n".join(e.text for e in browser.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output"))
+
+
+def test_the_printed_url_runs_a_notebook(url: str, browser: webdriver.Chrome) -> None:
+    browser.get(url)
+    idle = "//*[contains(@class, 'jp-NotebookPanel')]//*[@data-status='idle']"
+    until(lambda: browser.find_elements(By.XPATH, idle))
+    cells = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputArea-editor"
+    until(lambda: [e for e in browser.find_elements(By.CSS_SELECTOR, cells) if e.is_displayed()])[0].click()
+    run_cell(browser)
+    until(lambda: "362880" in outputs(browser))
+    run_cell(browser)
+    until(lambda: "terms up to" in outputs(browser))
+
+    assert "0.841468" in outputs(browser)
+    assert not browser.find_elements(By.CSS_SELECTOR, ".jp-Dialog, .Toastify__toast"), (
+        "a pop-up greets the user"
+    )
