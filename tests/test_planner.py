@@ -238,3 +238,11 @@ def test_a_plan_is_json_though_a_file_name_is_no_text(tmp_path: Path) -> None:
 def test_the_ignored_credentials_of_git_are_part_of_the_plan(tmp_path: Path) -> None:
     assert "**/.git/config" in plan_of(tmp_path, {"Dockerfile": "FROM debian:12\n"}).dockerignore
     assert "**/.git/config" in plan_of(tmp_path / "b", {"a": ""}).dockerignore
+
+
+def test_options_that_do_nothing_are_said(tmp_path: Path) -> None:
+    whole = plan_of(tmp_path / "a", {"Dockerfile": "FROM a\n"}, python="3.12", appendix="RUN true")
+    made = plan_of(tmp_path / "b", {"start": 'exec "$@"'}, build_args={"A": "b"}, python="3.12")
+
+    assert [n.message.split("`")[1] for n in whole.notices] == ["--python", "--appendix"]
+    assert [n.message.split("`")[1] for n in made.notices if n.level == "warning"] == ["--build-arg"]

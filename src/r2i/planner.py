@@ -100,7 +100,11 @@ def _compose(
         python=python,
         jupyter=server,
         layers=tuple(sorted(layers, key=lambda layer: layer.stage)),
-        notices=(*notices, *chain.from_iterable(d.notices for d in detections)),
+        notices=(
+            *notices,
+            *chain.from_iterable(d.notices for d in detections),
+            *_without_effect(options, dockerfile=None),
+        ),
         ignored=(*_hidden(checkout), *losers, *chain.from_iterable(d.ignored for d in detections)),
         variables=variables | ({"R2D_ENTRYPOINT": f"{repo_dir}/{start}"} if start else {}),
         command=COMMAND,
@@ -129,11 +133,31 @@ def _own_dockerfile(
         repo_dir=repo_dir,
         config_dir=checkout.config_dir,
         dockerfile=found.dockerfile,
-        notices=found.notices,
+        notices=(*found.notices, *_without_effect(options, dockerfile=found.dockerfile)),
         ignored=(*_hidden(checkout), *others),
         labels=_labels(checkout, options, source),
         build_args=build_args | dict(options.build_args),
         dockerignore=dockerignore(checkout),
+    )
+
+
+def _without_effect(options: Options, *, dockerfile: str | None) -> tuple[Notice, ...]:
+    """Options that were given for nothing."""
+    given: Mapping[str, object]
+    if dockerfile is None:
+        given = {"--build-arg": options.build_args}
+        why = "it is for a `Dockerfile` of the repository, which has none"
+    else:
+        given = {
+            "--base-image": options.base_image,
+            "--python": options.python,
+            "--appendix": options.appendix,
+        }
+        why = f"`{dockerfile}` describes the whole image"
+    return tuple(
+        Notice(level="warning", message=f"`{name}` has no effect: {why}")
+        for name, value in given.items()
+        if value
     )
 
 
