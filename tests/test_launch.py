@@ -161,8 +161,9 @@ def test_what_names_no_variable_is_a_usage_error(text: str) -> None:
 
 def test_a_file_of_variables_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"A=caf\xe9\n")
+    (tmp_path / "words").write_bytes(b"A=1\nnot a variable\n")
 
-    for path in (tmp_path / "missing", tmp_path, tmp_path / "latin"):
+    for path in (tmp_path / "missing", tmp_path, tmp_path / "latin", tmp_path / "words"):
         with pytest.raises(UsageError, match="--env-file"):
             environment_from((), path, environ={})
 

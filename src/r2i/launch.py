@@ -120,17 +120,24 @@ def environment_from(
 
 
 def _read_variables(file: Path) -> dict[str, str | None]:
-    import dotenv
+    from dotenv.parser import parse_stream
 
     try:
         with file.open(encoding="utf-8") as lines:
-            return dict(dotenv.dotenv_values(stream=lines, interpolate=False))
+            bindings = tuple(parse_stream(lines))
     except OSError as error:
         raise UsageError(
             f"`--env-file {file}` cannot be read: {error.strerror}", hint="Check the path"
         ) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"`--env-file {file}` is not UTF-8 text", hint="Save the file as UTF-8") from error
+    for binding in bindings:
+        if binding.error:
+            raise UsageError(
+                f"`--env-file {file}`: line {binding.original.line} does not set a variable",
+                hint="Write `NAME=VALUE`",
+            )
+    return {binding.key: binding.value for binding in bindings if binding.key is not None}
 
 
 def server_command(interface: Literal["lab", "notebook"]) -> tuple[str, ...]:
