@@ -151,11 +151,14 @@ def _docker_silent(machine: Machine, done: Completed) -> Finding:
     reason = last_line(done)
     endpoint = _docker_endpoint(machine)
     if "permission denied" in reason.lower() and not endpoint.startswith(("tcp://", "ssh://")):
+        # What the system's list of groups says, which this login need not have seen yet.
+        member = "docker" in machine.ask("id", "-nG", machine.user).stdout.split()
         return Finding(
             check="docker",
             status="error",
-            message=f"the user `{machine.user}` may not use Docker's socket",
-            fix=f"sudo usermod -aG docker {machine.user} && newgrp docker",
+            message=f"the user `{machine.user}` may not use Docker's socket"
+            + (" before the next login" if member else ""),
+            fix="newgrp docker" if member else f"sudo usermod -aG docker {machine.user} && newgrp docker",
             problem="permission",
         )
     starter = _starter(machine, endpoint)

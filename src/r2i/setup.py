@@ -234,7 +234,7 @@ def uninterrupted() -> Iterator[None]:
 def _refuse(engine: EngineName, *, problems: tuple[Finding, ...], machine: Machine) -> None:
     """Stop where a program should not decide, or cannot."""
     for finding in problems:
-        if finding.problem in ("unreachable", "imitation", "does-not-run"):
+        if finding.problem in ("unreachable", "imitation", "does-not-run") or finding.fix == "newgrp docker":
             raise EngineError(
                 _sentence(finding.message), hint=f"Run `{finding.fix}`" if finding.fix else None
             )

@@ -114,12 +114,15 @@ def test_rootless_docker_is_started_by_its_user(tmp_path: Path) -> None:
 
 
 def test_permission_denied_names_the_user(tmp_path: Path) -> None:
-    answers = {**DOCKER_DOWN, "docker version": failed(DENIED, stdout=NO_SERVER)}
+    answers = {
+        **DOCKER_DOWN,
+        "docker version": failed(DENIED, stdout=NO_SERVER),
+        "id -nG ada": [ok("ada sudo\n"), ok("ada sudo docker\n")],
+    }
+    here = machine(tmp_path, answers, programs=["docker"], uid=1000)
 
-    finding = docker_daemon(machine(tmp_path, answers, programs=["docker"], uid=1000))
-
-    assert finding.problem == "permission"
-    assert finding.fix == "sudo usermod -aG docker ada && newgrp docker"
+    assert docker_daemon(here).fix == "sudo usermod -aG docker ada && newgrp docker"
+    assert (docker_daemon(here).problem, docker_daemon(here).fix) == ("permission", "newgrp docker")
 
 
 def test_docker_host_that_does_not_answer_is_named(tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def test_registry_that_answers_leaves_nothing_to_do(tmp_path: Path) -> None:
 
 
 def test_user_goes_through_sudo_and_is_let_use_docker(tmp_path: Path) -> None:
-    answers = {**DOWN, "docker version": failed(DENIED, stdout=NO_SERVER)}
+    answers = {**DOWN, "docker version": failed(DENIED, stdout=NO_SERVER), "id -nG": ok("ada\n")}
 
     access, image = planned(machine(tmp_path, answers, programs=["docker", "sudo", "mmdebstrap"], uid=1000))
 
@@ -201,12 +201,21 @@ def test_user_goes_through_sudo_and_is_let_use_docker(tmp_path: Path) -> None:
 
 
 def test_user_without_sudo_is_told_the_commands(tmp_path: Path) -> None:
-    answers = {**DOWN, "docker version": failed(DENIED, stdout=NO_SERVER)}
+    answers = {**DOWN, "docker version": failed(DENIED, stdout=NO_SERVER), "id -nG": ok("ada\n")}
 
     with pytest.raises(EngineError, match="needs root") as caught:
         planned(machine(tmp_path, answers, programs=["docker"], uid=1000))
 
     assert "  usermod -aG docker ada\n" in str(caught.value.hint)
+
+
+def test_user_who_has_not_logged_in_again_is_told_so(tmp_path: Path) -> None:
+    answers = {**DOWN, "docker version": failed(DENIED, stdout=NO_SERVER), "id -nG": ok("ada docker\n")}
+
+    with pytest.raises(EngineError, match="before the next login") as caught:
+        planned(machine(tmp_path, answers, programs=["docker", "sudo"], uid=1000))
+
+    assert caught.value.hint == "Run `newgrp docker`"
 
 
 def test_engine_elsewhere_is_not_replaced_by_one_here(tmp_path: Path) -> None:
