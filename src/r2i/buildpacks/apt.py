@@ -193,8 +193,11 @@ def _gone(package: Package, found: Gone, base: BaseImage, path: str) -> None:
     repository = base.reference.partition("@")[0].rpartition("/")[2].partition(":")[0]
     if repository not in PLAIN_IMAGES or base.release is None or not found.certain:
         return
-    images = " or ".join(f"`--base-image {image_of(name)}`" for name in found.releases[:2])
-    build = f"Build with {images}, which has it" if images else "No release that r2i knows has it"
+    build = (
+        f"Build with `--base-image {image_of(found.releases[0])}`, which has it"
+        if found.releases
+        else "No release that r2i knows has it"
+    )
     instead = f"Replace it: {found.instead}. " if found.instead else ""
     raise InvalidRepositoryError(
         f"`{package.name}` is not in {base.release.name}",
