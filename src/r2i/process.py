@@ -86,27 +86,36 @@ def streaming(
     killed: then the directories in `remove` are deleted, too. `children` sends SIGTERM to the program's
     own children and lets it clean up after them.
     """
-    child = subprocess.Popen(
-        [*(_guarding(guard, remove) if guard else ()), *argv],
-        env=env,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    assert child.stdout is not None  # noqa: S101 - PIPE was asked for
-    try:
-        yield (line.decode(errors="replace").rstrip("\r\n") for line in child.stdout), child.wait
-    finally:
-        if child.poll() is None:
-            child.terminate()
-            try:
-                child.wait(GRACE)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-        child.stdout.close()
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as output:
+        try:
+            child = subprocess.Popen(
+                [*(_guarding(guard, remove) if guard else ()), *argv],
+                env=env,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                # The guard holds our end: when we are gone, the program can still write while it cleans up.
+                pass_fds=(reading,) if guard else (),
+            )
+        finally:
+            os.close(writing)
+        try:
+            yield (line.decode(errors="replace").rstrip("\r\n") for line in output), child.wait
+        finally:
+            _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
 
 
 def _guarding(whom: str, remove: Sequence[Path]) -> tuple[str, ...]:
