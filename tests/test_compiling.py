@@ -125,14 +125,11 @@ def test_a_package_of_the_repository_is_compiled(requirement: str, tmp_path: Pat
 
 
 def test_what_apt_txt_names_stays_and_what_a_compiler_lacks_is_lent(tmp_path: Path) -> None:
-    files = {"apt.txt": "libc6-dev\nmake\n", "requirements.txt": "./fast\n", **project()}
+    files = {"apt.txt": "zlib1g-dev\n", "requirements.txt": "./fast\n", **project()}
     with image_of(write(tmp_path / "lent", files)) as image:
         assert COMPILER in image.log
         assert image.answer(WORKS) == "True\n"
-        assert (
-            image.answer("command -v make; ls /usr/include/stdio.h")
-            == "/usr/bin/make\n/usr/include/stdio.h\n"
-        )
+        assert image.ask("ls /usr/include/zlib.h /usr/include/stdio.h").returncode == 0
         assert image.answer("command -v gcc || find /usr -name Python.h; dpkg --audit") == ""
 
 
