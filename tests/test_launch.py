@@ -215,7 +215,8 @@ class Reached:
 
 @contextmanager
 def serving() -> Iterator[int]:
-    handler = type("FreshApi", (Api,), {"asked": 0})
+    handler = Api
+    handler.asked = 0
     with HTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -233,6 +234,7 @@ def test_a_server_is_ready_when_its_api_answers(host: str) -> None:
         url = wait_for_server(Reached(where=(host, port)), 8888)
 
     assert url == f"http://127.0.0.1:{port}"
+    assert Api.asked == 3, "an error of the server is no answer"
 
 
 @pytest.mark.timeout(30)

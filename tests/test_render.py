@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 
 from r2i.errors import InvalidRepositoryError, R2iError
 from r2i.model import Dockerfile, Options, Plan
+from r2i.planner import make_plan
 from r2i.quoting import printable, quoted, shell_word
-from r2i.render import PACKAGES, resource
+from r2i.render import PACKAGES, render, resource
 from tests.writing import planned, write
 
 #: What somebody might write who wants an instruction, a command or a terminal of their own.
@@ -118,6 +120,20 @@ def test_no_repository_adds_an_instruction(files: dict[str, str]) -> None:
             return
         check(plan, dockerfile)
         assert directory not in dockerfile.text
+
+
+@settings(deadline=None)
+@given(st.text())
+@example("a\nRUN touch /pwned")
+@example("a\\\nRUN touch /pwned")
+@example("\x1b[2J")
+def test_no_title_is_more_than_a_comment(title: str) -> None:
+    with TemporaryDirectory() as directory:
+        checkout = write(Path(directory), {})
+        plan = make_plan(checkout, Options())
+    titled = replace(plan, layers=(replace(plan.layers[0], title=title), *plan.layers[1:]))
+
+    check(titled, render(titled, checkout))
 
 
 @settings(deadline=None, max_examples=100)
