@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -39,15 +38,16 @@ def compiled(source: Path) -> str:
 
 
 def simplified(lock: str) -> str:
-    lines = []
-    for line in lock.splitlines():
-        requirement, semicolon, marker = line.partition(" ; ")
-        if semicolon:
-            backslash = " \\" if marker.endswith("\\") else ""
-            marker = ALWAYS.sub("", marker.removesuffix("\\").strip()).removeprefix(" and ").strip()
-            line = requirement + (f" ; {marker}" if marker else "") + backslash
-        lines.append(line)
-    return "\n".join(lines) + "\n"
+    """The lock without the parts of its markers that are always true."""
+    return "".join(f"{_simplified_line(line)}\n" for line in lock.splitlines())
+
+
+def _simplified_line(line: str) -> str:
+    requirement, semicolon, marker = line.partition(" ; ")
+    if not semicolon:
+        return line
+    marker = ALWAYS.sub("", marker.removesuffix("\\").strip()).removeprefix(" and ").strip()
+    return requirement + (f" ; {marker}" if marker else "") + (" \\" if line.endswith("\\") else "")
 
 
 def main() -> None:
@@ -67,4 +67,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
