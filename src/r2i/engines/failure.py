@@ -24,7 +24,7 @@ PULL = re.compile(
 PASSING = re.compile(
     r"no such host|dial tcp|i/o timeout|deadline exceeded|handshake timeout|connection (?:refused|reset)|"
     r"server misbehaving|temporary failure|network is unreachable|unexpected EOF|toomanyrequests|"
-    r"(?:status(?: code)?:?|response:?|received unexpected HTTP status:?) (?:429|5\d\d)",
+    r"too many requests|internal server error|bad gateway|service unavailable|gateway time-?out",
     re.IGNORECASE,
 )
 

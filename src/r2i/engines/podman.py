@@ -25,6 +25,10 @@ from r2i.model import Image
 #: Named contexts came with this version.
 OLDEST = 4
 
+NO_IMAGE = re.compile(
+    "image not known|no such image|invalid reference format|repository name must", re.IGNORECASE
+)
+
 
 def build_argv(request: BuildRequest, files: Workspace, *, build_args: Sequence[str] = ()) -> tuple[str, ...]:
     """`--format=docker` keeps `SHELL` and health checks, which OCI's format does not have."""
@@ -195,8 +199,7 @@ class Podman:
             return Image(
                 reference=reference, id=_full_id(found["Id"]), labels=found["Config"].get("Labels") or {}
             )
-        lower = done.stderr.lower()
-        if any(words in lower for words in ("image not known", "no such image", "invalid reference format")):
+        if NO_IMAGE.search(done.stderr):
             return None
         raise engine_failure(done.stderr, "podman")
 

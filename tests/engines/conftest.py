@@ -1,0 +1,67 @@
+"""Real engines: a test that asks for `engine` runs with each that answers."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from r2i.engines import choose
+from r2i.engines.protocol import BuildRequest, Engine, EngineName, StepEvent
+from r2i.errors import EngineError
+from r2i.model import Dockerfile, Image
+from r2i.process import run
+
+BASE = "docker.io/library/debian:trixie-slim"
+
+Build = Callable[..., "tuple[Image, list[StepEvent]]"]
+
+
+@pytest.fixture(params=["docker", "podman"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    name: EngineName = request.param
+    try:
+        found = choose(name, os.environ)
+    except EngineError as error:
+        pytest.skip(f"{name}: {error}")
+    if found.find(BASE) is None:
+        pytest.skip(f"{name} has no {BASE}")
+    return found
+
+
+@pytest.fixture
+def tag(engine: Engine) -> Iterator[str]:
+    name = f"r2i-test-engine/{secrets.token_hex(4)}"
+    yield name
+    run([engine.name, "image", "rm", "--force", name])
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    """The directory that `build` builds."""
+    directory = tmp_path / "context"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def build(engine: Engine, tag: str, context: Path) -> Build:
+    """Build a Dockerfile, in which `BASE` is the base image."""
+
+    def make(
+        text: str, *, support: Mapping[str, str] | None = None, ignore: str = "", **more: Any
+    ) -> tuple[Image, list[StepEvent]]:
+        events: list[StepEvent] = []
+        dockerfile = Dockerfile(
+            text=text.replace("BASE", BASE), support=support or {}, ignore=ignore, layer_lines={}
+        )
+        image = engine.build(
+            BuildRequest(context=context, dockerfile=dockerfile, tags=(tag,), **more), events.append
+        )
+        return image, events
+
+    return make

@@ -1,0 +1,295 @@
+"""What needs no engine: command lines, and reading what engines write."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from r2i.engines import buildah, docker, podman
+from r2i.engines.buildkit import SolveProgress
+from r2i.engines.choice import choose
+from r2i.engines.context import Workspace
+from r2i.engines.docker import Docker
+from r2i.engines.environment import child_environment, passed_by_name
+from r2i.engines.failure import engine_failure, start_failure
+from r2i.engines.instructions import stages
+from r2i.engines.mounts import mounts
+from r2i.engines.podman import Podman
+from r2i.engines.protocol import BuildRequest, Mount, Port, RunRequest, StepEvent
+from r2i.errors import EngineError, R2iError, TemporaryError
+from r2i.model import Dockerfile
+from r2i.process import Completed, run
+
+FILES = Workspace(
+    dockerfile=Path("/t/Dockerfile"),
+    ignore=Path("/t/Dockerfile.dockerignore"),
+    support=Path("/t/support"),
+    image_id=Path("/t/image-id"),
+    secrets={"host": Path("/s/host")},
+    directories=(),
+)
+BUILD = BuildRequest(
+    context=Path("/checkout"),
+    dockerfile=Dockerfile(text="", support={}, ignore="", layer_lines={}),
+    tags=("one:1", "two"),
+    labels={"a": "b c"},
+    no_cache=True,
+)
+RUN = RunRequest(
+    image="image:1",
+    command=("sh", "-c", "id"),
+    ports=(Port(container_port=8888), Port(container_port=53, host_port=5353, host="::1", protocol="udp")),
+    publish_all=True,
+    mounts=(Mount(source=Path("/a"), target="/b", read_only=True), Mount(source=Path('/a,"b'), target="/c")),
+    user="1000",
+    memory="2g",
+    cpus=1.5,
+    gpus="2",
+    labels={"a": "b"},
+)
+
+
+def ignore(_: StepEvent) -> None:
+    pass
+
+
+def test_docker_builds_with_this_command() -> None:
+    assert docker.build_argv(BUILD, FILES, build_args=["A", "PATH=/bin"]) == (
+        *("docker", "buildx", "build", "--progress=rawjson", "--file=/t/Dockerfile"),
+        *("--build-context=r2i=/t/support", "--iidfile=/t/image-id", "--secret=id=host,src=/s/host"),
+        *("--tag=one:1", "--tag=two", "--label=a=b c", "--build-arg=A", "--build-arg=PATH=/bin"),
+        *("--no-cache", "--load", "--", "/checkout"),
+    )
+
+
+def test_podman_builds_with_this_command() -> None:
+    assert podman.build_argv(BUILD, FILES, build_args=["A"]) == (
+        *("podman", "build", "--layers", "--format=docker", "--http-proxy=false", "--file=/t/Dockerfile"),
+        *("--ignorefile=/t/Dockerfile.dockerignore", "--build-context=r2i=/t/support"),
+        *("--iidfile=/t/image-id", "--secret=id=host,src=/s/host", "--tag=one:1", "--tag=two"),
+        *("--label=a=b c", "--build-arg=A", "--no-cache", "--", "/checkout"),
+    )
+
+
+def test_podman_runs_with_this_command() -> None:
+    assert podman.create_argv(RUN, "name", environment=["TOKEN"]) == (
+        *("podman", "create", "--name=name", "--init", "--security-opt=no-new-privileges"),
+        *("--http-proxy=false", "--label=io.r2i.run=1", "--label=a=b"),
+        *("--publish=127.0.0.1::8888/tcp", "--publish=[::1]:5353:53/udp", "--publish-all"),
+        *("--mount=type=bind,source=/a,target=/b,ro=true", '--mount=type=bind,"source=/a,""b",target=/c'),
+        *("--env=TOKEN", "--user=1000", "--memory=2g", "--cpus=1.5"),
+        *("--device=nvidia.com/gpu=0", "--device=nvidia.com/gpu=1", "--", "image:1", "sh", "-c", "id"),
+    )
+
+
+def test_engine_gets_no_secret_of_our_environment() -> None:
+    environ = {
+        "PATH": "/bin",
+        "JUPYTERHUB_API_TOKEN": "x",
+        "DOCKER_HOST": "unix:///d",
+        "HTTPS_PROXY": "http://u:p@h",
+    }
+
+    assert child_environment({**environ, "HOME": "/h"}) == {
+        "PATH": "/bin",
+        "HOME": "/h",
+        "DOCKER_HOST": "unix:///d",
+    }
+    assert "HOME" in child_environment(environ)
+    assert child_environment(environ, pulls=True)["HTTPS_PROXY"] == "http://u:p@h"
+
+
+def test_variables_that_the_engine_reads_are_spelled_out() -> None:
+    words, added = passed_by_name({"TOKEN": "x", "HOME": "/h", "DOCKER_HOST": "y"}, {})
+
+    assert words == ["TOKEN", "HOME=/h", "DOCKER_HOST=y"]
+    assert added == {"TOKEN": "x"}
+
+
+@given(st.text(alphabet=st.sampled_from("FROM RUN COPY\n\\#<<EOF'\"`as-= \tx=[]\r\0{}$é"), max_size=80))
+def test_any_text_is_taken_apart(text: str) -> None:
+    for stage in stages("FROM x\n" + text):
+        assert stage.instructions[0].keyword == "FROM"
+        for instruction in stage.instructions:
+            assert instruction.line <= text.count("\n") + text.count("\r") + 2
+            list(mounts(instruction))
+
+
+@given(st.lists(st.text(max_size=30)), st.binary(max_size=40))
+def test_any_lines_are_survived(lines: list[str], data: bytes) -> None:
+    events: list[StepEvent] = []
+    progress = SolveProgress((), events.append)
+    vertex = {"digest": "d", "name": "[2/2] RUN x", "started": "2026-01-02T03:04:05Z"}
+    for line in (*lines, "}", json.dumps({"vertexes": [vertex]})):
+        progress.feed(line)
+    for half in (data[:7], data[7:]):
+        progress.feed(json.dumps({"logs": [{"vertex": "d", "data": base64.b64encode(half).decode()}]}))
+    done = {**vertex, "completed": "2026-01-02T03:04:06.5Z"}
+    progress.feed(json.dumps({"vertexes": [done]}, indent=2).replace("}\n  ]", "}\n  ]"))
+    for line in json.dumps({"vertexes": [done]}, indent=2).splitlines():
+        progress.feed(line)
+
+    assert events[0].state == "started"
+    assert events[-1].state == "done"
+    assert events[-1].seconds == 1.5
+    shown = [event.output for event in events if event.state == "output"]
+    whole = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode(errors="replace")
+    assert shown == whole.removesuffix("\n").split("\n") if data else shown == []
+
+
+def test_foreign_line_inside_an_object_is_text() -> None:
+    progress = SolveProgress((), ignore)
+    for line in ("{", '  "vertexes": [', "WARNING: something", "  ]", "}", "ERROR: end"):
+        progress.feed(line)
+
+    assert list(progress.text) == ["WARNING: something", "ERROR: end"]
+
+
+def test_podman_progress_believes_only_the_next_step() -> None:
+    text = "FROM x\nRUN one\nRUN two\n"
+    events: list[StepEvent] = []
+    progress = buildah.BuildProgress(stages(text), {1: 1, 2: 2, 3: 3}, events.append)
+    for line in ("STEP 1/3: FROM x", "STEP 2/3: RUN one", "STEP 2/3: RUN one", "STEP 1/3: FROM x", "COMMIT"):
+        progress.feed(line)
+    for line in ("--> Using cache " + "0" * 64, "STEP 3/3: RUN two", "COMMIT y", "--> " + "0" * 11, "0" * 64):
+        progress.feed(line)
+
+    assert [(event.line, event.state) for event in events if event.state != "output"] == [
+        *((1, "started"), (1, "done"), (2, "started"), (2, "cached"), (3, "started"), (3, "done")),
+    ]
+    assert [event.output for event in events if event.state == "output"] == [
+        "STEP 2/3: RUN one",
+        "STEP 1/3: FROM x",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "message"),
+    [
+        (
+            "ERROR: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+            EngineError,
+            "Docker does not answer",
+        ),
+        (
+            (
+                "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock:"
+                ' Get "http://%2Fvar": dial unix /var/run/docker.sock: connect: permission denied'
+            ),
+            EngineError,
+            "You may not use Docker's daemon",
+        ),
+        (
+            "Error response from daemon: client version 1.50 is too new. Maximum supported API version is 1.41",
+            EngineError,
+            "The versions of Docker's client and daemon do not fit",
+        ),
+        (
+            "ERROR: failed to solve: failed to copy: write /var/lib/docker/x: no space left on device",
+            EngineError,
+            "The disk of Docker is full",
+        ),
+        (
+            (
+                "ERROR: failed to solve: debian:nope: failed to resolve source metadata for docker.io/library/debian:nope:"
+                " docker.io/library/debian:nope: not found"
+            ),
+            EngineError,
+            "The base image `docker.io/library/debian:nope` does not exist",
+        ),
+        (
+            (
+                "ERROR: failed to solve: a/b: failed to resolve source metadata for localhost:5000/a/b:1: unexpected status"
+                " code [manifests 1]: 503 Service Unavailable"
+            ),
+            TemporaryError,
+            "The base image `localhost:5000/a/b:1` cannot be pulled",
+        ),
+        (
+            (
+                "ERROR: failed to solve: failed to resolve source metadata for docker.io/library/debian:x: unexpected status"
+                " from HEAD request to https://r/v2/x: 429 Too Many Requests"
+            ),
+            TemporaryError,
+            "The base image `docker.io/library/debian:x` cannot be pulled",
+        ),
+    ],
+)
+def test_trouble_has_words(said: str, kind: type[R2iError], message: str) -> None:
+    error = engine_failure(said, "docker")
+
+    assert type(error) is kind
+    assert error.message.startswith(message)
+    assert error.hint
+
+
+def test_port_is_found_in_what_docker_says() -> None:
+    said = (
+        "driver failed programming external connectivity on endpoint r2i-1 (0f): Bind for 127.0.0.1:8888 failed:"
+        " port is already allocated"
+    )
+
+    assert start_failure(said, RUN, "docker").message == "Port 8888 is already in use"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("auto", "Run `r2i setup`"), ("docker", "Run `r2i setup`"), ("podman", "Run `r2i setup")],
+)
+def test_machine_without_an_engine(tmp_path: Path, name: str, hint: str) -> None:
+    with pytest.raises(EngineError, match="is not installed") as caught:
+        choose(name, {"PATH": str(tmp_path), "HOME": str(tmp_path)})  # type: ignore[arg-type]
+
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith(hint)
+
+
+def answering(stdout: str) -> object:
+    def runner(argv: Sequence[str], **_: object) -> Completed:
+        return Completed(argv=tuple(argv), returncode=0, stdout=stdout, stderr="")
+
+    return runner
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ('{"Version": "20.10.24"}', "Docker 20.10.24 is too old"),
+        ('{"Version": "5.4.2", "Components": [{"Name": "Podman Engine"}]}', "`docker` leads to Podman"),
+        ("null", "Docker failed"),
+    ],
+)
+def test_docker_that_cannot_build_is_refused(answer: str, message: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        Docker({}, answering(answer)).check()  # type: ignore[arg-type]
+
+    assert caught.value.message.startswith(message)
+
+
+def test_old_podman_is_refused() -> None:
+    with pytest.raises(EngineError, match=r"Podman 3\.4\.4 is too old"):
+        Podman({}, answering('{"Client": {"Version": "3.4.4"}}')).check()  # type: ignore[arg-type]
+
+
+@pytest.mark.engine
+def test_unreachable_daemon_is_said(tmp_path: Path) -> None:
+    if run(["docker", "--version"]).returncode:
+        pytest.skip("docker is not installed")
+    environ = {**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/no.sock"}
+    with pytest.raises(EngineError, match="Docker does not answer"):
+        Docker(environ).check()
+    with pytest.raises(EngineError, match="Docker does not answer"):
+        Docker(environ).find("x")
+    with pytest.raises(EngineError, match="Docker does not answer"):
+        Docker(environ).build(BUILD, ignore)
+    with pytest.raises(EngineError, match="There is no Docker context `nowhere`"):
+        Docker(
+            {**{k: v for k, v in os.environ.items() if k != "DOCKER_HOST"}, "DOCKER_CONTEXT": "nowhere"}
+        ).check()
