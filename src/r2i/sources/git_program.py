@@ -73,7 +73,8 @@ def run_alone(argv: list[str], *, env: Mapping[str, str], cwd: Path) -> Complete
     """Run a program in a session of its own, without a terminal, and end it when we are interrupted."""
     kept: deque[str] = deque(maxlen=KEPT_LINES)
     try:
-        with process.streaming(argv, env=env, cwd=cwd) as (lines, wait):
+        # Git ends on a signal without its helper, which would go on talking to the server: the helper comes first.
+        with process.streaming(argv, env=env, cwd=cwd, guard="children") as (lines, wait):
             kept.extend(lines)
             code = wait()
     except FileNotFoundError:
@@ -133,6 +134,11 @@ class GitProgram:
         return FetchError(
             f"`{location}` cannot be fetched: {line}", hint="Check that `git clone` can fetch it"
         )
+
+    def first_reason(self, done: Completed, *, skip: re.Pattern[str]) -> str:
+        """The first line of a failure that says something."""
+        lines = [line.strip() for line in self._plain(done.stderr).splitlines() if not skip.match(line)]
+        return lines[0].rstrip(".") if lines else "it gave no reason"
 
     def _plain(self, text: str) -> str:
         for secret in self.secrets:

@@ -14,6 +14,16 @@ from r2i.sources.git_program import TEMPORARY, GitProgram
 POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 #: By its specification a pointer is smaller than this.
 POINTER_SIZE = 1024
+#: Without them `git lfs checkout` believes that it is not installed, and does nothing.
+FILTERS = (
+    *("-c", "filter.lfs.clean=git-lfs clean -- %f"),
+    *("-c", "filter.lfs.smudge=git-lfs smudge -- %f"),
+    *("-c", "filter.lfs.process=git-lfs filter-process"),
+)
+#: What git-lfs says at every fetch, and at the end of every one that failed.
+NOT_A_REASON = re.compile(
+    r"fetch: |Downloading LFS|(error: )?failed to fetch some objects|\s*$", re.IGNORECASE
+)
 #: How many files a message names.
 NAMED = 3
 #: Where `.lfsconfig` may send git-lfs to; `file:` would be the host's own disk.
@@ -53,12 +63,10 @@ def fetch_large_files(
     report(f"Fetching {_count(waiting)} that git LFS keeps")
     done = git.fetch("lfs", "fetch", "origin", commit, cwd=directory)
     if done.returncode == 0:
-        done = git.fetch("lfs", "checkout", cwd=directory)
+        done = git.fetch(*FILTERS, "lfs", "checkout", cwd=directory)
     left = pointers(directory, git)
     if left or done.returncode:
-        reason = (
-            git.failure(done, location).message.rpartition(": ")[2] if done.returncode else "no reason given"
-        )
+        reason = git.first_reason(done, skip=NOT_A_REASON)
         kind = TemporaryError if TEMPORARY.search(done.stderr) else FetchError
         raise kind(
             f"git LFS did not deliver {_listed(left or waiting)}: {reason}",
@@ -68,7 +76,9 @@ def fetch_large_files(
 
 def _stays_remote(directory: Path, git: GitProgram) -> bool:
     """Whether every URL in `.lfsconfig` leads over the network. Read from the commit: no link is followed."""
-    listed = git.ask("config", "-z", "--blob=HEAD:.lfsconfig", "--get-regexp", r"url$", cwd=directory)
+    listed = git.ask(
+        "config", "-z", "--blob=HEAD:.lfsconfig", "--get-regexp", r"url$|^include", cwd=directory
+    )
     values = [entry.partition("\n")[2] for entry in listed.stdout.split("\0") if entry]
     return all(REMOTE.match(value) for value in values) and not (directory / ".lfsconfig").is_symlink()
 

@@ -1,0 +1,182 @@
+"""Repositories whose large files are kept by git LFS."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from r2i.errors import FetchError
+from r2i.sources import fetched, parse
+from tests.sources.serving import Repository, id_of, serve, with_submodule
+
+CONTENT = "x,y\n" * 1000
+
+needs_lfs = pytest.mark.skipif(
+    shutil.which("git-lfs") is None, reason="git-lfs is not installed: `apt-get install git-lfs`"
+)
+
+
+def pointer(content: str) -> str:
+    digest = sha256(content.encode()).hexdigest()
+    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(content)}\n"
+
+
+def keep(repository: Repository, content: str) -> None:
+    """Put a large file where a server of git LFS has it."""
+    digest = sha256(content.encode()).hexdigest()
+    path = repository.served / "lfs/objects" / digest[:2] / digest[2:4] / digest
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Repository:
+    """Four large files, by their pointers; small ones that only look like it."""
+    repository = Repository.make(tmp_path, "large")
+    repository.commit(
+        **{
+            ".gitattributes": "*.csv filter=lfs diff=lfs merge=lfs -text\n",
+            "d__.gitattributes": "*.bin filter=lfs\n",
+            "a.csv": pointer(CONTENT),
+            "b.csv": pointer(CONTENT),
+            "d__c.bin": pointer(CONTENT),
+            "d__é.csv": pointer(CONTENT),
+            "plain.csv": "1,2\n",
+            "pointer.txt": pointer(CONTENT),
+        }
+    )
+    return repository.publish()
+
+
+@pytest.fixture
+def without_lfs(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """The programs of this machine, but for git-lfs, of which git's own directory may hold another."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("git", "sh", "sed", "cat"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    environ["PATH"] = str(programs)
+    done = subprocess.run(["git", "lfs", "version"], env=environ, check=False, capture_output=True)
+    if done.returncode == 0:
+        pytest.skip("git finds git-lfs in a directory of its own")
+    return environ
+
+
+def test_without_git_lfs_the_pointer_files_are_named(large: Repository, without_lfs: dict[str, str]) -> None:
+    said: list[str] = []
+    with fetched(parse(large.url, cwd=Path("/")), environ=without_lfs, report=said.append) as checkout:
+        assert checkout.read("a.csv") == pointer(CONTENT)
+
+    assert said[-1] == (
+        "Warning: 4 files (`a.csv`, `b.csv`, `d/c.bin` and 1 more) are only pointers to content that git LFS keeps; "
+        "install `git-lfs` to have the content"
+    )
+
+
+def test_a_configured_filter_without_git_lfs_does_no_harm(
+    large: Repository, without_lfs: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "home/.gitconfig").write_text(
+        '[filter "lfs"]\nprocess = git-lfs filter-process\nsmudge = git-lfs smudge -- %f\nrequired = true\n'
+    )
+
+    with fetched(parse(large.url, cwd=Path("/")), environ=without_lfs, report=print) as checkout:
+        assert checkout.read("plain.csv") == "1,2\n"
+
+
+def test_a_repository_without_large_files_says_nothing(project: Repository, environ: dict[str, str]) -> None:
+    said: list[str] = []
+    with fetched(parse(project.url, cwd=Path("/")), environ=environ, report=said.append):
+        pass
+
+    assert len(said) == 1
+
+
+@needs_lfs
+def test_with_git_lfs_the_content_is_fetched(large: Repository, environ: dict[str, str]) -> None:
+    keep(large, CONTENT)
+    with fetched(parse(large.url, cwd=Path("/")), environ=environ, report=print) as checkout:
+        texts = {checkout.read(name) for name in ("a.csv", "b.csv", "d/c.bin", "d/é.csv")}
+
+    assert texts == {CONTENT}
+
+
+@needs_lfs
+def test_content_comes_over_http_with_the_credentials_of_the_url(
+    large: Repository, environ: dict[str, str]
+) -> None:
+    keep(large, CONTENT)
+    with serve(large.served.parent, login="ada:s3cret") as server:
+        url = f"{server.url.replace('http://', 'http://ada:s3cret@')}/large.git"
+        with fetched(parse(url, cwd=Path("/")), environ=environ, report=print) as checkout:
+            assert checkout.read("a.csv") == CONTENT
+
+
+@needs_lfs
+def test_content_of_a_submodule_is_fetched(
+    large: Repository, tmp_path: Path, environ: dict[str, str]
+) -> None:
+    keep(large, CONTENT)
+    outer = Repository.make(tmp_path, "outer")
+    with_submodule(outer, "../large.git", commit=id_of(large, "main"))
+
+    with fetched(parse(outer.url, cwd=Path("/")), environ=environ, report=print) as checkout:
+        assert checkout.read("sub/a.csv") == CONTENT
+
+
+@needs_lfs
+def test_content_that_is_gone_is_an_error_that_names_the_files(
+    large: Repository, environ: dict[str, str]
+) -> None:
+    with serve(large.served.parent) as server:
+        for url in (large.url, f"{server.url}/large.git"):
+            with pytest.raises(
+                FetchError, match=r"git LFS did not deliver `a.csv`, `b.csv`, `d/c.bin` and 1 more: .*3d5126bc1e"
+            ):
+                fetch(url, environ)
+
+
+@needs_lfs
+@pytest.mark.parametrize("key", ["lfs.url", "remote.origin.lfsurl", "lfs.https://x.pushurl"])
+def test_a_repository_of_the_network_gets_no_large_file_of_this_machine(
+    key: str, large: Repository, environ: dict[str, str]
+) -> None:
+    keep(large, CONTENT)
+    section, _, name = key.rpartition(".")
+    head, _, sub = section.partition(".")
+    header = f'[{head} "{sub}"]' if sub else f"[{head}]"
+    large.commit(**{".lfsconfig": f"{header}\n\t{name} = file://{large.served}\n"})
+    large.publish()
+    with serve(large.served.parent) as server, pytest.raises(FetchError, match="not on the network"):
+        fetch(f"{server.url}/large.git", environ)
+
+
+@needs_lfs
+def test_nothing_of_the_repository_is_run_by_git_lfs(
+    large: Repository, environ: dict[str, str], tmp_path: Path
+) -> None:
+    keep(large, CONTENT)
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/touched\n")
+    program.chmod(0o755)
+    large.commit(
+        **{
+            ".lfsconfig": f'[lfs]\n\tstandalonetransferagent = evil\n[lfs "customtransfer.evil"]\n\tpath = {program}\n'
+            f"[core]\n\tsshCommand = {program}\n[credential]\n\thelper = {program}\n"
+            f'[lfs "extension.evil"]\n\tsmudge = {program}\n\tpriority = 0\n'
+        }
+    )
+    large.publish()
+
+    fetch(large.url, environ)
+
+    assert not (tmp_path / "touched").exists()
+
+
+def fetch(url: str, environ: dict[str, str]) -> None:
+    with fetched(parse(url, cwd=Path("/")), environ=environ, report=print):
+        pass
