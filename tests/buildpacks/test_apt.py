@@ -120,6 +120,11 @@ def test_refuses_two_versions_of_one_package(detect: Detect) -> None:
     assert caught.value.line == 2
 
 
+def test_knows_a_pointer_of_git_lfs(detect: Detect) -> None:
+    with pytest.raises(InvalidRepositoryError, match="pointer of Git LFS"):
+        detect("version https://git-lfs.github.com/spec/v1\noid sha256:1a20\nsize 18\n")
+
+
 def test_refuses_more_packages_than_a_command_line_holds(detect: Detect) -> None:
     with pytest.raises(InvalidRepositoryError, match="more than 2,000 packages"):
         detect("tree\n" * 2_001)

@@ -21,6 +21,7 @@ SPEC = re.compile(
     r"(?::(?P<architecture>[a-z][a-z0-9-]*))?"
     r"(?:=(?P<version>(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*\*?)|/(?P<suite>[a-z][a-z0-9.-]*))?"
 )
+LFS_POINTER = "version https://git-lfs.github.com/spec/"
 LOCALE = re.compile(r"[a-z]{2,3}_[A-Z]{2}\.UTF-8")
 
 #: What r2i does in any case; people write it, since repo2docker passed every line on to `apt-get install`.
@@ -62,7 +63,15 @@ class Apt:
         if path is None:
             return None
         notices: list[Notice] = []
-        asked = list(_parse(checkout.read(path), path, notices))
+        text = checkout.read(path)
+        if text.startswith(LFS_POINTER):
+            raise InvalidRepositoryError(
+                f"`{path}` is a pointer of Git LFS and not the list itself",
+                file=path,
+                line=1,
+                hint="Commit the list itself, or install `git-lfs` and fetch the repository again",
+            )
+        asked = list(_parse(text, path, notices))
         packages = [new for package in asked for new in _in_release(package, base, path, notices)]
         packages = _merge(packages, path)
         locales = tuple(sorted({locale for p in asked if (locale := _locale(p, base))}))
