@@ -211,8 +211,10 @@ def git_program(
         environment=git_environment(
             environ, configured=configured, file_allowed=file_allowed, credentials=credentials
         ),
-        # Longest first: one may be part of another.
-        secrets=tuple(sorted({c.password for _, c in credentials if c.password}, key=len, reverse=True)),
+        # A token may stand where the name does. Longest first: one may be part of another.
+        secrets=tuple(
+            sorted({s for _, c in credentials if (s := c.password or c.username)}, key=len, reverse=True)
+        ),
         runner=runner,
     )
 
