@@ -66,8 +66,8 @@ RUN for list in $(find /etc/apt -name '*.sources' -o -name '*.list'); do \
             "$list" > "${list%.*}-source.${list##*.}" \
      && if [ "$list" = /etc/apt/sources.list ]; then mv /etc/apt/sources-source.list /etc/apt/sources.list.d/; fi; \
     done \
- && apt-get update -q && apt-get source -q --download-only python$MINOR
-RUN tar -xf python*.orig.tar.xz --strip-components=1 \
+ && apt-get update -q && apt-get source -q --download-only python$MINOR/$SUITE
+RUN tar -xf python*.orig.tar.?z --strip-components=1 \
  && ./configure -q --prefix=/opt/python && make -s -j"$(nproc)" && make -s altinstall \
  && ln -s python$MINOR /opt/python/bin/python3
 RUN --mount=type=bind,source=pack,target=/tmp/pack \
