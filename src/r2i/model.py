@@ -146,9 +146,11 @@ class PythonEnvironment:
     comments or blank lines: their bytes change only when what is installed changes. `entry` names the one
     to install from (None where there is nothing to install). `local` are arguments of `uv pip install` for
     what lies in the checkout, relative to its root. `names` are the normalised names (PEP 503) of all
-    distributions asked for. `options` are further arguments of `uv pip install`.
+    distributions asked for. `options` are further arguments of `uv pip install`. `defined_by` is the file that
+    the buildpack of that name read.
     """
 
+    buildpack: str
     defined_by: str
     evidence: tuple[Evidence, ...] = ()
     entry: str | None = None

@@ -169,7 +169,7 @@ def _environment(
     present = [(name, path) for name in ENVIRONMENT_ORDER if (path := checkout.config(name))]
     if not present:
         _refuse_unsupported(checkout, present=())
-        return PythonEnvironment(defined_by="image"), ()
+        return PythonEnvironment(buildpack="image", defined_by=""), ()
     winner, path = present[0]
     _refuse_unsupported(checkout, present=(winner,))
     environment = next((e for e in found.values() if e.defined_by == path), None)

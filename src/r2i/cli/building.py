@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -15,7 +16,7 @@ from r2i.checkout import Checkout
 from r2i.cli.common import checked_out, note, options_from, show_warnings
 from r2i.engines.protocol import BuildRequest, Engine
 from r2i.errors import BuildFailedError
-from r2i.model import Dockerfile, Image, Options, Plan, Source
+from r2i.model import Dockerfile, Evidence, Image, Layer, Options, Plan, Source
 from r2i.naming import checked_reference, image_reference
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -185,14 +186,27 @@ def _explained(
     if index is None:
         return BuildFailedError(error.message, log=log, hint=error.hint)
     layer = plan.layers[index]
-    place = next((e for e in layer.evidence if e.file), None)
+    place = _culprit(layer, log) or next((replace(e, line=None) for e in layer.evidence if e.file), None)
     return BuildFailedError(
-        f"The layer `{layer.title}` could not be built (buildpack `{layer.buildpack}`)",
+        f"The step `{layer.title}` of the buildpack `{layer.buildpack}` failed",
         log=log,
         file=place.file if place else None,
-        line=place.line if place and len(layer.evidence) == 1 else None,
-        hint="The last lines above say why; `r2i dockerfile` shows the step",
+        line=place.line if place else None,
+        hint="Its last lines above say why; `r2i dockerfile` shows the step",
     )
+
+
+def _culprit(layer: Layer, log: tuple[str, ...]) -> Evidence | None:
+    """The one line of the repository's files that asks for something which the log names; None where it names several."""
+    text = "\n".join(log)
+    named = [
+        evidence
+        for evidence in layer.evidence
+        if evidence.line is not None
+        and (literal := re.search(r"`([^`]+)`", evidence.why))
+        and re.search(rf"(?<![\w.-]){re.escape(literal[1])}(?![\w-])", text)
+    ]
+    return named[0] if len(named) == 1 else None
 
 
 def _say_unchanged(image: Image, started: float) -> None:

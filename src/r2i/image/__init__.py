@@ -105,7 +105,7 @@ def environment(wanted: PythonEnvironment, *, python: Python, server: JupyterSer
     """The repository's environment with everything that does not lie in the checkout itself."""
     packages = KERNEL_PACKAGES + (SERVER_PACKAGES if server.mode == "joined" else ())
     return Layer(
-        buildpack=wanted.defined_by,
+        buildpack=wanted.buildpack,
         stage=Stage.DEPENDENCIES,
         title=_environment_title(wanted),
         template="environment",
@@ -115,7 +115,7 @@ def environment(wanted: PythonEnvironment, *, python: Python, server: JupyterSer
             "entry": wanted.entry or "",
             "options": wanted.options,
         },
-        evidence=wanted.evidence,
+        evidence=(*wanted.evidence, *wanted.names.values()),
         support=_requirements(wanted),
         resources=("install-packages",),
     )
@@ -124,7 +124,7 @@ def environment(wanted: PythonEnvironment, *, python: Python, server: JupyterSer
 def package(wanted: PythonEnvironment) -> Layer:
     """What the environment takes from the checkout, still under the requirements that the rest was installed by."""
     return Layer(
-        buildpack=wanted.defined_by,
+        buildpack=wanted.buildpack,
         stage=Stage.PACKAGE,
         title=f"{wanted.defined_by}: {' '.join(wanted.local)}",
         template="package",

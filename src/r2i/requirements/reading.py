@@ -68,6 +68,7 @@ def read_requirements(checkout: Checkout, path: str) -> tuple[PythonEnvironment,
     _keep_with_local_archives(reading)
     support = _support(reading, start)
     environment = PythonEnvironment(
+        buildpack="requirements",
         defined_by=path,
         evidence=(Evidence(why=_summary(reading), file=path), *reading.evidence),
         entry=next(iter(support), None),
