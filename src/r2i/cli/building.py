@@ -94,12 +94,12 @@ def _ensure_revision(engine: Engine, source: Source, settings: BuildSettings, *,
     from r2i.sources import resolve
 
     revision = resolve(source, environ=os.environ)
+    source = revision.source  # of a link, only now is it known where the ref ends and the directory begins
     reference = image_reference(source, settings.options, revision=revision.commit)
     if not settings.no_cache and not settings.tags and (image := engine.find(reference)) is not None:
         _say_unchanged(image, started)
         return image
-    with checked_out(source) as checkout:
-        reference = image_reference(source, settings.options, revision=checkout.content_id)
+    with checked_out(source, revision) as checkout:
         plan, dockerfile = _render(source, checkout, settings)
         return _build(engine, checkout, plan, dockerfile, settings=settings, tags=(*settings.tags, reference))
 

@@ -13,6 +13,7 @@ import click
 from r2i.checkout import Checkout
 from r2i.errors import UsageError
 from r2i.model import Notice, Options, Source
+from r2i.sources.protocol import Revision
 from r2i.quoting import printable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -98,11 +99,11 @@ def parsed(source: str, ref: str | None, subdir: str) -> Source:
 
 
 @contextmanager
-def checked_out(source: Source) -> Iterator[Checkout]:
+def checked_out(source: Source, revision: Revision | None = None) -> Iterator[Checkout]:
     """The repository on this machine, for as long as it is needed."""
     from r2i.sources import fetched
 
-    with fetched(source, environ=os.environ, report=note) as checkout:
+    with fetched(source, environ=os.environ, report=note, revision=revision) as checkout:
         yield checkout
 
 
