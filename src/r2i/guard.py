@@ -13,7 +13,6 @@ import signal
 import subprocess  # noqa: TID251 - this is a program of its own
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 #: How long the program may take to end, in seconds; less than what `r2i.process` allows the guard.
@@ -83,11 +82,16 @@ def _wait(child: subprocess.Popen[bytes], parent: int) -> int:
 def _end(child: subprocess.Popen[bytes], whom: str) -> None:
     """Podman ends on SIGTERM without its build step and leaves it running; told that the step ended, it cleans up."""
     deadline = time.monotonic() + PATIENCE
+    seen: dict[int, str] = {}
     if whom == "program":
         child.terminate()
     while child.poll() is None and time.monotonic() < deadline:
-        for pid in _children(child.pid) if whom == "children" else ():
-            _signal(pid)
+        if whom == "children":
+            processes = _processes()
+            seen |= _below(child.pid, processes)
+            for pid in seen:
+                if processes.get(pid, (0, ""))[0] == child.pid:
+                    _signal(pid, signal.SIGTERM)
         time.sleep(0.05)
     if child.poll() is None:
         child.terminate()
@@ -96,22 +100,39 @@ def _end(child: subprocess.Popen[bytes], whom: str) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+    # A child that was told to end before it listened has left its container behind.
+    processes = _processes()
+    for pid, began in seen.items():
+        if processes.get(pid, (0, ""))[1] == began:
+            _signal(pid, signal.SIGKILL)
 
 
-def _signal(pid: int) -> None:
+def _signal(pid: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):  # it ended by itself meanwhile
-        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, number)
 
 
-def _children(parent: int) -> Iterable[int]:
+def _below(ancestor: int, processes: dict[int, tuple[int, str]]) -> dict[int, str]:
+    """The processes that descend from one, with the times when they began: a number alone may be used again."""
+    found: dict[int, str] = {}
+    pending = [ancestor]
+    while pending:
+        parent = pending.pop()
+        children = {pid: began for pid, (above, began) in processes.items() if above == parent}
+        found |= children
+        pending += children
+    return found
+
+
+def _processes() -> dict[int, tuple[int, str]]:
+    """The parent of each process, and when it began."""
+    result: dict[int, tuple[int, str]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
+        with contextlib.suppress(OSError, IndexError):
             # pid (name) state parent …; a name may hold blanks and brackets
             fields = stat.read_text(errors="replace").rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == parent:
-            yield int(stat.parent.name)
+            result[int(stat.parent.name)] = (int(fields[1]), fields[19])
+    return result
 
 
 if __name__ == "__main__":

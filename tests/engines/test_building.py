@@ -67,8 +67,8 @@ def printed(engine: Engine, image: str, *command: str) -> list[str]:
 def test_every_step_is_led_back_to_its_line(build: Build) -> None:
     _, events = build(MANY, support={"deep/file": "support\n"}, no_cache=True)
 
-    assert outputs(events) == [(10, "derived"), (10, "tool"), (22, "last"), (22, "support")]
-    assert {7, 10, 18, 20, 22} <= lines(events, "done")
+    assert outputs(events) == [(11, "derived"), (11, "tool"), (23, "last"), (23, "support")]
+    assert {7, 11, 19, 21, 23} <= lines(events, "done") | lines(events, "cached")
     assert 3 not in lines(events, "started")
 
 
@@ -133,6 +133,16 @@ def test_mount_of_a_changed_stage_is_built_again(build: Build, engine: Engine) -
     shown = [printed(engine, build(text.format(word))[0].id, "cat", "/v") for word in ("one", "two")]
 
     assert shown == [["one"], ["two"]]
+
+
+def test_stage_from_the_cache_is_mounted_whole(build: Build) -> None:
+    text = (
+        "FROM BASE AS tool\nRUN echo tool >/t\n\nFROM BASE\n"
+        "RUN --mount=type=bind,from=tool,source=/t,target=/u cat /u && echo {}\n"
+    )
+    shown = [outputs(build(text.format(secrets.token_hex(4)))[1])[0] for _ in range(3)]
+
+    assert shown == [(5, "tool")] * 3
 
 
 def test_ignored_files_stay_out(build: Build, engine: Engine, context: Path) -> None:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.engine
 
 #: Answers every request with what HTTP calls no content; perl is in every Debian.
 SERVER = (
-    "$| = 1; $s = IO::Socket::INET->new(LocalPort => 8888, Listen => 5, ReuseAddr => 1) or die $!;"
+    "$| = 1; $SIG{TERM} = sub { exit }; $s = IO::Socket::INET->new(LocalPort => 8888, Listen => 5, ReuseAddr => 1) or die $!;"
     r' print "up\n"; while ($c = $s->accept) { while (<$c> =~ /\S/) {}'
     r' print $c "HTTP/1.0 204 No Content\r\n\r\n"; close $c }'
 )
@@ -50,7 +50,9 @@ def test_command_that_ends_at_once_is_read_and_removed(engine: Engine) -> None:
 
 
 def test_logs_are_followed(engine: Engine) -> None:
-    with engine.start(shell("echo one; sleep 0.5; echo two >&2; sleep 60")) as container:
+    with engine.start(
+        shell("trap exit TERM; echo one; sleep 0.5; echo two >&2; sleep 60 & wait")
+    ) as container:
         logs = iter(container.logs())
 
         assert [next(logs), next(logs)] == ["one", "two"]
@@ -98,7 +100,9 @@ def test_published_port_answers(engine: Engine, host: str) -> None:
 
 def test_all_exposed_ports_are_published(engine: Engine, build: Build) -> None:
     image, _ = build("FROM BASE\nEXPOSE 8888\n")
-    with engine.start(RunRequest(image=image.id, command=("sleep", "60"), publish_all=True)) as container:
+    with engine.start(
+        RunRequest(image=image.id, command=("sh", "-c", "trap exit TERM; sleep 60 & wait"), publish_all=True)
+    ) as container:
         assert container.address(8888) is not None
 
 
@@ -177,7 +181,7 @@ def test_value_of_a_variable_is_on_no_command_line(engine: Engine) -> None:
 
 
 def test_limits_hold(engine: Engine) -> None:
-    with engine.start(shell("sleep 60", memory="64m", cpus=0.5)) as container:
+    with engine.start(shell("trap exit TERM; sleep 60 & wait", memory="64m", cpus=0.5)) as container:
         shown = run(
             [
                 engine.name,

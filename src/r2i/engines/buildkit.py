@@ -107,7 +107,7 @@ class SolveProgress:
         step = self._steps[digest]
         if step.partial:
             line, step.partial = step.partial, b""
-            self._output(digest, line)
+            self._output(digest, line.removesuffix(b"\r"))
 
     def _output(self, digest: str, line: bytes) -> None:
         step = self._steps[digest]

@@ -49,9 +49,15 @@ class DockerContainer:
 
     def logs(self) -> Iterator[str]:
         partial = b""
-        for chunk in self.inner.logs(stream=True, follow=True):
-            *lines, partial = (partial + chunk).split(b"\n")
-            yield from (line.decode(errors="replace").removesuffix("\r") for line in lines)
+        chunks = self.inner.logs(stream=True, follow=True)
+        try:
+            for chunk in chunks:
+                *lines, partial = (partial + chunk).split(b"\n")
+                yield from (line.decode(errors="replace").removesuffix("\r") for line in lines)
+        finally:
+            chunks.close()
+            # The SDK shuts the socket down, and leaves open what reads from it.
+            chunks._response.close()  # noqa: SLF001
         if partial:
             yield partial.decode(errors="replace")
 

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 
@@ -100,19 +101,34 @@ def resolved(mount: Mount, root: Path) -> Path | None:
     return source if source.is_relative_to(real) else None
 
 
-def with_digests(
+def with_help(
     text: str, stages: tuple[Stage, ...], *, context: Path, support: Path
 ) -> tuple[str, dict[int, int]]:
-    """Name the digest of what each step mounts in an `ARG` before it, so that Podman's cache sees it.
+    """Insert what Podman needs to build it right, and give the line in `text` of each line of the result that was there.
 
-    Also gives the line in `text` of each line of the result that is one of its own.
+    Before each step that mounts something, an `ARG` names the digest of all that, so that the cache sees it. A stage
+    that is mounted ends with an `ARG`, too: where its last step comes from the cache, buildah mounts what that step
+    began with.
     """
-    digests = _digests(stages, context=context, support=support)
+    inserted = {
+        line: f"ARG {DIGEST_ARG}={digest}"
+        for line, digest in _digests(stages, context=context, support=support).items()
+    }
+    mounted = {
+        mount["from"].lower()
+        for stage in stages
+        for step in stage.instructions
+        for mount in mounts(step)
+        if "from" in mount
+    }
+    for index, (stage, following) in enumerate(pairwise(stages)):
+        if mounted & {stage.name, str(index)}:
+            inserted[following.instructions[0].line] = f"ARG {DIGEST_ARG}"
     result: list[str] = []
     origin: dict[int, int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
-        if number in digests:
-            result.append(f"ARG {DIGEST_ARG}={digests[number]}")
+        if number in inserted:
+            result.append(inserted[number])
         result.append(line)
         origin[len(result)] = number
     return "\n".join(result) + "\n", origin

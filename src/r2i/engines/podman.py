@@ -17,7 +17,7 @@ from r2i.engines.docker_container import GRACE, RUN_LABEL, checked_memory
 from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.failure import engine_failure, last_line, start_failure, step_failure
 from r2i.engines.instructions import stages
-from r2i.engines.mounts import check_mounts, with_digests
+from r2i.engines.mounts import check_mounts, with_help
 from r2i.engines.protocol import BuildRequest, Container, Mount, Port, RunRequest, StepEvent
 from r2i.errors import EngineError, R2iError
 from r2i.model import Image
@@ -171,7 +171,7 @@ class Podman:
         with workspace(request, "") as files:
             parsed = stages(text)
             check_mounts(parsed, context=request.context, support=files.support)
-            helped, origin = with_digests(text, parsed, context=request.context, support=files.support)
+            helped, origin = with_help(text, parsed, context=request.context, support=files.support)
             files.dockerfile.write_text(helped, encoding="utf-8", newline="")
             progress = BuildProgress(stages(helped), origin, listen)
             argv = build_argv(request, files, build_args=words)
