@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Literal, assert_never
 
 from r2i.engines.docker import Docker
-from r2i.engines.podman import Podman
 from r2i.engines.protocol import Engine
 from r2i.errors import EngineError
 
@@ -19,6 +18,8 @@ def choose(name: Literal["auto", "docker", "podman"], environ: Mapping[str, str]
             docker.check()
             return docker
         case "podman":
+            from r2i.engines.podman import Podman
+
             podman = Podman(environ)
             podman.check()
             return podman
@@ -28,10 +29,13 @@ def choose(name: Literal["auto", "docker", "podman"], environ: Mapping[str, str]
 
 
 def _first_that_works(environ: Mapping[str, str]) -> Engine:
-    docker, podman = Docker(environ), Podman(environ)
+    docker = Docker(environ)
     try:
         docker.check()
     except EngineError as trouble:
+        from r2i.engines.podman import Podman
+
+        podman = Podman(environ)
         if not podman.installed():
             # What is wrong with a Docker that is there says more than that there is no Podman.
             raise trouble from None

@@ -1,4 +1,7 @@
-"""Docker: `docker buildx` builds, the SDK runs containers, and the CLI answers what has to be quick."""
+"""Docker: `docker buildx` builds, the SDK runs containers, and the CLI answers what has to be quick.
+
+What only a build or a container needs is imported there: that nothing has changed should be said at once.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from r2i import process
-from r2i.engines.buildkit import SolveProgress
-from r2i.engines.context import Workspace, workspace
 from r2i.engines.environment import child_environment, passed_by_name
-from r2i.engines.failure import engine_failure, no_buildx, old_buildx, step_failure
-from r2i.engines.instructions import stages
 from r2i.engines.protocol import BuildRequest, Container, RunRequest, StepEvent
 from r2i.errors import BuildFailedError, EngineError, R2iError
 from r2i.model import Image
+
+if TYPE_CHECKING:
+    from r2i.engines.buildkit import SolveProgress
+    from r2i.engines.context import Workspace
 
 #: BuildKit with here-documents, `COPY --link` and named contexts is in the daemon since this version.
 OLDEST = 23
@@ -72,7 +75,7 @@ class Docker:
                 "`docker` leads to Podman, which cannot be used through it", hint="Pass `--engine podman`"
             )
         if done.returncode or not server:
-            raise engine_failure(done.stderr, "docker")
+            raise _trouble(done.stderr)
         version = str(server.get("Version", ""))
         major = version.partition(".")[0]
         if not major.isdigit() or int(major) < OLDEST:
@@ -81,6 +84,10 @@ class Docker:
             )
 
     def build(self, request: BuildRequest, listen: Callable[[StepEvent], None]) -> Image:
+        from r2i.engines.buildkit import SolveProgress
+        from r2i.engines.context import workspace
+        from r2i.engines.instructions import stages
+
         env = child_environment(self.environ)
         words, added = passed_by_name(request.build_args, env)
         # Attestations would make every image an index, with other digests each time.
@@ -105,7 +112,7 @@ class Docker:
             return Image(reference=reference, id=found["Id"], labels=found["Config"].get("Labels") or {})
         if "no such image" in done.stderr.lower() or "invalid reference format" in done.stderr.lower():
             return None
-        raise engine_failure(done.stderr, "docker")
+        raise _trouble(done.stderr)
 
     def start(self, request: RunRequest) -> AbstractContextManager[Container]:
         from r2i.engines.docker_container import started
@@ -116,7 +123,7 @@ class Docker:
         """What `docker context inspect` says of the context in use, which the SDK does not know of."""
         done = self._ask("context", "inspect")
         if done.returncode:
-            raise engine_failure(done.stderr, "docker")
+            raise _trouble(done.stderr)
         found: dict[str, Any] = json.loads(done.stdout)[0]
         return found
 
@@ -134,6 +141,8 @@ class Docker:
         return Image(reference=reference, id=image.id, labels=image.labels)
 
     def _build_failure(self, progress: SolveProgress) -> R2iError:
+        from r2i.engines.failure import engine_failure, no_buildx, old_buildx, step_failure
+
         said = "\n".join(progress.text)
         step = progress.failed
         if step is not None and not step.text.startswith(OWN_STEPS):
@@ -149,6 +158,12 @@ class Docker:
                 "Docker's plugin buildx is too old: r2i needs 0.13 or newer", hint="Run `r2i setup`"
             )
         return _syntax_failure(said) or engine_failure(said, "docker")
+
+
+def _trouble(said: str) -> R2iError:
+    from r2i.engines.failure import engine_failure
+
+    return engine_failure(said, "docker")
 
 
 def _syntax_failure(said: str) -> BuildFailedError | None:

@@ -57,7 +57,7 @@ class DockerContainer:
         finally:
             chunks.close()
             # The SDK shuts the socket down, and leaves open what reads from it.
-            chunks._response.close()  # noqa: SLF001
+            chunks._response.close()  # type: ignore[attr-defined]  # noqa: SLF001
         if partial:
             yield partial.decode(errors="replace")
 

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from r2i import process
-from r2i.engines.buildah import BuildProgress
-from r2i.engines.context import Workspace, workspace
 from r2i.engines.docker_container import GRACE, RUN_LABEL, checked_memory
 from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.failure import engine_failure, last_line, start_failure, step_failure
-from r2i.engines.instructions import stages
-from r2i.engines.mounts import check_mounts, with_help
 from r2i.engines.protocol import BuildRequest, Container, Mount, Port, RunRequest, StepEvent
 from r2i.errors import EngineError, R2iError
 from r2i.model import Image
+
+if TYPE_CHECKING:
+    from r2i.engines.buildah import BuildProgress
+    from r2i.engines.context import Workspace
 
 #: Named contexts came with this version.
 OLDEST = 4
@@ -165,6 +164,11 @@ class Podman:
             )
 
     def build(self, request: BuildRequest, listen: Callable[[StepEvent], None]) -> Image:
+        from r2i.engines.buildah import BuildProgress
+        from r2i.engines.context import workspace
+        from r2i.engines.instructions import stages
+        from r2i.engines.mounts import check_mounts, with_help
+
         env = child_environment(self.environ, pulls=True)
         words, added = passed_by_name(request.build_args, env)
         text = request.dockerfile.text
@@ -206,6 +210,8 @@ class Podman:
     @contextmanager
     def start(self, request: RunRequest) -> Iterator[Container]:
         """Create and start a container under a name of ours, so that it can be removed however far it came."""
+        import secrets
+
         name = f"r2i-{secrets.token_hex(6)}"
         env = child_environment(self.environ, pulls=True)
         words, added = passed_by_name(request.environment, env)
