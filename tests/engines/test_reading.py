@@ -170,6 +170,25 @@ def test_podman_progress_believes_only_the_next_step() -> None:
     ]
 
 
+def test_podman_stages_take_turns() -> None:
+    text = "FROM x AS a\nRUN one\nFROM x\nCOPY --from=a /a /a\n"
+    events: list[StepEvent] = []
+    progress = buildah.BuildProgress(stages(text), {n: n for n in range(1, 5)}, events.append)
+    for line in (
+        "[2/2] STEP 1/2: FROM x",
+        "[2/2] STEP 2/2: COPY --from=a /a /a",
+        "[1/2] STEP 1/2: FROM x AS a",
+    ):
+        progress.feed(line)
+    for line in ("[1/2] STEP 2/2: RUN one", "output", "--> 0123456789a", 'Error: building at STEP "COPY'):
+        progress.feed(line)
+    reason = progress.fail('"COPY --from=a /a /a": no such file')
+
+    assert [event.line for event in events if event.state == "started"] == [3, 4, 1, 2]
+    assert [event.line for event in events if event.output == "output"] == [2]
+    assert (events[-1].state, events[-1].line, reason) == ("failed", 4, "no such file")
+
+
 @pytest.mark.parametrize(
     ("said", "kind", "message"),
     [

@@ -24,7 +24,8 @@ OWN = re.compile(r"--> (?:Using cache )?[0-9a-f]{11,64}")
 class BuildProgress:
     """Reads the lines one by one. `lines_of` maps a line of the Dockerfile to where it was before it got help.
 
-    A step can print what looks like a line of Podman's: only the step that has to come next is believed.
+    A step can print what looks like a line of Podman's: only the step that has to come next in its stage is believed.
+    Stages take turns: one that needs another waits for it.
     """
 
     def __init__(
@@ -37,6 +38,8 @@ class BuildProgress:
         self._lines_of = lines_of
         self._listen = listen
         self._place = (0, 0)
+        self._reached: dict[int, int] = {}
+        self._begun: dict[str, int | None] = {}
         self._began = 0.0
         self._hidden = False
         self._total = 0
@@ -55,26 +58,35 @@ class BuildProgress:
         else:
             self._output(line)
 
-    def fail(self) -> None:
-        """The build ended with a failure of the present step."""
+    def fail(self, said: str) -> str:
+        """The build ended with a failure of the step that `said` begins with; gives the rest, which says why."""
+        for text, line in self._begun.items():
+            if said.startswith(f'"{text}": '):
+                self.text, self.line = text, line
+                said = said.removeprefix(f'"{text}": ')
+                break
+        else:
+            said = said.partition('": ')[2]
         self._emit("failed", seconds=time.monotonic() - self._began)
+        return said
 
     def _follows(self, match: re.Match[str]) -> bool:
         stage = int(match["stage"] or len(self._stages))
         number, total = int(match["number"]), int(match["total"])
         if not 0 < stage <= len(self._stages) or total < number:
             return False
-        before = self._place
-        return (stage, number) == (before[0], before[1] + 1) or (stage > before[0] and number == 1)
+        return number == self._reached.get(stage, 0) + 1
 
     def _begin(self, match: re.Match[str]) -> None:
         stage, number = self._place = (int(match["stage"] or len(self._stages)), int(match["number"]))
+        self._reached[stage] = number
         instructions = self._stages[stage - 1].instructions
         line = instructions[number - 1].line if number <= len(instructions) else None
         self.line = self._lines_of.get(line) if line is not None else None
         self._hidden = line is not None and self.line is None
         self._total = int(match["total"])
         self.text = match["text"]
+        self._begun[self.text] = self.line
         self.tail.clear()
         self._cached = False
         self._began = time.monotonic()

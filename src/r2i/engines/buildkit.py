@@ -130,8 +130,11 @@ class SolveProgress:
             return name, None
         instructions = self._numbered(match["stage"])
         if len(instructions) == int(match["total"]):
-            return match["text"], instructions[int(match["number"]) - 1].line
-        # The base image brings instructions of its own (ONBUILD): only the text can tell.
+            instruction = instructions[int(match["number"]) - 1]
+            if match["text"].upper().startswith(instruction.keyword):
+                return match["text"], instruction.line
+        # The base image has instructions of its own (ONBUILD), or the step is shared with another build that runs
+        # now and bears the name that it has there: only the text can tell.
         same = [i for i in instructions if f"{i.keyword} {i.value}" == match["text"]]
         return match["text"], same[0].line if len(same) == 1 else None
 

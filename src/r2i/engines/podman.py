@@ -262,9 +262,6 @@ def _build_failure(progress: BuildProgress) -> R2iError:
     printed, found, said = last.rpartition("Error: building at STEP ")
     if not found:
         return engine_failure(last, "podman")
-    progress.fail()
+    error = progress.fail(said).partition(" &imagebuilder.")[0]
     log = [line for line in before if not line.startswith('time="')] + ([printed] if printed else [])
-    prefix = f'"{progress.text}": '
-    error = said.removeprefix(prefix) if said.startswith(prefix) else said.partition('": ')[2]
-    error = error.partition(" &imagebuilder.")[0]
     return step_failure(progress.text, error, line=progress.line, log=tuple(log), engine="podman")
