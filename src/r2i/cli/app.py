@@ -104,13 +104,18 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one exit code for e
 
 def show(error: R2iError) -> None:
     """Print an error for people: what, where, what to do."""
+    from r2i.cli.common import for_programs, note
+
     where = f"{printable(error.where)}: " if error.where else ""
     if isinstance(error, BuildFailedError):
         for line in error.log:
-            click.echo(f"  {line}", err=True)
-    click.echo(f"{click.style('Error:', fg='red', bold=True)} {where}{_safe(error.message)}", err=True)
-    if error.hint:
-        click.echo(f"{click.style('Hint:', fg='yellow', bold=True)} {_safe(error.hint)}", err=True)
+            note(f"  {line}")
+    hint = {"hint": _safe(error.hint)} if error.hint else {}
+    note(
+        f"{click.style('Error:', fg='red', bold=True)} {where}{_safe(error.message)}", phase="failed", **hint
+    )
+    if error.hint and not for_programs.get():
+        note(f"{click.style('Hint:', fg='yellow', bold=True)} {_safe(error.hint)}")
 
 
 def _safe(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 import click
 
 from r2i.checkout import Checkout
-from r2i.cli.common import checked_out, note, options_from, show_warnings
+from r2i.cli.common import checked_out, for_programs, note, options_from, show_warnings
 from r2i.engines.protocol import BuildRequest, Engine
 from r2i.errors import BuildFailedError
 from r2i.model import Dockerfile, Evidence, Image, Layer, Options, Plan, Source
@@ -34,6 +34,12 @@ class BuildSettings:
     ca_bundle: Path | None
 
 
+def _remembered(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """From here on, whatever is said on stderr is said in that form."""
+    for_programs.set(value == "json")
+    return value
+
+
 def build_options(function: Function) -> Function:
     """What `build` and `run` share beyond the options of the plan."""
     for decorate in (
@@ -49,6 +55,7 @@ def build_options(function: Function) -> Function:
             type=click.Choice(["auto", "rich", "plain", "json"]),
             default="auto",
             show_default=True,
+            callback=_remembered,
             help="How the build is shown.",
         ),
         click.option("-t", "--tag", "tags", multiple=True, metavar="NAME", help="Name the image."),

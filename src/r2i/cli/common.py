@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,8 +14,8 @@ import click
 from r2i.checkout import Checkout
 from r2i.errors import UsageError
 from r2i.model import Notice, Options, Source
-from r2i.sources.protocol import Revision
 from r2i.quoting import printable
+from r2i.sources.protocol import Revision
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -107,8 +108,16 @@ def checked_out(source: Source, revision: Revision | None = None) -> Iterator[Ch
         yield checkout
 
 
-def note(message: str) -> None:
-    """Tell the user something that is not the product."""
+#: Whether stderr is for a program, which reads one JSON object a line (`--progress json`).
+for_programs: ContextVar[bool] = ContextVar("for_programs", default=False)
+
+
+def note(message: str, **fields: str) -> None:
+    """Tell the user something that is not the product; `fields` go with it where a program reads."""
+    if for_programs.get():
+        import json
+
+        message = json.dumps({**fields, "message": click.unstyle(message)})
     click.echo(message, err=True)
 
 

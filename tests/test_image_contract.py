@@ -1,0 +1,251 @@
+"""What every image keeps its word about: accounts, variables, commands, layers, and what is not in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from r2i.engines import choose
+from r2i.engines.protocol import Container, Engine, Port, RunRequest
+from r2i.launch import SERVER_PORT, wait_for_server
+from r2i.process import Completed, run
+from tests.cases import REPOS
+from tests.test_images import R2I, r2i
+
+pytestmark = pytest.mark.engine
+
+#: Words that would tell of the machine that built: its proxy, its index, their passwords.
+CANARIES = ("canary-proxy-password", "canary-index-password")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return choose("docker", os.environ)
+
+
+@pytest.fixture(scope="module")
+def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("contract") / "repo"
+    shutil.copytree(REPOS / "notebooks" / "repo", target)
+    (target / "requirements.txt").write_text("# what the paper used\nsix==1.17.0\n")
+    (target / "postBuild").write_text("env > built-with.txt\nset -e\n")
+    return target
+
+
+@pytest.fixture(scope="module")
+def image(repo: Path) -> Iterator[str]:
+    tag = "r2i-test/contract"
+    done = r2i(
+        "build", str(repo), "--engine", "docker", "--progress", "plain", "--tag", tag, "--label", 'a="b" $c'
+    )
+    assert done.returncode == 0, done.stderr
+    yield tag
+    run(["docker", "image", "rm", "--force", tag])
+
+
+@pytest.fixture(scope="module")
+def container(engine: Engine, image: str) -> Iterator[Container]:
+    """As a BinderHub on one machine starts it."""
+    server = ("jupyter-notebook", "--ip=0.0.0.0", f"--port={SERVER_PORT}", "--ServerApp.token=secret")
+    command = (*server, "--ServerApp.base_url=/user/ada/", "--ServerApp.trust_xheaders=True")
+    request = RunRequest(image=image, command=command, ports=(Port(container_port=SERVER_PORT),))
+    with engine.start(request) as started:
+        wait_for_server(started, SERVER_PORT)
+        yield started
+
+
+def inside(container: Container, command: str, *, login: bool = False) -> Completed:
+    return run(["docker", "exec", container.id, "bash", "-lc" if login else "-c", command], timeout=120)
+
+
+def inspected(image: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run(["docker", "image", "inspect", image]).stdout)[0]
+    return found
+
+
+def layers(image: str) -> list[str]:
+    return list(inspected(image)["RootFS"]["Layers"])
+
+
+def test_the_environment_is_that_of_binder(container: Container) -> None:
+    lines = inside(container, "env").stdout.splitlines()
+    variables = dict(line.split("=", 1) for line in lines if "=" in line)
+
+    assert variables["PATH"].startswith("/home/jovyan/.local/bin:/srv/env/bin:")
+    assert {
+        name: variables[name] for name in ("USER", "NB_USER", "NB_UID", "HOME", "REPO_DIR", "SHELL", "LANG")
+    } == {
+        "USER": "jovyan",
+        "NB_USER": "jovyan",
+        "NB_UID": "1000",
+        "HOME": "/home/jovyan",
+        "REPO_DIR": "/home/jovyan",
+        "SHELL": "/bin/bash",
+        "LANG": "C.UTF-8",
+    }
+    assert (
+        variables["NB_PYTHON_PREFIX"]
+        == variables["KERNEL_PYTHON_PREFIX"]
+        == variables["VIRTUAL_ENV"]
+        == "/srv/env"
+    )
+    assert variables["PYTHONUNBUFFERED"] == "1"
+
+
+def test_it_runs_as_an_ordinary_user_who_cannot_gain_privileges(container: Container) -> None:
+    status = inside(
+        container, "cat /proc/self/status; id -u; touch /home/jovyan/mine /srv/env/mine; pwd"
+    ).stdout
+
+    assert "NoNewPrivs:\t1" in status
+    assert status.endswith("1000\n/home/jovyan\n")
+
+
+def test_nothing_in_the_home_belongs_to_root(container: Container) -> None:
+    assert inside(container, "find /home/jovyan /srv/env -user root | head").stdout == ""
+
+
+def test_the_labels_say_what_was_built(image: str) -> None:
+    labels = inspected(image)["Config"]["Labels"]
+
+    assert labels["repo2docker.repo"] == "local"
+    assert labels["io.r2i.plan"].startswith("sha256:")
+    assert labels["a"] == '"b" $c'
+
+
+@pytest.mark.parametrize(
+    "command", ["jupyter lab", "jupyter notebook", "jupyter-lab", "jupyterhub-singleuser"]
+)
+def test_the_commands_of_hubs_and_people_are_there(container: Container, command: str) -> None:
+    done = inside(container, f"{command} --version")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout[0].isdigit()
+
+
+def test_notebook_serves_lab_as_well(container: Container) -> None:
+    address = container.address(SERVER_PORT)
+    assert address is not None
+    base = f"http://{address[0]}:{address[1]}/user/ada"
+    for path in ("lab", "tree"):
+        with urllib.request.urlopen(f"{base}/{path}?token=secret", timeout=30) as page:
+            assert page.status == 200
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{base}/api/contents", timeout=30)
+    assert refused.value.code == 403
+
+
+def test_pip_reaches_the_environment_from_a_notebook_and_from_a_terminal(container: Container) -> None:
+    wheel = "/tmp/r2i_example-1.0-py3-none-any.whl"
+    source = REPOS / "requirements-local" / "repo" / "wheels" / "r2i_example-1.0-py3-none-any.whl"
+    run(["docker", "cp", str(source), f"{container.id}:{wheel}"])
+    notebook = (
+        f"echo '%pip install --no-index {wheel}' > /tmp/n.ipy && jupyter run --kernel=python3 /tmp/n.ipy"
+    )
+    from_notebook = inside(container, notebook)
+    found = inside(container, "/srv/env/bin/python -m pip show -f r2i-example")
+    inside(container, "/srv/env/bin/python -m pip uninstall -y r2i-example")
+    from_terminal = inside(container, f"pip install --no-index {wheel} && which pip", login=True)
+
+    assert "Successfully installed" in from_notebook.stdout
+    assert "/srv/env/lib" in found.stdout
+    assert from_terminal.stdout.endswith("/srv/env/bin/pip\n")
+
+
+def test_the_kernel_is_named_by_its_path_and_the_server_is_apart(container: Container) -> None:
+    specs = json.loads(inside(container, "jupyter kernelspec list --json").stdout)["kernelspecs"]
+    importable = inside(container, "/srv/env/bin/python -c 'import jupyterlab'")
+
+    assert specs["python3"]["spec"]["argv"][0] == "/srv/env/bin/python"
+    assert importable.returncode != 0
+
+
+def test_two_repositories_share_the_layer_of_the_server(image: str, tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("tabulate\n")
+    (tmp_path / "apt.txt").write_text("tree\n")
+    done = r2i("build", str(tmp_path), "--engine", "docker", "--progress", "plain", "--tag", "r2i-test/other")
+    try:
+        assert done.returncode == 0, done.stderr
+        ours, theirs = layers(image), layers("r2i-test/other")
+    finally:
+        run(["docker", "image", "rm", "--force", "r2i-test/other"])
+
+    # The base image, the system packages, the Jupyter server.
+    assert ours[:3] == theirs[:3]
+    assert ours[3:] != theirs[3:]
+
+
+def built_steps(repo: Path, tag: str) -> set[str]:
+    """The titles of the layers that a build did not take from the cache."""
+    done = r2i("build", str(repo), "--engine", "docker", "--progress", "json", "--tag", tag)
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in done.stderr.splitlines()]
+    return {record["layer"] for record in records if record.get("state") == "done" and record.get("layer")}
+
+
+def test_an_edit_rebuilds_what_it_changes_and_nothing_else(repo: Path, image: str) -> None:
+    notebook, requirements = repo / "index.ipynb", repo / "requirements.txt"
+    notebook.write_text(notebook.read_text().replace("6 * 7", "7 * 7"))
+    after_notebook = built_steps(repo, image)
+    requirements.write_text("# a comment\n\nsix==1.17.0   # and another\n")
+    after_comment = built_steps(repo, image)
+    requirements.write_text("six==1.16.0\n")
+    after_version = built_steps(repo, image)
+
+    assert after_notebook == after_comment == {"The repository's files", "postBuild"}
+    assert after_version == {"requirements.txt: 1 package", "The repository's files", "postBuild"}
+
+
+def test_an_unchanged_repository_is_not_built_again(repo: Path, image: str) -> None:
+    built_steps(repo, image)
+    again = r2i("build", str(repo), "--engine", "docker", "--tag", image)
+
+    assert again.returncode == 0
+    assert again.stderr.startswith("Nothing has changed")
+
+
+def test_the_host_leaves_no_trace(tmp_path: Path) -> None:
+    """Its proxy, its index and their passwords, its certificates: in no layer, nor in history, configuration, plan, log."""
+    (tmp_path / "postBuild").write_text("set -e\nenv | grep -q canary-index-passwor[d]\n")
+    (tmp_path / "requirements.txt").write_text(
+        f"six==1.15.0; python_version != '{os.getpid()}'\n"
+    )  # never cached
+    settings = {
+        "UV_INDEX_EXAMPLE_USERNAME": "ada",
+        "UV_INDEX_EXAMPLE_PASSWORD": "canary-index-password",
+        "NO_PROXY": "canary-proxy-password.example.org",
+        "JUPYTERHUB_API_TOKEN": "canary-hub-token",
+    }
+    tag, archive = "r2i-test/trace", tmp_path.parent / "trace.tar"
+    argv = ["build", str(tmp_path), "--engine", "docker", "--progress", "plain", "--tag", tag]
+    done = run([R2I, *argv], env={**os.environ, **settings}, timeout=600)
+    try:
+        assert done.returncode == 0, done.stderr
+        run(["docker", "save", "--output", str(archive), tag])
+        history = run(["docker", "history", "--no-trunc", tag]).stdout + json.dumps(inspected(tag))
+        traces = run(
+            [
+                "grep",
+                "-c",
+                "-a",
+                "-E",
+                "canary-[a-z]+-(password|token)",
+                str(archive),
+            ]
+        )
+    finally:
+        run(["docker", "image", "rm", "--force", tag])
+        archive.unlink(missing_ok=True)
+
+    for canary in (*CANARIES, "canary-hub-token"):
+        assert canary not in history
+        assert canary not in done.stderr + done.stdout
+    assert traces.stdout.strip() == "0"
