@@ -391,7 +391,7 @@ def _plan_podman(diagnosis: Diagnosis, machine: Machine) -> tuple[Step, ...]:
     # runc is what starts containers on hybrid cgroups: see `CONTAINERS_CONF`.
     runc = ("runc",) if machine.hybrid_cgroups and not machine.which_daemon("runc") else ()
     if missing:
-        packages = ("podman", "uidmap", "slirp4netns", "fuse-overlayfs", *runc)
+        packages = ("podman", "catatonit", "uidmap", "slirp4netns", "fuse-overlayfs", *runc)
         title = f"Install Podman from the packages of {machine.distribution.name}"
         steps = (Step(title=title, actions=(*_apt(machine, *packages), Await(engine="podman"))),)
     if {"runtime", "limits"} & problems.keys() or (missing and machine.hybrid_cgroups):
