@@ -233,7 +233,9 @@ def test_bare_machine_with_hybrid_cgroups_gets_podman_with_runc(tmp_path: Path) 
 
     install, containers, _ = plan_setup(examine(here, "podman"), here, scratch=Path("/scratch"))
 
-    assert commands((install,))[1].endswith("install -y -q podman catatonit uidmap slirp4netns fuse-overlayfs runc")
+    assert commands((install,))[1].endswith(
+        "install -y -q podman catatonit uidmap slirp4netns fuse-overlayfs runc"
+    )
     (write,) = containers.actions
     assert isinstance(write, Write)
     assert write.path == CONTAINERS_CONF_PATH

@@ -135,7 +135,8 @@ def test_content_that_is_gone_is_an_error_that_names_the_files(
     with serve(large.served.parent) as server:
         for url in (large.url, f"{server.url}/large.git"):
             with pytest.raises(
-                FetchError, match=r"git LFS did not deliver `a.csv`, `b.csv`, `d/c.bin` and 1 more: .*3d5126bc1e"
+                FetchError,
+                match=r"git LFS did not deliver `a.csv`, `b.csv`, `d/c.bin` and 1 more: .*3d5126bc1e",
             ):
                 fetch(url, environ)
 
