@@ -100,18 +100,23 @@ class Step:
 Report: TypeAlias = Callable[[str], None]
 
 
-def examine(machine: Machine, wanted: EngineName | None = None) -> Diagnosis:
-    """What matters for `plan_setup`, and no more: on a machine that is ready this takes a moment."""
+def examine(machine: Machine, wanted: EngineName | None = None, *, base: str | None = None) -> Diagnosis:
+    """What matters for `plan_setup`, and no more: on a machine that is ready this takes a moment.
+
+    `base` is the image to build on, None for the default.
+    """
     diagnosis = check_engine(machine, wanted)
     if not diagnosis.ready:
         return diagnosis
-    image = check_image(machine, diagnosis.engine)
-    container = check_container(machine, "podman") if diagnosis.engine == "podman" else None
+    image = check_image(machine, diagnosis.engine, base)
+    container = check_container(machine, "podman", base) if diagnosis.engine == "podman" else None
     findings = (*diagnosis.findings, image, *([container] if container else []))
     return replace(diagnosis, findings=findings)
 
 
-def plan_setup(diagnosis: Diagnosis, machine: Machine, *, scratch: Path) -> tuple[Step, ...]:
+def plan_setup(
+    diagnosis: Diagnosis, machine: Machine, *, scratch: Path, base: str | None = None
+) -> tuple[Step, ...]:
     """The steps that mend what was found; none where nothing is wrong. `scratch` is for temporary files.
 
     Raise `EngineError` for what only the user can mend.
@@ -119,7 +124,7 @@ def plan_setup(diagnosis: Diagnosis, machine: Machine, *, scratch: Path) -> tupl
     if diagnosis.ready:
         return ()
     problems = diagnosis.problems()
-    _refuse(diagnosis.engine, problems=tuple(problems.values()), machine=machine)
+    _refuse(diagnosis.engine, problems=tuple(problems.values()), machine=machine, base=base)
     engine = (
         _plan_docker(diagnosis, machine) if diagnosis.engine == "docker" else _plan_podman(diagnosis, machine)
     )
@@ -129,7 +134,10 @@ def plan_setup(diagnosis: Diagnosis, machine: Machine, *, scratch: Path) -> tupl
         later = (
             replace(machine, engine_prefix=machine.sudo) if any(s.gives_access for s in engine) else machine
         )
-        image = (_plan_image(diagnosis.engine, later, scratch=scratch, known_missing="error" in known),)
+        known_missing = "error" in known
+        image = (
+            _plan_image(diagnosis.engine, later, base=base, scratch=scratch, known_missing=known_missing),
+        )
     steps = (*engine, *image)
     _check_rights(steps, machine)
     return steps
@@ -231,7 +239,7 @@ def uninterrupted() -> Iterator[None]:
             raise KeyboardInterrupt
 
 
-def _refuse(engine: EngineName, *, problems: tuple[Finding, ...], machine: Machine) -> None:
+def _refuse(engine: EngineName, *, problems: tuple[Finding, ...], machine: Machine, base: str | None) -> None:
     """Stop where a program should not decide, or cannot."""
     for finding in problems:
         if finding.problem in ("unreachable", "imitation", "does-not-run") or finding.fix == "newgrp docker":
@@ -249,7 +257,7 @@ def _refuse(engine: EngineName, *, problems: tuple[Finding, ...], machine: Machi
         return
     needed = {"docker": "Docker with buildx", "podman": "Podman 4 or newer"}[engine]
     if kinds == {"no-base-image"}:
-        needed = f"`{base_image(None).reference}`"
+        needed = f"`{base_image(base).reference}`"
     raise EngineError(
         f"`r2i setup` knows the packages of Debian and Ubuntu, and this is {here.name}",
         hint=f"Install {needed} as your system's documentation says, then run `r2i doctor`",
@@ -401,14 +409,18 @@ def _plan_podman(diagnosis: Diagnosis, machine: Machine) -> tuple[Step, ...]:
     return steps
 
 
-def _plan_image(engine: EngineName, machine: Machine, *, scratch: Path, known_missing: bool) -> Step:
+def _plan_image(
+    engine: EngineName, machine: Machine, *, base: str | None, scratch: Path, known_missing: bool
+) -> Step:
     """Make the base image from the distribution's packages, under the name that a registry has it by."""
-    image = base_image(None)
-    if image.release is None:
-        raise EngineError(
-            f"Nobody knows how to make `{image.reference}`", hint="Make it reachable for the engine"
-        )
+    image = base_image(base)
     release = image.release
+    # `python:3.12-bookworm` is more than bookworm: made of packages, it would not be what its name says.
+    name = image.reference.partition("@")[0].rpartition("/")[2].partition(":")[0]
+    if release is None or name != release.distribution:
+        raise EngineError(
+            f"`{image.reference}` cannot be made from packages", hint="Make it reachable for the engine"
+        )
     prepare: tuple[Action, ...] = ()
     if machine.which("mmdebstrap") is None:
         prepare = _apt(machine, "mmdebstrap", KEYRINGS[release.distribution])

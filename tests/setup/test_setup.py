@@ -407,3 +407,26 @@ def test_ctrl_c_waits_for_the_running_command(tmp_path: Path) -> None:
     assert b"KeyboardInterrupt" in stderr
     assert marker.exists()
     assert not Path(f"{marker}.after").exists()
+
+
+MISSING = {**WORKING, "docker image inspect": failed("no"), "docker buildx build": failed(NO_REGISTRY)}
+
+
+def planned_for(here: Machine, base: str) -> tuple[Step, ...]:
+    return plan_setup(examine(here, "docker", base=base), here, scratch=Path("/scratch"), base=base)
+
+
+def test_another_base_image_is_made_under_its_own_name(tmp_path: Path) -> None:
+    here = machine(tmp_path, MISSING, programs=["docker", "mmdebstrap"])
+
+    make, take = commands(planned_for(here, "docker.io/library/debian:bullseye-slim"))
+
+    assert make.endswith(" bullseye /scratch/rootfs.tar")
+    assert take.endswith(" docker.io/library/debian:bullseye-slim")
+
+
+def test_image_with_more_than_a_release_is_not_made_of_packages(tmp_path: Path) -> None:
+    here = machine(tmp_path, MISSING, programs=["docker", "mmdebstrap"])
+
+    with pytest.raises(EngineError, match="cannot be made from packages"):
+        planned_for(here, "docker.io/library/python:3.12-bookworm")

@@ -30,9 +30,10 @@ ROUNDS = 2
     show_default=True,
     help="The engine to make ready.",
 )
+@click.option("--base-image", metavar="IMAGE", help="The image that you build on. [default: r2i's own]")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
-def setup(*, engine: str, yes: bool, dry_run: bool) -> None:
+def setup(*, engine: str, base_image: str | None, yes: bool, dry_run: bool) -> None:
     """Make this machine ready to build.
 
     Installs and starts an engine where there is none, from the packages of Debian or Ubuntu, and makes the base image
@@ -41,7 +42,7 @@ def setup(*, engine: str, yes: bool, dry_run: bool) -> None:
     from r2i.setup import examine, plan_setup
 
     machine = this_machine()
-    diagnosis = examine(machine, wanted(engine))
+    diagnosis = examine(machine, wanted(engine), base=base_image)
     if diagnosis.ready:
         click.echo(f"Nothing to do: {diagnosis.engine.capitalize()} is ready.")
         return
@@ -49,14 +50,14 @@ def setup(*, engine: str, yes: bool, dry_run: bool) -> None:
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory(prefix="r2i-setup-") as directory:
             scratch = Path(directory)
-            steps = plan_setup(diagnosis, machine, scratch=scratch)
+            steps = plan_setup(diagnosis, machine, scratch=scratch, base=base_image)
             _show(steps)
             if dry_run:
                 return
             if not yes:
                 _ask()
             machine = _carry_out(steps, machine, engine=chosen, scratch=scratch)
-        diagnosis = examine(machine, chosen)
+        diagnosis = examine(machine, chosen, base=base_image)
         if diagnosis.ready:
             break
     _conclude(diagnosis, machine)
