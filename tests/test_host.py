@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2i.errors import UsageError
-from r2i.host import MAX_SCRIPT_BYTES, HostSettings, compose, host_script, mask
+from r2i.host import MAX_SCRIPT_BYTES, HostSettings, compose, container_script, host_script, mask
 
 PEM = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n"
 OTHER_PEM = PEM.replace("QUJD", "REVG")
@@ -78,6 +78,37 @@ def test_only_what_the_allowlist_names_passes(machine: Path) -> None:
         "UV_INDEX_CORP_PASSWORD": "hunter22",
         "CONDA_CHANNEL_ALIAS": "https://conda.example.org",
     }
+
+
+def test_a_running_container_gets_addresses_and_certificates_and_no_credentials(machine: Path) -> None:
+    write(machine / "home/.netrc", "machine pypi.example.org login ada password netrc-s3cret\n")
+    environ = {
+        "PIP_INDEX_URL": "https://ada:url-s3cret@pypi.example.org/simple",
+        "UV_INDEX": "corp=https://t0ken-s3cret@a.example.org/x https://b.example.org/@scope/y",
+        "UV_INDEX_CORP_USERNAME": "user-s3cret",
+        "UV_INDEX_CORP_PASSWORD": "index-s3cret",
+        "HTTPS_PROXY": "ada:proxy@s3cret@proxy:3128",
+        "SSL_CERT_FILE": str(write(machine / "ca.pem", PEM)),
+    }
+    script = container_script(environ, ca_bundle=None, home=machine / "home", system=machine)
+
+    assert "s3cret" in read(machine, environ).script
+    assert "s3cret" not in script
+    found = sourced(script, machine)
+    assert found["PIP_INDEX_URL"] == found["UV_DEFAULT_INDEX"] == "https://pypi.example.org/simple"
+    assert found["UV_INDEX"] == "corp=https://a.example.org/x https://b.example.org/@scope/y"
+    assert found["HTTPS_PROXY"] == found["https_proxy"] == "proxy:3128"
+    assert "NETRC" not in found
+    assert Path(found["SSL_CERT_FILE"]).read_text().startswith(PEM)
+
+
+def test_what_the_user_gives_a_container_counts_before_the_host(machine: Path) -> None:
+    environ = {"PIP_INDEX_URL": "https://pypi.example.org/simple", "HTTPS_PROXY": "http://proxy:3128"}
+    script = container_script(
+        environ, ca_bundle=None, home=machine, system=machine, given={"PIP_INDEX_URL", "https_proxy"}
+    )
+
+    assert sourced(script, machine) == {"UV_DEFAULT_INDEX": "https://pypi.example.org/simple"}
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])

@@ -2,13 +2,14 @@
 
 The script travels as a build secret and writes its files to `/dev/shm`, which is a tmpfs of the one step:
 proxies, certificates, package indexes and their credentials work, and nothing of them stays in the image.
+A container that runs gets such a script, too, without any credentials.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address
@@ -124,10 +125,7 @@ def host_script(
     """
     notices: list[Notice] = []
     environ = _encodable(environ, notices)
-    pip = _read_pip(environ, home, system, notices)
-    exports = _pick(environ, pip, _read_uv(environ, home, system, notices))
-    exports = _bridge(_reachable(exports, notices))
-    bundle = _read_bundle(environ, pip, ca_bundle, system, notices)
+    exports, bundle = _gather(environ, ca_bundle, home, system, notices)
     netrc, passwords = _read_netrc(environ, home, set(_hosts(exports)), notices)
     notices += [
         _warning(f"The client certificate of `{name}` does not reach build steps: its key stays here")
@@ -135,12 +133,7 @@ def host_script(
         if environ.get(name)
     ]
     script = compose(exports, ca=bundle, netrc=netrc)
-    if len(script.encode()) > MAX_SCRIPT_BYTES:
-        raise UsageError(
-            f"The host's certificates and settings are {len(script.encode()) // 1000} kB, more than the "
-            f"{MAX_SCRIPT_BYTES // 1000} kB that can be passed to a build step",
-            hint="Name a file with only the certificates of your network with `--ca-bundle`",
-        )
+    _check_size(script)
     return HostSettings(
         script=script,
         notices=tuple(notices),
@@ -148,8 +141,53 @@ def host_script(
     )
 
 
-def compose(exports: Mapping[str, str], *, ca: str = "", netrc: str = "") -> str:
-    """Write the script: POSIX sh, fit for `set -eu`, for any user, and for being sourced twice."""
+def container_script(
+    environ: Mapping[str, str],
+    *,
+    ca_bundle: Path | None,
+    home: Path,
+    given: Collection[str] = (),
+    system: Path = Path("/"),
+) -> str:
+    """The script for a container that runs code of a repository: certificates and addresses, and no credentials.
+
+    The variables in `given` are set by the user, which counts before what the host has.
+    """
+    exports, bundle = _gather(_encodable(environ, []), ca_bundle, home, system, [])
+    public = {
+        name: _without_credentials(name, value)
+        for name, value in exports.items()
+        if not INDEX_CREDENTIALS.fullmatch(name)
+    }
+    script = compose(public, ca=bundle, given=given)
+    _check_size(script)
+    return script
+
+
+def _gather(
+    environ: Mapping[str, str], ca_bundle: Path | None, home: Path, system: Path, notices: list[Notice]
+) -> tuple[dict[str, str], str]:
+    """The variables, still with their credentials, and the certificates."""
+    pip = _read_pip(environ, home, system, notices)
+    exports = _pick(environ, pip, _read_uv(environ, home, system, notices))
+    exports = _bridge(_reachable(exports, notices))
+    return exports, _read_bundle(environ, pip, ca_bundle, system, notices)
+
+
+def _check_size(script: str) -> None:
+    if len(script.encode()) > MAX_SCRIPT_BYTES:
+        raise UsageError(
+            f"The host's certificates and settings are {len(script.encode()) // 1000} kB, more than the "
+            f"{MAX_SCRIPT_BYTES // 1000} kB that can be passed to a build step",
+            hint="Name a file with only the certificates of your network with `--ca-bundle`",
+        )
+
+
+def compose(exports: Mapping[str, str], *, ca: str = "", netrc: str = "", given: Collection[str] = ()) -> str:
+    """Write the script: POSIX sh, fit for `set -eu`, for any user, and for being sourced twice.
+
+    It does not set what is `given`, in whatever case: there are proxies in both.
+    """
     exports = {name: value for name, value in exports.items() if "\0" not in value}
     contents = {"ca.pem": ca, "netrc": netrc}
     digest = sha256(repr((sorted(exports.items()), contents)).encode()).hexdigest()[:16]
@@ -172,7 +210,12 @@ def compose(exports: Mapping[str, str], *, ca: str = "", netrc: str = "") -> str
     if commands:
         steps = " &&\n  ".join(["umask 022", f"mkdir -p {directory}", *commands])
         commands = [f"[ -d {directory} ] || (\n  {steps}\n)"]
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(variables.items())]
+    hidden = {name.upper() for name in given}
+    lines = [
+        f"export {name}={shlex.quote(value)}"
+        for name, value in sorted(variables.items())
+        if name.upper() not in hidden
+    ]
     return "".join(f"{line}\n" for line in (*commands, *lines))
 
 
@@ -300,6 +343,13 @@ def _credentials(exports: Mapping[str, str]) -> Iterator[str]:
             for found in re.finditer(r"(?:^|://|[\s,=])([^\s/]*)@", value):
                 user, colon, password = found[1].rpartition("://")[2].partition(":")
                 yield from _long_enough(password if colon else user)
+
+
+def _without_credentials(name: str, value: str) -> str:
+    if name.upper() not in PROXIES and name not in ADDRESSES:
+        return value
+    # A proxy may be written without its scheme.
+    return re.sub(r"(?:(?<=://)|^)[^\s/]*@", "", value)
 
 
 def _long_enough(credential: str) -> Iterator[str]:

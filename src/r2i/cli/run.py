@@ -7,7 +7,7 @@ import secrets
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -76,7 +76,7 @@ def run(source: str, ref: str | None, subdir: str, command: tuple[str, ...], **c
         chosen["user_id"] = _owner(Path(understood.location), default=chosen["user_id"])
     engine, image = ensure_image(understood, settings_from(chosen))
     request = replace(request, image=image.reference)
-    with host_settings(chosen["ca_bundle"]) as settings:
+    with host_settings(chosen["ca_bundle"], given=request.environment) as settings:
         if command:
             return _run_command(engine, settings(replace(request, command=command)))
         return _run_server(engine, settings, request, chosen)
@@ -99,7 +99,7 @@ def _request(source: Source, chosen: Mapping[str, Any]) -> RunRequest:
         publish_all=chosen["publish_all"],
         mounts=tuple(mounts),
         environment=environment,
-        memory=chosen["memory"],
+        memory=checked_memory(chosen["memory"]),
         cpus=chosen["cpus"],
         gpus=chosen["gpus"],
     )
@@ -122,11 +122,16 @@ def _run_command(engine: Engine, request: RunRequest) -> int:
 
 
 @contextmanager
-def host_settings(ca_bundle: Path | None) -> Iterator[Callable[[RunRequest], RunRequest]]:
-    """What lets a container reach the network from here: the script that build steps source, for its command."""
-    from r2i.host import host_script
+def host_settings(
+    ca_bundle: Path | None, *, given: Collection[str]
+) -> Iterator[Callable[[RunRequest], RunRequest]]:
+    """What lets a container reach the network from here: a script that is sourced before its command.
 
-    script = host_script(os.environ, ca_bundle=ca_bundle, home=Path.home()).script
+    It holds no credentials: notebooks that nobody has read run there for hours. Who wants them there says so (`--env`).
+    """
+    from r2i.host import container_script
+
+    script = container_script(os.environ, ca_bundle=ca_bundle, home=Path.home(), given=given)
     if not script:
         yield lambda request: request
         return
@@ -135,7 +140,8 @@ def host_settings(ca_bundle: Path | None) -> Iterator[Callable[[RunRequest], Run
         file.write_text(script, encoding="utf-8")
         file.chmod(0o444)  # for the container's user; on this machine the directory is ours alone
         mount = Mount(source=file, target="/run/secrets/host", read_only=True)
-        sourced = ("sh", "-c", '. /run/secrets/host; exec "$@"', "sh")
+        # Where SELinux does not let the container read it, Jupyter works all the same.
+        sourced = ("sh", "-c", '[ ! -r /run/secrets/host ] || . /run/secrets/host; exec "$@"', "sh")
 
         def with_settings(request: RunRequest) -> RunRequest:
             return replace(request, command=(*sourced, *request.command), mounts=(*request.mounts, mount))
