@@ -16,8 +16,13 @@ from r2i.checkout import Checkout
 from r2i.cli.common import checked_out, for_programs, note, options_from, show_warnings
 from r2i.engines.protocol import BuildRequest, Engine
 from r2i.errors import BuildFailedError
-from r2i.model import Dockerfile, Evidence, Image, Layer, Options, Plan, Source
+from r2i.model import Dockerfile, Evidence, Image, Layer, Options, Plan, Source, Stage
 from r2i.naming import checked_reference, image_reference
+
+#: How uv says that a package has no wheel for this Python, and could not be built instead.
+PYTHON_MATTERS = re.compile(
+    r"Failed to (?:download and )?build|Python ABI tag|Requires-Python|requires? Python|Python\s*[<>=]=?\s*3"
+)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -199,7 +204,25 @@ def _explained(
         log=log,
         file=place.file if place else None,
         line=place.line if place else None,
-        hint="Its last lines above say why; `r2i dockerfile` shows the step",
+        hint=_python_hint(plan, layer, log)
+        or "Its last lines above say why; `r2i dockerfile` shows the step",
+    )
+
+
+def _python_hint(plan: Plan, layer: Layer, log: tuple[str, ...]) -> str | None:
+    """Packages of some years ago have no wheels for today's Python, and hardly ever compile for it."""
+    chosen = plan.python
+    if (
+        chosen is None
+        or layer.stage not in {Stage.DEPENDENCIES, Stage.PACKAGE}
+        or not chosen.evidence.why.startswith("nothing names a version")
+        or not any(PYTHON_MATTERS.search(line) for line in log)
+    ):
+        return None
+    file = f"{plan.config_dir}/runtime.txt" if plan.config_dir else "runtime.txt"
+    return (
+        f"Nothing names a version of Python, so it is {chosen.version}: if that is too new for these packages, "
+        f"name theirs with `--python 3.10`, or for everybody with a line `python-3.10` in `{file}`"
     )
 
 

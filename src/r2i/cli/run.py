@@ -19,6 +19,7 @@ from click.core import ParameterSource
 
 from r2i.cli.building import build_options, ensure_image, settings_from
 from r2i.cli.common import note, parsed, plan_options, source_options
+from r2i.engines.docker_container import checked_memory
 from r2i.engines.protocol import Container, Engine, Mount, Port, RunRequest
 from r2i.launch import (
     SERVER_PORT,

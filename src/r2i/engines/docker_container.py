@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from r2i.engines.failure import engine_failure, start_failure
 from r2i.engines.protocol import Container, RunRequest
-from r2i.errors import EngineError
+from r2i.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
     import docker
@@ -162,9 +162,9 @@ def options(request: RunRequest, name: str) -> dict[str, Any]:
 
 
 def checked_memory(memory: str | None) -> str | None:
-    """Raise `EngineError` for what no engine takes for an amount of memory."""
+    """Raise `UsageError` for what no engine takes for an amount of memory."""
     if memory is not None and MEMORY.fullmatch(memory) is None:
-        raise EngineError(
+        raise UsageError(
             f"`--memory {memory}` is not an amount of memory", hint="Write it like `512m` or `4g`"
         )
     return memory

@@ -24,7 +24,8 @@ TOOLCHAIN_PACKAGES = ("g++", "gcc", "gfortran", "libc6-dev", "make", "pkg-config
 #: Always in the repository's environment: the kernel, the widgets, and what `%pip install` calls.
 KERNEL_PACKAGES = ("pip", "ipykernel", "ipywidgets")
 
-SERVER_PACKAGES = ("jupyterlab", "notebook", "jupyterhub")
+#: An old server under a repository's pins imports `distutils`, which Python 3.12 took away and setuptools brings back.
+SERVER_PACKAGES = ("jupyterlab", "notebook", "jupyterhub", "setuptools")
 
 #: The oldest Python that the locked Jupyter server runs on.
 OLDEST_SERVER_PYTHON = (3, 9)
