@@ -128,16 +128,20 @@ def test_a_deep_tree_is_no_trouble(top: Path) -> None:
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
-    remember(tmp_path / "records", "r2i/a:b", fingerprint="f", image="sha256:1")
+    remember(tmp_path / "records", "r2i/a:b", fingerprint="f", image="sha256:1", bases={"debian": "sha256:2"})
 
-    assert remembered(tmp_path / "records", "r2i/a:b") == {"fingerprint": "f", "image": "sha256:1"}
+    assert remembered(tmp_path / "records", "r2i/a:b") == {
+        "fingerprint": "f",
+        "image": "sha256:1",
+        "bases": {"debian": "sha256:2"},
+    }
     assert remembered(tmp_path / "records", "r2i/a:c") == {}
     assert len(list((tmp_path / "records").iterdir())) == 1
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[1]", b"\xff"])
+@pytest.mark.parametrize("text", [b"", b"{", b"[1]", b"{}", b"\xff"])
 def test_a_broken_record_is_none(tmp_path: Path, text: bytes) -> None:
-    remember(tmp_path, "a", fingerprint="f", image="i")
+    remember(tmp_path, "a", fingerprint="f", image="i", bases={})
     next(tmp_path.iterdir()).write_bytes(text)
 
     assert remembered(tmp_path, "a") == {}
@@ -146,6 +150,6 @@ def test_a_broken_record_is_none(tmp_path: Path, text: bytes) -> None:
 def test_a_record_that_cannot_be_kept_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    remember(tmp_path / "file", "a", fingerprint="f", image="i")
+    remember(tmp_path / "file", "a", fingerprint="f", image="i", bases={})
 
     assert remembered(tmp_path / "file", "a") == {}

@@ -33,15 +33,19 @@ class Checkout:
 
     `root` is where configuration is looked for and what becomes `$REPO_DIR` (with `--subdir`, that directory);
     `boundary` is the top of the repository: symbolic links may lead anywhere below it, and nowhere else.
-    `content_id` is the resolved revision, None for a local directory.
+    `content_id` is the resolved revision, None for a local directory; `complete` says that nothing of the revision
+    could not be had.
     """
 
     root: Path
     boundary: Path
     content_id: str | None = None
+    complete: bool = True
 
     @classmethod
-    def open(cls, top: Path, *, subdirectory: str = "", content_id: str | None = None) -> Checkout:
+    def open(
+        cls, top: Path, *, subdirectory: str = "", content_id: str | None = None, complete: bool = True
+    ) -> Checkout:
         """Raise `UsageError` where `subdirectory` is not a directory below `top`."""
         boundary = top.resolve()
         root = _real_path(boundary / subdirectory)
@@ -56,7 +60,7 @@ class Checkout:
                 else f"`{top}` is not a directory",
                 hint="Check the spelling of `--subdir`" if subdirectory else None,
             )
-        return cls(root=root, boundary=boundary, content_id=content_id)
+        return cls(root=root, boundary=boundary, content_id=content_id, complete=complete)
 
     @cached_property
     def config_dir(self) -> str:

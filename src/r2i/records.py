@@ -1,18 +1,27 @@
-"""What was built from which state of a local directory, so that an unchanged one is known at once."""
+"""What was built from what, so that what has not changed is known at once."""
 
 from __future__ import annotations
 
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import TypedDict
 
 from r2i.model import Dockerfile
 
 #: What of `.git` tells that a commit was made; the index changes whenever somebody looks.
 GIT_STATE = frozenset({"HEAD", "packed-refs", "refs"})
+
+
+class Record(TypedDict, total=False):
+    """Of one image: its id, the state of the directory that it was built from, and the ids of the images below it."""
+
+    image: str
+    fingerprint: str
+    bases: dict[str, str]
 
 
 def fingerprint(root: Path, dockerfile: Dockerfile, *settings: str) -> str:
@@ -33,22 +42,29 @@ def fingerprint(root: Path, dockerfile: Dockerfile, *settings: str) -> str:
     return digest.hexdigest()
 
 
-def remembered(directory: Path, reference: str) -> dict[str, str]:
+def remembered(directory: Path, reference: str) -> Record:
     """The record of an image, empty where there is none."""
     try:
         record = json.loads(_file(directory, reference).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return record if isinstance(record, dict) else {}
+    if not isinstance(record, dict) or not isinstance(record.get("bases"), dict):
+        return {}
+    return Record(
+        image=str(record.get("image")), fingerprint=str(record.get("fingerprint")), bases=record["bases"]
+    )
 
 
-def remember(directory: Path, reference: str, *, fingerprint: str, image: str) -> None:
+def remember(
+    directory: Path, reference: str, *, fingerprint: str, image: str, bases: Mapping[str, str]
+) -> None:
     """Keep a record; that it cannot be kept costs time at the next build and is no error."""
     file = _file(directory, reference)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         scratch = file.with_suffix(f".{os.getpid()}")
-        scratch.write_text(json.dumps({"fingerprint": fingerprint, "image": image}), encoding="utf-8")
+        record = Record(image=image, fingerprint=fingerprint, bases=dict(bases))
+        scratch.write_text(json.dumps(record), encoding="utf-8")
         scratch.replace(file)
     except OSError:
         return

@@ -70,6 +70,7 @@ def test_without_git_lfs_the_pointer_files_are_named(large: Repository, without_
     said: list[str] = []
     with fetched(parse(large.url, cwd=Path("/")), environ=without_lfs, report=said.append) as checkout:
         assert checkout.read("a.csv") == pointer(CONTENT)
+        assert not checkout.complete
 
     assert said[-1] == (
         "Warning: 4 files (`a.csv`, `b.csv`, `d/c.bin` and 1 more) are only pointers to content that git LFS keeps; "
@@ -100,6 +101,7 @@ def test_a_repository_without_large_files_says_nothing(project: Repository, envi
 def test_with_git_lfs_the_content_is_fetched(large: Repository, environ: dict[str, str]) -> None:
     keep(large, CONTENT)
     with fetched(parse(large.url, cwd=Path("/")), environ=environ, report=print) as checkout:
+        assert checkout.complete
         texts = {checkout.read(name) for name in ("a.csv", "b.csv", "d/c.bin", "d/é.csv")}
 
     assert texts == {CONTENT}
@@ -114,6 +116,16 @@ def test_content_comes_over_http_with_the_credentials_of_the_url(
         url = f"{server.url.replace('http://', 'http://ada:s3cret@')}/large.git"
         with fetched(parse(url, cwd=Path("/")), environ=environ, report=print) as checkout:
             assert checkout.read("a.csv") == CONTENT
+
+
+def test_pointers_in_a_submodule_are_known(
+    large: Repository, tmp_path: Path, without_lfs: dict[str, str]
+) -> None:
+    outer = Repository.make(tmp_path, "outer")
+    with_submodule(outer, "../large.git", commit=id_of(large, "main"))
+
+    with fetched(parse(outer.url, cwd=Path("/")), environ=without_lfs, report=print) as checkout:
+        assert not checkout.complete
 
 
 @needs_lfs

@@ -18,6 +18,7 @@ from r2i.engines.protocol import BuildRequest, Engine
 from r2i.errors import BuildFailedError
 from r2i.model import Dockerfile, Evidence, Image, Layer, Options, Plan, Source, Stage
 from r2i.naming import checked_reference, image_reference
+from r2i.records import Record, fingerprint, remember, remembered
 
 #: How uv says that a package has no wheel for this Python, and could not be built instead.
 PYTHON_MATTERS = re.compile(
@@ -94,26 +95,37 @@ def ensure_image(source: Source, settings: BuildSettings) -> tuple[Engine, Image
 
     started = time.monotonic()
     engine = choose(settings.engine, os.environ)
+    return engine, build_if_needed(engine, source, settings, started=started)
+
+
+def build_if_needed(engine: Engine, source: Source, settings: BuildSettings, *, started: float) -> Image:
+    """`started` is when the user began to wait."""
     if source.provider != "local":
-        return engine, _ensure_revision(engine, source, settings, started=started)
+        return _ensure_revision(engine, source, settings, started=started)
     with checked_out(source) as checkout:
         tags = settings.tags or (image_reference(source, settings.options, revision=None),)
-        return engine, _ensure_directory(engine, source, checkout, settings, tags=tags, started=started)
+        return _ensure_directory(engine, source, checkout, settings, tags=tags, started=started)
 
 
 def _ensure_revision(engine: Engine, source: Source, settings: BuildSettings, *, started: float) -> Image:
-    """A revision never changes: an image that carries its name is the one that a build would make."""
+    """A revision never changes: an image that carries its name is the one that a build would make, on the same base."""
     from r2i.sources import resolve
 
     revision = resolve(source, environ=os.environ)
     source = revision.source  # of a link, only now is it known where the ref ends and the directory begins
     reference = image_reference(source, settings.options, revision=revision.commit)
-    if not settings.no_cache and not settings.tags and (image := engine.find(reference)) is not None:
-        _say_unchanged(image, started)
-        return image
+    known = None if settings.no_cache or settings.tags else engine.find(reference)
+    if known is not None and not _on_another_base(engine, _record(engine, reference)):
+        _say_unchanged(known, started)
+        return known
     with checked_out(source, revision) as checkout:
         plan, dockerfile = _render(source, checkout, settings)
-        return _build(engine, checkout, plan, dockerfile, settings=settings, tags=(*settings.tags, reference))
+        # An image of pointers must not pass for the revision once `git-lfs` is there.
+        name = reference if checkout.complete else f"{reference}-incomplete"
+        tags = (*settings.tags, name)
+        return _build_and_remember(
+            engine, checkout, plan, dockerfile, settings=settings, tags=tags, name=name
+        )
 
 
 def _ensure_directory(
@@ -126,23 +138,67 @@ def _ensure_directory(
     started: float,
 ) -> Image:
     """A directory may have changed since it was built: its fingerprint tells."""
-    import platformdirs
-
-    from r2i.records import fingerprint, remember, remembered
-
     plan, dockerfile = _render(source, checkout, settings)
-    records = platformdirs.user_cache_path("r2i") / "images"
     settings_of_build = repr((sorted(plan.build_args.items()), sorted(plan.labels.items())))
-    state = fingerprint(checkout.root, dockerfile, engine.name, settings_of_build)
-    record = remembered(records, tags[0])
-    if not settings.no_cache and record.get("fingerprint") == state:
+    state = fingerprint(checkout.root, dockerfile, settings_of_build)
+    record = _record(engine, tags[0])
+    if not settings.no_cache and record.get("fingerprint") == state and not _on_another_base(engine, record):
         found = [engine.find(tag) for tag in tags]
         if found[0] is not None and all(image and image.id == record.get("image") for image in found):
             _say_unchanged(found[0], started)
             return found[0]
+    return _build_and_remember(
+        engine, checkout, plan, dockerfile, settings=settings, tags=tags, name=tags[0], state=state
+    )
+
+
+def _build_and_remember(
+    engine: Engine,
+    checkout: Checkout,
+    plan: Plan,
+    dockerfile: Dockerfile,
+    *,
+    settings: BuildSettings,
+    tags: tuple[str, ...],
+    name: str,
+    state: str = "",
+) -> Image:
+    before = _bases(engine, plan, dockerfile)
     image = _build(engine, checkout, plan, dockerfile, settings=settings, tags=tags)
-    remember(records, tags[0], fingerprint=state, image=image.id)
+    # A base that was not there may have been pulled.
+    bases = {
+        reference: before[reference] or id_ for reference, id_ in _bases(engine, plan, dockerfile).items()
+    }
+    remember(_records(), f"{engine.name} {name}", fingerprint=state, image=image.id, bases=bases)
     return image
+
+
+def _record(engine: Engine, name: str) -> Record:
+    return remembered(_records(), f"{engine.name} {name}")
+
+
+def _records() -> Path:
+    import platformdirs
+
+    return platformdirs.user_cache_path("r2i") / "images"
+
+
+def _bases(engine: Engine, plan: Plan, dockerfile: Dockerfile) -> dict[str, str]:
+    """The images that the build begins with and their ids, empty for what the engine does not have."""
+    references = [plan.base.reference]
+    if plan.dockerfile is not None:
+        from r2i.engines.instructions import stages
+
+        references = [stage.base for stage in stages(dockerfile.text) if not stage.inherits]
+    return {reference: image.id if (image := engine.find(reference)) else "" for reference in references}
+
+
+def _on_another_base(engine: Engine, record: Record) -> bool:
+    """Whether a base image was pulled or made anew since that build."""
+    return any(
+        (found := engine.find(reference)) is not None and found.id != id_
+        for reference, id_ in record.get("bases", {}).items()
+    )
 
 
 def _render(source: Source, checkout: Checkout, settings: BuildSettings) -> tuple[Plan, Dockerfile]:

@@ -45,9 +45,16 @@ def fetched(
         report(f"Fetching `{source.location}` at `{revision.commit[:12]}`")
         fetch_commit(top, git, location=source.location, commit=revision.commit, ref=revision.ref)
         _stand_on(top, git, revision)
-        fetch_large_files(top, git, commit=revision.commit, location=source.location, report=report)
-        _Submodules(source=source, environ=environ, report=report).fetch(top)
-        yield Checkout.open(top, subdirectory=revision.source.subdirectory, content_id=revision.commit)
+        complete = fetch_large_files(
+            top, git, commit=revision.commit, location=source.location, report=report
+        )
+        complete &= _Submodules(source=source, environ=environ, report=report).fetch(top)
+        yield Checkout.open(
+            top,
+            subdirectory=revision.source.subdirectory,
+            content_id=revision.commit,
+            complete=complete,
+        )
 
 
 def fetch_commit(directory: Path, git: GitProgram, *, location: str, commit: str, ref: str | None) -> None:
@@ -120,7 +127,9 @@ class _Submodules:
     environ: Mapping[str, str] = field(repr=False)
     report: Report
 
-    def fetch(self, top: Path) -> None:
+    def fetch(self, top: Path) -> bool:
+        """Fetch them all; false where content that git LFS keeps is missing."""
+        complete = True
         pending = deque([(top, self.source.location, 0)])
         git = program(self.source, self.environ)
         seen = 0
@@ -143,12 +152,13 @@ class _Submodules:
                     self.report(f"Warning: the submodule `{shown(name)}` is left empty: {why}")
                     continue
                 place = _empty_directory(directory, submodule.path, name=name, top=top)
-                pending.append(
-                    (place, self._fetch_one(place, submodule, name=name, parent=location), depth + 1)
-                )
+                own, whole = self._fetch_one(place, submodule, name=name, parent=location)
+                complete &= whole
+                pending.append((place, own, depth + 1))
+        return complete
 
-    def _fetch_one(self, place: Path, submodule: _Submodule, *, name: str, parent: str) -> str:
-        """Fetch a submodule and give its location, to which its own submodules may be relative."""
+    def _fetch_one(self, place: Path, submodule: _Submodule, *, name: str, parent: str) -> tuple[str, bool]:
+        """Fetch a submodule; give its location, to which its own submodules may be relative, and whether it is whole."""
         location = shown(submodule.url or "")
         try:
             location, credentials = remote_location(submodule.url or "", parent=parent)
@@ -157,7 +167,9 @@ class _Submodules:
             git = program(self.source, self.environ, more=((location, credentials),) if credentials else ())
             self.report(f"Fetching the submodule `{shown(name)}` from `{location}`")
             fetch_commit(place, git, location=location, commit=submodule.commit, ref=None)
-            fetch_large_files(place, git, commit=submodule.commit, location=location, report=self.report)
+            whole = fetch_large_files(
+                place, git, commit=submodule.commit, location=location, report=self.report
+            )
         except R2iError as error:
             kind = TemporaryError if isinstance(error, TemporaryError) else FetchError
             message = error.message[:1].lower() + error.message[1:]
@@ -166,7 +178,7 @@ class _Submodules:
                 hint=error.hint or "Correct its URL in `.gitmodules`",
                 file=".gitmodules",
             ) from error
-        return location
+        return location, whole
 
 
 def _submodules(directory: Path, git: GitProgram) -> list[_Submodule]:

@@ -43,17 +43,20 @@ def fetch_large_files(
     commit: str,
     location: str,
     report: Callable[[str], None],
-) -> None:
-    """Replace the pointers by the files; where that is not possible for lack of git-lfs, say which ones stay."""
+) -> bool:
+    """Replace the pointers by the files; where that is not possible for lack of git-lfs, say which ones stay.
+
+    True where none stays.
+    """
     waiting = pointers(directory, git)
     if not waiting:
-        return
+        return True
     if git.ask("lfs", "version", cwd=directory).returncode:
         report(
             f"Warning: {_named(waiting)} only {_pointer(waiting)} to content that git LFS keeps; "
             "install `git-lfs` to have the content"
         )
-        return
+        return False
     if not location.startswith("file:") and not _stays_remote(directory, git):
         raise FetchError(
             "`.lfsconfig` sends git LFS to a place that is not on the network",
@@ -72,6 +75,7 @@ def fetch_large_files(
             f"git LFS did not deliver {_listed(left or waiting)}: {reason}",
             hint="Check that the files were pushed, and the LFS quota of the repository",
         )
+    return True
 
 
 def _stays_remote(directory: Path, git: GitProgram) -> bool:

@@ -1,0 +1,167 @@
+"""When an image is built, and when it is there already; the engine is one that only remembers."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from r2i.cli.building import BuildSettings, build_if_needed
+from r2i.engines.protocol import BuildRequest, Container, RunRequest, StepEvent
+from r2i.model import Image, Options
+from r2i.sources import parse
+
+BASE = "docker.io/library/debian:trixie-slim"
+
+
+@dataclass
+class Store:
+    """An engine without a machine: what it builds is an entry in a dictionary."""
+
+    name: Literal["docker", "podman"] = "docker"
+    images: dict[str, str] = field(default_factory=dict)
+    builds: list[BuildRequest] = field(default_factory=list)
+
+    def build(self, request: BuildRequest, listen: Callable[[StepEvent], None]) -> Image:
+        self.builds.append(request)
+        self.images |= dict.fromkeys(request.tags, f"sha256:{len(self.builds)}")
+        return Image(reference=request.tags[0], id=f"sha256:{len(self.builds)}")
+
+    def find(self, reference: str) -> Image | None:
+        found = self.images.get(reference)
+        return Image(reference=reference, id=found) if found else None
+
+    def start(self, request: RunRequest) -> AbstractContextManager[Container]:
+        raise NotImplementedError
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", "/dev/null")
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    top = tmp_path / "repo"
+    top.mkdir()
+    (top / "requirements.txt").write_text("six\n")
+    return top
+
+
+def build(engine: Store, location: Path | str, **changes: object) -> Image:
+    settings = {
+        "options": Options(),
+        "engine": "auto",
+        "tags": (),
+        "progress": "plain",
+        "no_cache": False,
+        "ca_bundle": None,
+    } | changes
+    source = parse(str(location), cwd=Path("/"))
+    return build_if_needed(engine, source, BuildSettings(**settings), started=0)  # type: ignore[arg-type]
+
+
+def revision(directory: Path) -> str:
+    for words in (
+        "init -q -b main",
+        "add -A",
+        "-c user.name=a -c user.email=a@example.org commit -q -m one",
+    ):
+        subprocess.run(["git", *words.split()], cwd=directory, check=True)
+    return f"file://{directory}"
+
+
+@pytest.fixture(params=["directory", "revision"])
+def location(request: pytest.FixtureRequest, directory: Path) -> Path | str:
+    return directory if request.param == "directory" else revision(directory)
+
+
+def test_what_has_not_changed_is_built_once(location: Path | str) -> None:
+    engine = Store(images={BASE: "sha256:old"})
+    first, second = build(engine, location), build(engine, location)
+
+    assert len(engine.builds) == 1
+    assert first.id == second.id
+
+
+@pytest.mark.parametrize("before", [{BASE: "sha256:old"}, {}], ids=["there", "not there"])
+def test_another_base_image_is_a_reason_to_build(location: Path | str, before: dict[str, str]) -> None:
+    engine = Store(images=dict(before))
+    build(engine, location)
+    engine.images[BASE] = "sha256:new"
+    build(engine, location)
+    build(engine, location)
+
+    assert len(engine.builds) == 2
+
+
+def test_a_base_image_that_is_gone_is_none(location: Path | str) -> None:
+    engine = Store(images={BASE: "sha256:old"})
+    build(engine, location)
+    del engine.images[BASE]
+    build(engine, location)
+
+    assert len(engine.builds) == 1
+
+
+def test_the_base_images_of_a_dockerfile_count_too(directory: Path) -> None:
+    (directory / "Dockerfile").write_text("FROM one AS first\nFROM first\nCOPY --from=first / /\nFROM two\n")
+    engine = Store(images={"one": "sha256:1", "two": "sha256:2", "first": "sha256:3"})
+    build(engine, directory)
+    engine.images["first"] = "sha256:4"
+    build(engine, directory)
+    once = len(engine.builds)
+    engine.images["two"] = "sha256:5"
+    build(engine, directory)
+
+    assert (once, len(engine.builds)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"no_cache": True}, {"tags": ("other:tag",)}, {"options": Options(python="3.12")}],
+    ids=["no cache", "tag", "options"],
+)
+def test_what_the_user_asks_for_is_built(location: Path | str, change: dict[str, object]) -> None:
+    engine = Store()
+    build(engine, location)
+    build(engine, location, **change)
+
+    assert len(engine.builds) == 2
+
+
+def test_each_engine_builds_for_itself(location: Path | str) -> None:
+    docker, podman = Store(), Store(name="podman")
+    for engine in (docker, podman, docker, podman):
+        build(engine, location)
+
+    assert len(docker.builds) == len(podman.builds) == 1
+
+
+def test_a_revision_without_its_large_files_does_not_pass_for_the_revision(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("git", "sh"):
+        (programs / name).symlink_to(f"/usr/bin/{name}")
+    monkeypatch.setenv("PATH", str(programs))
+    if subprocess.run(["git", "lfs", "version"], check=False, capture_output=True).returncode == 0:
+        pytest.skip("git finds git-lfs in a directory of its own")
+    (directory / "a.csv").write_text(
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 9\n"
+    )
+    (directory / ".gitattributes").write_text("*.csv filter=lfs\n")
+    engine, url = Store(), revision(directory)
+    first = build(engine, url)
+    build(engine, url)
+
+    assert first.reference.endswith("-incomplete")
+    assert len(engine.builds) == 2
