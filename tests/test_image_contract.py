@@ -118,6 +118,8 @@ def test_the_labels_say_what_was_built(image: str) -> None:
 
     assert labels["repo2docker.repo"] == "local"
     assert labels["io.r2i.plan"].startswith("sha256:")
+    assert labels["org.opencontainers.image.base.name"] == "docker.io/library/debian:trixie-slim"
+    assert labels["org.opencontainers.image.base.digest"].startswith("sha256:")
     assert labels["a"] == '"b" $c'
 
 

@@ -240,8 +240,12 @@ class Dockerfile:
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """A built image: the name it was given and its id (`sha256:…`)."""
+    """An image of the local store: the name it was asked for by, and its id (`sha256:…`).
+
+    `digest` is that of its manifest in the registry that it came from, None where it was made here.
+    """
 
     reference: str
     id: str
+    digest: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)

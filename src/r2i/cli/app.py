@@ -153,5 +153,5 @@ def _bug(error: Exception, arguments: Sequence[str], *, debug: bool) -> int:
 
 def _without_secrets(text: str) -> str:
     """For a report that others read: no credentials of a URL, no values of `--env NAME=VALUE` and its like."""
-    text = re.sub(r"//[^/@\s]+@", "//…@", text)
+    text = re.sub(r"//[^/\s]+@", "//…@", text)
     return re.sub(r"^(--[a-z-]+=|-[a-z])?([A-Za-z_][\w.-]*)=.*", r"\1\2=…", text, flags=re.DOTALL)

@@ -229,7 +229,7 @@ def _build(
         dockerfile=dockerfile,
         tags=tags,
         build_args=plan.build_args,
-        labels=plan.labels if plan.dockerfile is not None else {},
+        labels=_base_labels(engine, plan) if plan.dockerfile is None else plan.labels,
         secrets={"host": host.script} if host.script else {},
         no_cache=settings.no_cache,
     )
@@ -239,6 +239,16 @@ def _build(
     except BuildFailedError as error:
         log = tuple(clean(mask(line, credentials=host.credentials)) for line in error.log)
         raise _explained(error, log, plan=plan, dockerfile=dockerfile) from error
+
+
+def _base_labels(engine: Engine, plan: Plan) -> dict[str, str]:
+    """Which base image it was: `--base-image NAME@DIGEST` repeats the build.
+
+    https://github.com/opencontainers/image-spec/blob/main/annotations.md
+    """
+    digest = engine.digest(plan.base.reference)
+    names = {"org.opencontainers.image.base.name": plan.base.reference}
+    return names | ({"org.opencontainers.image.base.digest": digest} if digest else {})
 
 
 def _explained(

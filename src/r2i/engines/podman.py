@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 from r2i import process
 from r2i.engines.docker_container import GRACE, RUN_LABEL, checked_memory
 from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.failure import engine_failure, last_line, start_failure, step_failure
+from r2i.engines.inspection import inspected
 from r2i.engines.protocol import BuildRequest, Container, Mount, Port, RunRequest, StepEvent
 from r2i.errors import EngineError, R2iError
 from r2i.model import Image
@@ -192,20 +193,19 @@ class Podman:
         image = self.find(image_id)
         if image is None:
             raise EngineError("The image was built, and Podman does not have it", hint="Try again")
-        return Image(
-            reference=request.tags[0] if request.tags else image_id, id=image.id, labels=image.labels
-        )
+        return replace(image, reference=request.tags[0] if request.tags else image_id)
 
     def find(self, reference: str) -> Image | None:
         done = self.ask("image", "inspect", "--", reference)
         if done.returncode == 0:
-            found = json.loads(done.stdout)[0]
-            return Image(
-                reference=reference, id=_full_id(found["Id"]), labels=found["Config"].get("Labels") or {}
-            )
+            return inspected(reference, json.loads(done.stdout)[0])
         if NO_IMAGE.search(done.stderr):
             return None
         raise engine_failure(done.stderr, "podman")
+
+    def digest(self, reference: str) -> str | None:
+        image = self.find(reference)
+        return (image.digest or image.id) if image is not None else None
 
     @contextmanager
     def start(self, request: RunRequest) -> Iterator[Container]:
@@ -250,10 +250,6 @@ class Podman:
                 f"The container `{name}` could not be removed: {last_line(done.stderr)}",
                 hint=f"Remove it with `podman rm --force {name}`",
             )
-
-
-def _full_id(found: Any) -> str:
-    return found if str(found).startswith("sha256:") else f"sha256:{found}"
 
 
 def _build_failure(progress: BuildProgress) -> R2iError:

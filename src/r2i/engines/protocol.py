@@ -110,5 +110,8 @@ class Engine(Protocol):
     def find(self, reference: str) -> Image | None:
         """The image in the local store, or None."""
 
+    def digest(self, reference: str) -> str | None:
+        """What a build from that image will be from: its digest, or the id of an image that was made here."""
+
     def start(self, request: RunRequest) -> AbstractContextManager[Container]:
         """Start a container without new privileges; it is always stopped and removed at the end."""

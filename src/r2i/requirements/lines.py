@@ -19,7 +19,7 @@ MAX_LINES = 10_000
 MAX_QUOTED = 90
 
 VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
-CREDENTIALS = re.compile(r"//[^/@\s]+@")
+CREDENTIALS = re.compile(r"//[^/\s]+@")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,19 @@
+"""What `docker image inspect` and `podman image inspect` say, in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from r2i.model import Image
+
+
+def inspected(reference: str, found: Mapping[str, Any]) -> Image:
+    """Podman leaves the algorithm out of an id."""
+    digests = [digest.partition("@")[2] for digest in found.get("RepoDigests") or []]
+    return Image(
+        reference=reference,
+        id=found["Id"] if str(found["Id"]).startswith("sha256:") else f"sha256:{found['Id']}",
+        digest=digests[0] if digests else None,
+        labels=found["Config"].get("Labels") or {},
+    )
