@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from r2i.checkout import Checkout
 from r2i.engines.protocol import Mount, Port
 from r2i.errors import NotReadyError, UsageError
 from r2i.launch import (
     editable_mount,
+    editable_start,
     environment_from,
     mount_from,
     port_from,
@@ -126,6 +129,39 @@ def test_an_editable_mount_is_the_local_directory_itself() -> None:
     mount = editable_mount(source, repo_dir="/home/jovyan")
 
     assert mount == Mount(source=Path("/work/course/week1"), target="/home/jovyan")
+
+
+@pytest.mark.parametrize(
+    ("written", "mode", "runs"),
+    [
+        (b'#!/bin/bash\r\nexec "$@"\r\n', 0o755, b'#!/bin/bash\nexec "$@"\n'),
+        (b'\xef\xbb\xbfexec "$@"', 0o755, b'#!/bin/bash\nexec "$@"'),
+        (b'#!/bin/sh\nexec "$@"\n', 0o644, b'#!/bin/sh\nexec "$@"\n'),
+    ],
+)
+def test_an_editable_directory_gets_a_start_that_runs(
+    tmp_path: Path, written: bytes, mode: int, runs: bytes
+) -> None:
+    start = tmp_path / "repo/binder/start"
+    start.parent.mkdir(parents=True)
+    start.write_bytes(written)
+    start.chmod(mode)
+
+    mount = editable_start(Checkout.open(tmp_path / "repo"), tmp_path, repo_dir="/srv/repo")
+
+    assert mount == Mount(source=tmp_path / "start", target="/srv/repo/binder/start", read_only=True)
+    assert mount.source.read_bytes() == runs
+    assert os.access(mount.source, os.X_OK)
+    assert start.read_bytes() == written
+
+
+@pytest.mark.parametrize("files", [{}, {"start": "#!/bin/sh\n"}, {"start": "x", "Dockerfile": "FROM x"}])
+def test_no_other_start_is_needed_where_it_runs_as_it_is(tmp_path: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755 if text.startswith("#!") else 0o644)
+
+    assert editable_start(Checkout.open(tmp_path), tmp_path, repo_dir="/srv/repo") is None
 
 
 def test_nothing_but_a_local_directory_is_editable() -> None:

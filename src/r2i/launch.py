@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from r2i.checkout import Checkout
 from r2i.engines.protocol import Container, Mount, Port
 from r2i.errors import NotReadyError, UsageError
 from r2i.model import Source
+from r2i.scripts import repaired
 
 #: Where Jupyter listens in the container.
 SERVER_PORT = 8888
@@ -95,6 +97,24 @@ def editable_mount(source: Source, *, repo_dir: str) -> Mount:
             "`--editable` needs a local directory", hint="Clone the repository and name its directory"
         )
     return Mount(source=Path(source.location) / source.subdirectory, target=repo_dir)
+
+
+def editable_start(checkout: Checkout, directory: Path, *, repo_dir: str) -> Mount | None:
+    """A `start` that runs, in place of one that the image's copy had to be repaired of; written into `directory`.
+
+    The user's own file stays as it is.
+    """
+    path = checkout.config("start")
+    if path is None or checkout.config("Dockerfile") is not None or checkout.is_dir(path):
+        return None
+    written = checkout.read_bytes(path)
+    runs = repaired(written)
+    if runs == written and checkout.is_executable(path):
+        return None
+    file = directory / "start"
+    file.write_bytes(runs)
+    file.chmod(0o755)
+    return Mount(source=file, target=f"{repo_dir}/{path}", read_only=True)
 
 
 def environment_from(

@@ -20,6 +20,16 @@ class Script:
     notices: tuple[Notice, ...]
 
 
+def repaired(data: bytes) -> bytes:
+    """What the commands of `inspect` make of a script's bytes."""
+    if data.startswith(b"\x7fELF"):
+        return data
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if b"\r\n" in data and b"\0" not in data:
+        data = data.replace(b"\r\n", b"\n").removesuffix(b"\r")
+    return data if data.startswith(b"#!") else b"#!/bin/bash\n" + data
+
+
 def inspect(checkout: Checkout, path: str) -> Script:
     """Look for what keeps a script from being run by the kernel: its first two bytes decide how."""
     data = checkout.read_bytes(path)

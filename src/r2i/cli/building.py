@@ -264,6 +264,8 @@ def _explained(
     if index is None:
         return BuildFailedError(error.message, log=log, hint=error.hint)
     layer = plan.layers[index]
+    if layer.template == "final" and str(layer.variables["appendix"]):
+        return BuildFailedError(f"`--appendix`: {error.message}", log=log, hint="Correct this instruction")
     place = _culprit(layer, log) or next((replace(e, line=None) for e in layer.evidence if e.file), None)
     return BuildFailedError(
         f"The step `{layer.title}` of the buildpack `{layer.buildpack}` failed",

@@ -18,12 +18,13 @@ import click
 from click.core import ParameterSource
 
 from r2i.cli.building import build_options, ensure_image, settings_from
-from r2i.cli.common import note, parsed, plan_options, source_options
+from r2i.cli.common import checked_out, note, parsed, plan_options, source_options
 from r2i.engines.docker_container import checked_memory
 from r2i.engines.protocol import Container, Engine, Mount, Port, RunRequest
 from r2i.launch import (
     SERVER_PORT,
     editable_mount,
+    editable_start,
     environment_from,
     mount_from,
     port_from,
@@ -77,10 +78,27 @@ def run(source: str, ref: str | None, subdir: str, command: tuple[str, ...], **c
         chosen["user_id"] = _owner(Path(understood.location), default=chosen["user_id"])
     engine, image = ensure_image(understood, settings_from(chosen))
     request = replace(request, image=image.reference)
-    with host_settings(chosen["ca_bundle"], given=request.environment) as settings:
+    with (
+        host_settings(chosen["ca_bundle"], given=request.environment) as settings,
+        _start_mounted(understood, chosen) as start,
+    ):
+        request = replace(request, mounts=(*request.mounts, *start))
         if command:
             return _run_command(engine, settings(replace(request, command=command)))
         return _run_server(engine, settings, request, chosen)
+
+
+@contextmanager
+def _start_mounted(source: Source, chosen: Mapping[str, Any]) -> Iterator[tuple[Mount, ...]]:
+    """What `--editable` takes besides the directory, which hides the image's repaired copy of `start`."""
+    if not chosen["editable"]:
+        yield ()
+        return
+    repo_dir = chosen["repo_dir"] or f"/home/{chosen['user_name']}"
+    with tempfile.TemporaryDirectory(prefix="r2i-") as directory:
+        with checked_out(source) as checkout:
+            mount = editable_start(checkout, Path(directory), repo_dir=repo_dir)
+        yield () if mount is None else (mount,)
 
 
 def _request(source: Source, chosen: Mapping[str, Any]) -> RunRequest:
