@@ -348,6 +348,7 @@ def test_a_password_is_told_and_not_shown(detect: Detect, line: str) -> None:
 
 def test_an_error_shows_no_password() -> None:
     assert quoted("-x https://user:s3cret@example.org") == "`-x https://…@example.org`"
+    assert quoted("-x https://user:s3@cret@example.org") == "`-x https://…@example.org`"
 
 
 def test_server_parts_are_evidence(detect: Detect) -> None:

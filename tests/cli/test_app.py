@@ -167,6 +167,7 @@ def test_a_report_of_a_bug_holds_no_secrets(command: Command, capfd: pytest.Capt
     ("argument", "shown"),
     [
         ("https://me:token@example.org/a", "https://…@example.org/a"),
+        ("https://me:to@ken@example.org/a", "https://…@example.org/a"),
         ("TOKEN=abc", "TOKEN=…"),
         ("-eTOKEN=abc=d\ne", "-eTOKEN=…"),
         ("--env=TOKEN=abc", "--env=TOKEN=…"),
@@ -215,7 +216,10 @@ def test_an_unknown_command_is_answered_with_the_nearest(typed: str, hint: str) 
     assert hint in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [("plan",), ("plan", ".", "x"), ("plan", "--nope"), ("--nope",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [("plan",), ("plan", ".", "x"), ("plan", "--nope"), ("--nope",), ("run", ".", "--memory", "lots")],
+)
 def test_a_wrong_command_line_is_2(arguments: tuple[str, ...]) -> None:
     done = program(*arguments)
 

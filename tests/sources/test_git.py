@@ -17,7 +17,9 @@ import pytest
 from r2i.checkout import Checkout
 from r2i.errors import FetchError, R2iError, TemporaryError, UsageError
 from r2i.model import Source
+from r2i.process import Completed
 from r2i.sources import Revision, fetched, parse, resolve
+from r2i.sources.git_program import GitProgram
 from tests.sources.serving import Repository, Server, git, id_of, serve, with_submodule
 
 
@@ -726,3 +728,13 @@ def _wait_until(condition: object, *, seconds: float = 10) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_message_of_git_shows_no_credentials_of_a_url_whatever_is_in_them() -> None:
+    said = "fatal: unable to access 'https://ada:s3@cret@example.org/x.git/': no\n"
+    done = Completed(argv=(), returncode=128, stdout="", stderr=said)
+
+    message = GitProgram(environment={}).failure(done, "x").message
+
+    assert "https://example.org/x.git/" in message
+    assert "cret" not in message

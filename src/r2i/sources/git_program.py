@@ -143,7 +143,7 @@ class GitProgram:
     def _plain(self, text: str) -> str:
         for secret in self.secrets:
             text = text.replace(secret, "…")
-        text = re.sub(r"(?<=://)[^/\s'\"@]*@", "", text)
+        text = re.sub(r"(?<=://)[^/\s'\"]*@", "", text)
         return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
 
 
