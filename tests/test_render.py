@@ -236,6 +236,20 @@ def test_the_layers_of_the_installer_and_the_server_are_the_same_for_every_repos
     assert parts[0] == parts[1]
 
 
+def test_no_repository_can_write_into_the_cache_of_what_all_repositories_share(tmp_path: Path) -> None:
+    files = {"requirements.txt": "-e .\nsix\n", "setup.py": "", "runtime.txt": "python-3.11\n"}
+    plan, dockerfile = planned(write(tmp_path, files))
+    caches: dict[str, set[str]] = {}
+    for number, line in enumerate(dockerfile.text.splitlines(), 1):
+        if number in dockerfile.layer_lines:
+            template = plan.layers[dockerfile.layer_lines[number]].template
+            caches.setdefault(template, set()).update(re.findall(r"type=cache,id=([\w-]+)", line))
+
+    shared = caches["jupyter"] | caches["interpreter"] | caches["system"]
+    assert shared
+    assert not shared & (caches["environment"] | caches["package"])
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_templates_lie_where_they_are_looked_for(package: str) -> None:
     root = Path(__file__).parents[1] / "src" / Path(*package.split("."))
