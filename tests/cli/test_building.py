@@ -36,6 +36,9 @@ class Store:
         found = self.images.get(reference)
         return Image(reference=reference, id=found) if found else None
 
+    def digest(self, reference: str) -> str | None:
+        return self.images.get(reference)
+
     def start(self, request: RunRequest) -> AbstractContextManager[Container]:
         raise NotImplementedError
 
