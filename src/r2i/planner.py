@@ -76,19 +76,13 @@ def _compose(
     server = _jupyter_server(detections)
     repo_dir = options.repo_dir or f"/home/{options.user_name}"
     variables = _variables(options, repo_dir=repo_dir, server=server)
-    compiles = tuple(chain.from_iterable(d.compiles for d in detections))
-    layers = [
-        image.system(base),
-        image.installer(),
-        *([image.jupyter_server(base)] if server.mode == "split" else []),
-        *([image.toolchain(compiles)] if compiles else []),
+    layers = (
+        *_base_layers(base, detections, server=server),
         image.user(name=options.user_name, uid=options.user_id, variables=variables),
-        *([image.interpreter(python)] if python.provider == "uv" else []),
-        image.environment(wanted, python=python, server=server),
+        *_python_layers(wanted, python=python, server=server),
         image.source(),
-        *([image.package(wanted)] if wanted.local else []),
         *chain.from_iterable(d.layers for d in detections),
-    ]
+    )
     start = next((d.start for d in detections if d.start), None)
     labels = _labels(checkout, options, source)
     plan = Plan(
@@ -114,6 +108,25 @@ def _compose(
     labels |= {"io.r2i.plan": digest(plan)}
     final = _final(options, start=start, repo_dir=repo_dir, labels=labels)
     return replace(plan, labels=labels, layers=(*plan.layers, final))
+
+
+def _base_layers(
+    base: BaseImage, detections: tuple[Detection, ...], *, server: JupyterServer
+) -> Iterable[Layer]:
+    yield image.system(base)
+    yield image.installer()
+    if server.mode == "split":
+        yield image.jupyter_server(base)
+    if compiles := tuple(chain.from_iterable(d.compiles for d in detections)):
+        yield image.toolchain(compiles)
+
+
+def _python_layers(wanted: PythonEnvironment, *, python: Python, server: JupyterServer) -> Iterable[Layer]:
+    if python.provider == "uv":
+        yield image.interpreter(python)
+    yield image.environment(wanted, python=python, server=server)
+    if wanted.local:
+        yield image.package(wanted)
 
 
 def _own_dockerfile(
