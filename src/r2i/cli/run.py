@@ -47,7 +47,12 @@ PATHS = {"lab": "lab", "notebook": "tree"}
 @click.option(
     "-p", "--publish", "ports", multiple=True, metavar="[[HOST:]PORT:]PORT", help="Make a port reachable."
 )
-@click.option("-P", "--publish-all", is_flag=True, help="Make all ports reachable that the image exposes.")
+@click.option(
+    "-P",
+    "--publish-all",
+    is_flag=True,
+    help="Make all ports reachable that the image exposes, from other machines, too.",
+)
 @click.option(
     "-v", "--volume", "volumes", multiple=True, metavar="SRC:DST[:ro]", help="Mount a directory or file."
 )
