@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -32,7 +33,15 @@ override-dependencies = ["ipykernel ; sys_platform == 'never'"]
 
 
 def compiled(source: Path) -> str:
-    command = ["uv", "pip", "compile", source.name, "--universal", "--python-version", OLDEST_PYTHON]
+    command = [
+        str(Path(sys.executable).with_name("uv")),
+        "pip",
+        "compile",
+        source.name,
+        "--universal",
+        "--python-version",
+        OLDEST_PYTHON,
+    ]
     command += ["--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url"]
     return subprocess.run(command, cwd=source.parent, check=True, capture_output=True, text=True).stdout
 
