@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from r2i.errors import InvalidRepositoryError
 from r2i.export import context_paths
 from r2i.ignore import ALWAYS, dockerignore, own_patterns
 from tests.writing import write
@@ -27,6 +28,24 @@ def test_the_first_ignore_file_counts(
     tmp_path: Path, files: dict[str, str], patterns: tuple[str, ...]
 ) -> None:
     assert own_patterns(write(tmp_path, files)) == patterns
+
+
+@pytest.mark.parametrize("pattern", ["[", "a/[", "[]", "[a-]", "[]a]", "[^]", "a\\", "!", "![", "\x1b[31m"])
+def test_what_no_engine_takes_for_a_pattern_is_an_error_of_the_repository(
+    tmp_path: Path, pattern: str
+) -> None:
+    with pytest.raises(InvalidRepositoryError, match="is not a pattern") as caught:
+        own_patterns(write(tmp_path, {".dockerignore": f"ok\n{pattern}\n"}))
+
+    assert caught.value.where == ".dockerignore:2"
+    assert caught.value.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "pattern", ["[a]", "[^a-z]x", "a]", "\\[", "[\\]]", "**/*.[ch]?", "!!a", "a b", "[!a]"]
+)
+def test_a_pattern_is_taken_as_it_is(tmp_path: Path, pattern: str) -> None:
+    assert own_patterns(write(tmp_path, {".dockerignore": pattern})) == (pattern,)
 
 
 def test_our_patterns_come_last_so_that_no_other_lets_them_in(tmp_path: Path) -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from r2i.checkout import Checkout
+from r2i.errors import InvalidRepositoryError
+from r2i.quoting import printable
 
 #: In this order; the first that exists counts. The one of the configuration directory is Binder's rule.
 FILES = (".dockerignore", ".containerignore")
+
+#: What engines take for a pattern (https://pkg.go.dev/path/filepath#Match); with any other they build nothing.
+PATTERN = re.compile(r"!?+(?:[^\\\[]|\\.|\[\^?+(?:(?:[^\\\]-]|\\.)(?:-(?:[^\\\]-]|\\.))?)+\])+", re.DOTALL)
 
 #: Git's own files that may hold credentials (URLs with tokens in `config`, `FETCH_HEAD` and the logs), or programs.
 GIT_PRIVATE = ("config", "hooks", "logs", "FETCH_HEAD", "credentials")
@@ -28,6 +36,20 @@ def own_patterns(checkout: Checkout) -> tuple[str, ...]:
         for name in FILES:
             path = f"{directory}/{name}" if directory else name
             if checkout.has(path):
-                lines = (line.strip() for line in checkout.read(path).split("\n"))
-                return tuple(line for line in lines if line and not line.startswith("#"))
+                return tuple(_patterns(checkout.read(path), path))
     return ()
+
+
+def _patterns(text: str, path: str) -> Iterator[str]:
+    for number, line in enumerate(text.split("\n"), 1):
+        pattern = line.strip()
+        if not pattern or pattern.startswith("#"):
+            continue
+        if not PATTERN.fullmatch(pattern):
+            raise InvalidRepositoryError(
+                f"`{printable(pattern[:80])}` is not a pattern",
+                file=path,
+                line=number,
+                hint="Close the brackets, or write `\\[` for one",
+            )
+        yield pattern
