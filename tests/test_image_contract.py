@@ -253,3 +253,12 @@ def test_the_host_leaves_no_trace(tmp_path: Path) -> None:
         assert canary not in history
         assert canary not in done.stderr + done.stdout
     assert traces.stdout.strip() == "0"
+
+
+def test_a_dockerfile_without_a_user_does_not_run_as_root(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM docker.io/library/debian:trixie-slim\n")
+    done = r2i("run", str(tmp_path), "--engine", "docker", "--tag", "r2i-test/root", "--", "id", "-u")
+    run(["docker", "image", "rm", "--force", "r2i-test/root"])
+
+    assert done.stdout == "1000\n"
+    assert "lacks `USER`" in done.stderr

@@ -242,10 +242,12 @@ class Dockerfile:
 class Image:
     """An image of the local store: the name it was asked for by, and its id (`sha256:…`).
 
-    `digest` is that of its manifest in the registry that it came from, None where it was made here.
+    `digest` is that of its manifest in the registry that it came from, None where it was made here; `user` is whom it
+    runs as, empty for root.
     """
 
     reference: str
     id: str
     digest: str | None = None
+    user: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)

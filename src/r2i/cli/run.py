@@ -26,12 +26,13 @@ from r2i.launch import (
     editable_mount,
     editable_start,
     environment_from,
+    is_of_use,
     mount_from,
     port_from,
     server_command,
     wait_for_server,
 )
-from r2i.model import Source
+from r2i.model import Image, Source
 
 #: Where each interface lives on the server.
 PATHS = {"lab": "lab", "notebook": "tree"}
@@ -82,7 +83,7 @@ def run(source: str, ref: str | None, subdir: str, command: tuple[str, ...], **c
     if chosen["editable"] and not given:
         chosen["user_id"] = _owner(Path(understood.location), default=chosen["user_id"])
     engine, image = ensure_image(understood, settings_from(chosen))
-    request = replace(request, image=image.reference)
+    request = replace(request, image=image.reference, user=_user(image, chosen["user_id"]))
     with (
         host_settings(chosen["ca_bundle"], given=request.environment) as settings,
         _start_mounted(understood, chosen) as start,
@@ -91,6 +92,14 @@ def run(source: str, ref: str | None, subdir: str, command: tuple[str, ...], **c
         if command:
             return _run_command(engine, settings(replace(request, command=command)))
         return _run_server(engine, settings, request, chosen)
+
+
+def _user(image: Image, user_id: int) -> str | None:
+    """A repository's own Dockerfile may leave us at root; a hub would run it as an ordinary user, and so do we."""
+    if image.user.partition(":")[0] not in {"", "0", "root"}:
+        return None
+    note(f"Note: the image would run as root: it runs as the user {user_id}. Its `Dockerfile` lacks `USER`")
+    return str(user_id)
 
 
 @contextmanager
@@ -216,7 +225,8 @@ def _logs_shown(container: Container, *, secret: str) -> Iterator[None]:
 
     def show() -> None:
         for line in container.logs():
-            click.echo(line.replace(secret, "…"), err=True)
+            if is_of_use(line):
+                click.echo(line.replace(secret, "…"), err=True)
 
     thread = threading.Thread(target=show, daemon=True)
     thread.start()

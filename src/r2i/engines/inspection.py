@@ -15,5 +15,6 @@ def inspected(reference: str, found: Mapping[str, Any]) -> Image:
         reference=reference,
         id=found["Id"] if str(found["Id"]).startswith("sha256:") else f"sha256:{found['Id']}",
         digest=digests[0] if digests else None,
+        user=found["Config"].get("User") or "",
         labels=found["Config"].get("Labels") or {},
     )
