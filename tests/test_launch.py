@@ -19,6 +19,7 @@ from r2i.launch import (
     editable_mount,
     editable_start,
     environment_from,
+    is_of_use,
     mount_from,
     port_from,
     server_command,
@@ -285,3 +286,19 @@ def test_patience_ends() -> None:
         free = port
     with pytest.raises(NotReadyError, match="does not answer"):
         wait_for_server(Reached(where=("127.0.0.1", free)), 8888, patience=0.2)
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("[I 2026-01-01 10:00:00.000 ServerApp] Jupyter Server 2.21.1 is running at:", False),
+        ("[I 2026-01-01 10:00:00.000 ServerApp] http://0.0.0.0:8888/lab?token=...", False),
+        ("[I 10:00:00.000 NotebookApp]  or http://127.0.0.1:8888/?token=...", False),
+        ("[I 10:00:00.000 NotebookApp] Use Control-C to stop this server and shut down all kernels", False),
+        ("[I 10:00:00.000 ServerApp] jupyterlab | extension was successfully loaded.", True),
+        ("[W 10:00:00.000 ServerApp] 404 GET /x?token=[secret] (172.17.0.1)", True),
+        ("my service is running at: http://127.0.0.1:9000/", True),
+    ],
+)
+def test_addresses_that_hold_only_in_the_container_are_not_shown(line: str, *, shown: bool) -> None:
+    assert is_of_use(line) is shown

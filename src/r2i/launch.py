@@ -22,6 +22,11 @@ SERVER_PORT = 8888
 #: How long a server may take to answer, in seconds: a `start` script may do a lot before it.
 PATIENCE = 180.0
 
+#: How Jupyter says where it can be reached, which it cannot know, and how to stop it.
+OWN_ADDRESS = re.compile(
+    r"Jupyter (?:Server|Notebook) \S+ is running at:$|https?://\S+/\S*\?token=\.\.\.$|Use Control-C to stop this server"
+)
+
 PORT = re.compile(
     r"(?:(?:(?P<host>\[[0-9a-fA-F:.]+\]|localhost|[0-9.]+):)?(?P<published>\d{0,9}):)?"
     r"(?P<port>\d{1,9})(?:/(?P<protocol>tcp|udp))?",
@@ -170,6 +175,11 @@ def server_command(interface: Literal["lab", "notebook"]) -> tuple[str, ...]:
         "--no-browser",
         "--ServerApp.port_retries=0",
     )
+
+
+def is_of_use(line: str) -> bool:
+    """Whether a line of the server's log holds outside the container, too: the addresses that it names do not."""
+    return OWN_ADDRESS.search(line) is None
 
 
 def wait_for_server(container: Container, port: int, *, patience: float = PATIENCE) -> str:
