@@ -188,7 +188,7 @@ def _environment(
     environment = next((e for e in found.values() if e.defined_by == path), None)
     if environment is None:
         raise NoBuildpackError(
-            f"`{path}` declares the Python environment, and r2i cannot install that kind of file yet",
+            "This file declares the Python environment, and r2i cannot install its kind yet",
             file=path,
             hint="Declare the packages in a `requirements.txt` inside a `binder` directory",
         )
@@ -203,7 +203,7 @@ def _refuse_unsupported(checkout: Checkout, *, present: tuple[str, ...]) -> None
         path = checkout.config(name)
         if path is not None and name not in present:
             raise NoBuildpackError(
-                f"`{path}` asks for {language}, which r2i cannot install yet",
+                f"This file asks for {language}, which r2i cannot install yet",
                 file=path,
                 hint="Install it in a `Dockerfile` of the repository",
             )
@@ -259,10 +259,14 @@ def _python_notices(chosen: Python, requests: list[PythonRequest]) -> Iterable[N
         if not f"{first.version}.".startswith(f"{other.version}."):
             yield Notice(
                 level="warning",
-                message=f"Python {other.version} is asked for here, but {first.evidence.why} decides: {first.version}",
+                message=f"Python {other.version} is asked for here, but {_origin(first)} decides: {first.version}",
                 file=other.evidence.file,
                 line=other.evidence.line,
             )
+
+
+def _origin(request: PythonRequest) -> str:
+    return f"`{request.evidence.file}`" if request.evidence.file else request.evidence.why
 
 
 def _jupyter_server(detections: Iterable[Detection]) -> JupyterServer:

@@ -31,7 +31,7 @@ class PostBuild:
         if path is None:
             return None
         script = inspect(checkout, path)
-        evidence = Evidence(why=f"`{path}`", file=path)
+        evidence = Evidence(why="run once, at the end of the build", file=path)
         layer = Layer(
             buildpack=self.name,
             stage=Stage.BUILD,

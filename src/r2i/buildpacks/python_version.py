@@ -24,7 +24,7 @@ class PythonVersion:
                 continue
             # pyenv takes the first line; a name may be one of its virtual environments, which only the author has.
             if match := VERSION.fullmatch(word):
-                evidence = Evidence(why=f"`{path}`", file=path, line=number)
+                evidence = Evidence(why=f"asks for Python {match[1]}", file=path, line=number)
                 return Detection(python=PythonRequest(version=match[1], evidence=evidence))
             return Detection(notices=(_not_a_version(word, path, number),))
         return None

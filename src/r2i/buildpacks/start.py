@@ -27,7 +27,7 @@ class Start:
             title=path,
             template="start",
             variables={"path": path, "commands": script.commands},
-            evidence=(Evidence(why=f"`{path}`", file=path),),
+            evidence=(Evidence(why="wraps every command", file=path),),
         )
         notices = script.notices
         if script.text is not None and not _hands_over(script.text):
