@@ -91,7 +91,8 @@ def _request(entry: Entry, path: str) -> PythonRequest | None:
             f"Python {entry.version} is not a version to build with", file=path, line=entry.line, hint=HINT
         )
     return PythonRequest(
-        version=entry.version, evidence=Evidence(why=f"asks for Python {entry.version}", file=path, line=entry.line)
+        version=entry.version,
+        evidence=Evidence(why=f"asks for Python {entry.version}", file=path, line=entry.line),
     )
 
 
