@@ -119,7 +119,7 @@ def test_no_name_in_a_repository_is_in_our_way(top: Path, tmp_path: Path, name: 
 
     assert list(secret.parent.iterdir()) == [secret]
     assert (folder / "Dockerfile").is_file()
-    assert (folder / "r2i" / "uv.lock").is_file()
+    assert (folder / "r2i" / "tools" / "uv.lock").is_file()
 
 
 def test_links_are_copied_as_links(top: Path, tmp_path: Path) -> None:

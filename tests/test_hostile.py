@@ -6,12 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from r2i import process
-from r2i.buildpacks import CHAIN, ENVIRONMENT_ORDER, UNSUPPORTED
+from r2i.buildpacks import CHAIN, ENVIRONMENTS, UNSUPPORTED
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, NoBuildpackError, R2iError
 from r2i.model import Options
@@ -21,8 +22,9 @@ from tests.writing import deep, outside_file, planned, remove_deep, write
 R2I = Path(sys.executable).with_name("r2i")
 SECRET = "python-3.12 # six git secret of the host\n"
 
-READ = tuple(dict.fromkeys(name for pack in CHAIN for name in pack.files))
-ALL = tuple(dict.fromkeys((*READ, *ENVIRONMENT_ORDER, *UNSUPPORTED, ".dockerignore", ".containerignore")))
+FILES = (*(pack.files for pack in CHAIN), *(pack.files for pack in ENVIRONMENTS))
+READ = tuple(dict.fromkeys(chain.from_iterable(FILES)))
+ALL = tuple(dict.fromkeys((*READ, *UNSUPPORTED, ".dockerignore", ".containerignore")))
 
 
 def absolute_link(path: Path, outside: Path) -> None:

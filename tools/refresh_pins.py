@@ -1,4 +1,4 @@
-"""Lock the Jupyter server and uv anew: rewrites the locks in `src/r2i/image` from what the package index has today."""
+"""Lock the Jupyter server and the tools of builds anew: rewrites the locks in `src/r2i/image` from what the package index has today."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ def main() -> None:
         project.write_text(PROJECT.format(python=OLDEST_PYTHON, names=names), encoding="utf-8")
         text = simplified(compiled(project))
     (IMAGE / "jupyter" / "server.lock").write_text(HEADER.format(source="server.in") + text, encoding="utf-8")
-    (IMAGE / "uv.lock").write_text(
-        HEADER.format(source="uv.in") + compiled(IMAGE / "uv.in"), encoding="utf-8"
-    )
+    for tool in sorted((IMAGE / "tools").glob("*.in")):
+        lock = simplified(compiled(tool))
+        tool.with_suffix(".lock").write_text(HEADER.format(source=tool.name) + lock, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -379,14 +379,14 @@ def _read_bundle(
 ) -> str:
     """The certificates to trust: the named bundle, else what the administrator added to the system's."""
     if ca_bundle is not None:
-        return _certificates(ca_bundle, "--ca-bundle")
+        return certificates(ca_bundle, "--ca-bundle")
     named = [(name, environ[name]) for name in CA_SOURCES if environ.get(name)]
     if pip.get("PIP_CERT"):
         named.append(("cert` of `pip.conf", pip["PIP_CERT"]))
     for name, value in named:
         path = Path(value)
         if path.is_file():
-            return _certificates(path, name)
+            return certificates(path, name)
         notices.append(_warning(f"`{name}` names `{path}`, which is not a file: left out of build steps"))
     if environ.get("SSL_CERT_DIR"):
         notices.append(
@@ -397,7 +397,7 @@ def _read_bundle(
     return "".join(dict.fromkeys(blocks))
 
 
-def _certificates(path: Path, name: str) -> str:
+def certificates(path: Path, name: str) -> str:
     """The certificates of a bundle and nothing else of it: comments, repetitions, and certainly no key."""
     hint = "Name a readable file with certificates in PEM format"
     try:

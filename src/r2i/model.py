@@ -84,10 +84,17 @@ class BaseImage:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the user asked for on the command line, as far as it changes the plan."""
+    """What the user asked for on the command line, as far as it changes the plan.
+
+    `extras` and `groups` are the optional dependencies and dependency groups to install. `as_of` is a moment in UTC
+    (RFC 3339, `2021-06-30T00:00:00Z`): what was published later is not there.
+    """
 
     base_image: str | None = None
     python: str | None = None
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    as_of: str | None = None
     user_name: str = "jovyan"
     user_id: int = 1000
     repo_dir: str | None = None
@@ -145,9 +152,15 @@ class PythonEnvironment:
     `support` maps paths below `requirements/` to the text of requirements files without anything local,
     comments or blank lines: their bytes change only when what is installed changes. `entry` names the one
     to install from (None where there is nothing to install). `local` are arguments of `uv pip install` for
-    what lies in the checkout, relative to its root. `names` are the normalised names (PEP 503) of all
-    distributions asked for. `options` are further arguments of `uv pip install`. `defined_by` is the file that
-    the buildpack of that name read.
+    what lies in the checkout, relative to its root, `local_options` further ones for that step alone. `names` are
+    the normalised names (PEP 503) of all distributions asked for. `options` are further arguments of
+    `uv pip install`. `defined_by` is the file that the buildpack of that name read; all files that it took into
+    account are in the evidence.
+
+    `template` installs what does not lie in the checkout; where it is not the general one, it lies beside the
+    buildpack and takes `variables`, too, mounts `files` (by path below the build context `r2i`) and `resources`, and
+    runs `tools`, each a throw-away stage with the tool of that name in `/opt`. `manager` is what makes `/srv/env`: uv
+    a virtual environment with the planned interpreter, conda a prefix with an interpreter of its own.
     """
 
     buildpack: str
@@ -156,8 +169,15 @@ class PythonEnvironment:
     entry: str | None = None
     support: Mapping[str, str] = field(default_factory=dict)
     local: tuple[str, ...] = ()
+    local_options: tuple[str, ...] = ()
     names: Mapping[str, Evidence] = field(default_factory=dict)
     options: tuple[str, ...] = ()
+    manager: Literal["uv", "conda"] = "uv"
+    template: str = "environment"
+    variables: Variables = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    resources: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,10 +202,10 @@ class Detection:
 
 @dataclass(frozen=True, kw_only=True)
 class Python:
-    """The interpreter of the repository's environment, and who provides it: the base image or uv."""
+    """The interpreter of the repository's environment, and who provides it: the base image, uv or conda."""
 
     version: str
-    provider: Literal["base", "uv"]
+    provider: Literal["base", "uv", "conda"]
     evidence: Evidence
 
 

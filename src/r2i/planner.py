@@ -8,9 +8,9 @@ from dataclasses import replace
 from itertools import chain
 
 from r2i import __version__, image
-from r2i.buildpacks import CHAIN, ENVIRONMENT_ORDER, UNSUPPORTED
+from r2i.buildpacks import CHAIN, ENVIRONMENTS, UNSUPPORTED
 from r2i.checkout import Checkout
-from r2i.errors import InvalidRepositoryError, NoBuildpackError, UsageError
+from r2i.errors import InvalidRepositoryError, NoBuildpackError, R2iError, UsageError
 from r2i.ignore import dockerignore
 from r2i.model import (
     BaseImage,
@@ -57,9 +57,7 @@ def make_plan(checkout: Checkout, options: Options, *, source: Source | None = N
             # Nothing else counts, so nothing else can be wrong.
             return _own_dockerfile(checkout, options, detection, base=base, source=source)
         found.append(detection)
-    detections = tuple(found)
-    wanted, losers = _environment(checkout, detections)
-    return _compose(checkout, options, detections, base=base, wanted=wanted, losers=losers, source=source)
+    return _compose(checkout, options, (*found, _environment(checkout, options)), base=base, source=source)
 
 
 def _compose(
@@ -68,16 +66,15 @@ def _compose(
     detections: tuple[Detection, ...],
     *,
     base: BaseImage,
-    wanted: PythonEnvironment,
-    losers: tuple[Ignored, ...],
     source: Source | None,
 ) -> Plan:
+    wanted = next(d.environment for d in detections if d.environment is not None)
     python, notices = choose_python(base, options, detections)
     server = _jupyter_server(detections)
     repo_dir = options.repo_dir or f"/home/{options.user_name}"
     variables = _variables(options, repo_dir=repo_dir, server=server)
     layers = (
-        *_base_layers(base, detections, server=server),
+        *_base_layers(base, detections, wanted=wanted, server=server),
         image.user(name=options.user_name, uid=options.user_id, variables=variables),
         *_python_layers(wanted, python=python, server=server),
         image.source(),
@@ -99,7 +96,7 @@ def _compose(
             *chain.from_iterable(d.notices for d in detections),
             *_without_effect(options, dockerfile=None),
         ),
-        ignored=(*_hidden(checkout), *losers, *chain.from_iterable(d.ignored for d in detections)),
+        ignored=(*_hidden(checkout), *chain.from_iterable(d.ignored for d in detections)),
         variables=variables | ({"R2D_ENTRYPOINT": f"{repo_dir}/{start}"} if start else {}),
         command=COMMAND,
         labels=labels,
@@ -111,10 +108,10 @@ def _compose(
 
 
 def _base_layers(
-    base: BaseImage, detections: tuple[Detection, ...], *, server: JupyterServer
+    base: BaseImage, detections: tuple[Detection, ...], *, wanted: PythonEnvironment, server: JupyterServer
 ) -> Iterable[Layer]:
     yield image.system(base)
-    yield image.installer()
+    yield image.tools(wanted)
     if server.mode == "split":
         yield image.jupyter_server(base)
     if compiles := tuple(chain.from_iterable(d.compiles for d in detections)):
@@ -174,34 +171,53 @@ def _without_effect(options: Options, *, dockerfile: str | None) -> tuple[Notice
     )
 
 
-def _environment(
-    checkout: Checkout, detections: Iterable[Detection]
-) -> tuple[PythonEnvironment, tuple[Ignored, ...]]:
-    """The one definition of the Python environment that wins, and the files that lose against it."""
-    found = {d.environment.defined_by: d.environment for d in detections if d.environment is not None}
-    present = [(name, path) for name in ENVIRONMENT_ORDER if (path := checkout.config(name))]
-    if not present:
-        _refuse_unsupported(checkout, present=())
-        return PythonEnvironment(buildpack="image", defined_by=""), ()
-    winner, path = present[0]
-    _refuse_unsupported(checkout, present=(winner,))
-    environment = next((e for e in found.values() if e.defined_by == path), None)
-    if environment is None:
-        raise NoBuildpackError(
-            "This file declares the Python environment, and r2i cannot install its kind yet",
-            file=path,
-            hint="Declare the packages in a `requirements.txt` inside a `binder` directory",
+def _environment(checkout: Checkout, options: Options) -> Detection:
+    """The one definition of the Python environment that wins, with what is to be said of those that lose."""
+    packs = iter(ENVIRONMENTS)
+    won = next((d for pack in packs if (d := pack.detect(checkout, options)) is not None), None)
+    if won is None or won.environment is None:
+        _refuse_unsupported(checkout)
+        return Detection(environment=PythonEnvironment(buildpack="image", defined_by=""))
+    _refuse_unsupported(checkout)
+    used = {won.environment.defined_by, *(evidence.file for evidence in won.environment.evidence)}
+    ignored = list(won.ignored)
+    notices = list(won.notices)
+    for pack in packs:
+        files = [path for name in pack.files if (path := checkout.config(name)) and path not in used]
+        if not files:
+            continue
+        try:
+            lost = pack.detect(checkout, options)
+        except R2iError:
+            pass  # what is not used need not be right
+        else:
+            if lost is None or lost.environment is None:
+                continue  # nothing is declared there
+            notices += _differences(won.environment, lost.environment)
+        reason = f"`{won.environment.defined_by}` defines the Python environment"
+        ignored += [Ignored(file=path, reason=reason) for path in files]
+    return replace(won, ignored=tuple(ignored), notices=tuple(notices))
+
+
+def _differences(won: PythonEnvironment, lost: PythonEnvironment) -> Iterable[Notice]:
+    """A file that loses and asks for something else may be the one that its author keeps up to date."""
+    missing = [name for name in lost.names if name not in won.names]
+    if missing and won.names:
+        names = ", ".join(f"`{name}`" for name in missing[:5]) + (" …" if len(missing) > 5 else "")
+        yield Notice(
+            level="warning",
+            message=f"{names}: asked for here, but `{won.defined_by}` defines the environment and does not name"
+            f" {'it' if len(missing) == 1 else 'them'}",
+            file=lost.defined_by,
+            line=lost.names[missing[0]].line,
         )
-    return environment, tuple(
-        Ignored(file=loser, reason=f"`{path}` defines the Python environment") for _, loser in present[1:]
-    )
 
 
-def _refuse_unsupported(checkout: Checkout, *, present: tuple[str, ...]) -> None:
+def _refuse_unsupported(checkout: Checkout) -> None:
     """An image without what the repository asks for would be a broken promise: better none."""
     for name, language in UNSUPPORTED.items():
         path = checkout.config(name)
-        if path is not None and name not in present:
+        if path is not None:
             raise NoBuildpackError(
                 f"This file asks for {language}, which r2i cannot install yet",
                 file=path,
@@ -340,8 +356,8 @@ def _hidden(checkout: Checkout) -> tuple[Ignored, ...]:
 
 
 def _config_names() -> tuple[str, ...]:
-    names = chain(chain.from_iterable(pack.files for pack in CHAIN), ENVIRONMENT_ORDER, UNSUPPORTED)
-    return tuple(dict.fromkeys(names))
+    files = (*(pack.files for pack in CHAIN), *(pack.files for pack in ENVIRONMENTS), UNSUPPORTED)
+    return tuple(dict.fromkeys(chain.from_iterable(files)))
 
 
 def _config_files(checkout: Checkout) -> list[str]:

@@ -18,8 +18,7 @@ from r2i import process
 from r2i.buildpacks.requirements import Requirements
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, R2iError
-from r2i.model import Detection, PythonEnvironment
-from r2i.pins import base_image
+from r2i.model import Detection, Options, PythonEnvironment
 from r2i.requirements.lines import quoted
 from r2i.requirements.specifiers import SIMPLE
 from r2i.server_parts import is_server_part
@@ -39,7 +38,7 @@ def write(top: Path, files: Files) -> Checkout:
 
 
 def detect_in(checkout: Checkout) -> Detection:
-    found = Requirements().detect(checkout, base_image(None))
+    found = Requirements().detect(checkout, Options())
     assert found is not None
     return found
 
@@ -67,13 +66,13 @@ Read = Callable[..., PythonEnvironment]
 def test_a_repository_without_the_file_is_not_detected(tmp_path: Path) -> None:
     checkout = write(tmp_path, {"a.ipynb": "{}"})
 
-    assert Requirements().detect(checkout, base_image(None)) is None
+    assert Requirements().detect(checkout, Options()) is None
 
 
 def test_the_binder_directory_hides_the_file_of_the_root(tmp_path: Path) -> None:
     checkout = write(tmp_path, {"requirements.txt": "six\n", "binder/apt.txt": ""})
 
-    assert Requirements().detect(checkout, base_image(None)) is None
+    assert Requirements().detect(checkout, Options()) is None
 
 
 def test_the_file_in_a_binder_directory_is_the_entry(detect: Detect) -> None:
@@ -464,7 +463,7 @@ def test_an_include_through_a_link_out_of_the_repository_is_refused(tmp_path: Pa
     (tmp_path / "repo" / "link.txt").symlink_to("../secret.txt")
 
     with pytest.raises(InvalidRepositoryError, match="leads out of the repository"):
-        Requirements().detect(checkout, base_image(None))
+        Requirements().detect(checkout, Options())
 
 
 WORDS = st.sampled_from(

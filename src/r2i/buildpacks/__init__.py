@@ -2,7 +2,7 @@
 
 `CHAIN` is in the order in which a reader of the plan expects them; it does not decide anything: every buildpack that
 finds something adds its layers, and `Stage` puts them in order. Two exceptions are data: a repository's own
-`Dockerfile` is exclusive, and of `ENVIRONMENT_ORDER` the first file that exists defines the Python environment.
+`Dockerfile` is exclusive, and the first of `ENVIRONMENTS` that finds something defines the Python environment.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Final
 
 from r2i.buildpacks.apt import Apt
 from r2i.buildpacks.dockerfile import OwnDockerfile
+from r2i.buildpacks.not_yet import NotYet
 from r2i.buildpacks.notebooks import Notebooks
 from r2i.buildpacks.post_build import PostBuild
-from r2i.buildpacks.protocol import Buildpack
+from r2i.buildpacks.protocol import Buildpack, EnvironmentBuildpack
 from r2i.buildpacks.python_version import PythonVersion
 from r2i.buildpacks.requirements import Requirements
 from r2i.buildpacks.runtime_txt import RuntimeTxt
@@ -25,29 +26,24 @@ CHAIN: Final[tuple[Buildpack, ...]] = (
     Apt(),
     RuntimeTxt(),  # before `.python-version`: the file that was written for Binder decides
     PythonVersion(),
-    Requirements(),
     Notebooks(),
     PostBuild(),
     Start(),
 )
 
-#: repo2docker's order, with the lock files, which it does not know, before what they lock.
-ENVIRONMENT_ORDER: Final = (
-    "environment.yml",
-    "environment.yaml",
-    "conda-lock.yml",
-    "pixi.lock",
-    "pixi.toml",
-    "Pipfile.lock",
-    "Pipfile",
-    "uv.lock",
-    "pylock.toml",
-    "poetry.lock",
-    "pdm.lock",
-    "requirements.txt",
-    "pyproject.toml",
-    "setup.py",
-    "setup.cfg",
+#: Exactly one of these defines the Python environment: the first that finds its file. This is repo2docker's order,
+#: with the files that it does not know where their kind stands; a lock comes before what it locks.
+ENVIRONMENTS: Final[tuple[EnvironmentBuildpack, ...]] = (
+    NotYet("conda_lock", ("conda-linux-64.lock", "conda-lock.yml")),
+    NotYet("conda", ("environment.yml", "environment.yaml")),
+    NotYet("pixi", ("pixi.lock", "pixi.toml")),
+    NotYet("pipfile", ("Pipfile.lock", "Pipfile")),
+    NotYet("uv_lock", ("uv.lock",)),
+    NotYet("pylock", ("pylock.toml",)),
+    NotYet("poetry_lock", ("poetry.lock",)),
+    NotYet("pdm_lock", ("pdm.lock",)),
+    Requirements(),
+    NotYet("package", ("pyproject.toml", "setup.py", "setup.cfg")),
 )
 
 #: Files that ask for a language which r2i does not install yet.

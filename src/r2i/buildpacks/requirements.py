@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from r2i.checkout import Checkout
-from r2i.model import BaseImage, Detection
+from r2i.model import Detection, Options
 from r2i.requirements import read_requirements
 from r2i.server_parts import server_evidence
 
@@ -12,7 +12,8 @@ class Requirements:
     name = "requirements"
     files = ("requirements.txt",)
 
-    def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
+    def detect(self, checkout: Checkout, options: Options) -> Detection | None:
+        del options
         path = checkout.config("requirements.txt")
         if path is None:
             return None

@@ -13,7 +13,15 @@ from typing import Any, Literal, TypeVar
 import click
 
 from r2i.checkout import Checkout
-from r2i.cli.common import checked_out, for_programs, note, options_from, show_warnings
+from r2i.cli.common import (
+    ca_bundle_option,
+    checked_out,
+    engine_option,
+    for_programs,
+    note,
+    options_from,
+    show_warnings,
+)
 from r2i.engines.protocol import BuildRequest, Engine
 from r2i.errors import BuildFailedError
 from r2i.model import Dockerfile, Evidence, Image, Layer, Options, Plan, Source, Stage
@@ -49,12 +57,7 @@ def _remembered(_context: click.Context, _parameter: click.Parameter, value: str
 def build_options(function: Function) -> Function:
     """What `build` and `run` share beyond the options of the plan."""
     for decorate in (
-        click.option(
-            "--ca-bundle",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="Certificates that build steps trust, too. [default: those of SSL_CERT_FILE]",
-        ),
+        ca_bundle_option,
         click.option("--no-cache", is_flag=True, help="Build every layer anew."),
         click.option(
             "--progress",
@@ -65,13 +68,7 @@ def build_options(function: Function) -> Function:
             help="How the build is shown.",
         ),
         click.option("-t", "--tag", "tags", multiple=True, metavar="NAME", help="Name the image."),
-        click.option(
-            "--engine",
-            type=click.Choice(["auto", "docker", "podman"]),
-            default="auto",
-            show_default=True,
-            help="What builds and runs.",
-        ),
+        engine_option("What builds and runs."),
     ):
         function = decorate(function)
     return function

@@ -63,6 +63,35 @@ def plan_options(function: Function) -> Function:
     return function
 
 
+def engine_option(purpose: str) -> Callable[[Function], Function]:
+    return click.option(
+        "--engine",
+        type=click.Choice(["auto", "docker", "podman"]),
+        default="auto",
+        show_default=True,
+        help=purpose,
+    )
+
+
+def _readable(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Path | None:
+    """A file that is named and cannot be used is a mistake, also where nothing would be built with it."""
+    if file is not None:
+        from r2i.host import certificates
+
+        certificates(file, "--ca-bundle")
+    return file
+
+
+def ca_bundle_option(function: Function) -> Function:
+    return click.option(
+        "--ca-bundle",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        callback=_readable,
+        help="Certificates that build steps trust, too. [default: those of SSL_CERT_FILE]",
+    )(function)
+
+
 def options_from(chosen: Mapping[str, Any]) -> Options:
     """The `Options` in what click collected for `plan_options`."""
     return Options(

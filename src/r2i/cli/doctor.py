@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from r2i.cli.common import ca_bundle_option, engine_option
 from r2i.engines.protocol import EngineName
 
 if TYPE_CHECKING:
@@ -24,19 +25,8 @@ ENGINE_TROUBLE = 6
 
 
 @click.command()
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "docker", "podman"]),
-    default="auto",
-    show_default=True,
-    help="The engine to look at.",
-)
-@click.option(
-    "--ca-bundle",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Certificates that build steps trust, too. [default: those of SSL_CERT_FILE]",
-)
+@engine_option("The engine to look at.")
+@ca_bundle_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def doctor(*, engine: str, ca_bundle: Path | None, as_json: bool) -> int:
     """Find out what keeps this machine from building, and how to mend it.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from r2i.cli.common import engine_option
 from r2i.cli.doctor import this_machine, wanted
 from r2i.engines.protocol import EngineName
 from r2i.errors import EngineError, UsageError
@@ -23,13 +24,7 @@ ROUNDS = 2
 
 
 @click.command()
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "docker", "podman"]),
-    default="auto",
-    show_default=True,
-    help="The engine to make ready.",
-)
+@engine_option("The engine to make ready.")
 @click.option("--base-image", metavar="IMAGE", help="The image that you build on. [default: r2i's own]")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")

@@ -43,13 +43,15 @@ def system(base: BaseImage) -> Layer:
     )
 
 
-def installer() -> Layer:
+def tools(wanted: PythonEnvironment) -> Layer:
+    names = ("uv", *wanted.tools)
     return Layer(
         buildpack="image",
         stage=Stage.SYSTEM,
-        title="uv, the installer (not in the image)",
-        template="uv",
-        resources=("uv.lock",),
+        title=f"{', '.join(names)}: to install with (not in the image)",
+        template="tools",
+        variables={"tools": names},
+        resources=tuple(f"tools/{name}.lock" for name in names),
     )
 
 
@@ -109,16 +111,17 @@ def environment(wanted: PythonEnvironment, *, python: Python, server: JupyterSer
         buildpack=wanted.buildpack,
         stage=Stage.DEPENDENCIES,
         title=_environment_title(wanted),
-        template="environment",
+        template=wanted.template,
         variables={
             "python": SYSTEM_PYTHON if python.provider == "base" else python.version,
             "packages": packages,
             "entry": wanted.entry or "",
             "options": wanted.options,
+            **wanted.variables,
         },
         evidence=(*wanted.evidence, *wanted.names.values()),
-        support=_requirements(wanted),
-        resources=("install-packages",),
+        support=_requirements(wanted) | dict(wanted.files),
+        resources=("install-packages", *wanted.resources),
     )
 
 
@@ -129,7 +132,11 @@ def package(wanted: PythonEnvironment) -> Layer:
         stage=Stage.PACKAGE,
         title=f"{wanted.defined_by}: {' '.join(wanted.local)}",
         template="package",
-        variables={"local": wanted.local, "entry": wanted.entry or "", "options": wanted.options},
+        variables={
+            "local": (*wanted.local_options, *wanted.local),
+            "entry": wanted.entry or "",
+            "options": wanted.options,
+        },
         evidence=wanted.evidence,
         support=_requirements(wanted),
         resources=("install-packages",),
