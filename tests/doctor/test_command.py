@@ -54,14 +54,20 @@ def test_doctor_speaks_json_and_nothing_else(tmp_path: Path) -> None:
     assert [row["problem"] for row in document["findings"]] == ["not-installed", "no-git"]
 
 
-def test_doctor_refuses_a_ca_bundle_that_is_not_there(tmp_path: Path) -> None:
-    if not check_engine(HERE).ready:
-        pytest.skip("needs an engine: `r2i setup`")
+@pytest.mark.parametrize("command", [("doctor",), ("build", "."), ("run", ".")], ids=lambda words: words[0])
+@pytest.mark.parametrize("content", [None, "", "no certificate"], ids=["missing", "empty", "another file"])
+def test_a_ca_bundle_that_cannot_be_used_is_refused_before_anything_else(
+    tmp_path: Path, command: tuple[str, ...], content: str | None
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    if content is not None:
+        bundle.write_text(content)
 
-    done = r2i("doctor", "--ca-bundle", str(tmp_path / "missing.pem"))
+    done = r2i(*command, "--ca-bundle", str(bundle), PATH=str(tmp_path))
 
-    assert done.returncode == 2
-    assert "missing.pem" in done.stderr
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"The CA bundle `{bundle}` of `--ca-bundle`" in done.stderr
+    assert "Hint: " in done.stderr
 
 
 @pytest.mark.engine
