@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from r2i.errors import R2iError
+from r2i.model import PythonEnvironment
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "r2i"
@@ -189,7 +190,7 @@ def test_every_template_belongs_to_a_layer(package: str) -> None:
         if isinstance(node, ast.Call)
         for keyword in node.keywords
         if keyword.arg == "template" and isinstance(keyword.value, ast.Constant)
-    }
+    } | {PythonEnvironment.template}
 
     assert templates(package) <= named
     assert named <= templates("image") | templates("buildpacks")

@@ -146,6 +146,14 @@ class PythonRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PythonConstraint:
+    """A set of Python versions that a file allows, as a specifier of PEP 440 (`>=3.9,<3.12`)."""
+
+    specifier: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
 class PythonEnvironment:
     """What to install into the repository's Python environment.
 
@@ -193,6 +201,7 @@ class Detection:
     notices: tuple[Notice, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     python: PythonRequest | None = None
+    requires: tuple[PythonConstraint, ...] = ()
     environment: PythonEnvironment | None = None
     server: tuple[Evidence, ...] = ()
     compiles: tuple[Evidence, ...] = ()
