@@ -200,7 +200,7 @@ def test_every_template_belongs_to_a_layer(package: str) -> None:
 def test_templates_quote_what_they_are_given() -> None:
     """Values in shell commands are ours by name, or go through a filter."""
     ours = re.compile(
-        r"""[a-z]+\([a-z, ]*\)|release|user|uid|home|repo_dir|base|files_in|python|version|path|start"""
+        r"""[a-z]+\([a-z, ]*\)|release|user|uid|home|repo_dir|base|files_in|python|version|path|start|tool"""
         r"""|packages \| join\(" "\)|commands \| join\(.*\)|labels \| join\(.*\)|variables \| join\(.*\)"""
         r"""|command \| json|appendix|\[home, repo_dir\] \| unique \| join\(" "\)|.* \| (sh|quoted)|.* \| map\("sh"\) \| join\(" "\)"""
     )

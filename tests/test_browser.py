@@ -45,7 +45,11 @@ def url() -> Iterator[str]:
             yield line
         finally:
             child.send_signal(signal.SIGINT)
-            child.communicate(timeout=60)
+            try:
+                child.communicate(timeout=60)
+            except subprocess.TimeoutExpired:
+                child.kill()  # where interrupts are ignored, it would never end
+                raise
         assert child.returncode == 0
 
 
