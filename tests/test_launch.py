@@ -13,19 +13,24 @@ from pathlib import Path
 import pytest
 
 from r2i.checkout import Checkout
-from r2i.engines.protocol import Mount, Port
+from r2i.engines.protocol import File, Mount, Port, RunRequest
 from r2i.errors import NotReadyError, UsageError
 from r2i.launch import (
+    SETTINGS,
+    check_processors,
     editable_mount,
     editable_start,
     environment_from,
+    hidden_by_editing,
     is_of_use,
     mount_from,
     port_from,
     server_command,
     wait_for_server,
+    with_settings,
 )
 from r2i.model import Source
+from tests.writing import write
 
 
 @pytest.mark.parametrize(
@@ -203,6 +208,45 @@ def test_a_file_of_variables_that_cannot_be_read_is_a_usage_error(tmp_path: Path
     for path in (tmp_path / "missing", tmp_path, tmp_path / "latin", tmp_path / "words"):
         with pytest.raises(UsageError, match="--env-file"):
             environment_from((), path, environ={})
+
+
+@pytest.mark.parametrize("files", [{"postBuild": ""}, {"binder/postBuild": "", "postBuild": ""}])
+def test_what_an_editable_directory_hides_is_named(tmp_path: Path, files: dict[str, str]) -> None:
+    said = hidden_by_editing(write(tmp_path, files), repo_dir="/srv/repo")
+
+    assert said is not None
+    assert f"`{next(iter(files))}`" in said
+    assert "`/srv/repo`" in said
+
+
+@pytest.mark.parametrize(
+    "files", [{}, {"postBuild": "", "Dockerfile": ""}, {"binder/start": "", "postBuild": ""}]
+)
+def test_an_editable_directory_hides_nothing_that_was_not_made(tmp_path: Path, files: dict[str, str]) -> None:
+    assert hidden_by_editing(write(tmp_path, files), repo_dir="/srv/repo") is None
+
+
+@pytest.mark.parametrize("cpus", [2.01, 1000, float("inf"), float("nan")])
+def test_more_processors_than_there_are_is_a_usage_error(cpus: float) -> None:
+    with pytest.raises(UsageError, match=f"`--cpus {cpus:g}` .* has 2$") as caught:
+        check_processors(cpus, 2)
+
+    assert caught.value.hint == "Ask for at most 2"
+
+
+def test_all_processors_may_be_used() -> None:
+    check_processors(2.0, 2)
+
+
+def test_a_command_begins_with_the_settings_of_the_host() -> None:
+    request = RunRequest(image="an-image", command=("jupyter", "lab"))
+
+    after = with_settings(request, "export A=1\n")
+
+    assert after.files == (File(path=SETTINGS, text="export A=1\n"),)
+    assert after.command[-2:] == ("jupyter", "lab")
+    assert SETTINGS in after.command[2]
+    assert with_settings(request, "") == request
 
 
 def test_the_interface_is_the_program() -> None:

@@ -7,17 +7,21 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from r2i.checkout import Checkout
-from r2i.engines.protocol import Container, Mount, Port
+from r2i.engines.protocol import Container, File, Mount, Port, RunRequest
 from r2i.errors import NotReadyError, UsageError
 from r2i.model import Source
 from r2i.scripts import repaired
 
 #: Where Jupyter listens in the container.
 SERVER_PORT = 8888
+
+#: Where the settings of this machine lie in a container: where nobody mounts anything, for that would be written to.
+SETTINGS = "/.r2i-host"
 
 #: How long a server may take to answer, in seconds: a `start` script may do a lot before it.
 PATIENCE = 180.0
@@ -109,8 +113,8 @@ def editable_start(checkout: Checkout, directory: Path, *, repo_dir: str) -> Mou
 
     The user's own file stays as it is.
     """
-    path = checkout.config("start")
-    if path is None or checkout.config("Dockerfile") is not None or checkout.is_dir(path):
+    path = _config(checkout, "start")
+    if path is None or checkout.is_dir(path):
         return None
     written = checkout.read_bytes(path)
     runs = repaired(written)
@@ -120,6 +124,19 @@ def editable_start(checkout: Checkout, directory: Path, *, repo_dir: str) -> Mou
     file.write_bytes(runs)
     file.chmod(0o755)
     return Mount(source=file, target=f"{repo_dir}/{path}", read_only=True)
+
+
+def hidden_by_editing(checkout: Checkout, *, repo_dir: str) -> str | None:
+    """What is in the image and cannot be seen where the directory itself is in its place; None where nothing is."""
+    path = _config(checkout, "postBuild")
+    if path is None:
+        return None
+    return f"`--editable` shows your directory in place of `{repo_dir}`, without what `{path}` wrote there: run it in a terminal of Jupyter to have it"
+
+
+def _config(checkout: Checkout, name: str) -> str | None:
+    """The path of a configuration file that counts; beside a `Dockerfile`, none does."""
+    return None if checkout.config("Dockerfile") is not None else checkout.config(name)
 
 
 def environment_from(
@@ -163,6 +180,24 @@ def _read_variables(file: Path) -> dict[str, str | None]:
                 hint="Write `NAME=VALUE`",
             )
     return {binding.key: binding.value for binding in bindings if binding.key is not None}
+
+
+def check_processors(cpus: float, there: int) -> None:
+    """Raise `UsageError` where the engine's machine has fewer, and for `nan`, with which every comparison is false."""
+    if not cpus <= there:
+        raise UsageError(
+            f"`--cpus {cpus:g}` cannot be had: the engine's machine has {there}",
+            hint=f"Ask for at most {there}",
+        )
+
+
+def with_settings(request: RunRequest, script: str) -> RunRequest:
+    """Let the command begin with what lets it reach the network from here (`r2i.host.container_script`)."""
+    if not script:
+        return request
+    sourced = ("sh", "-c", f'. {SETTINGS}; exec "$@"', "sh")
+    file = File(path=SETTINGS, text=script)
+    return replace(request, command=(*sourced, *request.command), files=(*request.files, file))
 
 
 def server_command(interface: Literal["lab", "notebook"]) -> tuple[str, ...]:

@@ -39,6 +39,9 @@ class Store:
     def digest(self, reference: str) -> str | None:
         return self.images.get(reference)
 
+    def processors(self) -> int:
+        raise NotImplementedError
+
     def start(self, request: RunRequest) -> AbstractContextManager[Container]:
         raise NotImplementedError
 

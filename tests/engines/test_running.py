@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
+import secrets
 import socket
 import time
 from contextlib import closing
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.engines.conftest import BASE, Build
 
-from r2i.engines.protocol import Container, Engine, Mount, Port, RunRequest
+from r2i.engines.protocol import Container, Engine, File, Mount, Port, RunRequest
 from r2i.errors import EngineError
 from r2i.process import run
 
@@ -163,6 +165,31 @@ def test_mounts_environment_user_and_labels(engine: Engine, tmp_path: Path) -> N
     ]
     assert (tmp_path / "with space, comma/new").is_file()
     assert label.stdout == "a b\n"
+
+
+def test_file_is_in_the_container_alone(engine: Engine) -> None:
+    word = f"sesame-{secrets.token_hex(8)}"
+    request = shell(
+        "stat -c '%U %a' /.given; cat /.given; cat /proc/self/mounts",
+        files=(File(path="/.given", text=f"{word} ä\n"),),
+        user="1000",
+    )
+    with engine.start(request) as container:
+        first, second, *mounts = container.logs()
+        inspected = run([engine.name, "container", "inspect", container.id]).stdout
+    with engine.start(shell("ls /.given || echo none")) as container:
+        after = list(container.logs())
+
+    assert (first, second) == ("root 444", f"{word} ä")
+    assert ".given" not in "".join(mounts)
+    assert word not in inspected
+    assert json.loads(inspected)[0]["Mounts"] == []
+    assert after[-1] == "none"
+
+
+def test_engine_counts_the_processors_of_its_machine(engine: Engine) -> None:
+    with engine.start(shell("nproc")) as container:
+        assert list(container.logs()) == [str(engine.processors())]
 
 
 def test_value_of_a_variable_is_on_no_command_line(engine: Engine) -> None:

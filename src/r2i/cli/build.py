@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import Any
 
 import click
 
-from r2i.cli.building import build_options, ensure_image, settings_from
+from r2i.cli.building import build_if_needed, build_options, settings_from
 from r2i.cli.common import parsed, plan_options, source_options
 
 
@@ -19,6 +21,10 @@ def build(source: str, ref: str | None, subdir: str, **chosen: Any) -> None:
 
     SOURCE is a directory, a git URL, `owner/name` on GitHub, or a link to a branch or directory there.
     """
-    settings = settings_from(chosen)
-    _, image = ensure_image(parsed(source, ref, subdir), settings)
+    from r2i.engines import choose
+
+    started = time.monotonic()
+    understood, settings = parsed(source, ref, subdir), settings_from(chosen)
+    engine = choose(settings.engine, os.environ)
+    image = build_if_needed(engine, understood, settings, started=started)
     click.echo(settings.tags[0] if settings.tags else image.reference)

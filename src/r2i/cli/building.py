@@ -86,15 +86,6 @@ def settings_from(chosen: dict[str, Any]) -> BuildSettings:
     )
 
 
-def ensure_image(source: Source, settings: BuildSettings) -> tuple[Engine, Image]:
-    """Build the image unless it is there already."""
-    from r2i.engines import choose
-
-    started = time.monotonic()
-    engine = choose(settings.engine, os.environ)
-    return engine, build_if_needed(engine, source, settings, started=started)
-
-
 def build_if_needed(engine: Engine, source: Source, settings: BuildSettings, *, started: float) -> Image:
     """`started` is when the user began to wait."""
     if source.provider != "local":

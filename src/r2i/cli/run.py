@@ -7,32 +7,37 @@ import secrets
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import click
 from click.core import ParameterSource
 
-from r2i.cli.building import build_options, ensure_image, settings_from
+from r2i.cli.building import build_if_needed, build_options, settings_from
 from r2i.cli.common import checked_out, note, parsed, plan_options, source_options
 from r2i.engines.docker_container import checked_memory
 from r2i.engines.protocol import Container, Engine, Mount, Port, RunRequest
 from r2i.launch import (
     SERVER_PORT,
+    check_processors,
     editable_mount,
     editable_start,
     environment_from,
+    hidden_by_editing,
     is_of_use,
     mount_from,
     port_from,
     server_command,
     wait_for_server,
+    with_settings,
 )
 from r2i.model import Image, Source
+from r2i.quoting import printable
 
 #: Where each interface lives on the server.
 PATHS = {"lab": "lab", "notebook": "tree"}
@@ -77,21 +82,25 @@ def run(source: str, ref: str | None, subdir: str, command: tuple[str, ...], **c
     Jupyter can be reached from this machine only, with a token. Ctrl-C stops and removes the container.
     With a COMMAND after `--`, that is run instead, and its exit status is ours.
     """
+    from r2i.engines import choose
+
+    started = time.monotonic()
     understood = parsed(source, ref, subdir)
     request = _request(understood, chosen)
     given = click.get_current_context().get_parameter_source("user_id") is not ParameterSource.DEFAULT
     if chosen["editable"] and not given:
         chosen["user_id"] = _owner(Path(understood.location), default=chosen["user_id"])
-    engine, image = ensure_image(understood, settings_from(chosen))
+    settings = settings_from(chosen)
+    engine = choose(settings.engine, os.environ)
+    if request.cpus is not None:
+        check_processors(request.cpus, engine.processors())
+    image = build_if_needed(engine, understood, settings, started=started)
     request = replace(request, image=image.reference, user=_user(image, chosen["user_id"]))
-    with (
-        host_settings(chosen["ca_bundle"], given=request.environment) as settings,
-        _start_mounted(understood, chosen) as start,
-    ):
+    request = replace(request, command=command) if command else _serving(request, chosen["interface"])
+    with _start_mounted(understood, chosen) as start:
         request = replace(request, mounts=(*request.mounts, *start))
-        if command:
-            return _run_command(engine, settings(replace(request, command=command)))
-        return _run_server(engine, settings, request, chosen)
+        request = with_settings(request, _script(chosen["ca_bundle"], request))
+        return _run_command(engine, request) if command else _run_server(engine, request, chosen)
 
 
 def _user(image: Image, user_id: int) -> str | None:
@@ -112,6 +121,8 @@ def _start_mounted(source: Source, chosen: Mapping[str, Any]) -> Iterator[tuple[
     with tempfile.TemporaryDirectory(prefix="r2i-") as directory:
         with checked_out(source) as checkout:
             mount = editable_start(checkout, Path(directory), repo_dir=repo_dir)
+            if hidden := hidden_by_editing(checkout, repo_dir=repo_dir):
+                note(f"Note: {printable(hidden)}")
         yield () if mount is None else (mount,)
 
 
@@ -154,51 +165,33 @@ def _run_command(engine: Engine, request: RunRequest) -> int:
         return container.wait()
 
 
-@contextmanager
-def host_settings(
-    ca_bundle: Path | None, *, given: Collection[str]
-) -> Iterator[Callable[[RunRequest], RunRequest]]:
-    """What lets a container reach the network from here: a script that is sourced before its command.
+def _script(ca_bundle: Path | None, request: RunRequest) -> str:
+    """The settings of this machine, without credentials: notebooks that nobody has read run there for hours.
 
-    It holds no credentials: notebooks that nobody has read run there for hours. Who wants them there says so (`--env`).
+    Who wants them there says so (`--env`).
     """
     from r2i.host import container_script
 
-    script = container_script(os.environ, ca_bundle=ca_bundle, home=Path.home(), given=given)
-    if not script:
-        yield lambda request: request
-        return
-    with tempfile.TemporaryDirectory(prefix="r2i-") as directory:
-        file = Path(directory, "host")
-        file.write_text(script, encoding="utf-8")
-        file.chmod(0o444)  # for the container's user; on this machine the directory is ours alone
-        mount = Mount(source=file, target="/run/secrets/host", read_only=True)
-        # Where SELinux does not let the container read it, Jupyter works all the same.
-        sourced = ("sh", "-c", '[ ! -r /run/secrets/host ] || . /run/secrets/host; exec "$@"', "sh")
-
-        def with_settings(request: RunRequest) -> RunRequest:
-            return replace(request, command=(*sourced, *request.command), mounts=(*request.mounts, mount))
-
-        yield with_settings
+    return container_script(os.environ, ca_bundle=ca_bundle, home=Path.home(), given=request.environment)
 
 
-def _run_server(
-    engine: Engine,
-    settings: Callable[[RunRequest], RunRequest],
-    request: RunRequest,
-    chosen: Mapping[str, Any],
-) -> int:
-    token = request.environment.get("JUPYTER_TOKEN") or secrets.token_urlsafe(24)
+def _serving(request: RunRequest, interface: Literal["lab", "notebook"]) -> RunRequest:
+    """Jupyter on a port that is published, with a token."""
     ports = request.ports
     if not any(port.container_port == SERVER_PORT for port in ports):
         ports = (*ports, Port(container_port=SERVER_PORT))
-    request = replace(
+    token = request.environment.get("JUPYTER_TOKEN") or secrets.token_urlsafe(24)
+    return replace(
         request,
         ports=ports,
-        command=server_command(chosen["interface"]),
+        command=server_command(interface),
         environment={**request.environment, "JUPYTER_TOKEN": token},
     )
-    with engine.start(settings(request)) as container, _logs_shown(container, secret=token):
+
+
+def _run_server(engine: Engine, request: RunRequest, chosen: Mapping[str, Any]) -> int:
+    token = request.environment["JUPYTER_TOKEN"]
+    with engine.start(request) as container, _logs_shown(container, secret=token):
         server = wait_for_server(container, SERVER_PORT)
         path = (chosen["urlpath"] or PATHS[chosen["interface"]]).lstrip("/")
         url = f"{server}/{path}{'&' if '?' in path else '?'}token={quote(token)}"

@@ -123,6 +123,12 @@ class Docker:
         done = self._ask(*words)
         return done.stdout.strip() if done.returncode == 0 else None
 
+    def processors(self) -> int:
+        done = self._ask("info", "--format={{.NCPU}}")
+        if done.returncode:
+            raise _trouble(done.stderr)
+        return int(done.stdout)
+
     def start(self, request: RunRequest) -> AbstractContextManager[Container]:
         from r2i.engines.docker_container import started
 

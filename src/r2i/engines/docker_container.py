@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from r2i.engines.failure import engine_failure, start_failure
+from r2i.engines.files import archive
 from r2i.engines.protocol import Container, RunRequest
 from r2i.errors import EngineError, UsageError
 
@@ -90,6 +91,8 @@ def started(
             container = client.containers.create(
                 request.image, list(request.command) or None, **options(request, name)
             )
+            if request.files:
+                container.put_archive("/", archive(request.files))
             container.start()
         except (docker.errors.DockerException, OSError) as error:
             raise start_failure(

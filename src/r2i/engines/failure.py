@@ -183,7 +183,7 @@ def start_failure(said: str, request: RunRequest, engine: EngineName) -> R2iErro
     values = {
         "image": request.image,
         "memory": request.memory,
-        "cpus": request.cpus,
+        "cpus": f"{request.cpus:g}" if request.cpus is not None else None,
         "user": request.user,
         "program": request.command[0] if request.command else "of its own",
         "port": place[1] if place else fixed,

@@ -13,6 +13,7 @@ from r2i import process
 from r2i.engines.docker_container import GRACE, RUN_LABEL, checked_memory
 from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.failure import engine_failure, last_line, start_failure, step_failure
+from r2i.engines.files import archive
 from r2i.engines.inspection import inspected
 from r2i.engines.protocol import BuildRequest, Container, Mount, Port, RunRequest, StepEvent
 from r2i.errors import EngineError, R2iError
@@ -207,6 +208,12 @@ class Podman:
         image = self.find(reference)
         return (image.digest or image.id) if image is not None else None
 
+    def processors(self) -> int:
+        done = self.ask("info", "--format={{.Host.CPUs}}")
+        if done.returncode:
+            raise engine_failure(done.stderr, "podman")
+        return int(done.stdout)
+
     @contextmanager
     def start(self, request: RunRequest) -> Iterator[Container]:
         """Create and start a container under a name of ours, so that it can be removed however far it came."""
@@ -217,6 +224,10 @@ class Podman:
         words, added = passed_by_name(request.environment, env)
         try:
             self._create(create_argv(request, name, environment=words), request, env=env | added)
+            if request.files:
+                # Without `--archive=false`, they would belong to the container's user.
+                argv = ("podman", "cp", "--archive=false", "-", f"{name}:/")
+                self._begin(argv, request, env=env, stdin=archive(request.files).decode())
             done = self._begin(("podman", "container", "inspect", "--format={{.Id}}", name), request, env=env)
             self._begin(("podman", "start", name), request, env=env)
             yield PodmanContainer(name=name, id=done.stdout.strip(), engine=self)
@@ -227,9 +238,9 @@ class Podman:
         return self.run(("podman", *words), env=child_environment(self.environ), timeout=timeout)
 
     def _begin(
-        self, argv: tuple[str, ...], request: RunRequest, *, env: Mapping[str, str]
+        self, argv: tuple[str, ...], request: RunRequest, *, env: Mapping[str, str], stdin: str = ""
     ) -> process.Completed:
-        done = self.run(argv, env=env)
+        done = self.run(argv, env=env, stdin=stdin)
         if done.returncode:
             raise start_failure(done.stderr, request, "podman")
         return done

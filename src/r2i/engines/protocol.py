@@ -63,6 +63,17 @@ class Mount:
 
 
 @dataclass(frozen=True, kw_only=True)
+class File:
+    """A text that everybody in the container can read, at `path`, absolute, in a directory that the image has.
+
+    It is written into the container and not mounted: the engine may be on another machine.
+    """
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunRequest:
     """One container. An empty `command` runs the image's own."""
 
@@ -71,6 +82,7 @@ class RunRequest:
     ports: tuple[Port, ...] = ()
     publish_all: bool = False
     mounts: tuple[Mount, ...] = ()
+    files: tuple[File, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
     memory: str | None = None
@@ -112,6 +124,9 @@ class Engine(Protocol):
 
     def digest(self, reference: str) -> str | None:
         """What a build from that image will be from: its digest, or the id of an image that was made here."""
+
+    def processors(self) -> int:
+        """How many the machine has on which the containers run."""
 
     def start(self, request: RunRequest) -> AbstractContextManager[Container]:
         """Start a container without new privileges; it is always stopped and removed at the end."""
