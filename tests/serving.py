@@ -1,13 +1,17 @@
-"""A web server of the test that build steps of Docker can reach."""
+"""Servers of the tests: files that build steps of Docker can reach, and Docker itself over a network."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
+
+import pytest
 
 from r2i.process import run
 
@@ -30,6 +34,45 @@ def bridge() -> str:
     found = run(["docker", "network", "inspect", "bridge", "-f", template])
     assert found.returncode == 0, found.stderr
     return next(gateway for gateway in found.stdout.split() if ":" not in gateway)
+
+
+class _Forward(BaseRequestHandler):
+    """Everything to a socket of this machine, and back."""
+
+    target = ""
+
+    def handle(self) -> None:
+        with socket.socket(socket.AF_UNIX) as engine:
+            engine.connect(self.target)
+            back = Thread(target=_pump, args=(engine, self.request))
+            back.start()
+            _pump(self.request, engine)
+            back.join()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(1 << 16):
+            sink.sendall(data)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def docker_over_a_network() -> Iterator[dict[str, str]]:
+    """The variables with which Docker is one of another machine."""
+    asked = run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
+    path = asked.stdout.strip().removeprefix("unix://")
+    if not Path(path).is_socket():
+        pytest.skip("Docker is one of another machine already")
+    handler = type("Forward", (_Forward,), {"target": path})
+    with ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield {"DOCKER_HOST": f"tcp://127.0.0.1:{server.server_address[1]}"}
+        finally:
+            server.shutdown()
 
 
 class _Quiet(SimpleHTTPRequestHandler):

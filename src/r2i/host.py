@@ -278,7 +278,7 @@ def _reachable(exports: Mapping[str, str], notices: list[Notice]) -> dict[str, s
     result = dict(exports)
     for name, value in exports.items():
         if name.upper() in PROXIES:
-            if _is_loopback(_host(value)):
+            if is_loopback(_host(value)):
                 del result[name]
                 if name.isupper():
                     notices.append(_loopback_proxy(name, value))
@@ -297,10 +297,10 @@ def _reachable(exports: Mapping[str, str], notices: list[Notice]) -> dict[str, s
 
 def _is_local(address: str) -> bool:
     split = _split(address)
-    return split is None or split.scheme not in ("http", "https") or _is_loopback(split.hostname or "")
+    return split is None or split.scheme not in ("http", "https") or is_loopback(split.hostname or "")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import socketserver
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from tests.engines.conftest import BASE
+from tests.serving import docker_over_a_network
 from tests.writing import write
 
 from r2i.engines import choose
@@ -24,43 +21,6 @@ from r2i.process import Completed, run
 pytestmark = pytest.mark.engine
 
 R2I = str(Path(sys.executable).with_name("r2i"))
-
-
-class _Forward(socketserver.BaseRequestHandler):
-    """Everything to a socket of this machine, and back."""
-
-    target = ""
-
-    def handle(self) -> None:
-        with socket.socket(socket.AF_UNIX) as engine:
-            engine.connect(self.target)
-            back = threading.Thread(target=_pump, args=(engine, self.request))
-            back.start()
-            _pump(self.request, engine)
-            back.join()
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(1 << 16):
-            sink.sendall(data)
-    with suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
-
-
-@contextmanager
-def over_a_network() -> Iterator[dict[str, str]]:
-    """The variables with which Docker is one of another machine."""
-    asked = run(["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"])
-    path = asked.stdout.strip().removeprefix("unix://")
-    if not Path(path).is_socket():
-        pytest.skip("Docker is one of another machine already")
-    handler = type("Forward", (_Forward,), {"target": path})
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield {"DOCKER_HOST": f"tcp://127.0.0.1:{server.server_address[1]}"}
-        server.shutdown()
 
 
 @pytest.fixture(params=["docker", "docker over a network", "podman"])
@@ -75,7 +35,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[tuple[EngineName, dict[st
     if request.param in {"docker", "podman"}:
         yield name, {}
     else:
-        with over_a_network() as variables:
+        with docker_over_a_network() as variables:
             yield name, variables
 
 

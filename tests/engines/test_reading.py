@@ -17,6 +17,7 @@ from r2i.engines.buildkit import SolveProgress
 from r2i.engines.choice import choose
 from r2i.engines.context import Workspace
 from r2i.engines.docker import Docker
+from r2i.engines.docker_container import remote_host
 from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.failure import engine_failure, start_failure
 from r2i.engines.instructions import stages
@@ -295,6 +296,21 @@ def test_docker_that_cannot_build_is_refused(answer: str, message: str) -> None:
 def test_old_podman_is_refused() -> None:
     with pytest.raises(EngineError, match=r"Podman 3\.4\.4 is too old"):
         Podman({}, answering('{"Client": {"Version": "3.4.4"}}')).check()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("unix:///var/run/docker.sock", None),
+        ("tcp://127.0.0.1:2375", None),
+        ("tcp://localhost:2375", None),
+        ("tcp://192.0.2.1:2376", "192.0.2.1"),
+        ("tcp://[2001:db8::1]:2376", "2001:db8::1"),
+        ("ssh://ada@build.example.org", "build.example.org"),
+    ],
+)
+def test_machine_of_a_docker_elsewhere(address: str, host: str | None) -> None:
+    assert remote_host({"Endpoints": {"docker": {"Host": address}}}) == host
 
 
 @pytest.mark.engine

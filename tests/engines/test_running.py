@@ -9,11 +9,13 @@ import secrets
 import socket
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.engines.conftest import BASE, Build
 
+from r2i.engines.docker_container import DockerContainer
 from r2i.engines.protocol import Container, Engine, File, Mount, Port, RunRequest
 from r2i.errors import EngineError
 from r2i.process import run
@@ -98,6 +100,21 @@ def test_published_port_answers(engine: Engine, host: str) -> None:
             connection.request("GET", "/")
 
             assert connection.getresponse().status == 204
+
+
+def test_port_on_another_machine_is_reached_there_or_refused(engine: Engine) -> None:
+    if engine.name == "podman":
+        pytest.skip("Podman runs here")
+    ports = (Port(container_port=8888, host="0.0.0.0"), Port(container_port=8889))
+    with engine.start(shell("sleep 60", ports=ports)) as container:
+        assert isinstance(container, DockerContainer)
+        there = replace(container, host="build.example.org")
+        address = there.address(8888)
+        with pytest.raises(EngineError, match=r"Docker runs on `build\.example\.org`"):
+            there.address(8889)
+
+    assert address is not None
+    assert address[0] == "build.example.org"
 
 
 def test_all_exposed_ports_are_published(engine: Engine, build: Build) -> None:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from r2i.engines.failure import engine_failure, start_failure
 from r2i.engines.files import archive
 from r2i.engines.protocol import Container, RunRequest
 from r2i.errors import EngineError, UsageError
+from r2i.host import is_loopback
 
 if TYPE_CHECKING:
     import docker
@@ -43,8 +45,13 @@ class DockerContainer:
     def address(self, port: int) -> tuple[str, int] | None:
         self.inner.reload()
         for binding in self.inner.attrs["NetworkSettings"]["Ports"].get(f"{port}/tcp") or ():
-            everywhere = binding["HostIp"] in {"", "0.0.0.0", "::"}  # noqa: S104 - compared, not bound
-            host = self.host if self.host and everywhere else binding["HostIp"] or "127.0.0.1"
+            host = binding["HostIp"] or "0.0.0.0"  # noqa: S104 - read, not bound
+            if self.host is not None and ip_address(host).is_loopback:
+                raise EngineError(
+                    f"Docker runs on `{self.host}`, and port {port} can only be reached from there",
+                    hint=f"Publish it for all who reach that machine, with `--publish 0.0.0.0::{port}`",
+                )
+            host = self.host if self.host and ip_address(host).is_unspecified else host
             return host, int(binding["HostPort"])
         return None
 
@@ -98,7 +105,7 @@ def started(
             raise start_failure(
                 str(getattr(error, "explanation", None) or error), request, "docker"
             ) from error
-        yield DockerContainer(container, host=_remote_host(endpoint))
+        yield DockerContainer(container, host=remote_host(endpoint))
     finally:
         _remove(client, name)
         client.close()
@@ -130,9 +137,12 @@ def _tls(endpoint: Mapping[str, Any]) -> Any:
     )
 
 
-def _remote_host(endpoint: Mapping[str, Any]) -> str | None:
+def remote_host(endpoint: Mapping[str, Any]) -> str | None:
+    """The machine of a daemon elsewhere, None where it is this one."""
     url = urlsplit(str(endpoint["Endpoints"]["docker"]["Host"]))
-    return url.hostname if url.scheme in {"tcp", "ssh", "http", "https"} else None
+    if url.scheme not in {"tcp", "ssh", "http", "https"} or url.hostname is None or is_loopback(url.hostname):
+        return None
+    return url.hostname
 
 
 def options(request: RunRequest, name: str) -> dict[str, Any]:

@@ -124,7 +124,7 @@ START_TROUBLE = (
     (
         _any("bind source path does not exist", "statfs .*no such file"),
         "A mounted path does not exist: {reason}",
-        "Create it first",
+        "Create it first, on the machine of the engine where that is another",
     ),
     (
         _any("unable to find user", "no matching entries"),
