@@ -58,9 +58,10 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
         monkeypatch.setitem(sys.modules, "r2i.cli.trial", module)
         monkeypatch.setitem(COMMANDS, "trial", "Only here.")
 
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield define
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def raising(error: BaseException) -> Body:
@@ -129,14 +130,23 @@ def test_an_interrupt_is_130(
 
 
 @pytest.mark.timeout(20)
-def test_a_termination_is_an_interrupt(command: Command) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_termination_is_an_interrupt(command: Command, number: signal.Signals) -> None:
     def body() -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         time.sleep(10)
 
     command(body)
+    signal.signal(number, signal.SIG_DFL)
 
     assert run(["trial"]) == 130
+
+
+def test_a_closed_terminal_is_no_interrupt_where_it_was_to_go_on(command: Command) -> None:
+    command(lambda: os.kill(os.getpid(), signal.SIGHUP))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    assert run(["trial"]) == 0
 
 
 def test_a_bug_is_70_with_lines_to_paste(command: Command, capfd: pytest.CaptureFixture[str]) -> None:

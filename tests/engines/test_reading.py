@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.failure import engine_failure, start_failure
 from r2i.engines.instructions import stages
 from r2i.engines.mounts import mounts
+from r2i.engines.ownership import is_abandoned, labels
 from r2i.engines.podman import Podman
 from r2i.engines.protocol import BuildRequest, Mount, Port, RunRequest, StepEvent
 from r2i.errors import EngineError, R2iError, TemporaryError
@@ -82,7 +85,11 @@ def test_podman_builds_with_this_command() -> None:
 def test_podman_runs_with_this_command() -> None:
     assert podman.create_argv(RUN, "name", environment=["TOKEN"]) == (
         *("podman", "create", "--name=name", "--init", "--security-opt=no-new-privileges"),
-        *("--http-proxy=false", "--label=io.r2i.run=1", "--label=a=b"),
+        *(
+            "--http-proxy=false",
+            *(f"--label={name}={value}" for name, value in labels().items()),
+            "--label=a=b",
+        ),
         *("--publish=127.0.0.1::8888/tcp", "--publish=[::1]:5353:53/udp", "--publish-all"),
         *("--mount=type=bind,source=/a,target=/b,ro=true", '--mount=type=bind,"source=/a,""b",target=/c'),
         *("--env=TOKEN", "--user=1000", "--memory=2g", "--cpus=1.5"),
@@ -112,6 +119,33 @@ def test_variables_that_the_engine_reads_are_spelled_out() -> None:
 
     assert words == ["TOKEN", "HOME=/h", "DOCKER_HOST=y"]
     assert added == {"TOKEN": "x"}
+
+
+def test_process_that_ended_has_abandoned_what_it_owned() -> None:
+    program = "from r2i.engines.ownership import labels; print(labels()['io.r2i.owner'], flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        owner = child.stdout.readline().strip()
+        alive = is_abandoned(owner)
+        child.kill()
+    host, pid, began = owner.rsplit("/", 2)
+
+    assert not alive
+    assert is_abandoned(owner)
+    assert is_abandoned(f"{host}/{os.getpid()}/{began}"), "the number is used again"
+    assert not is_abandoned(f"{host}/{os.getpid()}/"), "nothing tells that it is another process"
+    assert not is_abandoned(f"other-{host}/{pid}/{began}")
+    assert not is_abandoned(labels()["io.r2i.owner"])
+
+
+@given(st.text(alphabet=st.sampled_from("/0123456789-\nx٣")) | st.text())
+def test_whose_else_a_container_is_it_is_not_abandoned(owner: str) -> None:
+    host = labels()["io.r2i.owner"].rsplit("/", 2)[0]
+
+    assert not is_abandoned(owner)
+    is_abandoned(f"{host}/{owner}")
 
 
 @given(st.text(alphabet=st.sampled_from("FROM RUN COPY\n\\#<<EOF'\"`as-= \tx=[]\r\0{}$é"), max_size=80))

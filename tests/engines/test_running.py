@@ -7,6 +7,8 @@ import json
 import os
 import secrets
 import socket
+import subprocess
+import sys
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -73,6 +75,39 @@ def test_container_is_removed_when_we_are_interrupted(engine: Engine) -> None:
 
     assert not exists(engine, container.id)
     assert time.monotonic() - started < 9
+
+
+RUN_AND_HANG = """
+import os, sys
+from r2i.engines import choose
+from r2i.engines.protocol import RunRequest
+with choose(sys.argv[1], os.environ).start(RunRequest(image=sys.argv[2], command=("sleep", "100"))) as container:
+    print(container.id, flush=True)
+    container.wait()
+"""
+
+
+def test_container_of_a_killed_process_is_removed_by_the_next(engine: Engine) -> None:
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", RUN_AND_HANG, engine.name, BASE], stdout=subprocess.PIPE, text=True
+        ) as child,
+        engine.start(shell("sleep 60")) as ours,
+    ):
+        assert child.stdout is not None
+        left = child.stdout.readline().strip()
+        with engine.start(shell("true")):
+            spared = exists(engine, left)
+        child.kill()
+        child.wait()
+        still_there = exists(engine, left)
+        with engine.start(shell("true")):
+            gone = not exists(engine, left)
+
+        assert spared
+        assert still_there
+        assert gone
+        assert exists(engine, ours.id)
 
 
 def test_stop_ends_it(engine: Engine) -> None:

@@ -77,6 +77,8 @@ def cli(*, debug: bool) -> None:
 def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one exit code for each way to end
     """Run one command and give the exit code, whatever happens in it."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` wants it to go on
+        signal.signal(signal.SIGHUP, _interrupt)
     _write_utf8()
     debug = "--debug" in arguments[:1]
     try:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from r2i.engines import ownership
 from r2i.engines.failure import engine_failure, start_failure
 from r2i.engines.files import archive
 from r2i.engines.protocol import Container, RunRequest
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 #: How long a container may take to end after SIGTERM, in seconds.
 GRACE = 10
-
-#: Everything that r2i runs carries it: `docker ps --filter label=io.r2i.run`.
-RUN_LABEL = "io.r2i.run"
 
 MEMORY = re.compile(r"\d+(?:\.\d+)?\s*(?:[bkmgt]b?)?", re.IGNORECASE)
 
@@ -95,6 +93,7 @@ def started(
         raise engine_failure(str(error), "docker") from error
     try:
         try:
+            _remove_abandoned(client)
             container = client.containers.create(
                 request.image, list(request.command) or None, **options(request, name)
             )
@@ -162,7 +161,7 @@ def options(request: RunRequest, name: str) -> dict[str, Any]:
         "name": name,
         "init": True,
         "security_opt": ["no-new-privileges"],
-        "labels": {RUN_LABEL: "1", **request.labels},
+        "labels": {**ownership.labels(), **request.labels},
         "environment": {**request.environment},
         "ports": ports,
         "publish_all_ports": request.publish_all,
@@ -192,6 +191,16 @@ def _devices(gpus: str | None) -> list[Any] | None:
         return [docker.types.DeviceRequest(count=-1 if gpus == "all" else int(gpus), capabilities=[["gpu"]])]
     devices = gpus.removeprefix("device=").split(",")
     return [docker.types.DeviceRequest(device_ids=devices, capabilities=[["gpu"]])]
+
+
+def _remove_abandoned(client: docker.DockerClient) -> None:
+    """What a killed r2i has left may still hold the port that we are to publish."""
+    import docker
+
+    for found in client.api.containers(all=True, filters={"label": ownership.OWNER_LABEL}):
+        if ownership.is_abandoned(found["Labels"][ownership.OWNER_LABEL]):
+            with suppress(docker.errors.APIError):  # another r2i may be about it, too
+                client.api.remove_container(found["Id"], v=True, force=True)
 
 
 def _remove(client: docker.DockerClient, name: str) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from r2i import process
-from r2i.engines.docker_container import GRACE, RUN_LABEL, checked_memory
+from r2i.engines import ownership
+from r2i.engines.docker_container import GRACE, checked_memory
 from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.failure import engine_failure, last_line, start_failure, step_failure
 from r2i.engines.files import archive
@@ -63,8 +64,7 @@ def create_argv(request: RunRequest, name: str, *, environment: Sequence[str] = 
         "--init",
         "--security-opt=no-new-privileges",
         "--http-proxy=false",
-        f"--label={RUN_LABEL}=1",
-        *(f"--label={key}={value}" for key, value in request.labels.items()),
+        *(f"--label={key}={value}" for key, value in {**ownership.labels(), **request.labels}.items()),
         *(f"--publish={_published(port)}" for port in request.ports),
         *(("--publish-all",) if request.publish_all else ()),
         *(f"--mount={_mounted(mount)}" for mount in request.mounts),
@@ -223,6 +223,7 @@ class Podman:
         env = child_environment(self.environ, pulls=True)
         words, added = passed_by_name(request.environment, env)
         try:
+            self._remove_abandoned()
             self._create(create_argv(request, name, environment=words), request, env=env | added)
             if request.files:
                 # Without `--archive=false`, they would belong to the container's user.
@@ -253,6 +254,13 @@ class Podman:
             self._begin(argv, request, env=env)
         elif done.returncode:
             raise start_failure(done.stderr, request, "podman")
+
+    def _remove_abandoned(self) -> None:
+        """What a killed r2i has left may still hold the port that we are to publish."""
+        done = self.ask("ps", "--all", f"--filter=label={ownership.OWNER_LABEL}", "--format=json")
+        for found in json.loads(done.stdout or "[]"):
+            if ownership.is_abandoned(found["Labels"][ownership.OWNER_LABEL]):
+                self.ask("rm", "--force", "--volumes", "--time=0", found["Id"])
 
     def _remove(self, name: str) -> None:
         done = self.ask("rm", "--force", "--ignore", "--volumes", f"--time={GRACE}", name)
