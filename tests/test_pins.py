@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from r2i.pins import base_image, pins
+from r2i.pins import base_image, is_distribution, pins
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,23 @@ def test_the_name_tells_the_release(reference: str, release: str | None) -> None
     found = base_image(reference).release
 
     assert (found.name if found else None) == release
+
+
+@pytest.mark.parametrize(
+    ("reference", "plain"),
+    [
+        (None, True),
+        ("debian:bookworm", True),
+        ("registry.example.org:5000/library/ubuntu:24.04", True),
+        ("python:3.12-bookworm", False),
+        ("debian:10", False),
+        ("debian", False),
+        ("debian:trixie@sha256:" + "0" * 64, False),
+        ("example.org/debian/tools:trixie", False),
+    ],
+)
+def test_an_image_of_packages_alone_is_told_by_its_name(reference: str | None, *, plain: bool) -> None:
+    assert is_distribution(base_image(reference)) is plain
 
 
 def test_the_default_is_a_release_that_we_know() -> None:

@@ -35,3 +35,9 @@ def base_image(reference: str | None) -> BaseImage:
             release = Release(name=row["name"], distribution=row["distribution"], python=row["python"])
             return BaseImage(reference=reference, release=release)
     return BaseImage(reference=reference, release=None)
+
+
+def is_distribution(image: BaseImage) -> bool:
+    """Whether its packages are all that it is: `python:3.12-bookworm` is more than bookworm, a digest is one build."""
+    name, _, tag = image.reference.rpartition("/")[2].partition(":")
+    return image.release is not None and name == image.release.distribution and "@" not in tag

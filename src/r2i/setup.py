@@ -21,7 +21,7 @@ from r2i.doctor import Diagnosis, Finding, check_container, check_engine, check_
 from r2i.engines.protocol import EngineName
 from r2i.errors import EngineError
 from r2i.machine import Machine, last_line
-from r2i.pins import base_image
+from r2i.pins import base_image, is_distribution
 from r2i.process import Completed
 
 #: Where a daemon that no init system looks after writes its log.
@@ -415,9 +415,7 @@ def _plan_image(
     """Make the base image from the distribution's packages, under the name that a registry has it by."""
     image = base_image(base)
     release = image.release
-    # `python:3.12-bookworm` is more than bookworm: made of packages, it would not be what its name says.
-    name = image.reference.partition("@")[0].rpartition("/")[2].partition(":")[0]
-    if release is None or name != release.distribution:
+    if release is None or not is_distribution(image):
         raise EngineError(
             f"`{image.reference}` cannot be made from packages", hint="Make it reachable for the engine"
         )

@@ -26,7 +26,7 @@ from r2i.engines.instructions import stages
 from r2i.engines.mounts import mounts
 from r2i.engines.ownership import is_abandoned, labels
 from r2i.engines.podman import Podman
-from r2i.engines.protocol import BuildRequest, Mount, Port, RunRequest, StepEvent
+from r2i.engines.protocol import BuildRequest, EngineName, Mount, Port, RunRequest, StepEvent
 from r2i.errors import EngineError, R2iError, TemporaryError
 from r2i.model import Dockerfile
 from r2i.process import Completed, run
@@ -282,6 +282,32 @@ def test_trouble_has_words(said: str, kind: type[R2iError], message: str) -> Non
     assert type(error) is kind
     assert error.message.startswith(message)
     assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("image", "engine", "hint"),
+    [
+        ("docker.io/library/debian:trixie-slim", "docker", "`r2i setup`"),
+        ("docker.io/library/debian:trixie-slim", "podman", "`r2i setup --engine podman`"),
+        ("debian:12", "docker", "`r2i setup --base-image debian:12`"),
+        ("$(id)/debian:12", "docker", "`r2i setup --base-image '$(id)/debian:12'`"),
+        ("docker.io/library/python:3.12-bookworm", "docker", "`docker login`"),
+        ("quay.io/jupyter/base-notebook", "podman", "`podman login`"),
+    ],
+)
+@pytest.mark.parametrize("passing", [False, True])
+def test_setup_is_named_where_it_makes_that_image(
+    image: str, engine: EngineName, hint: str, *, passing: bool
+) -> None:
+    why = "dial tcp: lookup registry.example.org: no such host" if passing else "not found"
+    error = engine_failure(f"failed to resolve source metadata for {image}: {why}", engine)
+
+    assert error.hint is not None
+    if "setup" in hint or not passing:
+        assert hint in error.hint
+    else:
+        assert "network" in error.hint
+        assert "setup" not in error.hint
 
 
 def test_port_is_found_in_what_docker_says() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from r2i.engines.protocol import EngineName, RunRequest
 from r2i.errors import BuildFailedError, EngineError, R2iError, TemporaryError
+from r2i.pins import base_image, is_distribution
 
 #: The engine's own words where a step's program ended with a failure: Docker's, Podman's.
 STATUS = re.compile(
@@ -152,7 +154,7 @@ def step_failure(
     if FULL.search(error) or SILENT.search(error) or PULL.search(error):
         return engine_failure(error, engine)
     if text.upper().startswith("FROM "):
-        return _pull_failure(text.split()[1], error)
+        return _pull_failure(text.split()[1], error, engine)
     if missing := MISSING.search(error):
         return BuildFailedError(
             f"`{shortened(text)}` failed: there is no `{missing[1].lstrip('/')}`",
@@ -166,7 +168,7 @@ def step_failure(
 def engine_failure(said: str, engine: EngineName) -> R2iError:
     """The engine did not do what it was asked, and it was no step's fault."""
     if not (FULL.search(said) or DENIED.search(said)) and (match := PULL.search(said)):
-        return _pull_failure(next(group for group in match.groups() if group), said)
+        return _pull_failure(next(group for group in match.groups() if group), said, engine)
     for pattern, message, hint in ENGINE_TROUBLE:
         if match := pattern.search(said):
             values = {"engine": engine, "title": engine.capitalize(), "found": match[match.lastindex or 0]}
@@ -196,16 +198,30 @@ def start_failure(said: str, request: RunRequest, engine: EngineName) -> R2iErro
     return engine_failure(said, engine)
 
 
-def _pull_failure(image: str, said: str) -> R2iError:
+def _pull_failure(image: str, said: str, engine: EngineName) -> R2iError:
+    setup = _setup(image, engine)
     if PASSING.search(said):
         return TemporaryError(
             f"The base image `{image}` cannot be pulled: {last_line(said)}",
-            hint="Try again, or run `r2i setup`, which makes the base image without a registry",
+            hint=f"Try again, or run `{setup}`, which makes it without a registry"
+            if setup
+            else "Check its spelling and the network of the engine, and try again",
         )
     return EngineError(
         f"The base image `{image}` does not exist, or you may not pull it",
-        hint="Name another with `--base-image`, or run `r2i setup`",
+        hint=f"Run `{setup}`, which makes it without a registry"
+        if setup
+        else f"Check its spelling, and log in with `{engine} login` where it is private",
     )
+
+
+def _setup(image: str, engine: EngineName) -> str | None:
+    """The command that makes an image of packages, None where only a registry has it."""
+    made = base_image(image)
+    if not is_distribution(made):
+        return None
+    words = ["r2i", "setup", *(["--engine", engine] if engine != "docker" else [])]
+    return shlex.join(words if made == base_image(None) else [*words, "--base-image", image])
 
 
 def no_buildx(said: str) -> bool:
