@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from r2i.engines.protocol import EngineName
 from r2i.machine import Machine, last_line, version
-from r2i.pins import base_image
+from r2i.pins import base_image, is_distribution
 from r2i.process import Completed
 
 Status: TypeAlias = Literal["ok", "warning", "error"]
@@ -108,13 +108,7 @@ def check_docker(machine: Machine) -> Diagnosis:
 def docker_daemon(machine: Machine) -> Finding:
     """The client is there, a daemon answers it, and it is new enough."""
     if machine.which("docker") is None:
-        return Finding(
-            check="docker",
-            status="error",
-            message="Docker is not installed",
-            fix="r2i setup --engine docker",
-            problem="not-installed",
-        )
+        return _missing("docker")
     done = machine.ask_engine("docker", "version", "--format", "{{json .}}")
     answer = _json(done)
     if "podman" in done.stderr.lower() or "podman" in str(answer.get("Client", {})).lower():
@@ -133,17 +127,31 @@ def docker_daemon(machine: Machine) -> Finding:
         (part.get("Version", "") for part in server.get("Components") or () if part.get("Name") == "Engine"),
         "",
     )
-    if version(found) < OLDEST["docker"]:
-        return Finding(
-            check="docker",
-            status="error",
-            message=f"Docker {found} is too old: r2i needs version {OLDEST['docker'][0]} or newer",
-            fix="r2i setup --engine docker",
-            problem="too-old",
-        )
     endpoint = _docker_endpoint(machine)
-    at = f" at `{endpoint}`" if endpoint else ""
-    return Finding(check="docker", status="ok", message=f"Docker {found} answers{at}")
+    return _of_version("docker", found, at=f" at `{endpoint}`" if endpoint else "")
+
+
+def _missing(engine: EngineName) -> Finding:
+    return Finding(
+        check=engine,
+        status="error",
+        message=f"{engine.capitalize()} is not installed",
+        fix=f"r2i setup --engine {engine}",
+        problem="not-installed",
+    )
+
+
+def _of_version(engine: EngineName, found: str, *, at: str = "") -> Finding:
+    oldest = OLDEST[engine]
+    if version(found) >= oldest:
+        return Finding(check=engine, status="ok", message=f"{engine.capitalize()} {found} answers{at}")
+    return Finding(
+        check=engine,
+        status="error",
+        message=f"{engine.capitalize()} {found} is too old: r2i needs version {oldest[0]} or newer",
+        fix="r2i setup --engine docker",
+        problem="too-old",
+    )
 
 
 def _docker_silent(machine: Machine, done: Completed) -> Finding:
@@ -284,23 +292,9 @@ def check_podman(machine: Machine) -> Diagnosis:
 
 def podman_client(machine: Machine) -> Finding:
     if machine.which("podman") is None:
-        return Finding(
-            check="podman",
-            status="error",
-            message="Podman is not installed",
-            fix="r2i setup --engine podman",
-            problem="not-installed",
-        )
-    found = machine.ask_engine("podman", "--version").stdout.strip()
-    if version(found) < OLDEST["podman"]:
-        return Finding(
-            check="podman",
-            status="error",
-            message=f"`{found}` is too old: r2i needs Podman {OLDEST['podman'][0]} or newer",
-            fix="r2i setup --engine docker",
-            problem="too-old",
-        )
-    return Finding(check="podman", status="ok", message=f"Podman {found.rpartition(' ')[2]} answers")
+        return _missing("podman")
+    said = machine.ask_engine("podman", "--version").stdout.strip()
+    return _of_version("podman", said.rpartition(" ")[2])
 
 
 def _podman_silent(done: Completed) -> Finding:
@@ -357,7 +351,8 @@ def podman_storage(info: dict[str, Any]) -> Finding:
 
 def check_image(machine: Machine, engine: EngineName, reference: str | None = None) -> Finding:
     """The base image is in the engine's store, or a registry has it."""
-    reference = base_image(reference).reference
+    image = base_image(reference)
+    reference = image.reference
     found = machine.ask_engine(engine, "image", "inspect", "--format", "{{.Size}}", reference)
     if found.returncode == 0:
         size = int(found.stdout.strip() or 0) / 10**6
@@ -369,7 +364,7 @@ def check_image(machine: Machine, engine: EngineName, reference: str | None = No
         check="base image",
         status="error",
         message=f"`{reference}` is not here and cannot be pulled: {_reason(done)}",
-        fix=f"r2i setup --engine {engine}",
+        fix=f"r2i setup --engine {engine}" if is_distribution(image) else None,
         problem="no-base-image",
     )
 
