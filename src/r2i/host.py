@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
@@ -45,6 +45,10 @@ ADDRESSES = (
     "JULIA_PKG_SERVER",
 )
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+#: What every engine knows without an `ARG`, and leaves out of the image's history and the keys of its cache.
+PREDEFINED = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
 PLAIN = (
     "PIP_TRUSTED_HOST",
     "PIP_DEFAULT_TIMEOUT",
@@ -109,9 +113,13 @@ MIN_CREDENTIAL = 6
 
 @dataclass(frozen=True, kw_only=True)
 class HostSettings:
-    """`script` is empty where there is nothing to pass; `credentials` are what no log may show."""
+    """`script` is empty where there is nothing to pass; `credentials` are what no log may show.
+
+    `proxies` are in the script, too, and here for steps that do not read it.
+    """
 
     script: str = ""
+    proxies: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     credentials: tuple[str, ...] = ()
 
@@ -136,6 +144,7 @@ def host_script(
     _check_size(script)
     return HostSettings(
         script=script,
+        proxies={name: value for name, value in exports.items() if name.upper() in PREDEFINED},
         notices=tuple(notices),
         credentials=tuple(sorted({*_credentials(exports), *passwords}, key=lambda text: (-len(text), text))),
     )

@@ -25,7 +25,9 @@ class Store:
 
     name: Literal["docker", "podman"] = "docker"
     images: dict[str, str] = field(default_factory=dict)
+    registry: dict[str, str] = field(default_factory=dict)
     builds: list[BuildRequest] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
     def build(self, request: BuildRequest, listen: Callable[[StepEvent], None]) -> Image:
         self.builds.append(request)
@@ -33,11 +35,12 @@ class Store:
         return Image(reference=request.tags[0], id=f"sha256:{len(self.builds)}")
 
     def find(self, reference: str) -> Image | None:
+        self.asked.append(reference)
         found = self.images.get(reference)
         return Image(reference=reference, id=found) if found else None
 
     def digest(self, reference: str) -> str | None:
-        return self.images.get(reference)
+        return self.registry.get(reference)
 
     def processors(self) -> int:
         raise NotImplementedError
@@ -128,6 +131,59 @@ def test_the_base_images_of_a_dockerfile_count_too(directory: Path) -> None:
     build(engine, directory)
 
     assert (once, len(engine.builds)) == (1, 2)
+
+
+def test_the_base_image_is_looked_up_once_where_it_is_there(directory: Path) -> None:
+    engine = Store(images={BASE: "sha256:old"})
+    build(engine, directory)
+
+    assert engine.asked.count(BASE) == 1
+    assert engine.builds[0].labels["org.opencontainers.image.base.digest"] == "sha256:old"
+
+
+def test_a_base_image_of_a_registry_is_recorded_by_its_digest(directory: Path) -> None:
+    engine = Store(registry={BASE: "sha256:there"})
+    build(engine, directory)
+
+    assert engine.builds[0].labels["org.opencontainers.image.base.digest"] == "sha256:there"
+
+
+def test_a_dockerfile_of_the_repository_gets_the_proxies_of_the_host(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://ada:s3cret@proxy.example.org:3128")
+    monkeypatch.setenv("no_proxy", "example.net")
+    monkeypatch.setenv("ALL_PROXY", "socks5://proxy.example.org:1080")
+    engine = Store()
+    build(engine, directory)
+    (directory / "Dockerfile").write_text("ARG https_proxy\nFROM one\n")
+    build(engine, directory)
+
+    own, theirs = (request.proxies for request in engine.builds)
+    assert own == {}, "steps of ours read the secret"
+    assert theirs == {
+        **dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://ada:s3cret@proxy.example.org:3128"),
+        **dict.fromkeys(("NO_PROXY", "no_proxy"), "example.net"),
+    }
+
+
+def test_a_proxy_that_the_history_would_show_is_not_passed(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://ada:s3cret@proxy.example.org:3128")
+    monkeypatch.setenv("HTTP_PROXY", "http://ada:s3cret@proxy.example.org:3128")
+    (directory / "Dockerfile").write_text("FROM one\nARG A=1 HTTPS_PROXY\n")
+    engine = Store()
+    build(engine, directory, options=Options(build_args={"http_proxy": "x"}))
+
+    said = capsys.readouterr().err
+    assert {"HTTPS_PROXY", "HTTP_PROXY", "http_proxy"}.isdisjoint(engine.builds[0].proxies)
+    assert "https_proxy" in engine.builds[0].proxies
+    assert "Dockerfile:2: the image's history would show the value of `ARG HTTPS_PROXY`" in said
+    assert "s3cret" not in said
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,27 @@ def test_secret_reaches_the_step_and_leaves_no_trace(build: Build, engine: Engin
     assert word not in run([engine.name, "image", "inspect", image.id]).stdout
 
 
+def test_proxies_reach_steps_that_know_of_none_and_leave_no_trace(
+    build: Build, engine: Engine, tmp_path: Path
+) -> None:
+    word = f"sesame-{secrets.token_hex(8)}"
+    proxy = f"http://ada:{word}@proxy.example.org:3128"
+    names = ("HTTPS_PROXY", "https_proxy")
+    text = f"FROM BASE\nRUN echo $https_proxy $HTTPS_PROXY; env >/dev/null # {secrets.token_hex(4)}\n"
+    image, events = build(text, proxies=dict.fromkeys(names, proxy))
+    archive = tmp_path / "image.tar"
+    saved = run([engine.name, "save", "--output", str(archive), image.id])
+    history = run([engine.name, "history", "--no-trunc", image.id])
+    again, more = build(text, proxies=dict.fromkeys(names, "http://elsewhere.example.org"))
+
+    assert outputs(events) == [(2, f"{proxy} {proxy}")]
+    assert saved.returncode == 0, saved.stderr
+    assert word.encode() not in archive.read_bytes()
+    assert word not in history.stdout
+    assert word not in run([engine.name, "image", "inspect", image.id]).stdout
+    assert (again, outputs(more)) == (image, []), "another proxy is no reason to build"
+
+
 def test_secret_need_not_be_given(build: Build) -> None:
     text = (
         "FROM BASE\nRUN --mount=type=secret,id=host,mode=0444"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -24,9 +24,12 @@ from r2i.cli.common import (
 )
 from r2i.engines.protocol import BuildRequest, Engine
 from r2i.errors import BuildFailedError
-from r2i.model import Dockerfile, Evidence, Image, Layer, Options, Plan, Source, Stage
+from r2i.model import Dockerfile, Evidence, Image, Layer, Notice, Options, Plan, Source, Stage
 from r2i.naming import checked_reference, image_reference
 from r2i.records import Record, fingerprint, remember, remembered
+
+if TYPE_CHECKING:
+    from r2i.host import HostSettings
 
 #: How uv says that a package has no wheel for this Python, and could not be built instead.
 PYTHON_MATTERS = re.compile(
@@ -151,11 +154,13 @@ def _build_and_remember(
     name: str,
     state: str = "",
 ) -> Image:
-    before = _bases(engine, plan, dockerfile)
-    image = _build(engine, checkout, plan, dockerfile, settings=settings, tags=tags)
+    before = {reference: engine.find(reference) for reference in _bases(plan, dockerfile)}
+    base = before.get(plan.base.reference)
+    image = _build(engine, checkout, plan, dockerfile, settings=settings, tags=tags, base=base)
     # A base that was not there may have been pulled.
     bases = {
-        reference: before[reference] or id_ for reference, id_ in _bases(engine, plan, dockerfile).items()
+        reference: base.id if (base := known or engine.find(reference)) else ""
+        for reference, known in before.items()
     }
     remember(_records(), f"{engine.name} {name}", fingerprint=state, image=image.id, bases=bases)
     return image
@@ -171,14 +176,13 @@ def _records() -> Path:
     return platformdirs.user_cache_path("r2i") / "images"
 
 
-def _bases(engine: Engine, plan: Plan, dockerfile: Dockerfile) -> dict[str, str]:
-    """The images that the build begins with and their ids, empty for what the engine does not have."""
-    references = [plan.base.reference]
-    if plan.dockerfile is not None:
-        from r2i.engines.instructions import stages
+def _bases(plan: Plan, dockerfile: Dockerfile) -> list[str]:
+    """The images that the build begins with."""
+    if plan.dockerfile is None:
+        return [plan.base.reference]
+    from r2i.engines.instructions import stages
 
-        references = [stage.base for stage in stages(dockerfile.text) if not stage.inherits]
-    return {reference: image.id if (image := engine.find(reference)) else "" for reference in references}
+    return [stage.base for stage in stages(dockerfile.text) if not stage.inherits]
 
 
 def _on_another_base(engine: Engine, record: Record) -> bool:
@@ -205,6 +209,7 @@ def _build(
     *,
     settings: BuildSettings,
     tags: tuple[str, ...],
+    base: Image | None,
 ) -> Image:
     from r2i.cli.progress import clean, progress
     from r2i.host import host_script, mask
@@ -217,7 +222,8 @@ def _build(
         dockerfile=dockerfile,
         tags=tags,
         build_args=plan.build_args,
-        labels=_base_labels(engine, plan) if plan.dockerfile is None else plan.labels,
+        proxies=_proxies(host, plan, dockerfile),
+        labels=_base_labels(engine, plan, base) if plan.dockerfile is None else plan.labels,
         secrets={"host": host.script} if host.script else {},
         no_cache=settings.no_cache,
     )
@@ -229,12 +235,27 @@ def _build(
         raise _explained(error, log, plan=plan, dockerfile=dockerfile) from error
 
 
-def _base_labels(engine: Engine, plan: Plan) -> dict[str, str]:
+def _proxies(host: HostSettings, plan: Plan, dockerfile: Dockerfile) -> dict[str, str]:
+    """What the steps of a repository's own Dockerfile get of the host, which need not know of our secret."""
+    if plan.dockerfile is None:
+        return {}
+    from r2i.engines.instructions import arguments
+
+    given = {name.upper() for name in plan.build_args}
+    proxies = {name: value for name, value in host.proxies.items() if name.upper() not in given}
+    declared = {name: line for name, line in arguments(dockerfile.text).items() if name in proxies}
+    for name, line in declared.items():
+        message = f"the image's history would show the value of `ARG {name}`, so your proxy is not passed in it: pass `--build-arg {name}` if it may be seen"
+        show_warnings([Notice(level="warning", message=message, file=plan.dockerfile, line=line)])
+    return {name: value for name, value in proxies.items() if name not in declared}
+
+
+def _base_labels(engine: Engine, plan: Plan, base: Image | None) -> dict[str, str]:
     """Which base image it was: `--base-image NAME@DIGEST` repeats the build.
 
     https://github.com/opencontainers/image-spec/blob/main/annotations.md
     """
-    digest = engine.digest(plan.base.reference)
+    digest = (base.digest or base.id) if base else engine.digest(plan.base.reference)
     names = {"org.opencontainers.image.base.name": plan.base.reference}
     return names | ({"org.opencontainers.image.base.digest": digest} if digest else {})
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from r2i import process
 from r2i.engines.protocol import BuildRequest
 from r2i.errors import EngineError
 
@@ -26,6 +28,23 @@ class Workspace:
     image_id: Path
     secrets: Mapping[str, Path]
     directories: tuple[Path, ...]
+
+    def run(
+        self,
+        argv: tuple[str, ...],
+        feed: Callable[[str], None],
+        *,
+        env: Mapping[str, str],
+        guard: Literal["program", "children"],
+    ) -> str | None:
+        """Run the engine's program to its end, and give the id of the image, None where the build failed."""
+        with process.streaming(argv, env=env, guard=guard, remove=self.directories) as (lines, wait):
+            for line in lines:
+                feed(line)
+            status = wait()
+        if status or not self.image_id.is_file():
+            return None
+        return self.image_id.read_text(encoding="utf-8").strip()
 
 
 @contextmanager

@@ -92,17 +92,13 @@ class Docker:
         env = child_environment(self.environ)
         words, added = passed_by_name(request.build_args, env)
         # Attestations would make every image an index, with other digests each time.
-        env |= added | {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_GIT_INFO": "0"}
+        env |= {**added, **request.proxies, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_GIT_INFO": "0"}
         progress = SolveProgress(stages(request.dockerfile.text), listen)
         with workspace(request, request.dockerfile.text) as files:
-            argv = build_argv(request, files, build_args=words)
-            with process.streaming(argv, env=env, guard="program", remove=files.directories) as (lines, wait):
-                for line in lines:
-                    progress.feed(line)
-                status = wait()
-            if status or not files.image_id.is_file():
-                raise self._build_failure(progress)
-            image_id = files.image_id.read_text(encoding="utf-8").strip()
+            argv = build_argv(request, files, build_args=[*words, *request.proxies])
+            image_id = files.run(argv, progress.feed, env=env, guard="program")
+        if image_id is None:
+            raise self._build_failure(progress)
         return self._built(request, image_id)
 
     def find(self, reference: str) -> Image | None:
@@ -115,9 +111,6 @@ class Docker:
         raise _trouble(done.stderr)
 
     def digest(self, reference: str) -> str | None:
-        image = self.find(reference)
-        if image is not None:
-            return image.digest or image.id
         # BuildKit pulls into its cache and not into the store, so only the registry knows.
         words = ("buildx", "imagetools", "inspect", "--format={{.Manifest.Digest}}", reference)
         done = self._ask(*words)

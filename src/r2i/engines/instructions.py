@@ -58,6 +58,17 @@ def stages(text: str) -> tuple[Stage, ...]:
     return tuple(result)
 
 
+def arguments(text: str) -> dict[str, int]:
+    """What the stages declare with `ARG`, and the line of each."""
+    return {
+        word.partition("=")[0]: instruction.line
+        for stage in stages(text)
+        for instruction in stage.instructions
+        if instruction.keyword == "ARG"
+        for word in instruction.value.split()
+    }
+
+
 def _from(value: str) -> tuple[str, str]:
     """The base and the name (lower case, as engines compare it) in the words after `FROM`."""
     words = [word for word in value.split() if not word.startswith("--")]

@@ -39,7 +39,7 @@ def build_argv(request: BuildRequest, files: Workspace, *, build_args: Sequence[
         "build",
         "--layers",
         "--format=docker",
-        # Proxies come in the secret; Podman would add its own to each step.
+        # Podman would add its own proxies to each step, those of this machine only, too.
         "--http-proxy=false",
         f"--file={files.dockerfile}",
         f"--ignorefile={files.ignore}",
@@ -173,6 +173,7 @@ class Podman:
 
         env = child_environment(self.environ, pulls=True)
         words, added = passed_by_name(request.build_args, env)
+        env |= {**added, **request.proxies}
         text = request.dockerfile.text
         with workspace(request, "") as files:
             parsed = stages(text)
@@ -180,17 +181,10 @@ class Podman:
             helped, origin = with_help(text, parsed, context=request.context, support=files.support)
             files.dockerfile.write_text(helped, encoding="utf-8", newline="")
             progress = BuildProgress(stages(helped), origin, listen)
-            argv = build_argv(request, files, build_args=words)
-            with process.streaming(argv, env=env | added, guard="children", remove=files.directories) as (
-                lines,
-                wait,
-            ):
-                for line in lines:
-                    progress.feed(line)
-                status = wait()
-            if status or not files.image_id.is_file():
-                raise _build_failure(progress)
-            image_id = files.image_id.read_text(encoding="utf-8").strip()
+            argv = build_argv(request, files, build_args=[*words, *request.proxies])
+            image_id = files.run(argv, progress.feed, env=env, guard="children")
+        if image_id is None:
+            raise _build_failure(progress)
         image = self.find(image_id)
         if image is None:
             raise EngineError("The image was built, and Podman does not have it", hint="Try again")
@@ -205,8 +199,7 @@ class Podman:
         raise engine_failure(done.stderr, "podman")
 
     def digest(self, reference: str) -> str | None:
-        image = self.find(reference)
-        return (image.digest or image.id) if image is not None else None
+        return None
 
     def processors(self) -> int:
         done = self.ask("info", "--format={{.Host.CPUs}}")

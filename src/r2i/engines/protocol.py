@@ -15,12 +15,16 @@ EngineName: TypeAlias = Literal["docker", "podman"]
 
 @dataclass(frozen=True, kw_only=True)
 class BuildRequest:
-    """One build: `context` is the checkout as it lies; `secrets` are contents by id, which leave no trace."""
+    """One build: `context` is the checkout as it lies; `secrets` are contents by id, which leave no trace.
+
+    `proxies` are predefined build arguments, for a Dockerfile that reads no secret; they leave none, either.
+    """
 
     context: Path
     dockerfile: Dockerfile
     tags: tuple[str, ...]
     build_args: Mapping[str, str] = field(default_factory=dict)
+    proxies: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     no_cache: bool = False
@@ -123,7 +127,7 @@ class Engine(Protocol):
         """The image in the local store, or None."""
 
     def digest(self, reference: str) -> str | None:
-        """What a build from that image will be from: its digest, or the id of an image that was made here."""
+        """The digest that a registry has for an image which is not here; None where nothing tells before a build."""
 
     def processors(self) -> int:
         """How many the machine has on which the containers run."""
