@@ -52,12 +52,12 @@ def test_evidence_that_loses_is_a_warning_where_it_says_otherwise(tmp_path: Path
     assert agreeing.notices == ()
 
 
-@pytest.mark.parametrize("version", ["3.7", "3.16", "3.99"])
+@pytest.mark.parametrize("version", ["2.6", "3.4", "3.16", "3.99"])
 def test_a_python_that_nobody_provides_is_an_error_of_whoever_asked(tmp_path: Path, version: str) -> None:
     with pytest.raises(InvalidRepositoryError, match="no Python") as caught:
         plan_of(tmp_path, {"runtime.txt": f"\npython-{version}"})
     assert caught.value.where == "runtime.txt:2"
-    with pytest.raises(UsageError, match="no Python"):
+    with pytest.raises(UsageError, match=r"no Python|is not a version of Python"):
         plan_of(tmp_path / "empty", {"a": ""}, python=version)
 
 
@@ -81,7 +81,7 @@ def test_a_python_that_nobody_provides_is_an_error_of_whoever_asked(tmp_path: Pa
         ({"repo_dir": "/./a"}, "repository's directory"),
         ({"repo_dir": "/$HOME"}, "repository's directory"),
         ({"python": "3"}, "version of Python"),
-        ({"python": "2.7"}, "version of Python"),
+        ({"python": "2.6"}, "version of Python"),
         ({"python": "3.12\n"}, "version of Python"),
         ({"python": "latest"}, "version of Python"),
         ({"base_image": "a b"}, "name of an image"),

@@ -34,17 +34,24 @@ class Checkout:
     `root` is where configuration is looked for and what becomes `$REPO_DIR` (with `--subdir`, that directory);
     `boundary` is the top of the repository: symbolic links may lead anywhere below it, and nowhere else.
     `content_id` is the resolved revision, None for a local directory; `complete` says that nothing of the revision
-    could not be had.
+    could not be had. `date` is when the commit was made that it stands on (RFC 3339, UTC), None where there is none.
     """
 
     root: Path
     boundary: Path
     content_id: str | None = None
     complete: bool = True
+    date: str | None = None
 
     @classmethod
     def open(
-        cls, top: Path, *, subdirectory: str = "", content_id: str | None = None, complete: bool = True
+        cls,
+        top: Path,
+        *,
+        subdirectory: str = "",
+        content_id: str | None = None,
+        complete: bool = True,
+        date: str | None = None,
     ) -> Checkout:
         """Raise `UsageError` where `subdirectory` is not a directory below `top`."""
         boundary = top.resolve()
@@ -60,7 +67,7 @@ class Checkout:
                 else f"`{top}` is not a directory",
                 hint="Check the spelling of `--subdir`" if subdirectory else None,
             )
-        return cls(root=root, boundary=boundary, content_id=content_id, complete=complete)
+        return cls(root=root, boundary=boundary, content_id=content_id, complete=complete, date=date)
 
     @cached_property
     def config_dir(self) -> str:

@@ -154,6 +154,19 @@ class PythonConstraint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pin:
+    """The versions of a distribution that a file allows: its normalised name and a specifier of PEP 440.
+
+    `marker` is the condition of PEP 508 under which it is asked for at all, empty where it always is.
+    """
+
+    name: str
+    specifier: str
+    evidence: Evidence
+    marker: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PythonEnvironment:
     """What to install into the repository's Python environment.
 
@@ -161,9 +174,9 @@ class PythonEnvironment:
     comments or blank lines: their bytes change only when what is installed changes. `entry` names the one
     to install from (None where there is nothing to install). `local` are arguments of `uv pip install` for
     what lies in the checkout, relative to its root, `local_options` further ones for that step alone. `names` are
-    the normalised names (PEP 503) of all distributions asked for. `options` are further arguments of
-    `uv pip install`. `defined_by` is the file that the buildpack of that name read; all files that it took into
-    account are in the evidence.
+    the normalised names (PEP 503) of all distributions asked for, `pins` the versions of those that are restricted:
+    they tell which Pythons there are wheels for. `options` are further arguments of `uv pip install`. `defined_by` is
+    the file that the buildpack of that name read; all files that it took into account are in the evidence.
 
     `template` installs what does not lie in the checkout; where it is not the general one, it lies beside the
     buildpack and takes `variables`, too, mounts `files` (by path below the build context `r2i`) and `resources`, and
@@ -179,6 +192,7 @@ class PythonEnvironment:
     local: tuple[str, ...] = ()
     local_options: tuple[str, ...] = ()
     names: Mapping[str, Evidence] = field(default_factory=dict)
+    pins: tuple[Pin, ...] = ()
     options: tuple[str, ...] = ()
     manager: Literal["uv", "conda"] = "uv"
     template: str = "environment"
@@ -193,8 +207,8 @@ class Detection:
     """What one buildpack found in a checkout.
 
     `server` is evidence that the repository brings parts of the Jupyter server, `compiles` that it needs a
-    compiler in the final image. `start` is the path of a script that wraps the command, `dockerfile` of one that
-    replaces everything else.
+    compiler in the final image, `ran_on` the Python that notebooks say they ran on. `start` is
+    the path of a script that wraps the command, `dockerfile` of one that replaces everything else.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -202,6 +216,7 @@ class Detection:
     ignored: tuple[Ignored, ...] = ()
     python: PythonRequest | None = None
     requires: tuple[PythonConstraint, ...] = ()
+    ran_on: PythonRequest | None = None
     environment: PythonEnvironment | None = None
     server: tuple[Evidence, ...] = ()
     compiles: tuple[Evidence, ...] = ()
@@ -265,6 +280,34 @@ class Dockerfile:
     support: Mapping[str, str]
     ignore: str
     layer_lines: Mapping[int, int]
+
+
+ChangeOption: TypeAlias = Literal["python", "as-of", "apt", "replace", "installer"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """An option of the command line, without its dashes, and the value with which another build may succeed."""
+
+    option: ChangeOption
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """Why a build step failed.
+
+    `cause` is the stable code of a rule (docs/diagnosis.md), `evidence` the line of the log that shows it, `package` the
+    name of the distribution that it is about, where it is about one. `changes` may mend it, the smallest first.
+    """
+
+    cause: str
+    message: str
+    evidence: str
+    hint: str | None = None
+    changes: tuple[Change, ...] = ()
+    package: str = ""
+    temporary: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,11 @@ def pins() -> dict[str, Any]:
     return tomllib.loads(files("r2i").joinpath("pins.toml").read_text(encoding="utf-8"))
 
 
+def pythons() -> dict[str, dict[str, str]]:
+    """The minor releases of CPython that somebody provides, the oldest first: `released` when, by which `provider`."""
+    return {row["version"]: row for row in pins()["pythons"]}
+
+
 def base_image(reference: str | None) -> BaseImage:
     """Name the release of an image by the words of its name and tag (`python:3.11-bookworm`, `ubuntu:24.04`)."""
     reference = reference or str(pins()["defaults"]["base_image"])

@@ -10,12 +10,11 @@ from itertools import chain
 from r2i import __version__, image
 from r2i.buildpacks import CHAIN, ENVIRONMENTS, UNSUPPORTED
 from r2i.checkout import Checkout
-from r2i.errors import InvalidRepositoryError, NoBuildpackError, R2iError, UsageError
+from r2i.errors import NoBuildpackError, R2iError, UsageError
 from r2i.ignore import dockerignore
 from r2i.model import (
     BaseImage,
     Detection,
-    Evidence,
     Ignored,
     JupyterServer,
     Layer,
@@ -24,16 +23,13 @@ from r2i.model import (
     Plan,
     Python,
     PythonEnvironment,
-    PythonRequest,
     Source,
     Stage,
 )
-from r2i.pins import base_image, pins
+from r2i.pins import base_image
 from r2i.plan_json import digest
+from r2i.pythons import choose_python
 from r2i.quoting import printable, quoted
-
-#: The releases of CPython that uv can install.
-MANAGED_PYTHONS = frozenset(f"3.{minor}" for minor in range(8, 16))
 
 COMMAND = ("jupyter-lab", "--ip=0.0.0.0", "--port=8888")
 
@@ -69,7 +65,7 @@ def _compose(
     source: Source | None,
 ) -> Plan:
     wanted = next(d.environment for d in detections if d.environment is not None)
-    python, notices = choose_python(base, options, detections)
+    python, notices = choose_python(base, options, detections, date=checkout.date)
     server = _jupyter_server(detections)
     repo_dir = options.repo_dir or f"/home/{options.user_name}"
     variables = _variables(options, repo_dir=repo_dir, server=server)
@@ -225,66 +221,6 @@ def _refuse_unsupported(checkout: Checkout) -> None:
             )
 
 
-def choose_python(
-    base: BaseImage, options: Options, detections: Iterable[Detection]
-) -> tuple[Python, tuple[Notice, ...]]:
-    """Decide the version from the strongest evidence, and who provides it."""
-    requests = [d.python for d in detections if d.python is not None]
-    if options.python is not None:
-        requests.insert(0, PythonRequest(version=options.python, evidence=Evidence(why="`--python`")))
-    if not requests:
-        return _default_python(base), ()
-    wanted = requests[0]
-    minor = ".".join(wanted.version.split(".")[:2])
-    if base.release is not None and minor == base.release.python:
-        why = f"{wanted.evidence.why}; {base.release.name} has it"
-        evidence = Evidence(why=why, file=wanted.evidence.file, line=wanted.evidence.line)
-        chosen = Python(version=minor, provider="base", evidence=evidence)
-    elif minor in MANAGED_PYTHONS:
-        chosen = Python(version=wanted.version, provider="uv", evidence=wanted.evidence)
-    else:
-        error = UsageError if wanted.evidence.file is None else InvalidRepositoryError
-        raise error(
-            f"There is no Python {wanted.version} that r2i could install",
-            file=wanted.evidence.file,
-            line=wanted.evidence.line,
-            hint=f"Ask for one from 3.8 to 3.15, such as `{pins()['defaults']['python']}`",
-        )
-    return chosen, tuple(_python_notices(chosen, requests))
-
-
-def _default_python(base: BaseImage) -> Python:
-    if base.release is not None:
-        why = f"nothing names a version; {base.release.python} is the Python of {base.release.name}"
-        return Python(version=base.release.python, provider="base", evidence=Evidence(why=why))
-    version = str(pins()["defaults"]["python"])
-    why = f"nothing names a version, and the Python of `{base.reference}` is not known"
-    return Python(version=version, provider="uv", evidence=Evidence(why=why))
-
-
-def _python_notices(chosen: Python, requests: list[PythonRequest]) -> Iterable[Notice]:
-    first = requests[0]
-    if chosen.version != first.version:
-        yield Notice(
-            level="info",
-            message=f"Python {first.version} is asked for; the newest patch release of {chosen.version} is used",
-            file=first.evidence.file,
-            line=first.evidence.line,
-        )
-    for other in requests[1:]:
-        if not f"{first.version}.".startswith(f"{other.version}."):
-            yield Notice(
-                level="warning",
-                message=f"Python {other.version} is asked for here, but {_origin(first)} decides: {first.version}",
-                file=other.evidence.file,
-                line=other.evidence.line,
-            )
-
-
-def _origin(request: PythonRequest) -> str:
-    return f"`{request.evidence.file}`" if request.evidence.file else request.evidence.why
-
-
 def _jupyter_server(detections: Iterable[Detection]) -> JupyterServer:
     evidence = tuple(chain.from_iterable(d.server for d in detections))
     return JupyterServer(mode="joined" if evidence else "split", evidence=evidence)
@@ -381,7 +317,7 @@ def _check_options(options: Options) -> None:
             f"`{options.repo_dir}` cannot be the repository's directory",
             hint="Give an absolute path of letters, digits, `.`, `-` and `_`",
         )
-    if options.python is not None and not re.fullmatch(r"3\.\d{1,2}(\.\d{1,2})?", options.python):
+    if options.python is not None and not re.fullmatch(r"(2\.7|3\.\d{1,2})(\.\d{1,2})?", options.python):
         raise UsageError(
             f"`{options.python}` is not a version of Python", hint="Write it like `3.12` or `3.12.4`"
         )

@@ -1,18 +1,29 @@
-"""`*.ipynb`: nothing to install, but a notebook may compile."""
+"""`*.ipynb`: nothing to install, but a notebook may compile, and says which Python it ran on."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
+from collections.abc import Iterator
 
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
-from r2i.model import BaseImage, Detection, Evidence
+from r2i.model import BaseImage, Detection, Evidence, PythonRequest
 
 #: Cell magics and shell commands, as they stand in a notebook's JSON: at the beginning of a source line.
 COMPILES = re.compile(
     rb'"\s*(%%(?:cython|cpp|fortran|f90|pybind11|cffi)\b|%load_ext\s+(?:[Cc]ython|fortranmagic)'
     rb"|!\s*(?:gcc|g\+\+|cc|gfortran|make|cmake|f2py)\s)"
 )
+
+#: The key of the metadata. In the text of a cell its quotes are escaped.
+LANGUAGE = b'"language_info"'
+OBJECT = re.compile(r'"language_info"\s*:\s*(?=\{)')
+VERSION = re.compile(r"(\d{1,2}\.\d{1,2})(?:\.\S*)?", re.ASCII)
+
+#: More than the longest such metadata, in bytes.
+LONGEST_METADATA = 4_000
 
 #: Larger notebooks are large by their outputs; more than this altogether is not read, in bytes.
 LARGEST = 4_000_000
@@ -24,18 +35,70 @@ class Notebooks:
     files = ()
 
     def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
-        evidence = []
-        left = ALTOGETHER
-        for path in checkout.glob(".ipynb"):
-            if left <= 0:
-                break
-            try:
-                data = checkout.read_bytes(path, limit=LARGEST)
-            except InvalidRepositoryError:
-                continue  # too large or unreadable: no concern of a build
-            left -= len(data)
+        compiles = []
+        ran: list[tuple[str, Evidence]] = []
+        for path, data in _notebooks(checkout):
             if match := COMPILES.search(data):
                 word = match[1].decode(errors="replace").strip()
-                line = data[: match.start()].count(b"\n") + 1
-                evidence.append(Evidence(why=f"a notebook compiles: `{word}`", file=path, line=line))
-        return Detection(compiles=tuple(evidence)) if evidence else None
+                why = f"a notebook compiles: `{word}`"
+                compiles.append(Evidence(why=why, file=path, line=_line(data, match.start())))
+            if found := _python(data):
+                version, at = found
+                ran.append((version, Evidence(why="", file=path, line=_line(data, at))))
+        if not compiles and not ran:
+            return None
+        return Detection(compiles=tuple(compiles), ran_on=_majority(ran))
+
+
+def _notebooks(checkout: Checkout) -> Iterator[tuple[str, bytes]]:
+    left = ALTOGETHER
+    for path in checkout.glob(".ipynb"):
+        if left <= 0:
+            break
+        try:
+            data = checkout.read_bytes(path, limit=LARGEST)
+        except InvalidRepositoryError:
+            continue  # too large or unreadable: no concern of a build
+        left -= len(data)
+        yield path, data
+
+
+def _line(data: bytes, at: int) -> int:
+    return data.count(b"\n", 0, at) + 1
+
+
+def _python(data: bytes) -> tuple[str, int] | None:
+    """The minor release that a notebook of Python ran on, and where it says so. Nothing else of it is parsed."""
+    at = data.rfind(LANGUAGE)
+    if at < 0 or data[at - 1 : at] == b"\\":
+        return None
+    text = data[at : at + LONGEST_METADATA].decode(errors="replace")
+    if not (start := OBJECT.match(text)):
+        return None
+    try:
+        language, _ = json.JSONDecoder().raw_decode(text, start.end())
+    except (ValueError, RecursionError):
+        return None
+    version = language.get("version")
+    if language.get("name") != "python" or not isinstance(version, str):
+        return None
+    found = VERSION.fullmatch(version)
+    key = data.find(b'"version": "' + version.encode(errors="replace"), at)
+    return (found[1], max(at, key)) if found else None
+
+
+def _majority(ran: list[tuple[str, Evidence]]) -> PythonRequest | None:
+    """What most notebooks ran on; where two are as many, the newer."""
+    if not ran:
+        return None
+    counts = Counter(version for version, _ in ran)
+    version = max(counts, key=lambda version: (counts[version], [*map(int, version.split("."))]))
+    first = next(evidence for one, evidence in ran if one == version)
+    if len(ran) == 1:
+        who = "the notebook"
+    elif len(counts) == 1:
+        who = f"all {len(ran)} notebooks"
+    else:
+        who = f"{counts[version]} of {len(ran)} notebooks"
+    evidence = Evidence(why=f"{who} ran on Python {version}", file=first.file, line=first.line)
+    return PythonRequest(version=version, evidence=evidence)

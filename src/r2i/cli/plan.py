@@ -11,6 +11,8 @@ from r2i.cli.common import checked_out, options_from, parsed, plan_options, sour
 from r2i.model import Evidence, Layer, Notice, Plan
 from r2i.quoting import printable
 
+PROVIDERS = {"base": "from the base image", "uv": "installed by uv", "conda": "from conda's packages"}
+
 
 @click.command()
 @source_options
@@ -53,11 +55,8 @@ def _facts(plan: Plan) -> Iterator[str]:
     if plan.dockerfile is not None:
         yield _fact("Dockerfile", f"`{plan.dockerfile}` of the repository, used as it is")
     if plan.python is not None:
-        provider = "from the base image" if plan.python.provider == "base" else "installed by uv"
-        yield _fact(
-            "Python",
-            f"{plan.python.version} {provider}: {_reason(plan.python.evidence)}",
-        )
+        yield _fact("Python", f"{plan.python.version} {PROVIDERS[plan.python.provider]}")
+        yield " " * 14 + _reason(plan.python.evidence)
     if plan.jupyter is not None:
         if plan.jupyter.mode == "split":
             yield _fact(

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from r2i.checkout import Checkout
-from r2i.model import Evidence, Notice, PythonEnvironment
+from r2i.model import Evidence, Notice, Pin, PythonEnvironment
 from r2i.requirements.lines import MAX_LINES, Line, logical_lines, quoted
 from r2i.requirements.local import argument, is_path, local, without_extras
 from r2i.requirements.options import OF_REQUIREMENT, WITHOUT_EFFECT, split_line
 from r2i.requirements.settings import Settings
-from r2i.requirements.specifiers import NAME, named, normalised
+from r2i.requirements.specifiers import NAME, Named, named, normalised
 from r2i.requirements.urls import direct_url, has_credentials, is_url
 
 MAX_FILES = 100
@@ -55,6 +56,7 @@ class Reading:
     settings: Settings = field(default_factory=Settings)
     local: list[str] = field(default_factory=list)
     names: dict[str, Evidence] = field(default_factory=dict)
+    pins: list[Pin] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
     lines: int = 0
@@ -62,9 +64,16 @@ class Reading:
 
 def read_requirements(checkout: Checkout, path: str) -> tuple[PythonEnvironment, tuple[Notice, ...]]:
     """Read the file at `path` below the checkout's root; give what to install, and what to tell the user."""
+    return read_lines(checkout, path, logical_lines(path, checkout.read(path)))
+
+
+def read_lines(
+    checkout: Checkout, path: str, lines: Iterable[Line]
+) -> tuple[PythonEnvironment, tuple[Notice, ...]]:
+    """As `read_requirements`, of lines that were made of the file at `path`, whatever its format."""
     reading = Reading(checkout)
     start: tuple[str, Kind] = (path, "requirement")
-    _read(reading, start, parents=())
+    _read(reading, start, lines, parents=())
     _keep_with_local_archives(reading)
     support = _support(reading, start)
     environment = PythonEnvironment(
@@ -75,6 +84,8 @@ def read_requirements(checkout: Checkout, path: str) -> tuple[PythonEnvironment,
         support=support,
         local=tuple(reading.local),
         names=reading.names,
+        # A constraint on what nobody asks for may never count.
+        pins=tuple(pin for pin in reading.pins if pin.name in reading.names),
         options=reading.settings.arguments(),
     )
     return environment, tuple(dict.fromkeys(reading.notices))
@@ -91,11 +102,13 @@ def _summary(reading: Reading) -> str:
     return f"asks for {early + late} package{'' if early + late == 1 else 's'}"
 
 
-def _read(reading: Reading, target: tuple[str, Kind], *, parents: tuple[str, ...]) -> None:
+def _read(
+    reading: Reading, target: tuple[str, Kind], lines: Iterable[Line], *, parents: tuple[str, ...]
+) -> None:
     path, kind = target
     items: list[Wanted | Include] = []
     reading.files[target] = items
-    for line in logical_lines(path, reading.checkout.read(path)):
+    for line in lines:
         reading.lines += 1
         if reading.lines > MAX_LINES:
             raise line.error(f"There are more than {MAX_LINES:,} lines", hint="Keep only what is needed")
@@ -144,7 +157,7 @@ def _include(
     if len(reading.files) >= MAX_FILES:
         raise line.error(f"There are more than {MAX_FILES} included files", hint="Join some of them")
     reading.evidence.append(Evidence(why=f"included by `{line.file}`, line {line.number}", file=path))
-    _read(reading, target, parents=parents)
+    _read(reading, target, logical_lines(path, reading.checkout.read(path)), parents=parents)
     return [Include(option=option, target=target)]
 
 
@@ -198,9 +211,21 @@ def _requirement(
         wanted = Wanted(text=valid.text, name=normalised(valid.name))
         if _is_left_out(reading, wanted, line):
             return []
+        _add_pin(reading, valid, line)
     if wanted.name and kind == "requirement":
         reading.names.setdefault(wanted.name, line.evidence(f"asks for `{wanted.name}`"))
     return [replace(wanted, hashes=_of_requirement(reading, wanted, options, line))]
+
+
+def _add_pin(reading: Reading, valid: Named, line: Line) -> None:
+    if valid.specifier:
+        pin = Pin(
+            name=normalised(valid.name),
+            specifier=valid.specifier,
+            evidence=line.evidence(f"asks for {quoted(valid.text)}"),
+            marker=valid.marker,
+        )
+        reading.pins.append(pin)
 
 
 def _url(reading: Reading, text: str, name: str, line: Line) -> Wanted:

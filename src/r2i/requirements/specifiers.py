@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from r2i.errors import InvalidRepositoryError
 from r2i.model import Notice
@@ -22,8 +22,8 @@ MARKER = (
 
 #: What nearly all lines are. Reading these needs no `packaging`, whose import takes longer than all the rest.
 SIMPLE = re.compile(
-    rf"({NAME}) ?(?:\[{NAME}(?: ?, ?{NAME})*\])? ?(?:{CLAUSE}(?: ?, ?{CLAUSE})*)?"
-    rf"(?: ?; ?{MARKER}(?: (?:and|or) {MARKER})*)?",
+    rf"({NAME}) ?(?:\[{NAME}(?: ?, ?{NAME})*\])? ?((?:{CLAUSE}(?: ?, ?{CLAUSE})*)?)"
+    rf"(?: ?; ?({MARKER}(?: (?:and|or) {MARKER})*))?",
     re.ASCII,
 )
 
@@ -70,10 +70,12 @@ MISTAKES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
-    """A requirement with its name as written; `text` is valid for uv."""
+    """A requirement with its name as written; `text` is valid for uv, `specifier` and `marker` are parts of it."""
 
     text: str
     name: str
+    specifier: str = ""
+    marker: str = ""
     notices: tuple[Notice, ...] = ()
 
 
@@ -85,25 +87,26 @@ def normalised(name: str) -> str:
 def named(text: str, line: Line) -> Named:
     """Check a requirement; one that pip's older releases understood is rewritten with a notice."""
     if simple := SIMPLE.fullmatch(text):
-        return Named(text=text, name=simple[1])
-    if name := _name(text):
-        return Named(text=text, name=name)
+        return Named(text=text, name=simple[1], specifier=simple[2], marker=simple[3] or "")
+    if valid := _valid(text):
+        return valid
     before, semicolon, marker = text.partition(";")
     changed = OLD_WILDCARD.sub(lambda found: OLD_MEANING[found[1]] + found[2], before) + semicolon + marker
-    if name := _name(changed):
+    if valid := _valid(changed):
         notice = line.warning(f"{quoted(text)} is read as {quoted(changed)}, as pip did until 24.0")
-        return Named(text=changed, name=name, notices=(notice,))
+        return replace(valid, notices=(notice,))
     raise _mistake(text, line)
 
 
-def _name(text: str) -> str | None:
-    """The name in a requirement by PEP 508, None where it is not valid."""
+def _valid(text: str) -> Named | None:
+    """A requirement by PEP 508, None where it is not valid."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
-        return Requirement(text).name
+        read = Requirement(text)
     except (InvalidRequirement, RecursionError, ValueError):  # ValueError: more digits than Python reads
         return None
+    return Named(text=text, name=read.name, specifier=str(read.specifier), marker=str(read.marker or ""))
 
 
 def _mistake(text: str, line: Line) -> InvalidRepositoryError:
@@ -113,7 +116,7 @@ def _mistake(text: str, line: Line) -> InvalidRepositoryError:
         if found := pattern.fullmatch(text):
             return line.error(f"{quoted(text)} {what}", hint=hint.format(*found.groups()))
     before, semicolon, _ = text.partition(";")
-    if semicolon and _name(before):
+    if semicolon and _valid(before):
         return line.error(
             f"{quoted(text)} has an environment marker that is not valid",
             hint='Write it like `; python_version >= "3.9"`',

@@ -15,6 +15,7 @@ from r2i.errors import FetchError, R2iError, TemporaryError
 from r2i.model import Credentials, Source
 from r2i.process import Completed, Runner
 from r2i.sources import git_refs
+from r2i.sources.commit_date import date_of
 from r2i.sources.git_program import REFUSALS, TEMPORARY, GitProgram, git_program
 from r2i.sources.lfs import fetch_large_files
 from r2i.sources.parse import remote_location, shown
@@ -54,6 +55,7 @@ def fetched(
             subdirectory=revision.source.subdirectory,
             content_id=revision.commit,
             complete=complete,
+            date=date_of(revision.commit, top, git),
         )
 
 
@@ -71,7 +73,7 @@ def fetch_commit(directory: Path, git: GitProgram, *, location: str, commit: str
         done = git.fetch("fetch", "--quiet", "--no-recurse-submodules", *way, cwd=directory)
         if done.returncode == 0 and _has(directory, git, commit):
             break
-        if done.returncode and _unreachable(done):
+        if done.returncode and unreachable(done):
             raise git.failure(done, location)
     else:
         raise FetchError(
@@ -83,7 +85,7 @@ def fetch_commit(directory: Path, git: GitProgram, *, location: str, commit: str
         raise git.failure(done, location)
 
 
-def _unreachable(done: Completed) -> bool:
+def unreachable(done: Completed) -> bool:
     """Whether asking in another way is pointless."""
     # A server that closes the connection over a commit that it does not give away says so before.
     if re.search(r"not our ref|unadvertised|not advertised|shallow|couldn't find remote ref", done.stderr):

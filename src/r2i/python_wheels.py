@@ -1,0 +1,126 @@
+"""Which Pythons a pinned package has wheels for: known without running or downloading anything, for the packages in
+`python_wheels.toml`."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+
+from r2i.model import Evidence, Pin
+from r2i.pins import pythons
+
+#: What needs no `packaging`, whose import takes longer than all the rest of a plan.
+EXACT = re.compile(r"={2,3} ?(\d+(?:\.\d+)*(?:\.post\d+)?)(?:\+[a-z0-9.]+)?", re.ASCII)
+
+#: A version that no release has reached: who allows it has set no upper bound.
+FAR = "99999"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """The minor releases of Python that a pin can be installed on, and that in words."""
+
+    minors: frozenset[str]
+    evidence: Evidence
+
+
+def limits_of(pins: Iterable[Pin]) -> tuple[Limit, ...]:
+    """Of each pin that says something."""
+    return tuple(limit for pin in pins if (limit := _limit(pin)) is not None)
+
+
+def spoken(minors: Iterable[str], word: str = "and") -> str:
+    """`2.7 and 3.5 to 3.8`."""
+    known = [*pythons()]
+    runs: list[list[str]] = []
+    for minor in sorted(minors, key=known.index):
+        if runs and minor[0] == runs[-1][-1][0] and known.index(minor) == known.index(runs[-1][-1]) + 1:
+            runs[-1].append(minor)
+        else:
+            runs.append([minor])
+    parts = [run[0] if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
+    return f" {word} ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def _limit(pin: Pin) -> Limit | None:
+    if pin.name not in _table():
+        return None
+    minors = _minors(pin)
+    if minors is None:
+        return None
+    words = spoken(minors)
+    if pin.marker:
+        minors |= {minor for minor in pythons() if not _applies(pin.marker, minor)}
+    if minors >= pythons().keys():
+        return None
+    newest = [*pythons()][-1]
+    first = words.removesuffix(f" to {newest}")
+    why = f"`{pin.name}{pin.specifier}` has wheels for Python {words if first == words else f'{first} and newer'}"
+    return Limit(minors=minors, evidence=replace(pin.evidence, why=why))
+
+
+def _minors(pin: Pin) -> frozenset[str] | None:
+    """None where the table has no release that the pin allows."""
+    releases = dict(_releases(pin.name))
+    if exact := EXACT.fullmatch(pin.specifier):
+        return releases.get(_canonical(exact[1]))
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        specifier = SpecifierSet(pin.specifier)
+        open_ended = specifier.contains(FAR)
+    except (InvalidSpecifier, ValueError):  # ValueError: more digits than Python reads
+        return None
+    found = frozenset[str]().union(*(releases[version] for version in specifier.filter(releases)))
+    if not found:
+        return None
+    known = [*pythons()]
+    later = known[max(map(known.index, found)) + 1 :] if open_ended else []
+    return found.union(later)
+
+
+def _applies(marker: str, minor: str) -> bool:
+    from packaging.markers import InvalidMarker, Marker
+
+    environment = {
+        "implementation_name": "cpython",
+        "os_name": "posix",
+        "platform_machine": "x86_64",
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": f"{minor}.0",
+        "python_version": minor,
+        "sys_platform": "linux",
+    }
+    try:
+        return Marker(marker).evaluate(environment | {"extra": ""})
+    except (InvalidMarker, RecursionError, ValueError):
+        return True
+
+
+def _canonical(version: str) -> str:
+    """`1.19.0` and `1.19` are the same version."""
+    return re.sub(r"(?:\.0)+(?=$|\.post)", "", version)
+
+
+@cache
+def _table() -> dict[str, str]:
+    text = files("r2i").joinpath("python_wheels.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)["wheels"]  # type: ignore[no-any-return]
+
+
+def _releases(name: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """Each release with its Pythons: a line of the table is `2.7 3.5-3.8: 1.19 1.19.1`."""
+    known = [*pythons()]
+    for line in _table()[name].split("\n"):
+        spans, _, versions = line.partition(":")
+        minors: set[str] = set()
+        for span in spans.split():
+            first, _, last = span.partition("-")
+            minors.update(known[known.index(first) : known.index(last or first) + 1])
+        for version in versions.split():
+            yield version, frozenset(minors)

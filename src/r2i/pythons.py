@@ -1,0 +1,334 @@
+"""Which Python the repository's environment gets: decided once, from the strongest evidence that there is.
+
+A version that is named is taken. Otherwise files allow some versions (`requires-python`, the wheels of what is
+pinned), and the nearest of these to an aim is taken: to what the notebooks ran on, else to what was a year old on the
+day of the last commit, else to the base image's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Literal
+
+from r2i.errors import InvalidRepositoryError, UsageError
+from r2i.image import version_tuple
+from r2i.model import (
+    BaseImage,
+    Detection,
+    Evidence,
+    Notice,
+    Options,
+    Python,
+    PythonConstraint,
+    PythonRequest,
+)
+from r2i.pins import pins, pythons
+from r2i.python_wheels import Limit, limits_of, spoken
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
+#: More patch releases than any minor release has had.
+PATCHES = 40
+
+#: How many of the pins that have no wheels are named one by one.
+MOST_NAMED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """All that is said of the version. `day` is the one to look back from (`2021-03-04`), and `of` whose day it is."""
+
+    base: BaseImage
+    requests: tuple[PythonRequest, ...]
+    requires: tuple[PythonConstraint, ...]
+    ran_on: PythonRequest | None
+    limits: tuple[Limit, ...]
+    conda: bool
+    day: str | None
+    of: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aim:
+    """The minor release to come as near to as the files allow."""
+
+    version: str
+    why: str
+
+
+def choose_python(
+    base: BaseImage, options: Options, detections: Sequence[Detection], *, date: str | None
+) -> tuple[Python, tuple[Notice, ...]]:
+    """Decide the version and who provides it; `date` is that of the last commit.
+
+    Raises `InvalidRepositoryError` where files of the repository allow no Python that anybody provides, `UsageError`
+    where the user asks for such a one.
+    """
+    asked = [d.python for d in detections if d.python is not None]
+    if options.python is not None:
+        asked.insert(0, PythonRequest(version=options.python, evidence=Evidence(why="`--python`")))
+    environments = [d.environment for d in detections if d.environment is not None]
+    conda = any(environment.manager == "conda" for environment in environments)
+    day = options.as_of or date
+    claims = Claims(
+        base=base,
+        requests=tuple(asked),
+        requires=tuple(chain.from_iterable(d.requires for d in detections)),
+        ran_on=next((d.ran_on for d in detections if d.ran_on is not None), None),
+        # Conda has builds of its own.
+        limits=() if conda else limits_of(chain.from_iterable(e.pins for e in environments)),
+        conda=conda,
+        day=day[:10] if day else None,
+        of="the day of `--as-of`" if options.as_of else "the day of the last commit",
+    )
+    return _asked_for(claims) if asked else _deduced(claims)
+
+
+def minor_of(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _asked_for(claims: Claims) -> tuple[Python, tuple[Notice, ...]]:
+    wanted = claims.requests[0]
+    minor = minor_of(wanted.version)
+    if minor not in pythons() and not claims.conda:
+        error = UsageError if wanted.evidence.file is None else InvalidRepositoryError
+        raise error(
+            f"There is no Python {wanted.version} that r2i could install",
+            file=wanted.evidence.file,
+            line=wanted.evidence.line,
+            hint=f"Ask for {spoken(pythons(), 'or')}, such as `{pins()['defaults']['python']}`",
+        )
+    version = minor if _of_base(minor, claims) else wanted.version
+    chosen = _provided(version, wanted.evidence, claims)
+    return chosen, (*_patch_notices(chosen, wanted), *_overruled(minor, wanted.evidence, claims))
+
+
+def _deduced(claims: Claims) -> tuple[Python, tuple[Notice, ...]]:
+    versions = _allowed(claims.requires)
+    aim = _aim(claims)
+    unlimited = _nearest(versions, aim)
+    minor = _nearest(_with_most_wheels(versions, claims.limits), aim)
+    limit = _tightest(claims.limits, without=unlimited) if minor != unlimited else None
+    evidence = limit.evidence if limit else _evidence(minor, versions, aim=aim, claims=claims)
+    chosen = _provided(versions[minor], evidence, claims)
+    return chosen, (*_notebooks_overruled(minor, evidence, claims), *_left_out(minor, claims.limits))
+
+
+def _provided(version: str, evidence: Evidence, claims: Claims) -> Python:
+    if claims.conda:
+        return Python(version=version, provider="conda", evidence=evidence)
+    if _of_base(version, claims):
+        release = claims.base.release
+        has_it = f"; {release.name} has it" if release and release.name not in evidence.why else ""
+        evidence = Evidence(why=f"{evidence.why}{has_it}", file=evidence.file, line=evidence.line)
+        return Python(version=version, provider="base", evidence=evidence)
+    provider: Literal["uv", "conda"] = (
+        "conda" if pythons()[minor_of(version)]["provider"] == "conda" else "uv"
+    )
+    return Python(version=version, provider=provider, evidence=evidence)
+
+
+def _of_base(version: str, claims: Claims) -> bool:
+    release = claims.base.release
+    return not claims.conda and release is not None and version == release.python
+
+
+def _aim(claims: Claims) -> Aim:
+    """What to take where every version is allowed."""
+    if claims.ran_on and not claims.requires:
+        return Aim(version=minor_of(claims.ran_on.version), why=claims.ran_on.evidence.why)
+    own = _own(claims.base)
+    if claims.day is None:
+        return own
+    year_before = f"{int(claims.day[:4]) - 1:04}{claims.day[4:]}"
+    # 2.7 is never a guess: who needs it says so.
+    modern = [minor for minor in pythons() if minor != "2.7"]
+    old = [minor for minor in modern if pythons()[minor]["released"] <= year_before]
+    # What was new had no wheels yet; what the base image has costs nothing.
+    if own.version in old:
+        return own
+    if not old:
+        return Aim(version=modern[0], why=f"{modern[0]} is the nearest to {claims.day}, {claims.of}")
+    return Aim(
+        version=old[-1], why=f"{old[-1]} is the newest that was a year old on {claims.day}, {claims.of}"
+    )
+
+
+def _own(base: BaseImage) -> Aim:
+    if base.release is not None:
+        version = base.release.python
+        return Aim(version=version, why=f"{version} is the Python of {base.release.name}")
+    version = str(pins()["defaults"]["python"])
+    return Aim(
+        version=version, why=f"{version} is the default, as the Python of `{base.reference}` is not known"
+    )
+
+
+def _nearest(allowed: Iterable[str], aim: Aim) -> str:
+    """The newest that is not newer than the aim, else the oldest; never Python 2 for 3 where there is a 3."""
+    aimed = version_tuple(aim.version)
+    numbers = sorted(version_tuple(minor) for minor in allowed)
+    numbers = [number for number in numbers if number[0] == aimed[0]] or numbers
+    older = [number for number in numbers if number <= aimed]
+    return ".".join(map(str, older[-1] if older else numbers[0]))
+
+
+def _allowed(requires: tuple[PythonConstraint, ...]) -> dict[str, str]:
+    """The minor releases that all constraints allow, each with the version to ask for."""
+    versions = _versions(requires)
+    if not versions:
+        raise _contradiction(requires)
+    return versions
+
+
+def _versions(requires: Iterable[PythonConstraint]) -> dict[str, str]:
+    """Prefer releases whose newest patch release is allowed: who writes `<=3.11` does not mean 3.11.0."""
+    requires = tuple(requires)
+    if not requires:
+        return {minor: minor for minor in pythons()}
+    from packaging.specifiers import SpecifierSet
+
+    together = SpecifierSet()
+    for constraint in requires:
+        together &= _specifier(constraint)
+    newest = {
+        minor: minor for minor in pythons() if together.contains(f"{minor}.{PATCHES}", prereleases=True)
+    }
+    if newest:
+        return newest
+    patches = ((minor, f"{minor}.{patch}") for minor in pythons() for patch in range(PATCHES))
+    return {minor: version for minor, version in patches if together.contains(version, prereleases=True)}
+
+
+def _specifier(constraint: PythonConstraint) -> SpecifierSet:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        found = SpecifierSet(constraint.specifier)
+        found.contains("3.9.0", prereleases=True)
+    except (InvalidSpecifier, ValueError) as error:  # ValueError: more digits than Python reads
+        raise InvalidRepositoryError(
+            f"`{constraint.specifier[:60]}` does not say which versions of Python are allowed",
+            file=constraint.evidence.file,
+            line=constraint.evidence.line,
+            hint="Write it like `>=3.9` or `>=3.9,<3.13`",
+        ) from error
+    return found
+
+
+def _contradiction(requires: tuple[PythonConstraint, ...]) -> InvalidRepositoryError:
+    last = next(n for n in range(len(requires)) if not _versions(requires[: n + 1]))
+    guilty = requires[last]
+    if not _versions([guilty]):
+        message = f"`{guilty.specifier}` allows no Python that r2i could install"
+        hint = f"Allow {spoken(pythons(), 'or')}, as `>=3.9` does"
+    else:
+        others = requires[:last]
+        other = next((c for c in others if not _versions([c, guilty])), others[-1])
+        message = (
+            f"`{guilty.specifier}` allows no Python that {_place(other.evidence)} allows: `{other.specifier}`"
+        )
+        hint = "Make the two agree"
+    return InvalidRepositoryError(message, file=guilty.evidence.file, line=guilty.evidence.line, hint=hint)
+
+
+def _with_most_wheels(versions: Iterable[str], limits: tuple[Limit, ...]) -> list[str]:
+    wheels = {minor: sum(minor in limit.minors for limit in limits) for minor in versions}
+    return [minor for minor, count in wheels.items() if count == max(wheels.values())]
+
+
+def _tightest(limits: Iterable[Limit], *, without: str) -> Limit:
+    return min(
+        (limit for limit in limits if without not in limit.minors), key=lambda limit: len(limit.minors)
+    )
+
+
+def _evidence(minor: str, versions: Mapping[str, str], *, aim: Aim, claims: Claims) -> Evidence:
+    """Why, where no pin made a difference."""
+    if claims.requires:
+        first = min(claims.requires, key=lambda constraint: len(_versions([constraint])))
+        reason = aim.why if minor == aim.version else _rank(minor, versions)
+        return _because(first.evidence, f"{first.evidence.why}{'; ' if reason else ''}{reason}")
+    if claims.ran_on:
+        reason = "" if minor == aim.version else f"; {minor} is the nearest that can be had"
+        return _because(claims.ran_on.evidence, f"{aim.why}{reason}")
+    return Evidence(why=f"nothing names a version; {aim.why}")
+
+
+def _because(evidence: Evidence, why: str) -> Evidence:
+    return Evidence(why=why, file=evidence.file, line=evidence.line)
+
+
+def _rank(minor: str, versions: Mapping[str, str]) -> str:
+    oldest, *_, newest = (*versions, *versions)
+    if oldest == newest or minor not in (oldest, newest):
+        return ""
+    return f"{minor} is the {'newest' if minor == newest else 'oldest'} of these"
+
+
+def _patch_notices(chosen: Python, wanted: PythonRequest) -> Iterable[Notice]:
+    if chosen.version != wanted.version:
+        yield _notice(
+            f"Python {wanted.version} is asked for; the newest patch release of {chosen.version} is used",
+            wanted.evidence,
+            level="info",
+        )
+
+
+def _overruled(minor: str, winner: Evidence, claims: Claims) -> Iterable[Notice]:
+    """What says otherwise than the version that was asked for."""
+    first = claims.requests[0]
+    decides = f"but {_place(winner)} decides: {first.version}"
+    for other in claims.requests[1:]:
+        if not f"{first.version}.".startswith(f"{other.version}."):
+            yield _notice(f"Python {other.version} is asked for here, {decides}", other.evidence)
+    for constraint in claims.requires:
+        if minor not in _versions([constraint]):
+            yield _notice(
+                f"Only Python `{constraint.specifier}` is allowed here, {decides}", constraint.evidence
+            )
+    yield from _notebooks_overruled(minor, winner, claims)
+    lacking = [limit for limit in claims.limits if minor not in limit.minors]
+    for limit in lacking[:MOST_NAMED]:
+        yield _notice(f"{limit.evidence.why}, {decides}", limit.evidence)
+    yield from _more(len(lacking) - MOST_NAMED, minor)
+
+
+def _notebooks_overruled(minor: str, winner: Evidence, claims: Claims) -> Iterable[Notice]:
+    said = claims.ran_on
+    if said is None or said.evidence == winner or minor_of(said.version) == minor:
+        return
+    if winner.file == said.evidence.file and winner.line == said.evidence.line:
+        return  # said with the version
+    # Where other versions are allowed, too, another one is no contradiction.
+    free = not claims.requests and minor_of(said.version) in _versions(claims.requires)
+    level: Literal["info", "warning"] = "info" if free and claims.requires else "warning"
+    yield _notice(f"{said.evidence.why}, but {_place(winner)} decides: {minor}", said.evidence, level=level)
+
+
+def _left_out(minor: str, limits: tuple[Limit, ...]) -> Iterable[Notice]:
+    lacking = [limit for limit in limits if minor not in limit.minors]
+    for limit in lacking[:MOST_NAMED]:
+        message = f"{limit.evidence.why}, but {minor} is the one that most pins have wheels for"
+        yield _notice(message, limit.evidence)
+    yield from _more(len(lacking) - MOST_NAMED, minor)
+
+
+def _more(count: int, minor: str) -> Iterable[Notice]:
+    if count > 0:
+        pinned = "1 more pin has" if count == 1 else f"{count} more pins have"
+        yield Notice(level="warning", message=f"{pinned} no wheels for Python {minor}")
+
+
+def _notice(message: str, at: Evidence, *, level: Literal["info", "warning"] = "warning") -> Notice:
+    return Notice(level=level, message=message, file=at.file, line=at.line)
+
+
+def _place(evidence: Evidence) -> str:
+    if evidence.file is None:
+        return evidence.why
+    return f"`{evidence.file}`" + (f", line {evidence.line}," if evidence.line else "")
