@@ -181,7 +181,8 @@ class PythonEnvironment:
     `template` installs what does not lie in the checkout; where it is not the general one, it lies beside the
     buildpack and takes `variables`, too, mounts `files` (by path below the build context `r2i`) and `resources`, and
     runs `tools`, each a throw-away stage with the tool of that name in `/opt`. `manager` is what makes `/srv/env`: uv
-    a virtual environment with the planned interpreter, conda a prefix with an interpreter of its own.
+    a virtual environment with the planned interpreter, conda a prefix with an interpreter of its own. `brings` is the
+    Python that is among its exact packages: whatever else is asked for, there is no other.
     """
 
     buildpack: str
@@ -195,6 +196,7 @@ class PythonEnvironment:
     pins: tuple[Pin, ...] = ()
     options: tuple[str, ...] = ()
     manager: Literal["uv", "conda"] = "uv"
+    brings: PythonRequest | None = None
     template: str = "environment"
     variables: Variables = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
@@ -291,6 +293,12 @@ class Change:
 
     option: ChangeOption
     value: str
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """As one types it; several packages are several options."""
+        values = self.value.split() if self.option == "apt" else [self.value]
+        return tuple(word for value in values for word in (f"--{self.option}", value))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -170,14 +170,20 @@ def _without_effect(options: Options, *, dockerfile: str | None) -> tuple[Notice
 def _environment(checkout: Checkout, options: Options) -> Detection:
     """The one definition of the Python environment that wins, with what is to be said of those that lose."""
     packs = iter(ENVIRONMENTS)
-    won = next((d for pack in packs if (d := pack.detect(checkout, options)) is not None), None)
-    if won is None or won.environment is None:
-        _refuse_unsupported(checkout)
-        return Detection(environment=PythonEnvironment(buildpack="image", defined_by=""))
+    environment = PythonEnvironment(buildpack="image", defined_by="")
+    won = Detection(environment=environment)
+    ignored: list[Ignored] = []
+    notices: list[Notice] = []
+    for pack in packs:
+        found = pack.detect(checkout, options)
+        if found is not None:  # without an environment where its files do not count, after all
+            ignored += found.ignored
+            notices += found.notices
+        if found is not None and found.environment is not None:
+            won, environment = found, found.environment
+            break
     _refuse_unsupported(checkout)
-    used = {won.environment.defined_by, *(evidence.file for evidence in won.environment.evidence)}
-    ignored = list(won.ignored)
-    notices = list(won.notices)
+    used = {environment.defined_by, *(evidence.file for evidence in environment.evidence)}
     for pack in packs:
         files = [path for name in pack.files if (path := checkout.config(name)) and path not in used]
         if not files:
@@ -189,10 +195,10 @@ def _environment(checkout: Checkout, options: Options) -> Detection:
         else:
             if lost is None or lost.environment is None:
                 continue  # nothing is declared there
-            notices += _differences(won.environment, lost.environment)
-        reason = f"`{won.environment.defined_by}` defines the Python environment"
+            notices += _differences(environment, lost.environment)
+        reason = f"`{environment.defined_by}` defines the Python environment"
         ignored += [Ignored(file=path, reason=reason) for path in files]
-    return replace(won, ignored=tuple(ignored), notices=tuple(notices))
+    return replace(won, ignored=tuple(dict.fromkeys(ignored)), notices=tuple(notices))
 
 
 def _differences(won: PythonEnvironment, lost: PythonEnvironment) -> Iterable[Notice]:

@@ -71,6 +71,7 @@ def choose_python(
     if options.python is not None:
         asked.insert(0, PythonRequest(version=options.python, evidence=Evidence(why="`--python`")))
     environments = [d.environment for d in detections if d.environment is not None]
+    asked = [*(e.brings for e in environments if e.brings is not None), *asked]
     conda = any(environment.manager == "conda" for environment in environments)
     day = options.as_of or date
     claims = Claims(
