@@ -176,6 +176,14 @@ class Checkout:
                     yield path
             pending.extend(reversed(children))
 
+    def entries(self, directory: str) -> list[str]:
+        """All that lies in a directory, sorted; nothing where it is none of this repository."""
+        try:
+            target = self._resolve(directory)
+            return sorted(f"{directory}/{name}" if directory else name for name in os.listdir(target))  # noqa: PTH208
+        except (OSError, R2iError):
+            return []
+
     def inside(self, path: str, *, relative_to: str = "") -> str | None:
         """Normalise a path that a file of the repository names: relative to the root, None where it leads out."""
         pure = PurePosixPath(path)

@@ -1,0 +1,1 @@
+"""Python projects: what `pyproject.toml`, `setup.py` and `setup.cfg` say, read without running anything."""

@@ -1,0 +1,111 @@
+"""`[tool.uv]` and `[tool.pdm]`: where packages come from, and what else a resolution follows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from r2i.model import Notice
+from r2i.projects.project import requirement
+from r2i.projects.toml import Toml
+from r2i.requirements.specifiers import normalised
+
+#: What a project says of resolution and builds that holds when its dependencies are installed with `uv pip`, too.
+SETTINGS = (
+    "index",
+    "index-url",
+    "extra-index-url",
+    "find-links",
+    "index-strategy",
+    "prerelease",
+    "resolution",
+    "exclude-newer",
+    "exclude-newer-package",
+    "constraint-dependencies",
+    "override-dependencies",
+    "exclude-dependencies",
+    "build-constraint-dependencies",
+    "dependency-metadata",
+    "config-settings",
+    "config-settings-package",
+    "extra-build-dependencies",
+    "no-binary",
+    "no-binary-package",
+    "no-build",
+    "no-build-package",
+    "allow-insecure-host",
+)
+
+#: Those among them that are requirements.
+REQUIREMENTS = ("constraint-dependencies", "override-dependencies", "build-constraint-dependencies")
+
+REMOTE = re.compile(r"https?://[^\s/]+", re.IGNORECASE)
+
+
+def uv_settings(doc: Toml) -> tuple[dict[str, Any], tuple[Notice, ...]]:
+    """What of `[tool.uv]` counts, without indexes that are directories: only the checkout has those."""
+    table = doc.table("tool", "uv")
+    found = {key: table[key] for key in SETTINGS if key in table}
+    for key in REQUIREMENTS:
+        for line in doc.strings("tool", "uv", key):
+            requirement(line)
+    notices = []
+    for key in ("index", "extra-index-url", "find-links"):
+        kept = [item for item in doc.array("tool", "uv", key) if REMOTE.match(_address(item))]
+        if len(kept) < len(doc.array("tool", "uv", key)):
+            line = doc.line("", "tool", "uv", key)
+            notices.append(line.warning(f"`tool.uv.{key}` names a directory, which is left out"))
+        found |= {key: kept} if kept else {}
+        if not kept:
+            found.pop(key, None)
+    if not REMOTE.match(str(found.get("index-url", "https://host"))):
+        del found["index-url"]
+    return found, tuple(notices)
+
+
+def pdm_settings(doc: Toml) -> dict[str, Any]:
+    """The package indexes and overrides of `[tool.pdm]`, in the words of `uv.toml`."""
+    indexes = []
+    for source in doc.array("tool", "pdm", "source"):
+        if not isinstance(source, dict) or not isinstance(source.get("url"), str):
+            raise doc.error("`tool.pdm.source` must be tables with a `url`", "tool", "pdm", "source")
+        index = {"url": source["url"], "name": source["name"]} if "name" in source else {"url": source["url"]}
+        indexes.append(index | ({"default": True} if source.get("name") == "pypi" else {}))
+    found: dict[str, Any] = {"index": indexes} if indexes else {}
+    if any("default" not in index for index in indexes):
+        found["index-strategy"] = "unsafe-best-match"
+    overrides = doc.table("tool", "pdm", "resolution", "overrides")
+    if overrides:
+        found["override-dependencies"] = [
+            _override(doc, name, version) for name, version in overrides.items()
+        ]
+    return found
+
+
+def workspace_members(doc: Toml) -> tuple[str, ...]:
+    """The patterns of the directories that belong to the workspace."""
+    return tuple(line.text for line in doc.strings("tool", "uv", "workspace", "members"))
+
+
+def sources(doc: Toml) -> dict[str, Any]:
+    return {normalised(name): value for name, value in doc.table("tool", "uv", "sources").items()}
+
+
+def toml_text(table: Mapping[str, Any]) -> str:
+    import tomli_w
+
+    return tomli_w.dumps(table)
+
+
+def _address(item: object) -> str:
+    return str(item.get("url", "") if isinstance(item, dict) else item)
+
+
+def _override(doc: Toml, name: str, version: object) -> str:
+    line = doc.word(version, "tool", "pdm", "resolution", "overrides", name)
+    text = line.text
+    if re.match(r"\d", text):
+        text = f"=={text}"
+    joined = f"{name} @ {text}" if "://" in text else f"{name}{text}"
+    return requirement(doc.line(joined, "tool", "pdm", "resolution", "overrides", name)).text
