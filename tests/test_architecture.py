@@ -20,6 +20,9 @@ PURE = [name for name in MODULES if name.startswith(("buildpacks/", "requirement
     "naming.py",
     "plan_json.py",
     "planner.py",
+    "python_constraints.py",
+    "python_wheels.py",
+    "pythons.py",
     "quoting.py",
     "render.py",
     "ignore.py",
@@ -201,8 +204,8 @@ def test_templates_quote_what_they_are_given() -> None:
     """Values in shell commands are ours by name, or go through a filter."""
     ours = re.compile(
         r"""[a-z]+\([a-z, ]*\)|release|user|uid|home|repo_dir|base|files_in|python|version|path|start|tool"""
-        r"""|packages \| join\(" "\)|commands \| join\(.*\)|labels \| join\(.*\)|variables \| join\(.*\)"""
-        r"""|command \| json|appendix|\[home, repo_dir\] \| unique \| join\(" "\)|.* \| (sh|quoted)|.* \| map\("sh"\) \| join\(" "\)"""
+        r"""|packages \| join\(" "\)|commands \| join\(.*\)|labels \| join\(.*\)|(variables|environ) \| join\(.*\)"""
+        r"""|(command|entrypoint) \| json|appendix|\[home, repo_dir\] \| unique \| join\(" "\)|.* \| (sh|quoted)|.* \| map\("sh"\) \| join\(" "\)"""
     )
     for path in SOURCE.rglob("*.j2"):
         for expression in re.findall(r"{{ (.*?) }}", path.read_text(encoding="utf-8")):

@@ -3,18 +3,35 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from typing import TypeAlias
 
 from r2i.model import Evidence, Pin
 from r2i.pins import pythons
 
-#: What needs no `packaging`, whose import takes longer than all the rest of a plan.
-EXACT = re.compile(r"={2,3} ?(\d+(?:\.\d+)*(?:\.post\d+)?)(?:\+[a-z0-9.]+)?", re.ASCII)
+#: The numbers of a release, and of its post-release.
+Version: TypeAlias = tuple[tuple[int, ...], int]
+
+#: What nearly all pins are. Reading these needs no `packaging`, whose import takes longer than all the rest.
+CLAUSE = re.compile(
+    r"(===?|!=|~=|<=|>=|<|>) ?(\d{1,9}(?:\.\d{1,9})*)(\.post\d{1,9})?(\.\*)?(?:\+[a-z0-9.]+)?", re.ASCII
+)
+
+COMPARISONS: Mapping[str, Callable[[Version, Version], bool]] = {
+    "==": operator.eq,
+    "===": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": lambda have, limit: have[0] > limit[0],  # a post-release is not newer than its release
+    ">=": operator.ge,
+}
 
 #: A version that no release has reached: who allows it has set no upper bound.
 FAR = "99999"
@@ -65,22 +82,38 @@ def _limit(pin: Pin) -> Limit | None:
 
 def _minors(pin: Pin) -> frozenset[str] | None:
     """None where the table has no release that the pin allows."""
-    releases = dict(_releases(pin.name))
-    if exact := EXACT.fullmatch(pin.specifier):
-        return releases.get(_canonical(exact[1]))
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    clauses = [CLAUSE.fullmatch(clause.strip()) for clause in pin.specifier.split(",")]
+    read = [clause for clause in clauses if clause]
+    if len(read) < len(clauses):
+        return None
+    found: set[str] = set()
+    for version, minors in _releases(pin.name):
+        if all(_allows(clause, version) for clause in read):
+            found |= minors
+    if found and all(_allows(clause, FAR) for clause in read):
+        known = [*pythons()]
+        found.update(known[max(map(known.index, found)) + 1 :])
+    return frozenset(found) or None
 
-    try:
-        specifier = SpecifierSet(pin.specifier)
-        open_ended = specifier.contains(FAR)
-    except (InvalidSpecifier, ValueError):  # ValueError: more digits than Python reads
-        return None
-    found = frozenset[str]().union(*(releases[version] for version in specifier.filter(releases)))
-    if not found:
-        return None
-    known = [*pythons()]
-    later = known[max(map(known.index, found)) + 1 :] if open_ended else []
-    return found.union(later)
+
+def _allows(clause: re.Match[str], version: str) -> bool:
+    """What PEP 440 says of final releases."""
+    comparison, bound, post, wildcard = clause.groups()
+    limit, have = _key(bound + (post or "")), _key(version)
+    if wildcard or comparison == "~=":
+        start = [int(part) for part in bound.split(".")][: None if wildcard else -1]
+        alike = [*have[0], *[0] * len(start)][: len(start)] == start
+        return alike != (comparison == "!=") and (comparison != "~=" or have >= limit)
+    return COMPARISONS[comparison](have, limit)
+
+
+def _key(version: str) -> Version:
+    """For comparisons: `1.19` and `1.19.0` are the same, and `1.19.post1` comes after them."""
+    release, _, post = version.partition(".post")
+    numbers = [int(part) for part in release.split(".")]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return tuple(numbers), int(post or -1)
 
 
 def _applies(marker: str, minor: str) -> bool:
@@ -100,11 +133,6 @@ def _applies(marker: str, minor: str) -> bool:
         return Marker(marker).evaluate(environment | {"extra": ""})
     except (InvalidMarker, RecursionError, ValueError):
         return True
-
-
-def _canonical(version: str) -> str:
-    """`1.19.0` and `1.19` are the same version."""
-    return re.sub(r"(?:\.0)+(?=$|\.post)", "", version)
 
 
 @cache

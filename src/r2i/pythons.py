@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from r2i.errors import InvalidRepositoryError, UsageError
 from r2i.image import version_tuple
@@ -25,13 +25,11 @@ from r2i.model import (
     PythonRequest,
 )
 from r2i.pins import pins, pythons
+from r2i.python_constraints import allowed, place_of, versions_of
 from r2i.python_wheels import Limit, limits_of, spoken
 
-if TYPE_CHECKING:
-    from packaging.specifiers import SpecifierSet
-
-#: More patch releases than any minor release has had.
-PATCHES = 40
+#: Older ones are taken only where a file leads to them: uv cannot install into them.
+OLDEST_GUESS = "3.6"
 
 #: How many of the pins that have no wheels are named one by one.
 MOST_NAMED = 3
@@ -109,11 +107,11 @@ def _asked_for(claims: Claims) -> tuple[Python, tuple[Notice, ...]]:
 
 
 def _deduced(claims: Claims) -> tuple[Python, tuple[Notice, ...]]:
-    versions = _allowed(claims.requires)
+    versions = allowed(claims.requires)
     aim = _aim(claims)
     unlimited = _nearest(versions, aim)
     minor = _nearest(_with_most_wheels(versions, claims.limits), aim)
-    limit = _tightest(claims.limits, without=unlimited) if minor != unlimited else None
+    limit = _tightest(claims.limits, chosen=minor, without=unlimited) if minor != unlimited else None
     evidence = limit.evidence if limit else _evidence(minor, versions, aim=aim, claims=claims)
     chosen = _provided(versions[minor], evidence, claims)
     return chosen, (*_notebooks_overruled(minor, evidence, claims), *_left_out(minor, claims.limits))
@@ -146,8 +144,8 @@ def _aim(claims: Claims) -> Aim:
     if claims.day is None:
         return own
     year_before = f"{int(claims.day[:4]) - 1:04}{claims.day[4:]}"
-    # 2.7 is never a guess: who needs it says so.
-    modern = [minor for minor in pythons() if minor != "2.7"]
+    known = [*pythons()]
+    modern = known[known.index(OLDEST_GUESS) :]
     old = [minor for minor in modern if pythons()[minor]["released"] <= year_before]
     # What was new had no wheels yet; what the base image has costs nothing.
     if own.version in old:
@@ -178,80 +176,20 @@ def _nearest(allowed: Iterable[str], aim: Aim) -> str:
     return ".".join(map(str, older[-1] if older else numbers[0]))
 
 
-def _allowed(requires: tuple[PythonConstraint, ...]) -> dict[str, str]:
-    """The minor releases that all constraints allow, each with the version to ask for."""
-    versions = _versions(requires)
-    if not versions:
-        raise _contradiction(requires)
-    return versions
-
-
-def _versions(requires: Iterable[PythonConstraint]) -> dict[str, str]:
-    """Prefer releases whose newest patch release is allowed: who writes `<=3.11` does not mean 3.11.0."""
-    requires = tuple(requires)
-    if not requires:
-        return {minor: minor for minor in pythons()}
-    from packaging.specifiers import SpecifierSet
-
-    together = SpecifierSet()
-    for constraint in requires:
-        together &= _specifier(constraint)
-    newest = {
-        minor: minor for minor in pythons() if together.contains(f"{minor}.{PATCHES}", prereleases=True)
-    }
-    if newest:
-        return newest
-    patches = ((minor, f"{minor}.{patch}") for minor in pythons() for patch in range(PATCHES))
-    return {minor: version for minor, version in patches if together.contains(version, prereleases=True)}
-
-
-def _specifier(constraint: PythonConstraint) -> SpecifierSet:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    try:
-        found = SpecifierSet(constraint.specifier)
-        found.contains("3.9.0", prereleases=True)
-    except (InvalidSpecifier, ValueError) as error:  # ValueError: more digits than Python reads
-        raise InvalidRepositoryError(
-            f"`{constraint.specifier[:60]}` does not say which versions of Python are allowed",
-            file=constraint.evidence.file,
-            line=constraint.evidence.line,
-            hint="Write it like `>=3.9` or `>=3.9,<3.13`",
-        ) from error
-    return found
-
-
-def _contradiction(requires: tuple[PythonConstraint, ...]) -> InvalidRepositoryError:
-    last = next(n for n in range(len(requires)) if not _versions(requires[: n + 1]))
-    guilty = requires[last]
-    if not _versions([guilty]):
-        message = f"`{guilty.specifier}` allows no Python that r2i could install"
-        hint = f"Allow {spoken(pythons(), 'or')}, as `>=3.9` does"
-    else:
-        others = requires[:last]
-        other = next((c for c in others if not _versions([c, guilty])), others[-1])
-        message = (
-            f"`{guilty.specifier}` allows no Python that {_place(other.evidence)} allows: `{other.specifier}`"
-        )
-        hint = "Make the two agree"
-    return InvalidRepositoryError(message, file=guilty.evidence.file, line=guilty.evidence.line, hint=hint)
-
-
 def _with_most_wheels(versions: Iterable[str], limits: tuple[Limit, ...]) -> list[str]:
     wheels = {minor: sum(minor in limit.minors for limit in limits) for minor in versions}
     return [minor for minor, count in wheels.items() if count == max(wheels.values())]
 
 
-def _tightest(limits: Iterable[Limit], *, without: str) -> Limit:
-    return min(
-        (limit for limit in limits if without not in limit.minors), key=lambda limit: len(limit.minors)
-    )
+def _tightest(limits: Iterable[Limit], *, chosen: str, without: str) -> Limit:
+    decisive = [limit for limit in limits if chosen in limit.minors and without not in limit.minors]
+    return min(decisive, key=lambda limit: len(limit.minors))
 
 
 def _evidence(minor: str, versions: Mapping[str, str], *, aim: Aim, claims: Claims) -> Evidence:
     """Why, where no pin made a difference."""
     if claims.requires:
-        first = min(claims.requires, key=lambda constraint: len(_versions([constraint])))
+        first = min(claims.requires, key=lambda constraint: len(versions_of([constraint])))
         reason = aim.why if minor == aim.version else _rank(minor, versions)
         return _because(first.evidence, f"{first.evidence.why}{'; ' if reason else ''}{reason}")
     if claims.ran_on:
@@ -283,12 +221,13 @@ def _patch_notices(chosen: Python, wanted: PythonRequest) -> Iterable[Notice]:
 def _overruled(minor: str, winner: Evidence, claims: Claims) -> Iterable[Notice]:
     """What says otherwise than the version that was asked for."""
     first = claims.requests[0]
-    decides = f"but {_place(winner)} decides: {first.version}"
+    decides = f"but {place_of(winner)} decides: {first.version}"
     for other in claims.requests[1:]:
         if not f"{first.version}.".startswith(f"{other.version}."):
-            yield _notice(f"Python {other.version} is asked for here, {decides}", other.evidence)
+            where = "here" if other.evidence.file else f"by {other.evidence.why}"
+            yield _notice(f"Python {other.version} is asked for {where}, {decides}", other.evidence)
     for constraint in claims.requires:
-        if minor not in _versions([constraint]):
+        if minor not in versions_of([constraint]):
             yield _notice(
                 f"Only Python `{constraint.specifier}` is allowed here, {decides}", constraint.evidence
             )
@@ -306,9 +245,9 @@ def _notebooks_overruled(minor: str, winner: Evidence, claims: Claims) -> Iterab
     if winner.file == said.evidence.file and winner.line == said.evidence.line:
         return  # said with the version
     # Where other versions are allowed, too, another one is no contradiction.
-    free = not claims.requests and minor_of(said.version) in _versions(claims.requires)
+    free = not claims.requests and minor_of(said.version) in versions_of(claims.requires)
     level: Literal["info", "warning"] = "info" if free and claims.requires else "warning"
-    yield _notice(f"{said.evidence.why}, but {_place(winner)} decides: {minor}", said.evidence, level=level)
+    yield _notice(f"{said.evidence.why}, but {place_of(winner)} decides: {minor}", said.evidence, level=level)
 
 
 def _left_out(minor: str, limits: tuple[Limit, ...]) -> Iterable[Notice]:
@@ -327,9 +266,3 @@ def _more(count: int, minor: str) -> Iterable[Notice]:
 
 def _notice(message: str, at: Evidence, *, level: Literal["info", "warning"] = "warning") -> Notice:
     return Notice(level=level, message=message, file=at.file, line=at.line)
-
-
-def _place(evidence: Evidence) -> str:
-    if evidence.file is None:
-        return evidence.why
-    return f"`{evidence.file}`" + (f", line {evidence.line}," if evidence.line else "")

@@ -1,16 +1,21 @@
-"""Notebooks that compile."""
+"""Notebooks that compile, and what they say they ran on."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.writing import Content, deep, remove_deep, write
 
 from r2i.buildpacks.notebooks import LARGEST, Notebooks
-from r2i.model import Evidence
+from r2i.model import Evidence, PythonRequest
 from r2i.pins import base_image
 
 
@@ -90,3 +95,100 @@ def test_odd_names_are_kept(tmp_path: Path, name: str) -> None:
     (evidence,) = compiles(tmp_path, {name: notebook("%%cython")})
 
     assert evidence.file == name
+
+
+def ran_on(version: object, *, name: str = "python", **more: object) -> str:
+    """A notebook as Jupyter writes it."""
+    info = {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "name": name,
+        "version": version,
+    }
+    metadata = {"kernelspec": {"name": "python3", "language": "python"}, "language_info": info, **more}
+    return json.dumps({"cells": [], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}, indent=1)
+
+
+def python(top: Path, files: dict[str, Content]) -> PythonRequest | None:
+    found = Notebooks().detect(write(top, files), base_image(None))
+    return found.ran_on if found else None
+
+
+@pytest.mark.parametrize(
+    ("versions", "version", "file", "why"),
+    [
+        (["3.7.3"], "3.7", "0.ipynb", "the notebook ran on Python 3.7"),
+        (["3.7.3", "3.7.4"], "3.7", "0.ipynb", "both notebooks ran on Python 3.7"),
+        (["3.7.3", "3.7.4", "3.7.5"], "3.7", "0.ipynb", "all 3 notebooks ran on Python 3.7"),
+        (["3.9.1", "3.7.3", "3.7.4"], "3.7", "1.ipynb", "2 of 3 notebooks ran on Python 3.7"),
+        (["3.9.1", "3.10.0"], "3.10", "1.ipynb", "1 of 2 notebooks ran on Python 3.10"),
+        (["2.7.16", "2.7.16", "3.6.1"], "2.7", "0.ipynb", "2 of 3 notebooks ran on Python 2.7"),
+        (["3.8.0rc1"], "3.8", "0.ipynb", "the notebook ran on Python 3.8"),
+        (["3.12.0+"], "3.12", "0.ipynb", "the notebook ran on Python 3.12"),
+    ],
+)
+def test_most_notebooks_tell_the_python(
+    tmp_path: Path, versions: list[str], version: str, file: str, why: str
+) -> None:
+    files: dict[str, Content] = {f"{n}.ipynb": ran_on(text) for n, text in enumerate(versions)}
+    found = python(tmp_path, files)
+
+    assert found is not None
+    assert (found.version, found.evidence.file, found.evidence.why) == (version, file, why)
+    text = str(files[file])
+    assert found.evidence.line == text[: text.index(f'"version": "{version}')].count("\n") + 1
+
+
+@pytest.mark.parametrize("indent", [None, 1, 4])
+def test_where_the_metadata_stands_does_not_matter(tmp_path: Path, indent: int | None) -> None:
+    cells = [
+        {"cell_type": "code", "source": ['x = {"language_info": {"version": "2.7.1"}}\n'], "outputs": []}
+    ]
+    read = {"metadata": json.loads(ran_on("3.8.1"))["metadata"], "cells": cells}
+    found = python(tmp_path, {"a.ipynb": json.dumps(read, indent=indent)})
+
+    assert found is not None
+    assert found.version == "3.8"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        notebook("x"),
+        ran_on("4.1.2", name="R"),
+        ran_on(3.8),
+        ran_on(None),
+        ran_on("3"),
+        ran_on("three"),
+        ran_on("3." + "9" * 5000),
+        ran_on("٣.٨"),
+        '{"language_info": 3}',
+        '{"language_info": {"version": "3.8.1"',
+        '{"language_info": {"name": "python"}}',
+        '{"language_info": ' + '{"a": ' * 600,
+        '"\\"language_info\\": {\\"name\\": \\"python\\", \\"version\\": \\"3.8.1\\"}"',
+        '"language_info',
+    ],
+)
+def test_others_tell_none(tmp_path: Path, text: str) -> None:
+    assert python(tmp_path, {"a.ipynb": text}) is None
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60))
+def test_any_bytes_tell_a_version_or_none(before: bytes, inside: bytes) -> None:
+    with TemporaryDirectory() as directory:
+        found = python(
+            Path(directory), {"a.ipynb": before + b'"language_info": {"name": "python", ' + inside}
+        )
+    assert found is None or re.fullmatch(r"[0-9]{1,2}\.[0-9]{1,2}", found.version, re.ASCII)
+
+
+def test_thousands_of_notebooks_are_soon_read(tmp_path: Path) -> None:
+    text = ran_on("3.8.1") + " " * 10_000
+    checkout = write(tmp_path, {f"{n}.ipynb": text for n in range(2000)})
+    started = time.process_time()
+    found = Notebooks().detect(checkout, base_image(None))
+
+    assert found is not None
+    assert found.ran_on is not None
+    assert time.process_time() - started < 2

@@ -97,7 +97,7 @@ def _majority(ran: list[tuple[str, Evidence]]) -> PythonRequest | None:
     if len(ran) == 1:
         who = "the notebook"
     elif len(counts) == 1:
-        who = f"all {len(ran)} notebooks"
+        who = "both notebooks" if len(ran) == 2 else f"all {len(ran)} notebooks"
     else:
         who = f"{counts[version]} of {len(ran)} notebooks"
     evidence = Evidence(why=f"{who} ran on Python {version}", file=first.file, line=first.line)
