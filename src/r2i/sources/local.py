@@ -9,6 +9,7 @@ from pathlib import Path
 from r2i.checkout import Checkout
 from r2i.model import Source
 from r2i.process import Runner
+from r2i.sources.commit_date import date_here
 from r2i.sources.parse import local_source
 from r2i.sources.protocol import Revision, Typed
 
@@ -33,5 +34,7 @@ class Local:
         report: Callable[[str], None],
         revision: Revision | None = None,
     ) -> Iterator[Checkout]:
-        del environ, report, revision
-        yield Checkout.open(Path(source.location), subdirectory=source.subdirectory)
+        del revision
+        top = Path(source.location)
+        date = date_here(top, environ=environ, report=report)
+        yield Checkout.open(top, subdirectory=source.subdirectory, date=date)
