@@ -114,11 +114,8 @@ def test_odd_directories_of_the_image_are_fine(tmp_path: Path, repo_dir: str) ->
     [
         "environment.yml",
         "environment.yaml",
-        "Pipfile",
-        "Pipfile.lock",
         "pyproject.toml",
         "setup.py",
-        "uv.lock",
         "pixi.toml",
     ],
 )

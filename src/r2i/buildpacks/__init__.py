@@ -14,12 +14,17 @@ from r2i.buildpacks.apt import Apt
 from r2i.buildpacks.dockerfile import OwnDockerfile
 from r2i.buildpacks.not_yet import NotYet
 from r2i.buildpacks.notebooks import Notebooks
+from r2i.buildpacks.pdm_lock import PdmLock
+from r2i.buildpacks.pipfile import Pipfile
+from r2i.buildpacks.poetry_lock import PoetryLock
 from r2i.buildpacks.post_build import PostBuild
 from r2i.buildpacks.protocol import Buildpack, EnvironmentBuildpack
+from r2i.buildpacks.pylock import Pylock
 from r2i.buildpacks.python_version import PythonVersion
 from r2i.buildpacks.requirements import Requirements
 from r2i.buildpacks.runtime_txt import RuntimeTxt
 from r2i.buildpacks.start import Start
+from r2i.buildpacks.uv_lock import UvLock
 
 CHAIN: Final[tuple[Buildpack, ...]] = (
     OwnDockerfile(),
@@ -37,11 +42,11 @@ ENVIRONMENTS: Final[tuple[EnvironmentBuildpack, ...]] = (
     NotYet("conda_lock", ("conda-linux-64.lock", "conda-lock.yml")),
     NotYet("conda", ("environment.yml", "environment.yaml")),
     NotYet("pixi", ("pixi.lock", "pixi.toml")),
-    NotYet("pipfile", ("Pipfile.lock", "Pipfile")),
-    NotYet("uv_lock", ("uv.lock",)),
-    NotYet("pylock", ("pylock.toml",)),
-    NotYet("poetry_lock", ("poetry.lock",)),
-    NotYet("pdm_lock", ("pdm.lock",)),
+    Pipfile(),
+    UvLock(),
+    Pylock(),
+    PoetryLock(),
+    PdmLock(),
     Requirements(),
     NotYet("package", ("pyproject.toml", "setup.py", "setup.cfg")),
 )

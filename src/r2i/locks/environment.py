@@ -1,0 +1,107 @@
+"""The Python environment that a lock describes, in the words of the template that installs it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import tomli_w
+
+from r2i.checkout import Checkout
+from r2i.locks.shapes import Table, lines_of
+from r2i.model import Evidence, Notice, PythonEnvironment
+from r2i.requirements.lines import Line
+from r2i.requirements.local import argument, locate
+from r2i.requirements.specifiers import normalised
+
+#: `git@` of ssh is no secret.
+PASSWORD = re.compile(r"(?<=//)(?!git@)[^/\s\"'@]+@")
+
+
+def locked(
+    buildpack: str,
+    path: str,
+    *,
+    lock: tuple[str, ...],
+    files: Mapping[str, str],
+    names: Mapping[str, Evidence],
+    evidence: Iterable[Evidence] = (),
+    local: Iterable[str] = (),
+    tools: tuple[str, ...] = (),
+) -> PythonEnvironment:
+    """`lock` are arguments of `install-locked`, `files` what it reads, by name."""
+    return PythonEnvironment(
+        buildpack=buildpack,
+        defined_by=path,
+        evidence=(Evidence(why=f"locks {len(names)} packages", file=path), *evidence),
+        local=tuple(local),
+        local_options=("--no-deps",),
+        names=names,
+        template="locked",
+        variables={"lock": lock, "exporters": tools},
+        files={f"lock/{name}": text for name, text in files.items()},
+        resources=("install-locked",),
+        tools=tools,
+    )
+
+
+def exactly(
+    environment: PythonEnvironment, buildpack: str, manifest: str | None, *, more: Iterable[str] = ()
+) -> PythonEnvironment:
+    """What was read as requirements, as a lock: nothing is added to it but `more`, which lies in the repository."""
+    of_manifest = (Evidence(why="what it was locked for", file=manifest),) if manifest else ()
+    text = environment.support.get(environment.entry or "", "")
+    return replace(
+        locked(
+            buildpack,
+            environment.defined_by,
+            lock=("requirements",),
+            files={"requirements.txt": text},
+            names=environment.names,
+            evidence=of_manifest,
+            local=(*environment.local, *more),
+        ),
+        options=environment.options,
+        pins=environment.pins,
+    )
+
+
+def locked_names(checkout: Checkout, path: str, packages: Iterable[Table]) -> dict[str, Evidence]:
+    """What the packages of a TOML lock are called, with the lines of their names."""
+    lines = lines_of(checkout.read(path), r'name = "([^"]*)"')
+    return {
+        normalised(name): Evidence(
+            why=f"locks `{normalised(name)}` {package.text('version')}".rstrip(),
+            file=path,
+            line=lines.get(name),
+        )
+        for package in packages
+        for name in [package.text("name")]
+    }
+
+
+def emitted(items: Mapping[str, Any]) -> str:
+    """TOML without comments, and without what anybody could read a password from."""
+    return PASSWORD.sub("", tomli_w.dumps(items))
+
+
+def about_passwords(checkout: Checkout, *paths: str) -> tuple[Notice, ...]:
+    return tuple(
+        Notice(
+            level="warning",
+            message="A URL holds a password that everybody can read; it is not used: give it to the machine that builds"
+            " (`netrc`, or the index settings of pip or uv)",
+            file=path,
+            line=checkout.read(path)[: found.start()].count("\n") + 1,
+        )
+        for path in paths
+        if (found := PASSWORD.search(checkout.read(path)))
+    )
+
+
+def local_argument(checkout: Checkout, path: str, where: str, *, line: int | None = None) -> str:
+    """A path that a lock names as a word for `uv pip install` in the repository's root; raise where there is none."""
+    found, _ = locate(where, checkout, Line(file=path, number=line or 1, text=where))
+    return argument(found)
