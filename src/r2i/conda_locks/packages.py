@@ -1,0 +1,186 @@
+"""What a lock names: conda packages by their addresses, and distributions of PyPI, each checked before it is believed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from r2i.checkout import Checkout
+from r2i.errors import InvalidRepositoryError
+from r2i.model import Notice
+from r2i.requirements.lines import Line, quoted
+from r2i.requirements.local import local
+from r2i.requirements.specifiers import NAME, normalised
+from r2i.requirements.urls import direct_url, has_credentials
+
+#: The platform that a plan is for. One that is locked, too, is in the plan for machines of that kind.
+PLATFORM = "linux-64"
+OTHER_PLATFORM = "linux-aarch64"
+MACHINES = {PLATFORM: "x86_64", OTHER_PLATFORM: "aarch64"}
+
+ARCHIVE = re.compile(
+    r"(?P<channel>https?://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~%+@-]+)*)"
+    r"/(?P<subdir>[a-z0-9-]+)"
+    r"/(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]*)-(?P<version>[A-Za-z0-9_.!+%~]+)-(?P<build>[A-Za-z0-9_.+%~]+)"
+    r"\.(?:conda|tar\.bz2)"
+)
+SHA256 = re.compile(r"[0-9a-f]{64}")
+MD5 = re.compile(r"[0-9a-f]{32}")
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._!+-]*")
+TOKEN = re.compile(r"/t/[^/]+/")
+
+#: Where PyPI's own files lie: they are asked for by name, version and hash, so that a mirror can have them.
+PYPI = ("https://files.index.example/", "https://index.example/", "https://pypi.python.org/")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CondaPackage:
+    name: str
+    version: str
+    build: str
+    subdir: str
+    url: str
+    sha256: str | None
+    md5: str | None
+    line: Line
+
+
+@dataclass(frozen=True, kw_only=True)
+class PypiPackage:
+    """A distribution: a line of a requirements file, or, where it lies in the repository, arguments of uv."""
+
+    name: str
+    version: str | None
+    requirement: str | None
+    local: tuple[str, ...]
+    line: Line
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locked:
+    """What a lock has for one platform."""
+
+    conda: tuple[CondaPackage, ...]
+    pypi: tuple[PypiPackage, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lock:
+    """A lock; `renew` is the command that makes it anew, `extend` the one that makes it for the plan's platform, too.
+
+    `provides` are the distributions of PyPI that its conda packages are, empty where the lock does not tell.
+    """
+
+    file: str
+    platforms: Mapping[str, Locked]
+    renew: str
+    extend: str
+    provides: Collection[str] = ()
+
+    @property
+    def locked(self) -> Locked:
+        return self.platforms[PLATFORM]
+
+
+def conda_package(url: str, line: Line, *, sha256: str | None = None, md5: str | None = None) -> CondaPackage:
+    """Understand the address of a package; raise where no build could or should fetch it."""
+    found = ARCHIVE.fullmatch(url)
+    if found is None or TOKEN.search(url):
+        raise _not_an_address(url, line)
+    return CondaPackage(
+        name=found["name"].lower(),
+        version=unquote(found["version"]),
+        build=unquote(found["build"]),
+        subdir=found["subdir"],
+        url=url,
+        sha256=_hash(sha256, SHA256, line),
+        md5=_hash(md5, MD5, line),
+        line=line,
+    )
+
+
+def _not_an_address(url: str, line: Line) -> InvalidRepositoryError:
+    if TOKEN.search(url) or re.match(r"[a-z+]+://[^/]*@", url) or "$" in url:
+        shown = TOKEN.sub("/t/…/", re.sub(r"\$\{?\w+\}?", "…", url))
+        return line.error(
+            f"{quoted(shown)} holds a password or a token",
+            hint="Name the channel without it, and give it to conda's own settings on the machine that builds",
+        )
+    if not re.match(r"https?://", url):
+        return line.error(
+            f"{quoted(url)} cannot be reached from a build", hint="Name packages by `https://` addresses"
+        )
+    return line.error(
+        f"{quoted(url)} is not the address of a conda package",
+        hint="Write it like `https://conda.anaconda.org/conda-forge/noarch/name-1.0-build.conda`",
+    )
+
+
+def _hash(value: str | None, form: re.Pattern[str], line: Line) -> str | None:
+    if value is None:
+        return None
+    if not form.fullmatch(value.lower()):
+        raise line.error(f"{quoted(value)} is not a hash", hint="Make the lock anew")
+    return value.lower()
+
+
+def pypi_package(
+    name: str, *, version: str | None, where: str, sha256: str | None, line: Line
+) -> PypiPackage:
+    """Understand a distribution and the address that it is locked to."""
+    if not re.fullmatch(NAME, name, re.ASCII) or not (version is None or VERSION.fullmatch(version)):
+        raise line.error(f"{quoted(f'{name} {version}')} is not a distribution", hint="Make the lock anew")
+    digest = _hash(sha256, SHA256, line)
+    suffix = f" --hash=sha256:{digest}" if digest else ""
+    if version and digest and where.startswith(PYPI):
+        return PypiPackage(
+            name=normalised(name),
+            version=version,
+            requirement=f"{name}=={version}{suffix}",
+            local=(),
+            line=line,
+        )
+    if has_credentials(where):
+        raise _not_an_address(where, line)
+    direct = direct_url(_as_pip_writes(where), line)
+    notices = direct.notices
+    if not digest and not direct.url.startswith("git+"):
+        notices = (*notices, line.warning(f"`{name}` is locked without a hash: it cannot be checked"))
+    if direct.url.startswith("git+"):
+        suffix = ""
+    return PypiPackage(
+        name=normalised(name),
+        version=version,
+        requirement=f"{name} @ {direct.url}{suffix}",
+        local=(),
+        line=line,
+        notices=notices,
+    )
+
+
+def local_package(
+    name: str, *, version: str | None, path: str, editable: bool, checkout: Checkout, line: Line
+) -> PypiPackage:
+    """Understand a distribution that lies in the repository."""
+    found = local(path, checkout, line, editable=editable)
+    return PypiPackage(
+        name=normalised(name),
+        version=version,
+        requirement=None,
+        local=("-e", found.argument) if editable else (found.argument,),
+        line=line,
+        notices=found.notices,
+    )
+
+
+def _as_pip_writes(where: str) -> str:
+    """`git+https://host/repo?tag=v1&subdirectory=x#<commit>` becomes `git+https://host/repo@<commit>#subdirectory=x`."""
+    where = where.removeprefix("direct+")
+    found = re.fullmatch(r"(git\+[^?#@]+(?:@[^?#/@]+/[^?#@]*)?)(?:\?([^#]*))?#([0-9a-f]{40})", where)
+    if found is None:
+        return where
+    folder = re.search(r"(?:^|&)subdirectory=([^&]+)", found[2] or "")
+    return f"{found[1]}@{found[3]}" + (f"#subdirectory={unquote(folder[1])}" if folder else "")
