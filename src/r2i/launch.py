@@ -131,7 +131,7 @@ def hidden_by_editing(checkout: Checkout, *, repo_dir: str) -> str | None:
     path = _config(checkout, "postBuild")
     if path is None:
         return None
-    return f"`--editable` shows your directory in place of `{repo_dir}`, without what `{path}` wrote there: run it in a terminal of Jupyter to have it"
+    return f"`--editable` shows your directory in place of `{repo_dir}`, which hides what `{path}` wrote there: run it again in a terminal of Jupyter where you need that"
 
 
 def _config(checkout: Checkout, name: str) -> str | None:
