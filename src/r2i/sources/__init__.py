@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from r2i.sources.git import Git
 from r2i.sources.local import Local
 from r2i.sources.parse import checked
 from r2i.sources.parse import not_understood as _not_understood
-from r2i.sources.protocol import Provider, Revision
+from r2i.sources.protocol import Change, Provider, Revision, Unknown
 
-__all__ = ["PROVIDERS", "Provider", "Revision", "fetched", "parse", "resolve"]
+__all__ = ["PROVIDERS", "Provider", "Revision", "fetched", "last_change", "parse", "resolve"]
 
 #: In the order in which they are asked: an existing directory wins, and git, which takes nearly any URL, is the last.
 PROVIDERS: tuple[Provider, ...] = (Local(), Git())
@@ -50,6 +50,18 @@ def fetched(
     sentences, what is going on and what the user should know.
     """
     return _provider(source).fetched(source, environ=environ, report=report, revision=revision)
+
+
+def last_change(
+    source: Source,
+    checkout: Checkout,
+    files: Iterable[str],
+    *,
+    environ: Mapping[str, str],
+    report: Callable[[str], None],
+) -> Change | Unknown:
+    """Find the last commit that changed one of these files of its checkout, paths below its root."""
+    return _provider(source).last_change(source, checkout, files, environ=environ, report=report)
 
 
 def _provider(source: Source) -> Provider:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from r2i.checkout import Checkout
 from r2i.model import Source
 from r2i.process import Runner
 from r2i.sources.parse import git_source
-from r2i.sources.protocol import Revision, Typed
+from r2i.sources.protocol import Change, Revision, Typed, Unknown
 
 
 class Git:
@@ -34,3 +34,16 @@ class Git:
         from r2i.sources import git_fetch
 
         return git_fetch.fetched(source, revision, environ=environ, report=report)
+
+    def last_change(
+        self,
+        source: Source,
+        checkout: Checkout,
+        files: Iterable[str],
+        *,
+        environ: Mapping[str, str],
+        report: Callable[[str], None],
+    ) -> Change | Unknown:
+        from r2i.sources import history
+
+        return history.last_change_there(source, checkout, files, environ=environ, report=report)

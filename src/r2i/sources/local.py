@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from r2i.model import Source
 from r2i.process import Runner
 from r2i.sources.commit_date import date_here
 from r2i.sources.parse import local_source
-from r2i.sources.protocol import Revision, Typed
+from r2i.sources.protocol import Change, Revision, Typed, Unknown
 
 
 class Local:
@@ -38,3 +38,17 @@ class Local:
         top = Path(source.location)
         date = date_here(top, environ=environ, report=report)
         yield Checkout.open(top, subdirectory=source.subdirectory, date=date)
+
+    def last_change(
+        self,
+        source: Source,
+        checkout: Checkout,
+        files: Iterable[str],
+        *,
+        environ: Mapping[str, str],
+        report: Callable[[str], None],
+    ) -> Change | Unknown:
+        from r2i.sources import history
+
+        del source, report
+        return history.last_change_here(checkout, files, environ=environ)

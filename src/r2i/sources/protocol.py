@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -37,6 +38,23 @@ class Revision:
     ref: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """The last commit that changed some files; `edited` are those that were changed since and not committed."""
+
+    commit: str
+    moment: datetime
+    edited: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown:
+    """Why there is no such commit, and what to do."""
+
+    reason: str
+    hint: str
+
+
 class Provider(Protocol):
     @property
     def name(self) -> str:
@@ -57,3 +75,14 @@ class Provider(Protocol):
         revision: Revision | None = None,
     ) -> AbstractContextManager[Checkout]:
         """Fetch what is meant; whatever was made for it is gone when the context is left."""
+
+    def last_change(
+        self,
+        source: Source,
+        checkout: Checkout,
+        files: Iterable[str],
+        *,
+        environ: Mapping[str, str],
+        report: Callable[[str], None],
+    ) -> Change | Unknown:
+        """Find the last commit that changed one of these files of its checkout."""
