@@ -23,7 +23,7 @@ class Case:
     """`case.toml`: `fails` says where a `fails-*` case fails, `podman` that the case is built with Podman, too.
 
     `exit` and `says` are the exit code and words of a build that fails, `serves` is false where the image is not
-    Jupyter's, `options` are those of `r2i build` in Python's spelling.
+    Jupyter's, `conda` where its packages are of the tests' channel, `options` are those of `r2i build` in Python's spelling.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Case:
     says: list[str] = field(default_factory=list)
     podman: bool = False
     serves: bool = True
+    conda: bool = False
     subdir: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 

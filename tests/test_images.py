@@ -15,6 +15,7 @@ from r2i.engines.protocol import Engine, EngineName, Mount, Port, RunRequest
 from r2i.launch import SERVER_PORT, server_command, wait_for_server
 from r2i.process import Completed, run
 from tests.cases import Case, all_cases
+from tests.conda_channel import conda_channel
 
 pytestmark = pytest.mark.engine
 
@@ -31,8 +32,8 @@ def ids(value: object) -> str:
     return value.name if isinstance(value, Case) else str(value)
 
 
-def r2i(*arguments: str) -> Completed:
-    return run([R2I, *arguments], env={**os.environ, "NO_COLOR": "1"}, timeout=600)
+def r2i(*arguments: str, **environment: str) -> Completed:
+    return run([R2I, *arguments], env={**os.environ, **environment, "NO_COLOR": "1"}, timeout=600)
 
 
 def build(case: Case, engine: str, *more: str) -> Completed:
@@ -41,7 +42,11 @@ def build(case: Case, engine: str, *more: str) -> Completed:
         for name, value in {**case.options, "subdir": case.subdir}.items()
         if value
     ]
-    return r2i("build", str(case.repo), "--engine", engine, "--progress", "plain", *options, *more)
+    arguments = ("build", str(case.repo), "--engine", engine, "--progress", "plain", *options, *more)
+    if not case.conda:
+        return r2i(*arguments)
+    with conda_channel() as alias:
+        return r2i(*arguments, CONDA_CHANNEL_ALIAS=alias)
 
 
 @contextmanager

@@ -68,9 +68,9 @@ def _compose(
     python, notices = choose_python(base, options, detections, date=checkout.date)
     server = _jupyter_server(detections)
     repo_dir = options.repo_dir or f"/home/{options.user_name}"
-    variables = _variables(options, repo_dir=repo_dir, server=server)
+    variables = _variables(options, repo_dir=repo_dir, server=server, python=python)
     layers = (
-        *_base_layers(base, detections, wanted=wanted, server=server),
+        *_base_layers(base, detections, wanted=wanted, server=server, python=python),
         image.user(name=options.user_name, uid=options.user_id, variables=variables),
         *_python_layers(wanted, python=python, server=server),
         image.source(),
@@ -99,15 +99,20 @@ def _compose(
         dockerignore=dockerignore(checkout),
     )
     labels |= {"io.r2i.plan": digest(plan)}
-    final = _final(options, start=start, repo_dir=repo_dir, labels=labels)
+    final = _final(options, start=start, repo_dir=repo_dir, labels=labels, python=python)
     return replace(plan, labels=labels, layers=(*plan.layers, final))
 
 
 def _base_layers(
-    base: BaseImage, detections: tuple[Detection, ...], *, wanted: PythonEnvironment, server: JupyterServer
+    base: BaseImage,
+    detections: tuple[Detection, ...],
+    *,
+    wanted: PythonEnvironment,
+    server: JupyterServer,
+    python: Python,
 ) -> Iterable[Layer]:
     yield image.system(base)
-    yield image.tools(wanted)
+    yield image.tools(wanted, python=python)
     if server.mode == "split":
         yield image.jupyter_server(base)
     if compiles := tuple(chain.from_iterable(d.compiles for d in detections)):
@@ -117,6 +122,8 @@ def _base_layers(
 def _python_layers(wanted: PythonEnvironment, *, python: Python, server: JupyterServer) -> Iterable[Layer]:
     if python.provider == "uv":
         yield image.interpreter(python)
+    elif python.provider == "conda" and wanted.manager != "conda":
+        yield image.conda_interpreter(python)
     yield image.environment(wanted, python=python, server=server)
     if wanted.local:
         yield image.package(wanted)
@@ -232,7 +239,7 @@ def _jupyter_server(detections: Iterable[Detection]) -> JupyterServer:
     return JupyterServer(mode="joined" if evidence else "split", evidence=evidence)
 
 
-def _variables(options: Options, *, repo_dir: str, server: JupyterServer) -> dict[str, str]:
+def _variables(options: Options, *, repo_dir: str, server: JupyterServer, python: Python) -> dict[str, str]:
     home = f"/home/{options.user_name}"
     path = [f"{home}/.local/bin", f"{repo_dir}/.local/bin", "/srv/env/bin"]
     if server.mode == "split":
@@ -244,7 +251,7 @@ def _variables(options: Options, *, repo_dir: str, server: JupyterServer) -> dic
         "HOME": home,
         "REPO_DIR": repo_dir,
         "PATH": ":".join(dict.fromkeys((*path, *SYSTEM_PATH))),
-        "VIRTUAL_ENV": "/srv/env",
+        **image.activated(python),
         "NB_PYTHON_PREFIX": "/srv/env",
         "KERNEL_PYTHON_PREFIX": "/srv/env",
         "PYTHONUNBUFFERED": "1",
@@ -255,7 +262,9 @@ def _variables(options: Options, *, repo_dir: str, server: JupyterServer) -> dic
     return variables
 
 
-def _final(options: Options, *, start: str | None, repo_dir: str, labels: Mapping[str, str]) -> Layer:
+def _final(
+    options: Options, *, start: str | None, repo_dir: str, labels: Mapping[str, str], python: Python
+) -> Layer:
     return Layer(
         buildpack="image",
         stage=Stage.START,
@@ -264,6 +273,7 @@ def _final(options: Options, *, start: str | None, repo_dir: str, labels: Mappin
         variables={
             "labels": tuple(f"{quoted(name)}={quoted(value)}" for name, value in labels.items()),
             "start": f"{repo_dir}/{start}" if start else "",
+            **image.activation(python),
             "command": COMMAND,
             "appendix": options.appendix,
         },

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from r2i.buildpacks.apt import Apt
+from r2i.buildpacks.conda import Conda
 from r2i.buildpacks.dockerfile import OwnDockerfile
 from r2i.buildpacks.not_yet import NotYet
 from r2i.buildpacks.notebooks import Notebooks
@@ -40,7 +41,7 @@ CHAIN: Final[tuple[Buildpack, ...]] = (
 #: with the files that it does not know where their kind stands; a lock comes before what it locks.
 ENVIRONMENTS: Final[tuple[EnvironmentBuildpack, ...]] = (
     NotYet("conda_lock", ("conda-linux-64.lock", "conda-lock.yml")),
-    NotYet("conda", ("environment.yml", "environment.yaml")),
+    Conda(),
     NotYet("pixi", ("pixi.lock", "pixi.toml")),
     Pipfile(),
     UvLock(),

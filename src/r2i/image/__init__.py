@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from r2i.model import (
@@ -43,8 +44,9 @@ def system(base: BaseImage) -> Layer:
     )
 
 
-def tools(wanted: PythonEnvironment) -> Layer:
-    names = ("uv", *wanted.tools)
+def tools(wanted: PythonEnvironment, *, python: Python) -> Layer:
+    conda = ("rattler",) if python.provider == "conda" else ()
+    names = tuple(dict.fromkeys(("uv", *wanted.tools, *conda)))
     return Layer(
         buildpack="image",
         stage=Stage.SYSTEM,
@@ -104,6 +106,36 @@ def interpreter(python: Python) -> Layer:
     )
 
 
+def conda_interpreter(python: Python) -> Layer:
+    """A Python that only conda's channels have: the environment is a prefix of conda's with it."""
+    wishes = {
+        "channels": ["conda-forge"],
+        "specs": [f"python {python.version}.*", "pip"],
+        "exclude_newer": None,
+    }
+    return Layer(
+        buildpack="image",
+        stage=Stage.LANGUAGE,
+        title=f"Python {python.version}, of conda-forge",
+        template="conda_interpreter",
+        evidence=(python.evidence,),
+        support={"conda/environment.json": json.dumps(wishes, indent=1) + "\n"},
+        resources=("conda-install", "conda-activated"),
+    )
+
+
+def activated(python: Python) -> dict[str, str]:
+    """The variables by which tools know the environment."""
+    if python.provider == "conda":
+        return {"CONDA_PREFIX": "/srv/env", "CONDA_DEFAULT_ENV": "/srv/env"}
+    return {"VIRTUAL_ENV": "/srv/env"}
+
+
+def activation(python: Python) -> dict[str, str]:
+    """What every command of a container is run by, so that scripts of conda's packages can set variables."""
+    return {"activation": "/usr/local/bin/conda-activated"} if python.provider == "conda" else {}
+
+
 def environment(wanted: PythonEnvironment, *, python: Python, server: JupyterServer) -> Layer:
     """The repository's environment with everything that does not lie in the checkout itself."""
     packages = KERNEL_PACKAGES + (SERVER_PACKAGES if server.mode == "joined" else ())
@@ -113,7 +145,7 @@ def environment(wanted: PythonEnvironment, *, python: Python, server: JupyterSer
         title=_environment_title(wanted),
         template=wanted.template,
         variables={
-            "python": SYSTEM_PYTHON if python.provider == "base" else python.version,
+            "python": _interpreter(wanted, python),
             "packages": packages,
             "entry": wanted.entry or "",
             "options": wanted.options,
@@ -150,6 +182,13 @@ def source() -> Layer:
         title="The repository's files",
         template="source",
     )
+
+
+def _interpreter(wanted: PythonEnvironment, python: Python) -> str:
+    """What the environment is made with; empty where it is there already, as a prefix of conda's."""
+    if python.provider == "base":
+        return SYSTEM_PYTHON
+    return "" if python.provider == "conda" and wanted.manager != "conda" else python.version
 
 
 def _server_python(base: BaseImage) -> str:

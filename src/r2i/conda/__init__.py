@@ -1,0 +1,1 @@
+"""What repositories write about conda packages: specs, channels, `environment.yml`."""
