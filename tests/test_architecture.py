@@ -15,7 +15,7 @@ from r2i.model import PythonEnvironment
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "r2i"
 MODULES = {path.relative_to(SOURCE).as_posix(): path for path in sorted(SOURCE.rglob("*.py"))}
-PURE = [name for name in MODULES if name.startswith(("buildpacks/", "requirements/", "image/", "locks/", "conda/"))] + [
+PURE = [name for name in MODULES if name.startswith(("buildpacks/", "diagnosis/", "requirements/", "image/", "locks/", "conda/"))] + [
     "model.py",
     "naming.py",
     "plan_json.py",

@@ -15,26 +15,39 @@ A bug in r2i exits with 70 (`EX_SOFTWARE`), an interrupt with 130; both are the 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from r2i.model import Diagnosis
 
 
 class R2iError(Exception):
     """A failure with words for the user: what is wrong, where, and what to do.
 
     `message` is a sentence without a full stop, literals in backticks; `hint` is an imperative.
-    `file` is relative to the repository's root, `line` counts from 1.
+    `file` is relative to the repository's root, `line` counts from 1. Where a step of a build failed, `log` holds
+    its last lines, and `diagnosis` why, where that is known.
     """
 
     exit_code: ClassVar[int] = 1
 
     def __init__(
-        self, message: str, *, hint: str | None = None, file: str | None = None, line: int | None = None
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        file: str | None = None,
+        line: int | None = None,
+        log: tuple[str, ...] = (),
+        diagnosis: Diagnosis | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.file = file
         self.line = line
+        self.log = log
+        self.diagnosis = diagnosis
 
     @property
     def where(self) -> str | None:
@@ -65,7 +78,7 @@ class EngineError(R2iError):
 
 
 class BuildFailedError(R2iError):
-    """A build step failed; `log` holds its last lines, `dockerfile_line` is where its instruction begins."""
+    """A build step failed; `dockerfile_line` is where its instruction begins."""
 
     exit_code = 7
 
@@ -73,14 +86,14 @@ class BuildFailedError(R2iError):
         self,
         message: str,
         *,
-        log: tuple[str, ...] = (),
         dockerfile_line: int | None = None,
         hint: str | None = None,
         file: str | None = None,
         line: int | None = None,
+        log: tuple[str, ...] = (),
+        diagnosis: Diagnosis | None = None,
     ) -> None:
-        super().__init__(message, hint=hint, file=file, line=line)
-        self.log = log
+        super().__init__(message, hint=hint, file=file, line=line, log=log, diagnosis=diagnosis)
         self.dockerfile_line = dockerfile_line
 
 

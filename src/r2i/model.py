@@ -176,7 +176,8 @@ class PythonEnvironment:
     what lies in the checkout, relative to its root, `local_options` further ones for that step alone. `names` are
     the normalised names (PEP 503) of all distributions asked for, `pins` the versions of those that are restricted:
     they tell which Pythons there are wheels for. `options` are further arguments of `uv pip install`. `defined_by` is
-    the file that the buildpack of that name read; all files that it took into account are in the evidence.
+    the file that the buildpack of that name read; all files that it took into account are in the evidence. `heeds`
+    are those of `--extra` and `--group` that it took into account.
 
     `template` installs what does not lie in the checkout; where it is not the general one, it lies beside the
     buildpack and takes `variables`, too, mounts `files` (by path below the build context `r2i`) and `resources`, and
@@ -195,6 +196,7 @@ class PythonEnvironment:
     names: Mapping[str, Evidence] = field(default_factory=dict)
     pins: tuple[Pin, ...] = ()
     options: tuple[str, ...] = ()
+    heeds: tuple[str, ...] = ()
     manager: Literal["uv", "conda"] = "uv"
     brings: PythonRequest | None = None
     template: str = "environment"

@@ -6,6 +6,7 @@ import importlib
 import io
 import platform
 import re
+import shlex
 import signal
 import sys
 import traceback
@@ -15,7 +16,8 @@ from types import FrameType
 import click
 
 from r2i import __version__
-from r2i.errors import BuildFailedError, R2iError
+from r2i.errors import R2iError
+from r2i.model import Json
 from r2i.quoting import printable
 
 #: In the order of `--help`: the module `r2i.cli.<name>` has a command of that name.
@@ -94,7 +96,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one exit code for e
     except R2iError as error:
         if debug:
             traceback.print_exc()
-        show(error)
+        show(error, arguments)
         return error.exit_code
     except SystemExit:
         # So click ends where whoever read our output has enough of it (`r2i plan | head`).
@@ -104,20 +106,53 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one exit code for e
     return result if isinstance(result, int) else 0
 
 
-def show(error: R2iError) -> None:
+def show(error: R2iError, arguments: Sequence[str] = ()) -> None:
     """Print an error for people: what, where, what to do."""
     from r2i.cli.common import for_programs, note
 
     where = f"{printable(error.where)}: " if error.where else ""
-    if isinstance(error, BuildFailedError):
-        for line in error.log:
-            note(f"  {line}")
-    hint = {"hint": _safe(error.hint)} if error.hint else {}
+    for line in error.log:
+        note(f"  {line}")
+    hint = _hint(error, arguments)
+    fields: dict[str, Json] = {"hint": hint} if hint else {}
+    if error.diagnosis:
+        fields |= _diagnosis_fields(error, arguments)
     note(
-        f"{click.style('Error:', fg='red', bold=True)} {where}{_safe(error.message)}", phase="failed", **hint
+        f"{click.style('Error:', fg='red', bold=True)} {where}{_safe(error.message)}",
+        phase="failed",
+        **fields,
     )
-    if error.hint and not for_programs.get():
-        note(f"{click.style('Hint:', fg='yellow', bold=True)} {_safe(error.hint)}")
+    if hint and not for_programs.get():
+        note(f"{click.style('Hint:', fg='yellow', bold=True)} {hint}")
+
+
+def _hint(error: R2iError, arguments: Sequence[str]) -> str | None:
+    """The error's own, and the command that may do better."""
+    hint = _safe(error.hint) if error.hint else None
+    if error.diagnosis is None or not error.diagnosis.changes:
+        return hint
+    command = command_with(error.diagnosis.changes[0].arguments, arguments)
+    return f"{hint}, or try `{command}`" if hint else f"Try `{command}`"
+
+
+def _diagnosis_fields(error: R2iError, arguments: Sequence[str]) -> dict[str, Json]:
+    """What `--progress json` says of a failed step besides the message; docs/progress.schema.json has the fields."""
+    found = error.diagnosis
+    assert found is not None  # noqa: S101 - for mypy
+    fields: dict[str, Json] = {"cause": found.cause, "evidence": printable(found.evidence)}
+    if error.file is not None:
+        fields |= {"file": printable(error.file), "line": error.line}
+    if found.changes:
+        fields["changes"] = [{"option": f"--{c.option}", "value": c.value} for c in found.changes]
+        fields["command"] = command_with(found.changes[0].arguments, arguments)
+    return fields
+
+
+def command_with(words: Sequence[str], arguments: Sequence[str]) -> str:
+    """The command that was typed with further options, as one can type it again: no secrets are in it."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    typed = [_without_secrets(argument) for argument in arguments]
+    return printable(shlex.join(["r2i", *typed[:end], *words, *typed[end:]]))
 
 
 def _safe(text: str) -> str:
@@ -137,8 +172,6 @@ def _interrupt(_signum: int, _frame: FrameType | None) -> None:
 
 
 def _bug(error: Exception, arguments: Sequence[str], *, debug: bool) -> int:
-    import shlex
-
     text = "".join(traceback.format_exception(error)) if debug else ""
     last = traceback.extract_tb(error.__traceback__)[-1]
     click.echo(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -24,17 +23,12 @@ from r2i.cli.common import (
 )
 from r2i.engines.protocol import BuildRequest, Engine
 from r2i.errors import BuildFailedError
-from r2i.model import Dockerfile, Evidence, Image, Layer, Notice, Options, Plan, Source, Stage
+from r2i.model import Dockerfile, Image, Notice, Options, Plan, Source
 from r2i.naming import checked_reference, image_reference
 from r2i.records import Record, fingerprint, remember, remembered
 
 if TYPE_CHECKING:
     from r2i.host import HostSettings
-
-#: How uv says that a package has no wheel for this Python, and could not be built instead.
-PYTHON_MATTERS = re.compile(
-    r"Failed to (?:download and )?build|Python ABI tag|Requires-Python|requires? Python|Python\s*[<>=]=?\s*3"
-)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -212,6 +206,7 @@ def _build(
     base: Image | None,
 ) -> Image:
     from r2i.cli.progress import clean, progress
+    from r2i.diagnosis.step import explained
     from r2i.host import host_script, mask
 
     show_warnings(plan.notices)
@@ -232,7 +227,7 @@ def _build(
             return engine.build(request, display.event)
     except BuildFailedError as error:
         log = tuple(clean(mask(line, credentials=host.credentials)) for line in error.log)
-        raise _explained(error, log, plan=plan, dockerfile=dockerfile) from error
+        raise explained(error, log, plan=plan, dockerfile=dockerfile) from error
 
 
 def _proxies(host: HostSettings, plan: Plan, dockerfile: Dockerfile) -> dict[str, str]:
@@ -258,62 +253,6 @@ def _base_labels(engine: Engine, plan: Plan, base: Image | None) -> dict[str, st
     digest = (base.digest or base.id) if base else engine.digest(plan.base.reference)
     names = {"org.opencontainers.image.base.name": plan.base.reference}
     return names | ({"org.opencontainers.image.base.digest": digest} if digest else {})
-
-
-def _explained(
-    error: BuildFailedError, log: tuple[str, ...], *, plan: Plan, dockerfile: Dockerfile
-) -> BuildFailedError:
-    """Say which part of the repository the failed step came from."""
-    line = error.dockerfile_line
-    if plan.dockerfile is not None:
-        return BuildFailedError(
-            error.message, log=log, file=plan.dockerfile, line=line, hint="Correct this instruction"
-        )
-    index = dockerfile.layer_lines.get(line) if line is not None else None
-    if index is None:
-        return BuildFailedError(error.message, log=log, hint=error.hint)
-    layer = plan.layers[index]
-    if layer.template == "final" and str(layer.variables["appendix"]):
-        return BuildFailedError(f"`--appendix`: {error.message}", log=log, hint="Correct this instruction")
-    place = _culprit(layer, log) or next((replace(e, line=None) for e in layer.evidence if e.file), None)
-    return BuildFailedError(
-        f"The step `{layer.title}` of the buildpack `{layer.buildpack}` failed",
-        log=log,
-        file=place.file if place else None,
-        line=place.line if place else None,
-        hint=_python_hint(plan, layer, log)
-        or "Its last lines above say why; `r2i dockerfile` shows the step",
-    )
-
-
-def _python_hint(plan: Plan, layer: Layer, log: tuple[str, ...]) -> str | None:
-    """Packages of some years ago have no wheels for today's Python, and hardly ever compile for it."""
-    chosen = plan.python
-    if (
-        chosen is None
-        or layer.stage not in {Stage.DEPENDENCIES, Stage.PACKAGE}
-        or not chosen.evidence.why.startswith("nothing names a version")
-        or not any(PYTHON_MATTERS.search(line) for line in log)
-    ):
-        return None
-    file = f"{plan.config_dir}/runtime.txt" if plan.config_dir else "runtime.txt"
-    return (
-        f"Nothing names a version of Python, so it is {chosen.version}: if that is too new for these packages, "
-        f"name theirs with `--python 3.10`, or for everybody with a line `python-3.10` in `{file}`"
-    )
-
-
-def _culprit(layer: Layer, log: tuple[str, ...]) -> Evidence | None:
-    """The one line of the repository's files that asks for something which the log names; None where it names several."""
-    text = "\n".join(log)
-    named = [
-        evidence
-        for evidence in layer.evidence
-        if evidence.line is not None
-        and (literal := re.search(r"`([^`]+)`", evidence.why))
-        and re.search(rf"(?<![\w.-]){re.escape(literal[1])}(?![\w-])", text)
-    ]
-    return named[0] if len(named) == 1 else None
 
 
 def _say_unchanged(image: Image, started: float) -> None:

@@ -13,7 +13,7 @@ import click
 
 from r2i.checkout import Checkout
 from r2i.errors import UsageError
-from r2i.model import Notice, Options, Source
+from r2i.model import Json, Notice, Options, Source
 from r2i.quoting import printable
 from r2i.sources.protocol import Revision
 
@@ -51,6 +51,20 @@ def plan_options(function: Function) -> Function:
         click.option("--user-id", default=1000, show_default=True, help="The id of the user in the image."),
         click.option(
             "--user-name", default="jovyan", show_default=True, help="The name of the user in the image."
+        ),
+        click.option(
+            "--group",
+            "groups",
+            multiple=True,
+            metavar="NAME",
+            help="Install a dependency group, too; can be repeated.",
+        ),
+        click.option(
+            "--extra",
+            "extras",
+            multiple=True,
+            metavar="NAME",
+            help="Install optional dependencies, too; can be repeated.",
         ),
         click.option(
             "--python", metavar="X.Y", help="The version of Python, whatever the repository asks for."
@@ -97,6 +111,8 @@ def options_from(chosen: Mapping[str, Any]) -> Options:
     return Options(
         base_image=chosen["base_image"],
         python=chosen["python"],
+        extras=chosen["extras"],
+        groups=chosen["groups"],
         user_name=chosen["user_name"],
         user_id=chosen["user_id"],
         repo_dir=chosen["repo_dir"],
@@ -141,7 +157,7 @@ def checked_out(source: Source, revision: Revision | None = None) -> Iterator[Ch
 for_programs: ContextVar[bool] = ContextVar("for_programs", default=False)
 
 
-def note(message: str, **fields: str) -> None:
+def note(message: str, **fields: Json) -> None:
     """Tell the user something that is not the product; `fields` go with it where a program reads."""
     if for_programs.get():
         import json

@@ -11,8 +11,8 @@ from typing import Literal
 from r2i.engines.instructions import Stage
 from r2i.engines.protocol import StepEvent
 
-#: How many of a step's last lines are kept for the error message.
-LAST_LINES = 20
+#: How many of a step's last lines are kept: why it failed may stand far before its end.
+KEPT_LINES = 2_000
 
 STEP = re.compile(r"(?:\[(?P<stage>\d+)/\d+\] )?STEP (?P<number>\d+)/(?P<total>\d+): (?P<text>.*)")
 
@@ -33,7 +33,7 @@ class BuildProgress:
     ) -> None:
         self.text = ""
         self.line: int | None = None
-        self.tail: deque[str] = deque(maxlen=LAST_LINES)
+        self.tail: deque[str] = deque(maxlen=KEPT_LINES)
         self._stages = stages
         self._lines_of = lines_of
         self._listen = listen

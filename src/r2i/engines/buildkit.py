@@ -14,8 +14,8 @@ from typing import Any
 from r2i.engines.instructions import Instruction, Stage
 from r2i.engines.protocol import StepEvent
 
-#: How many of a step's last lines are kept for the error message.
-LAST_LINES = 20
+#: How many of a step's last lines are kept: why it failed may stand far before its end.
+KEPT_LINES = 2_000
 
 STEP = re.compile(
     r"\[(?:[a-z0-9]+/\S+ )?(?:(?P<stage>\S+) )?(?P<number>\d+)/(?P<total>\d+)\] (?P<text>.*)", re.DOTALL
@@ -35,7 +35,7 @@ class Step:
     state: str = ""
     error: str = ""
     partial: bytes = b""
-    tail: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
 
 
 class SolveProgress:

@@ -148,9 +148,8 @@ def step_failure(
 ) -> R2iError:
     """A step of the build failed: the engine's fault where its message says so, else the repository's."""
     if status := STATUS.search(error):
-        hint = "Free space on the disk of the engine" if FULL.search("\n".join(log)) else None
         message = f"`{shortened(text)}` failed with exit status {status[1] or status[2]}"
-        return BuildFailedError(message, log=log, dockerfile_line=line, hint=hint)
+        return BuildFailedError(message, log=log, dockerfile_line=line)
     if FULL.search(error) or SILENT.search(error) or PULL.search(error):
         return engine_failure(error, engine)
     if text.upper().startswith("FROM "):

@@ -1,0 +1,179 @@
+"""Why a build step failed, from its log: a cause, and the smallest change that mends it. The table is `rules.toml`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+
+from r2i.diagnosis.conflicts import summary
+from r2i.diagnosis.rules import Rule, filled, looked_up, rules
+from r2i.model import Change, Diagnosis
+
+__all__ = ["diagnose"]
+
+#: What is looked at: the beginning of the log, where the first of many errors may stand, and its end.
+MAX_HEAD, MAX_TAIL = 200_000, 400_000
+MAX_LINE = 2_000
+
+#: How often a pattern may fit with words that no table knows before the next one is tried.
+MAX_MATCHES = 50
+
+BUILT = re.compile(
+    r"Failed to (?:download and )?build `(?P<built>(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)[^`]*)`|"
+    r"Failed building wheel for (?P<pip>[A-Za-z0-9][\w.-]*)|Failed to build (?P<both>[A-Za-z0-9][\w.-]*)$",
+    re.MULTILINE,
+)
+
+#: `install-packages` asks the index when something could not be compiled.
+WHEELS = re.compile(r"^r2i: `[^`]+` has wheels for Python (?P<wheels>\d[\d., ]*\d)$", re.MULTILINE)
+
+NEAR = re.compile(r"^r2i: nearest to `[^`]+`: (?P<near>.+)$", re.MULTILINE)
+
+ABI_TAG = re.compile(r"`cp(\d)(\d+)\w*`")
+
+
+def diagnose(log: Iterable[str], *, pythons: Sequence[str], current: str | None = None) -> Diagnosis | None:
+    """The first rule that fits; None where none does.
+
+    `log` are the lines of the failed step, without control characters; `pythons` are those that could be installed,
+    the oldest first (`3.8`), and `current` is the one that was.
+    """
+    text = _bounded(log)
+    known = _known(text, pythons=pythons, current=current)
+    for rule in rules():
+        for pattern in rule.patterns:
+            for count, match in enumerate(pattern.finditer(text)):
+                if count == MAX_MATCHES:
+                    break
+                if (found := _applied(rule, match, known, pythons=pythons, current=current)) is not None:
+                    return found
+    return None
+
+
+def _applied(
+    rule: Rule, match: re.Match[str], known: Mapping[str, str], *, pythons: Sequence[str], current: str | None
+) -> Diagnosis | None:
+    groups = {name: value.strip() for name, value in match.groupdict().items() if value}
+    values = {**known, **groups}
+    if rule.look_up:
+        found = looked_up(rule.look_up, values)
+        if found is None:
+            return None
+        values["found"] = found
+    if (wanted := groups.get("pythons")) and (python := _nearest_python(wanted, pythons, current)):
+        values["python"] = python
+    if "," in groups.get("near", "") and "version" in groups:
+        values["near"] = _nearest(groups["version"], groups["near"])
+    if "conflict" in groups:
+        values["summary"] = summary(match.string[match.start() :][:20_000])
+    changes = tuple(_changes(rule, values, current))
+    message = _message(rule, values)
+    if "wheels" in known and changes and changes[0].option == "python":
+        message += f"; there are wheels for Python {known['wheels']}"
+    return Diagnosis(
+        cause=rule.cause,
+        message=message,
+        evidence=_line(match),
+        hint=filled(rule.hint, values) or rule.otherwise or None,
+        changes=changes,
+        package=values.get("package") or values.get("name", ""),
+        temporary=rule.temporary,
+    )
+
+
+def _changes(rule: Rule, values: Mapping[str, str], current: str | None) -> Iterable[Change]:
+    changes = [
+        Change(option=template.option, value=value)
+        for template in rule.changes
+        if (value := filled(template.value, values)) is not None
+    ]
+    # The Python that failed is no way out, nor is an older one than that which the rule names in general.
+    return dict.fromkeys(c for c in changes if c.option != "python" or c.value != current)
+
+
+def _message(rule: Rule, values: Mapping[str, str]) -> str:
+    """Where the log does not tell a value, words for it."""
+    spoken = {"built": "A package", "name": "it", "package": "a package", "version": "", **values}
+    text = filled(rule.message, spoken) or rule.explanation.rstrip(".")
+    return re.sub(r"`(A package|a package|it)`", r"\1", text).replace(" ``", "")
+
+
+def _known(text: str, *, pythons: Sequence[str], current: str | None) -> dict[str, str]:
+    """What the log tells of the package that could not be built."""
+    known: dict[str, str] = {}
+    if built := BUILT.search(text):
+        name = built["name"] or built["pip"] or built["both"]
+        known |= {"built": built["built"] or name, "name": name}
+    if near := NEAR.search(text):
+        known["near"] = near["near"]
+    if wheels := WHEELS.search(text):
+        known["wheels"] = wheels["wheels"]
+        minors = {minor.strip() for minor in wheels["wheels"].split(",")}
+        if python := _nearest_of([minor for minor in pythons if minor in minors], current):
+            known["python"] = python
+    return known
+
+
+def _nearest_python(wanted: str, pythons: Sequence[str], current: str | None) -> str | None:
+    """Of the Pythons that a specifier (`>=3.6,<3.10`) or a list of tags (`cp36m`, `cp38`) allows, that next to ours."""
+    tags = {f"{major}.{minor}" for major, minor in ABI_TAG.findall(wanted)}
+    return _nearest_of(
+        [minor for minor in pythons if minor in tags] if tags else _allowed(wanted, pythons), current
+    )
+
+
+def _nearest_of(usable: Sequence[str], current: str | None) -> str | None:
+    """The newest of those that are older than ours, else the oldest that is newer."""
+    from packaging.version import Version
+
+    ours = Version(current or "99")
+    older = [minor for minor in usable if Version(minor) < ours]
+    newer = [minor for minor in usable if Version(minor) > ours]
+    return older[-1] if older else newer[0] if newer else None
+
+
+def _allowed(specifier: str, pythons: Sequence[str]) -> list[str]:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        wanted = SpecifierSet(specifier.strip().rstrip(",.;)"))
+        # Of each minor release there will be a patch release that fits, or none.
+        return [
+            minor for minor in pythons if any(wanted.contains(f"{minor}.{patch}") for patch in (0, 1, 30))
+        ]
+    except (InvalidSpecifier, ValueError):  # ValueError: more digits than Python reads
+        return []
+
+
+def _nearest(wanted: str, listed: str) -> str:
+    """Of all versions that pip lists, those around the one that is not there."""
+    from packaging.version import InvalidVersion, Version
+
+    known = []
+    for text in listed.split(","):
+        with suppress(InvalidVersion):
+            known.append(Version(text.strip()))
+    try:
+        version = Version(wanted.lstrip("<>=!~ "))
+    except InvalidVersion:
+        version = max(known)
+    near = [*sorted(v for v in known if v < version)[-1:], *sorted(v for v in known if v > version)[:1]]
+    return " and ".join(f"`{one}`" for one in near)
+
+
+def _line(match: re.Match[str]) -> str:
+    """The line of the log in which a match begins."""
+    text = match.string
+    start = match.start() + len(match[0]) - len(match[0].lstrip())
+    end = text.find("\n", start)
+    return text[text.rfind("\n", 0, start) + 1 : end if end >= 0 else None].strip()[:300]
+
+
+def _bounded(log: Iterable[str]) -> str:
+    """The log as one text of bearable length."""
+    text = "\n".join(line[:MAX_LINE] for line in log)
+    if len(text) <= MAX_HEAD + MAX_TAIL:
+        return text
+    head, tail = text[:MAX_HEAD], text[-MAX_TAIL:]
+    return head[: head.rfind("\n") + 1] + tail[tail.find("\n") + 1 :]

@@ -1,0 +1,122 @@
+"""The error for a failed step: which part of the repository it came from, why it failed, and what may mend it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from r2i.diagnosis import diagnose
+from r2i.errors import BuildFailedError, R2iError, TemporaryError
+from r2i.model import Change, Diagnosis, Dockerfile, Evidence, Layer, Plan, Stage
+from r2i.pins import pythons
+
+#: How many of its last lines are shown.
+SHOWN_LINES = 20
+
+#: What the options can change: what is installed, and what is there when `postBuild` runs.
+MENDABLE = frozenset({Stage.DEPENDENCIES, Stage.PACKAGE, Stage.BUILD})
+
+SEE_ABOVE = "Its last lines above say why; `r2i dockerfile` shows the step"
+
+
+def explained(
+    error: BuildFailedError, log: tuple[str, ...], *, plan: Plan, dockerfile: Dockerfile
+) -> R2iError:
+    """`log` is all that is known of what the step printed, fit to be shown."""
+    status = re.search(r"exit status \d+$", error.message)
+    found = diagnose(
+        (*log, *([status[0]] if status else [])),
+        pythons=tuple(pythons()),
+        current=".".join(plan.python.version.split(".")[:2]) if plan.python else None,
+    )
+    shown = log[-SHOWN_LINES:]
+    line = error.dockerfile_line
+    if plan.dockerfile is not None:
+        found = found and replace(found, changes=())
+        instruction = Evidence(why="", file=plan.dockerfile, line=line)
+        return _error(error.message, found, instruction, log=shown, hint="Correct this instruction")
+    index = dockerfile.layer_lines.get(line) if line is not None else None
+    if index is None:
+        return _error(error.message, found and replace(found, changes=()), None, log=shown, hint=error.hint)
+    layer = plan.layers[index]
+    if layer.template == "final" and str(layer.variables["appendix"]):
+        return BuildFailedError(f"`--appendix`: {error.message}", log=shown, hint="Correct this instruction")
+    if found and layer.stage not in MENDABLE:
+        found = replace(found, changes=())
+    place = _place(layer, found, log)
+    if found is None:
+        return _error(f"The step `{layer.title}` failed", None, place, log=shown, hint=SEE_ABOVE)
+    hint = lasting(found.changes[0], plan.config_dir) if found.changes else SEE_ABOVE
+    return _error(f"the step `{layer.title}` failed", found, place, log=shown, hint=hint)
+
+
+def lasting(change: Change, config_dir: str) -> str | None:
+    """How to make a change for everybody: what to write into which file of the repository."""
+    directory = f"{config_dir}/" if config_dir else ""
+    match change.option:
+        case "python":
+            return f"Write `python-{change.value}` into `{directory}runtime.txt`"
+        case "apt":
+            names = " and ".join(f"`{name}`" for name in change.value.split())
+            return f"Write {names} into `{directory}apt.txt`"
+        case "replace":
+            old, _, new = change.value.partition("=")
+            return f"Write `{new}` instead of `{old}`" if new else f"Take out `{old}`"
+        case "as-of" | "installer":
+            return None
+
+
+def _error(
+    message: str, found: Diagnosis | None, place: Evidence | None, *, log: tuple[str, ...], hint: str | None
+) -> R2iError:
+    kind = TemporaryError if found and found.temporary else BuildFailedError
+    return kind(
+        f"{found.message} ({message})" if found else message,
+        log=log,
+        diagnosis=found,
+        file=place.file if place else None,
+        line=place.line if place else None,
+        hint=(found.hint if found and not found.changes else None) or hint,
+    )
+
+
+def _place(layer: Layer, found: Diagnosis | None, log: tuple[str, ...]) -> Evidence | None:
+    """The line that asks for what the failure is about, else the file that the layer comes from."""
+    about = _asked_for(layer, found.package) if found and found.package else None
+    return (
+        about or _culprit(layer, log) or next((replace(e, line=None) for e in layer.evidence if e.file), None)
+    )
+
+
+def _asked_for(layer: Layer, package: str) -> Evidence | None:
+    return next(
+        (e for e in layer.evidence if e.line is not None and (name := _literal(e)) and _same(name, package)),
+        None,
+    )
+
+
+def _culprit(layer: Layer, log: tuple[str, ...]) -> Evidence | None:
+    """The one line of the repository's files that asks for something which the log names; None where it names several."""
+    text = "\n".join(log)
+    named = [
+        evidence
+        for evidence in layer.evidence
+        if evidence.line is not None
+        and (literal := _literal(evidence))
+        and re.search(rf"(?<![\w.-]){re.escape(literal)}(?![\w-])", text)
+    ]
+    return named[0] if len(named) == 1 else None
+
+
+def _literal(evidence: Evidence) -> str | None:
+    found = re.search(r"`([^`]+)`", evidence.why)
+    return found[1] if found else None
+
+
+def _same(requirement: str, package: str) -> bool:
+    name = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement)
+    return name is not None and _normal(name[0]) == _normal(package)
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower().strip("-")
