@@ -38,9 +38,14 @@ def r2i(*arguments: str, **environment: str) -> Completed:
 
 def build(case: Case, engine: str, *more: str) -> Completed:
     options = [
-        f"--{name.replace('_', '-')}={value}"
+        # An option that can be repeated has its name in the plural.
+        f"--{name.removesuffix('s').replace('_', '-')}={each}"
+        if several
+        else f"--{name.replace('_', '-')}={each}"
         for name, value in {**case.options, "subdir": case.subdir}.items()
-        if value
+        for several in [isinstance(value, list)]
+        for each in (value if several else [value])
+        if each
     ]
     arguments = ("build", str(case.repo), "--engine", engine, "--progress", "plain", *options, *more)
     if not case.conda:

@@ -90,7 +90,7 @@ def _compose(
         notices=(
             *notices,
             *chain.from_iterable(d.notices for d in detections),
-            *_without_effect(options, dockerfile=None),
+            *_without_effect(options, dockerfile=None, environment=wanted),
         ),
         ignored=(*_hidden(checkout), *chain.from_iterable(d.ignored for d in detections)),
         variables=variables | ({"R2D_ENTRYPOINT": f"{repo_dir}/{start}"} if start else {}),
@@ -146,7 +146,7 @@ def _own_dockerfile(
         repo_dir=repo_dir,
         config_dir=checkout.config_dir,
         dockerfile=found.dockerfile,
-        notices=(*found.notices, *_without_effect(options, dockerfile=found.dockerfile)),
+        notices=(*found.notices, *_without_effect(options, dockerfile=found.dockerfile, environment=None)),
         ignored=(*_hidden(checkout), *others),
         labels=_labels(checkout, options, source),
         build_args=build_args | dict(options.build_args),
@@ -154,22 +154,33 @@ def _own_dockerfile(
     )
 
 
-def _without_effect(options: Options, *, dockerfile: str | None) -> tuple[Notice, ...]:
+def _without_effect(
+    options: Options, *, dockerfile: str | None, environment: PythonEnvironment | None
+) -> tuple[Notice, ...]:
     """Options that were given for nothing."""
-    given: Mapping[str, object]
+    for_environment = {"--extra": options.extras, "--group": options.groups}
+    given: list[tuple[str, object, str]] = []
     if dockerfile is None:
-        given = {"--build-arg": options.build_args}
         why = "it is for a `Dockerfile` of the repository, which has none"
+        given.append(("--build-arg", options.build_args, why))
     else:
-        given = {
+        why = f"`{dockerfile}` describes the whole image"
+        others = {
             "--base-image": options.base_image,
             "--python": options.python,
+            "--apt": options.apt,
+            "--replace": options.replace,
             "--appendix": options.appendix,
         }
-        why = f"`{dockerfile}` describes the whole image"
+        given += [(name, value, why) for name, value in (others | for_environment).items()]
+    if environment is not None:
+        why = f"`{environment.defined_by}` has none" if environment.defined_by else "no file declares any"
+        given += [
+            (name, value, why) for name, value in for_environment.items() if name not in environment.heeds
+        ]
     return tuple(
         Notice(level="warning", message=f"`{name}` has no effect: {why}")
-        for name, value in given.items()
+        for name, value, why in given
         if value
     )
 

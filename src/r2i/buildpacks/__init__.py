@@ -15,6 +15,7 @@ from r2i.buildpacks.conda import Conda
 from r2i.buildpacks.dockerfile import OwnDockerfile
 from r2i.buildpacks.not_yet import NotYet
 from r2i.buildpacks.notebooks import Notebooks
+from r2i.buildpacks.package import Package
 from r2i.buildpacks.pdm_lock import PdmLock
 from r2i.buildpacks.pipfile import Pipfile
 from r2i.buildpacks.poetry_lock import PoetryLock
@@ -49,7 +50,7 @@ ENVIRONMENTS: Final[tuple[EnvironmentBuildpack, ...]] = (
     PoetryLock(),
     PdmLock(),
     Requirements(),
-    NotYet("package", ("pyproject.toml", "setup.py", "setup.cfg")),
+    Package(),
 )
 
 #: Files that ask for a language which r2i does not install yet.

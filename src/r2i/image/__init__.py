@@ -158,7 +158,12 @@ def environment(wanted: PythonEnvironment, *, python: Python, server: JupyterSer
 
 
 def package(wanted: PythonEnvironment) -> Layer:
-    """What the environment takes from the checkout, still under the requirements that the rest was installed by."""
+    """What the environment takes from the checkout, still under the requirements that the rest was installed by.
+
+    With all its dependencies installed before, these have no say any more, and nothing need be looked up.
+    """
+    alone = "--no-deps" in wanted.local_options
+    mounted = None if alone and not wanted.options else wanted.entry
     return Layer(
         buildpack=wanted.buildpack,
         stage=Stage.PACKAGE,
@@ -166,11 +171,12 @@ def package(wanted: PythonEnvironment) -> Layer:
         template="package",
         variables={
             "local": (*wanted.local_options, *wanted.local),
-            "entry": wanted.entry or "",
+            "mounted": mounted or "",
+            "entry": "" if alone else wanted.entry or "",
             "options": wanted.options,
         },
         evidence=wanted.evidence,
-        support=_requirements(wanted),
+        support=_requirements(wanted) if mounted else {},
         resources=("install-packages",),
     )
 
