@@ -23,7 +23,8 @@ class Case:
     """`case.toml`: `fails` says where a `fails-*` case fails, `podman` that the case is built with Podman, too.
 
     `exit` and `says` are the exit code and words of a build that fails, `serves` is false where the image is not
-    Jupyter's, `conda` where its packages are of the tests' channel, `options` are those of `r2i build` in Python's spelling.
+    Jupyter's, `builds` where it is never really built, `conda` is true where its packages are of the tests' channel,
+    `pythons` are those that uv is offered, `options` are those of `r2i build` in Python's spelling.
     """
 
     name: str
@@ -32,7 +33,9 @@ class Case:
     says: list[str] = field(default_factory=list)
     podman: bool = False
     serves: bool = True
+    builds: bool = True
     conda: bool = False
+    pythons: list[str] = field(default_factory=list)
     subdir: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,13 +16,14 @@ from r2i.launch import SERVER_PORT, server_command, wait_for_server
 from r2i.process import Completed, run
 from tests.cases import Case, all_cases
 from tests.conda_channel import conda_channel
+from tests.pythons import python_downloads
 
 pytestmark = pytest.mark.engine
 
 R2I = str(Path(sys.executable).with_name("r2i"))
 CASES = all_cases()
 BUILDS: list[tuple[EngineName, Case]] = [
-    *(("docker", case) for case in CASES if not case.fails),
+    *(("docker", case) for case in CASES if not case.fails and case.builds),
     *(("podman", case) for case in CASES if not case.fails and case.podman),
 ]
 KERNEL = "import sys; print(sys.executable, '%d.%d' % sys.version_info[:2])"
@@ -48,10 +49,21 @@ def build(case: Case, engine: str, *more: str) -> Completed:
         if each
     ]
     arguments = ("build", str(case.repo), "--engine", engine, "--progress", "plain", *options, *more)
-    if not case.conda:
-        return r2i(*arguments)
-    with conda_channel() as alias:
-        return r2i(*arguments, CONDA_CHANNEL_ALIAS=alias)
+    with offered(case) as environment:
+        return r2i(*arguments, **environment)
+
+
+@contextmanager
+def offered(case: Case) -> Iterator[dict[str, str]]:
+    """What a build would fetch from where a test cannot reach, and the setting that says where it is instead."""
+    with ExitStack() as stack:
+        settings = {}
+        if case.conda:
+            settings["CONDA_CHANNEL_ALIAS"] = stack.enter_context(conda_channel())
+        if case.pythons:
+            address = stack.enter_context(python_downloads(case.pythons))
+            settings["UV_PYTHON_DOWNLOADS_JSON_URL"] = address
+        yield settings
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.building import Built, build, image_of, occurrences, write
-from tests.pythons import MARK, python_archive, python_downloads
+from tests.pythons import MARK, SOURCES, pyenv_tree, python_archive, python_downloads
 from tests.serving import bridge
 
 pytestmark = pytest.mark.engine
@@ -41,9 +41,11 @@ class Case:
     image: Built
 
 
-@pytest.fixture(scope="module", params=["3.11", "3.9"])
+@pytest.fixture(scope="module", params=["3.11", "3.9", "3.8"])
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
     minor = str(request.param)
+    if minor not in SOURCES and pyenv_tree(minor) is None:
+        pytest.skip(f"neither pyenv nor a release of Debian has Python {minor}")
     files = {"runtime.txt": f"python-{minor}\n", "version.ipynb": json.dumps(NOTEBOOK)}
     directory = write(tmp_path_factory.mktemp("uv") / f"python-{minor}", files)
     write_wheel(directory)
