@@ -300,6 +300,72 @@ def test_a_broken_configuration_of_uv_is_said_and_left_out(machine: Path) -> Non
     assert f"`{path}` is not valid TOML" in messages(read(machine, {}))
 
 
+CONDARC = """
+channel_alias: https://ada:secret-word@conda.example.org/t/token-of-ada/get
+default_channels: [https://conda.example.org/main, https://conda.example.org/r]
+custom_channels:
+  team/dev: https://team.example.org/t/${TEAM_TOKEN}/channels
+  here: file:///srv/channels
+proxy_servers: {https: "http://proxy.example.org:3128"}
+"""
+
+
+def test_configuration_of_conda_counts(machine: Path) -> None:
+    write(machine / "etc/conda/.condarc", "channel_alias: https://else.example.org\nssl_verify: true\n")
+    write(machine / "home/.condarc", CONDARC)
+    settings = read(machine, {"TEAM_TOKEN": "token-of-team"})
+    found = sourced(settings.script, machine / "shm")
+
+    assert found["CONDA_CHANNEL_ALIAS"] == "https://ada:secret-word@conda.example.org/t/token-of-ada/get"
+    assert found["R2I_CONDA_DEFAULT_CHANNELS"] == "https://conda.example.org/main https://conda.example.org/r"
+    assert found["R2I_CONDA_CUSTOM_CHANNELS"] == "team/dev=https://team.example.org/t/token-of-team/channels"
+    assert found["HTTPS_PROXY"] == found["https_proxy"] == "http://proxy.example.org:3128"
+    assert {"secret-word", "token-of-ada", "token-of-team"} <= set(settings.credentials)
+    assert "here=file:///srv/channels" in messages(settings)
+
+
+def test_variables_of_conda_count_before_its_configuration(machine: Path) -> None:
+    write(machine / "home/.condarc", CONDARC)
+    environ = {"CONDA_CHANNEL_ALIAS": "https://first.example.org", "CONDA_DEFAULT_CHANNELS": "one,two"}
+    found = sourced(read(machine, environ).script, machine / "shm")
+
+    assert found["CONDA_CHANNEL_ALIAS"] == "https://first.example.org"
+    assert found["R2I_CONDA_DEFAULT_CHANNELS"] == "one two"
+
+
+def test_a_container_gets_channels_without_their_tokens(machine: Path) -> None:
+    write(machine / "home/.condarc", CONDARC)
+    script = container_script({}, ca_bundle=None, home=machine / "home", system=machine)
+    found = sourced(script, machine / "shm")
+
+    assert found["CONDA_CHANNEL_ALIAS"] == "https://conda.example.org/get"
+    assert "token-of-" not in script
+
+
+def test_the_bundle_of_conda_configuration_counts(machine: Path) -> None:
+    bundle = write(machine / "conda.pem", PEM)
+    write(machine / "home/.condarc", f"ssl_verify: {bundle}\n")
+
+    assert "QUJD" in read(machine, {}).script
+
+
+def test_netrc_passes_for_channels(machine: Path) -> None:
+    write(machine / "home/.netrc", "machine conda.example.org login ada password secret-word\n")
+    settings = read(machine, {"CONDA_CHANNEL_ALIAS": "https://conda.example.org/get"})
+
+    assert "machine conda.example.org login ada password secret-word" in settings.script
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[1]", "a: [", "channel_alias: 5", "default_channels: x", "custom_channels: [a]", "a: 2024-02-31", ""],
+)
+def test_odd_configuration_of_conda_is_no_traceback(machine: Path, text: str) -> None:
+    write(machine / "home/.condarc", text)
+
+    assert read(machine, {}).script == ""
+
+
 def test_certificates_reach_every_program(machine: Path) -> None:
     bundle = write(
         machine / "ca.pem", f"# Comment\n{PEM}# Issuer\n{PEM}\n-----BEGIN PRIVATE KEY-----\nS0VZ\n{OTHER_PEM}"
@@ -466,7 +532,7 @@ def test_any_bytes_in_a_configuration_file_are_no_traceback(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
 ) -> None:
     machine = tmp_path_factory.mktemp("machine")
-    for name in ("home/.config/pip/pip.conf", "home/.config/uv/uv.toml", "home/.netrc"):
+    for name in ("home/.config/pip/pip.conf", "home/.config/uv/uv.toml", "home/.netrc", "home/.condarc"):
         write(machine / name, "").write_bytes(data)
 
     host_script({}, ca_bundle=None, home=machine / "home", system=machine)

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
+from string import Template
 from typing import Any, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from r2i.condarc import CUSTOM_CHANNELS, DEFAULT_CHANNELS, condarc_files, of_condarc, of_variables
 from r2i.errors import UsageError
 from r2i.model import Notice
 
@@ -40,6 +42,8 @@ ADDRESSES = (
     "UV_PYPY_INSTALL_MIRROR",
     "UV_PYTHON_DOWNLOADS_JSON_URL",
     "CONDA_CHANNEL_ALIAS",
+    DEFAULT_CHANNELS,
+    CUSTOM_CHANNELS,
     "NPM_CONFIG_REGISTRY",
     "npm_config_registry",
     "JULIA_PKG_SERVER",
@@ -65,6 +69,13 @@ PLAIN = (
     "CONDA_REMOTE_CONNECT_TIMEOUT_SECS",
     "CONDA_REMOTE_READ_TIMEOUT_SECS",
 )
+
+#: A channel by its name alone.
+CHANNEL = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*)*")
+
+#: How channels of conda have a token in their address.
+TOKEN = re.compile(r"/t/([^/\s]+)/")
+
 INDEX_CREDENTIALS = re.compile(r"UV_INDEX_[A-Z0-9_]+_(USERNAME|PASSWORD)")
 SEPARATORS = {"UV_FIND_LINKS": ","}
 
@@ -178,9 +189,11 @@ def _gather(
 ) -> tuple[dict[str, str], str]:
     """The variables, still with their credentials, and the certificates."""
     pip = _read_pip(environ, home, system, notices)
-    exports = _pick(environ, pip, _read_uv(environ, home, system, notices))
+    conda = _read_conda(environ, home, system, notices)
+    exports = _pick(environ, {**conda, **pip}, _read_uv(environ, home, system, notices))
     exports = _bridge(_reachable(exports, notices))
-    return exports, _read_bundle(environ, pip, ca_bundle, system, notices)
+    named = {"cert` of `pip.conf": pip.get("PIP_CERT"), "ssl_verify` of conda": conda.get("CONDA_SSL_VERIFY")}
+    return exports, _read_bundle(environ, named, ca_bundle, system, notices)
 
 
 def _check_size(script: str) -> None:
@@ -235,11 +248,11 @@ def mask(text: str, *, credentials: Iterable[str] = ()) -> str:
     return re.sub(r"(?<=://)[^\s/]*@", "***@", text)
 
 
-def _pick(environ: Mapping[str, str], pip: Mapping[str, str], uv: Mapping[str, str]) -> dict[str, str]:
+def _pick(environ: Mapping[str, str], files: Mapping[str, str], uv: Mapping[str, str]) -> dict[str, str]:
     """What may pass, an allowlist: the environment counts before the files, as for pip and uv themselves."""
     if "UV_INDEX_URL" in environ:
         uv = {name: value for name, value in uv.items() if name != "UV_DEFAULT_INDEX"}
-    merged = {**pip, **uv, **{name: value for name, value in environ.items() if value}}
+    merged = {**files, **uv, **{name: value for name, value in environ.items() if value}}
     chosen = {
         name: value
         for name, value in merged.items()
@@ -247,7 +260,7 @@ def _pick(environ: Mapping[str, str], pip: Mapping[str, str], uv: Mapping[str, s
     }
     # curl and apt read some proxies in lower case only, Python and Go take both.
     for name in (*PROXIES, "NO_PROXY"):
-        value = environ.get(name) or environ.get(name.lower())
+        value = environ.get(name) or environ.get(name.lower()) or files.get(name)
         if value:
             chosen[name] = value
             chosen[name.lower()] = environ.get(name.lower()) or value
@@ -294,7 +307,8 @@ def _reachable(exports: Mapping[str, str], notices: list[Notice]) -> dict[str, s
         elif name in ADDRESSES:
             separator = SEPARATORS.get(name)
             parts = [part for part in value.split(separator) if part.strip()]
-            kept = [part for part in parts if not _is_local(_unnamed(part.strip()))]
+            is_channel = CHANNEL.fullmatch if name == DEFAULT_CHANNELS else lambda _: None
+            kept = [part for part in parts if is_channel(part) or not _is_local(_unnamed(part.strip()))]
             if kept != parts:
                 notices.append(_unreachable(name, [part for part in parts if part not in kept]))
             if not kept:
@@ -334,7 +348,7 @@ def _split(address: str) -> SplitResult | None:
 
 def _unnamed(index: str) -> str:
     """uv's `name=https://…` without the name."""
-    return re.sub(r"^[\w.-]+=", "", index)
+    return re.sub(r"^[\w./-]+=", "", index)
 
 
 def _hosts(exports: Mapping[str, str]) -> Iterator[str]:
@@ -352,13 +366,14 @@ def _credentials(exports: Mapping[str, str]) -> Iterator[str]:
             for found in re.finditer(r"(?:^|://|[\s,=])([^\s/]*)@", value):
                 user, colon, password = found[1].rpartition("://")[2].partition(":")
                 yield from _long_enough(password if colon else user)
+            yield from (token for found in TOKEN.finditer(value) for token in _long_enough(found[1]))
 
 
 def _without_credentials(name: str, value: str) -> str:
     if name.upper() not in PROXIES and name not in ADDRESSES:
         return value
     # A proxy may be written without its scheme.
-    return re.sub(r"(?:(?<=://)|^)[^\s/]*@", "", value)
+    return TOKEN.sub("/", re.sub(r"(?:(?<=://)|^)[^\s/]*@", "", value))
 
 
 def _long_enough(credential: str) -> Iterator[str]:
@@ -381,7 +396,7 @@ def _encodable(environ: Mapping[str, str], notices: list[Notice]) -> dict[str, s
 
 def _read_bundle(
     environ: Mapping[str, str],
-    pip: Mapping[str, str],
+    files: Mapping[str, str | None],
     ca_bundle: Path | None,
     system: Path,
     notices: list[Notice],
@@ -390,8 +405,7 @@ def _read_bundle(
     if ca_bundle is not None:
         return certificates(ca_bundle, "--ca-bundle")
     named = [(name, environ[name]) for name in CA_SOURCES if environ.get(name)]
-    if pip.get("PIP_CERT"):
-        named.append(("cert` of `pip.conf", pip["PIP_CERT"]))
+    named += [(name, value) for name, value in files.items() if value]
     for name, value in named:
         path = Path(value)
         if path.is_file():
@@ -460,6 +474,19 @@ def _read_pip(environ: Mapping[str, str], home: Path, system: Path, notices: lis
     if result.get("PIP_CERT", "").startswith("~/"):
         result["PIP_CERT"] = f"{home}{result['PIP_CERT'][1:]}"
     return {name: value for name, value in result.items() if value}
+
+
+def _read_conda(
+    environ: Mapping[str, str], home: Path, system: Path, notices: list[Notice]
+) -> dict[str, str]:
+    """conda's configuration as variables, those of the environment last; its files may name these by `${NAME}`."""
+    result: dict[str, str] = {}
+    for path in (path for path in condarc_files(environ, home, system) if path.is_file()):
+        found = of_condarc(Template(_read(path, notices)).safe_substitute(environ))
+        if found is None:
+            notices.append(_warning(f"`{path}` is not a valid configuration file: left out of build steps"))
+        result |= found or {}
+    return result | of_variables(environ)
 
 
 def _read_uv(environ: Mapping[str, str], home: Path, system: Path, notices: list[Notice]) -> dict[str, str]:
@@ -568,6 +595,7 @@ def _warning(message: str) -> Notice:
 
 def _shown(address: str) -> str:
     """An address as a message may show it; one without a scheme has its credentials at the start."""
+    address = TOKEN.sub("/t/***/", address)
     return mask(address) if "://" in address else re.sub(r"^\S*@", "***@", address)
 
 

@@ -28,7 +28,7 @@ class Conda:
             return None
         found = read_environment_yml(checkout, path)
         pip, notices = read_lines(checkout, path, found.pip)
-        python, requires = python_of(found.dependencies)
+        python, requires = python_of(found.dependencies) if options.python is None else (None, ())
         names = {**_names(found.dependencies), **pip.names}
         environment = replace(
             _renamed(pip),
@@ -37,6 +37,7 @@ class Conda:
             names=names,
             pins=(),
             manager="conda",
+            brings=python,
             template="conda",
             variables={
                 "environ": tuple(f"{name}={quoted(value)}" for name, value in found.variables.items())
@@ -47,7 +48,6 @@ class Conda:
         )
         return Detection(
             environment=environment,
-            python=python,
             requires=requires,
             server=server_evidence(names),
             notices=(*found.notices, *notices, *_about_cards(found)),
