@@ -168,8 +168,6 @@ def _without_effect(
         others = {
             "--base-image": options.base_image,
             "--python": options.python,
-            "--apt": options.apt,
-            "--replace": options.replace,
             "--appendix": options.appendix,
         }
         given += [(name, value, why) for name, value in (others | for_environment).items()]
