@@ -112,8 +112,6 @@ def test_odd_directories_of_the_image_are_fine(tmp_path: Path, repo_dir: str) ->
 @pytest.mark.parametrize(
     "name",
     [
-        "pyproject.toml",
-        "setup.py",
         "pixi.toml",
     ],
 )
