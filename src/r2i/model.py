@@ -87,7 +87,9 @@ class Options:
     """What the user asked for on the command line, as far as it changes the plan.
 
     `extras` and `groups` are the optional dependencies and dependency groups to install. `as_of` is a moment in UTC
-    (RFC 3339, `2021-06-30T00:00:00Z`): what was published later is not there.
+    (RFC 3339, `2021-06-30T00:00:00Z`): what was published later is not there; `as_of_evidence` is who says so.
+    `apt` are Debian packages beyond those of `apt.txt`; `replace` maps names of distributions to the requirement that is
+    installed in their place, empty for none.
     """
 
     base_image: str | None = None
@@ -95,6 +97,9 @@ class Options:
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     as_of: str | None = None
+    as_of_evidence: Evidence = Evidence(why="`--as-of`")
+    apt: tuple[str, ...] = ()
+    replace: Mapping[str, str] = field(default_factory=dict)
     user_name: str = "jovyan"
     user_id: int = 1000
     repo_dir: str | None = None
@@ -177,7 +182,8 @@ class PythonEnvironment:
     the normalised names (PEP 503) of all distributions asked for, `pins` the versions of those that are restricted:
     they tell which Pythons there are wheels for. `options` are further arguments of `uv pip install`. `defined_by` is
     the file that the buildpack of that name read; all files that it took into account are in the evidence. `heeds`
-    are those of `--extra` and `--group` that it took into account.
+    are those of `--extra` and `--group` that it took into account. `exact` says that every release is named, also of
+    what others depend on.
 
     `template` installs what does not lie in the checkout; where it is not the general one, it lies beside the
     buildpack and takes `variables`, too, mounts `files` (by path below the build context `r2i`) and `resources`, and
@@ -197,6 +203,7 @@ class PythonEnvironment:
     pins: tuple[Pin, ...] = ()
     options: tuple[str, ...] = ()
     heeds: tuple[str, ...] = ()
+    exact: bool = False
     manager: Literal["uv", "conda"] = "uv"
     brings: PythonRequest | None = None
     template: str = "environment"
@@ -238,6 +245,14 @@ class Python:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AsOf:
+    """The moment whose packages are taken, in UTC (RFC 3339), and where it is from."""
+
+    moment: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
 class JupyterServer:
     """Where the Jupyter server lives: apart from the repository's environment, or joined with it."""
 
@@ -261,6 +276,7 @@ class Plan:
     dockerfile: str | None = None
     python: Python | None = None
     jupyter: JupyterServer | None = None
+    as_of: AsOf | None = None
     layers: tuple[Layer, ...] = ()
     notices: tuple[Notice, ...] = ()
     ignored: tuple[Ignored, ...] = ()

@@ -8,6 +8,8 @@ from dataclasses import replace
 from itertools import chain
 
 from r2i import __version__, image
+from r2i.adjustments import adjusted, check_adjustments
+from r2i.as_of import as_of
 from r2i.buildpacks import CHAIN, ENVIRONMENTS, UNSUPPORTED
 from r2i.checkout import Checkout
 from r2i.errors import NoBuildpackError, R2iError, UsageError
@@ -30,6 +32,7 @@ from r2i.pins import base_image
 from r2i.plan_json import digest
 from r2i.pythons import choose_python
 from r2i.quoting import printable, quoted
+from r2i.uv_settings import configured
 
 COMMAND = ("jupyter-lab", "--ip=0.0.0.0", "--port=8888")
 
@@ -53,7 +56,15 @@ def make_plan(checkout: Checkout, options: Options, *, source: Source | None = N
             # Nothing else counts, so nothing else can be wrong.
             return _own_dockerfile(checkout, options, detection, base=base, source=source)
         found.append(detection)
-    return _compose(checkout, options, (*found, _environment(checkout, options)), base=base, source=source)
+    detections = adjusted((*found, _environment(checkout, options)), options)
+    return _compose(checkout, options, detections, base=base, source=source)
+
+
+def declared_environment(checkout: Checkout, options: Options) -> PythonEnvironment | None:
+    """What the repository's files say of its Python environment; None where it has a `Dockerfile` of its own."""
+    if checkout.config("Dockerfile") is not None:
+        return None
+    return _environment(checkout, options).environment
 
 
 def _compose(
@@ -64,7 +75,8 @@ def _compose(
     base: BaseImage,
     source: Source | None,
 ) -> Plan:
-    wanted = next(d.environment for d in detections if d.environment is not None)
+    until = as_of(options)
+    wanted = configured(next(d.environment for d in detections if d.environment is not None), until)
     python, notices = choose_python(base, options, detections, date=checkout.date)
     server = _jupyter_server(detections)
     repo_dir = options.repo_dir or f"/home/{options.user_name}"
@@ -77,7 +89,7 @@ def _compose(
         *chain.from_iterable(d.layers for d in detections),
     )
     start = next((d.start for d in detections if d.start), None)
-    labels = _labels(checkout, options, source)
+    labels = _labels(checkout, options, source) | ({"io.r2i.as-of": until.moment} if until else {})
     plan = Plan(
         base=base,
         user_name=options.user_name,
@@ -86,6 +98,7 @@ def _compose(
         config_dir=checkout.config_dir,
         python=python,
         jupyter=server,
+        as_of=until,
         layers=tuple(sorted(layers, key=lambda layer: layer.stage)),
         notices=(
             *notices,
@@ -168,6 +181,9 @@ def _without_effect(
         others = {
             "--base-image": options.base_image,
             "--python": options.python,
+            "--as-of": options.as_of,
+            "--apt": options.apt,
+            "--replace": options.replace,
             "--appendix": options.appendix,
         }
         given += [(name, value, why) for name, value in (others | for_environment).items()]
@@ -346,6 +362,7 @@ def _check_options(options: Options) -> None:
         raise UsageError(
             f"`{options.python}` is not a version of Python", hint="Write it like `3.12` or `3.12.4`"
         )
+    check_adjustments(options)
     reference = options.base_image
     if reference is not None and not re.fullmatch(r"[a-z0-9][A-Za-z0-9._/:@-]{0,254}", reference):
         raise UsageError(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
 from r2i.checkout import Checkout
+from r2i.cli.as_of import Asked, asked, dated
 from r2i.cli.common import (
     ca_bundle_option,
     checked_out,
@@ -29,6 +30,7 @@ from r2i.records import Record, fingerprint, remember, remembered
 
 if TYPE_CHECKING:
     from r2i.host import HostSettings
+    from r2i.sources.protocol import Revision
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -38,6 +40,7 @@ class BuildSettings:
     """How to build, as chosen on the command line."""
 
     options: Options
+    as_of: Asked | None = None
     engine: Literal["auto", "docker", "podman"]
     tags: tuple[str, ...]
     progress: Literal["auto", "rich", "plain", "json"]
@@ -75,6 +78,7 @@ def settings_from(chosen: dict[str, Any]) -> BuildSettings:
     """The `BuildSettings` in what click collected for `plan_options` and `build_options`."""
     return BuildSettings(
         options=options_from(chosen),
+        as_of=asked(chosen["as_of"]),
         engine=chosen["engine"],
         tags=tuple(checked_reference(tag) for tag in chosen["tags"]),
         progress=chosen["progress"],
@@ -88,6 +92,7 @@ def build_if_needed(engine: Engine, source: Source, settings: BuildSettings, *, 
     if source.provider != "local":
         return _ensure_revision(engine, source, settings, started=started)
     with checked_out(source) as checkout:
+        settings = _dated(source, checkout, settings)
         tags = settings.tags or (image_reference(source, settings.options, revision=None),)
         return _ensure_directory(engine, source, checkout, settings, tags=tags, started=started)
 
@@ -98,19 +103,37 @@ def _ensure_revision(engine: Engine, source: Source, settings: BuildSettings, *,
 
     revision = resolve(source, environ=os.environ)
     source = revision.source  # of a link, only now is it known where the ref ends and the directory begins
-    reference = image_reference(source, settings.options, revision=revision.commit)
-    known = None if settings.no_cache or settings.tags else engine.find(reference)
-    if known is not None and not _on_another_base(engine, _record(engine, reference)):
+    # A date that only the history tells is part of the name.
+    if settings.as_of is None and (known := _known(engine, source, settings, revision)):
         _say_unchanged(known, started)
         return known
     with checked_out(source, revision) as checkout:
+        settings = _dated(source, checkout, settings)
+        if known := _known(engine, source, settings, revision):
+            _say_unchanged(known, started)
+            return known
         plan, dockerfile = _render(source, checkout, settings)
+        reference = image_reference(source, settings.options, revision=revision.commit)
         # An image of pointers must not pass for the revision once `git-lfs` is there.
         name = reference if checkout.complete else f"{reference}-incomplete"
         tags = (*settings.tags, name)
         return _build_and_remember(
             engine, checkout, plan, dockerfile, settings=settings, tags=tags, name=name
         )
+
+
+def _known(engine: Engine, source: Source, settings: BuildSettings, revision: Revision) -> Image | None:
+    """The image that was built of a revision before."""
+    if settings.no_cache or settings.tags:
+        return None
+    reference = image_reference(source, settings.options, revision=revision.commit)
+    known = engine.find(reference)
+    return None if known is None or _on_another_base(engine, _record(engine, reference)) else known
+
+
+def _dated(source: Source, checkout: Checkout, settings: BuildSettings) -> BuildSettings:
+    options = dated(settings.options, settings.as_of, checkout=checkout, source=source, note=note)
+    return replace(settings, options=options, as_of=None)
 
 
 def _ensure_directory(

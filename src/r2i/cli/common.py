@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from r2i.checkout import Checkout
+from r2i.cli.as_of import as_of_option, with_date
 from r2i.errors import UsageError
 from r2i.model import Json, Notice, Options, Source
 from r2i.quoting import printable
@@ -53,6 +54,16 @@ def plan_options(function: Function) -> Function:
             "--user-name", default="jovyan", show_default=True, help="The name of the user in the image."
         ),
         click.option(
+            "--replace",
+            "replacements",
+            multiple=True,
+            metavar="OLD=NEW",
+            help="Install another requirement in the place of one, `OLD=` none; can be repeated.",
+        ),
+        click.option(
+            "--apt", multiple=True, metavar="NAME", help="Install a Debian package, too; can be repeated."
+        ),
+        click.option(
             "--group",
             "groups",
             multiple=True,
@@ -66,6 +77,7 @@ def plan_options(function: Function) -> Function:
             metavar="NAME",
             help="Install optional dependencies, too; can be repeated.",
         ),
+        as_of_option,
         click.option(
             "--python", metavar="X.Y", help="The version of Python, whatever the repository asks for."
         ),
@@ -108,11 +120,13 @@ def ca_bundle_option(function: Function) -> Function:
 
 def options_from(chosen: Mapping[str, Any]) -> Options:
     """The `Options` in what click collected for `plan_options`."""
-    return Options(
+    options = Options(
         base_image=chosen["base_image"],
         python=chosen["python"],
         extras=chosen["extras"],
         groups=chosen["groups"],
+        apt=chosen["apt"],
+        replace=_replacements(chosen["replacements"]),
         user_name=chosen["user_name"],
         user_id=chosen["user_id"],
         repo_dir=chosen["repo_dir"],
@@ -120,6 +134,14 @@ def options_from(chosen: Mapping[str, Any]) -> Options:
         labels=pairs("--label", chosen["labels"]),
         build_args=pairs("--build-arg", chosen["build_args"]),
     )
+    return with_date(options, chosen["as_of"])
+
+
+def _replacements(values: tuple[str, ...]) -> dict[str, str]:
+    for value in values:
+        if "=" not in value:
+            raise UsageError(f"`--replace {value}` does not say by what", hint="Write `--replace OLD=NEW`")
+    return {old.strip(): new.strip() for old, _, new in (value.partition("=") for value in values)}
 
 
 def pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from r2i.cli.as_of import asked, dated
 from r2i.cli.common import (
     checked_out,
     note,
@@ -38,7 +39,10 @@ def dockerfile(source: str, ref: str | None, subdir: str, *, output: Path | None
 
     understood = parsed(source, ref, subdir)
     with checked_out(understood) as checkout:
-        plan = make_plan(checkout, options_from(chosen), source=understood)
+        options = dated(
+            options_from(chosen), asked(chosen["as_of"]), checkout=checkout, source=understood, note=note
+        )
+        plan = make_plan(checkout, options, source=understood)
         rendered = render(plan, checkout)
         if output is not None:
             from r2i.export import export

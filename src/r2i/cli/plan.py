@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from r2i.cli.common import checked_out, options_from, parsed, plan_options, source_options
+from r2i.cli.as_of import asked, dated
+from r2i.cli.common import checked_out, note, options_from, parsed, plan_options, source_options
 from r2i.model import Evidence, Layer, Notice, Plan
 from r2i.quoting import printable
 
@@ -28,7 +29,10 @@ def plan(source: str, ref: str | None, subdir: str, *, as_json: bool, **chosen: 
 
     understood = parsed(source, ref, subdir)
     with checked_out(understood) as checkout:
-        made = make_plan(checkout, options_from(chosen), source=understood)
+        options = dated(
+            options_from(chosen), asked(chosen["as_of"]), checkout=checkout, source=understood, note=note
+        )
+        made = make_plan(checkout, options, source=understood)
     if as_json:
         click.echo(to_json(made), nl=False)
     else:
@@ -57,6 +61,8 @@ def _facts(plan: Plan) -> Iterator[str]:
     if plan.python is not None:
         yield _fact("Python", f"{plan.python.version} {PROVIDERS[plan.python.provider]}")
         yield " " * 14 + _reason(plan.python.evidence)
+    if plan.as_of is not None:
+        yield _fact("As of", f"{plan.as_of.moment}: {_reason(plan.as_of.evidence)}")
     if plan.jupyter is not None:
         if plan.jupyter.mode == "split":
             yield _fact(

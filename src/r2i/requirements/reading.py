@@ -87,8 +87,15 @@ def read_lines(
         # A constraint on what nobody asks for may never count.
         pins=tuple(pin for pin in reading.pins if pin.name in reading.names),
         options=reading.settings.arguments(),
+        exact=_is_exact(reading),
     )
     return environment, tuple(dict.fromkeys(reading.notices))
+
+
+def _is_exact(reading: Reading) -> bool:
+    """pip takes nothing without a hash where there is any: such a file names what the others depend on, too."""
+    wanted = [item for items in reading.files.values() for item in items if isinstance(item, Wanted)]
+    return bool(wanted) and not reading.local and all(item.hashes for item in wanted)
 
 
 def _summary(reading: Reading) -> str:

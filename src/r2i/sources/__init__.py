@@ -17,7 +17,17 @@ from r2i.sources.parse import checked
 from r2i.sources.parse import not_understood as _not_understood
 from r2i.sources.protocol import Change, Provider, Revision, Unknown
 
-__all__ = ["PROVIDERS", "Provider", "Revision", "fetched", "last_change", "parse", "resolve"]
+__all__ = [
+    "PROVIDERS",
+    "Change",
+    "Provider",
+    "Revision",
+    "Unknown",
+    "fetched",
+    "last_change",
+    "parse",
+    "resolve",
+]
 
 #: In the order in which they are asked: an existing directory wins, and git, which takes nearly any URL, is the last.
 PROVIDERS: tuple[Provider, ...] = (Local(), Git())
