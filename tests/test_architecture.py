@@ -15,7 +15,13 @@ from r2i.model import PythonEnvironment
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "r2i"
 MODULES = {path.relative_to(SOURCE).as_posix(): path for path in sorted(SOURCE.rglob("*.py"))}
-PURE = [name for name in MODULES if name.startswith(("buildpacks/", "diagnosis/", "requirements/", "image/", "locks/", "conda/"))] + [
+PURE = [
+    name
+    for name in MODULES
+    if name.startswith(
+        ("buildpacks/", "diagnosis/", "requirements/", "image/", "locks/", "conda/", "conda_locks/")
+    )
+] + [
     "model.py",
     "naming.py",
     "plan_json.py",
@@ -28,6 +34,7 @@ PURE = [name for name in MODULES if name.startswith(("buildpacks/", "diagnosis/"
     "ignore.py",
     "scripts.py",
     "server_parts.py",
+    "yaml_text.py",
 ]
 #: Not part of r2i's process: a script of its own, which `process.py` puts between r2i and a program.
 PROGRAMS = {"guard.py"}

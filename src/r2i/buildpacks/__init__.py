@@ -12,12 +12,13 @@ from typing import Final
 
 from r2i.buildpacks.apt import Apt
 from r2i.buildpacks.conda import Conda
+from r2i.buildpacks.conda_lock import CondaLocks
 from r2i.buildpacks.dockerfile import OwnDockerfile
-from r2i.buildpacks.not_yet import NotYet
 from r2i.buildpacks.notebooks import Notebooks
 from r2i.buildpacks.package import Package
 from r2i.buildpacks.pdm_lock import PdmLock
 from r2i.buildpacks.pipfile import Pipfile
+from r2i.buildpacks.pixi import Pixi
 from r2i.buildpacks.poetry_lock import PoetryLock
 from r2i.buildpacks.post_build import PostBuild
 from r2i.buildpacks.protocol import Buildpack, EnvironmentBuildpack
@@ -41,9 +42,9 @@ CHAIN: Final[tuple[Buildpack, ...]] = (
 #: Exactly one of these defines the Python environment: the first that finds its file. This is repo2docker's order,
 #: with the files that it does not know where their kind stands; a lock comes before what it locks.
 ENVIRONMENTS: Final[tuple[EnvironmentBuildpack, ...]] = (
-    NotYet("conda_lock", ("conda-linux-64.lock", "conda-lock.yml")),
+    CondaLocks(),
     Conda(),
-    NotYet("pixi", ("pixi.lock", "pixi.toml")),
+    Pixi(),
     Pipfile(),
     UvLock(),
     Pylock(),

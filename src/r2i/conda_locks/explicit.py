@@ -71,7 +71,7 @@ def _pip(line: Line) -> PypiPackage:
     return pypi_package(
         name,
         version=version or _version(url),
-        where=url or f"https://index.example/simple/{name}/",
+        where=url,
         sha256=sha256,
         line=line,
     )

@@ -31,8 +31,8 @@ MD5 = re.compile(r"[0-9a-f]{32}")
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._!+-]*")
 TOKEN = re.compile(r"/t/[^/]+/")
 
-#: Where PyPI's own files lie: they are asked for by name, version and hash, so that a mirror can have them.
-PYPI = ("https://files.index.example/", "https://index.example/", "https://pypi.python.org/")
+#: Where PyPI and its mirrors have a file: below the digest of its contents.
+OF_INDEX = re.compile(r"https://[A-Za-z0-9.:/_-]+/packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,33 +128,32 @@ def _hash(value: str | None, form: re.Pattern[str], line: Line) -> str | None:
 
 
 def pypi_package(
-    name: str, *, version: str | None, where: str, sha256: str | None, line: Line
+    name: str, *, version: str | None, where: str | None, sha256: str | None, line: Line
 ) -> PypiPackage:
-    """Understand a distribution and the address that it is locked to."""
+    """Understand a distribution and the address that it is locked to.
+
+    What lies in an index is asked for by name, version and hash, so that a mirror of the machine that builds has it.
+    """
     if not re.fullmatch(NAME, name, re.ASCII) or not (version is None or VERSION.fullmatch(version)):
         raise line.error(f"{quoted(f'{name} {version}')} is not a distribution", hint="Make the lock anew")
     digest = _hash(sha256, SHA256, line)
     suffix = f" --hash=sha256:{digest}" if digest else ""
-    if version and digest and where.startswith(PYPI):
-        return PypiPackage(
-            name=normalised(name),
-            version=version,
-            requirement=f"{name}=={version}{suffix}",
-            local=(),
-            line=line,
-        )
-    if has_credentials(where):
-        raise _not_an_address(where, line)
-    direct = direct_url(_as_pip_writes(where), line)
-    notices = direct.notices
-    if not digest and not direct.url.startswith("git+"):
-        notices = (*notices, line.warning(f"`{name}` is locked without a hash: it cannot be checked"))
-    if direct.url.startswith("git+"):
-        suffix = ""
+    unchecked: tuple[Notice, ...] = (
+        () if digest else (line.warning(f"`{name}` is locked without a hash: it cannot be checked"),)
+    )
+    if version and (where is None or (digest and OF_INDEX.fullmatch(where))):
+        requirement, notices = f"{name}=={version}{suffix}", unchecked
+    else:
+        if where is None or has_credentials(where):
+            raise _not_an_address(where or "", line)
+        direct = direct_url(_as_pip_writes(where), line)
+        by_commit = direct.url.startswith("git+")
+        requirement = f"{name} @ {direct.url}{'' if by_commit else suffix}"
+        notices = direct.notices if by_commit else (*direct.notices, *unchecked)
     return PypiPackage(
         name=normalised(name),
         version=version,
-        requirement=f"{name} @ {direct.url}{suffix}",
+        requirement=requirement,
         local=(),
         line=line,
         notices=notices,
