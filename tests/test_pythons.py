@@ -400,3 +400,15 @@ def test_notebooks_and_requirements_decide_together(tmp_path: Path) -> None:
         2,
     )
     assert [(n.level, n.file, n.line) for n in plan.notices] == [("warning", "a.ipynb", 6)]
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_lock_tells_its_python_by_what_it_locked(tmp_path: Path, *, twice: bool) -> None:
+    versions = ["1.19.5", "1.26.4"] if twice else ["1.19.5"]
+    packages = "".join(f'[[packages]]\nname = "numpy"\nversion = "{version}"\n' for version in versions)
+    lock = f'lock-version = "1.0"\ncreated-by = "somebody"\n{packages}'
+    plan = make_plan(write(tmp_path, {"pylock.toml": lock}), Options())
+
+    assert plan.python is not None
+    # Where several are locked, each is for some Pythons.
+    assert plan.python.version == ("3.13" if twice else "3.9")

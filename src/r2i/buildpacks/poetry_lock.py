@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from r2i.checkout import Checkout
-from r2i.locks.environment import about_passwords, emitted, local_argument, locked, locked_names
+from r2i.errors import InvalidRepositoryError
+from r2i.locks.environment import about_passwords, emitted, local_argument, locked, locked_names, locked_pins
 from r2i.locks.manifest import asked_for, manifest_beside, packaged, python_of
+from r2i.locks.poetry import OF_POETRY, OF_PROJECT, content_hash, content_hashes
 from r2i.locks.selection import Selection, select
 from r2i.locks.shapes import Table, read_toml
 from r2i.model import Detection, Evidence, Options
 from r2i.requirements.specifiers import normalised
 from r2i.server_parts import server_evidence
-
-#: What Poetry's own hash of `pyproject.toml` is made of, and `poetry export` reads.
-OF_POETRY = ("dependencies", "source", "extras", "dev-dependencies", "group")
-OF_PROJECT = ("requires-python", "dependencies", "optional-dependencies")
 
 
 class PoetryLock:
@@ -29,6 +27,8 @@ class PoetryLock:
             return None
         lock = read_toml(checkout, path)
         manifest, project, installation = manifest_beside(checkout, path, command="poetry lock")
+        _check_freshness(lock, manifest)
+        reduced = _reduced(manifest)
         chosen = select(
             options,
             manifest.file,
@@ -41,8 +41,12 @@ class PoetryLock:
             self.name,
             path,
             lock=("poetry", *_arguments(chosen)),
-            files={"poetry.lock": emitted(lock.items), "pyproject.toml": emitted(_reduced(manifest))},
+            files={
+                "poetry.lock": emitted(_as_if_made_for(reduced, lock)),
+                "pyproject.toml": emitted(reduced),
+            },
             names=names,
+            pins=locked_pins(names, lock.tables("package")),
             evidence=(Evidence(why="what it was locked for", file=manifest.file),),
             local=(*_local(checkout, lock, chosen), *packaged(installation)),
             tools=("poetry",),
@@ -61,14 +65,42 @@ def _arguments(chosen: Selection) -> tuple[str, ...]:
     return (*groups, *(word for name in chosen.extras for word in ("--extras", name)))
 
 
+def _check_freshness(lock: Table, manifest: Table) -> None:
+    recorded = lock.table("metadata").text("content-hash")
+    if recorded and recorded not in content_hashes(manifest.items):
+        raise InvalidRepositoryError(
+            f"`{lock.file}` does not match `{manifest.file}`, which was changed since it was made",
+            file=lock.file,
+            hint="Run `poetry lock`, and commit `poetry.lock`",
+        )
+
+
 def _reduced(manifest: Table) -> dict[str, Any]:
     """As much of `pyproject.toml` as the lock was made for, so that an edit of the rest builds nothing anew."""
-    poetry = manifest.table("tool").table("poetry").only(*OF_POETRY)
-    reduced: dict[str, Any] = {"tool": {"poetry": {**poetry, "package-mode": False}}}
+    poetry = manifest.table("tool").table("poetry")
+    kept = {**poetry.only(*OF_POETRY), "package-mode": False}
+    if "source" in poetry:
+        kept["source"] = [_source(source) for source in poetry.tables("source")]
+    reduced: dict[str, Any] = {"tool": {"poetry": kept}}
     if "project" in manifest:
-        kept = manifest.table("project").only(*OF_PROJECT)
-        reduced["project"] = {"name": "locked", "version": "0", **kept}
+        project = manifest.table("project").only(*OF_PROJECT)
+        reduced["project"] = {"name": "locked", "version": "0", **project}
     return {**reduced, **manifest.only("dependency-groups")}
+
+
+def _source(source: Table) -> dict[str, str]:
+    """An index in the words of Poetry 2, which refuses those of before."""
+    priority = source.text("priority")
+    if source.flag("secondary") or priority == "secondary":
+        priority = "supplemental"
+    kept = {key: source.text(key) for key in ("name", "url") if key in source}
+    return {**kept, "priority": priority if priority in ("supplemental", "explicit") else "primary"}
+
+
+def _as_if_made_for(reduced: Mapping[str, Any], lock: Table) -> dict[str, Any]:
+    """The lock with what Poetry compares, which was done by now."""
+    metadata = {**lock.table("metadata").items, "content-hash": content_hash(reduced)}
+    return {**lock.items, "metadata": metadata}
 
 
 def _local(checkout: Checkout, lock: Table, chosen: Selection) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
-from r2i.locks.environment import about_passwords, emitted, local_argument, locked, locked_names
+from r2i.locks.environment import about_passwords, emitted, local_argument, locked, locked_names, locked_pins
 from r2i.locks.selection import select
 from r2i.locks.shapes import Table, read_toml
 from r2i.model import Detection, Options, PythonConstraint
@@ -42,6 +42,7 @@ class Pylock:
             lock=("pylock", *chosen.arguments()),
             files={"pylock.toml": emitted({**lock.items, "packages": remote})},
             names=names,
+            pins=locked_pins(names, packages),
             local=_local(checkout, path, packages),
         )
         return Detection(

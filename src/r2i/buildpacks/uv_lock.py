@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from r2i.checkout import Checkout
-from r2i.locks.environment import about_passwords, emitted, local_argument, locked, locked_names
+from r2i.locks.environment import about_passwords, emitted, local_argument, locked, locked_names, locked_pins
 from r2i.locks.manifest import manifest_beside, python_of
 from r2i.locks.selection import Selection, select
 from r2i.locks.shapes import Table, read_toml
@@ -50,6 +50,7 @@ class UvLock:
                 "pyproject.toml": emitted(_reduced(manifest, project)),
             },
             names=names,
+            pins=locked_pins(names, packages),
             evidence=(Evidence(why="what it was locked for", file=manifest.file),),
             local=_local(checkout, path, packages, roots, chosen),
         )

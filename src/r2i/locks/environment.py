@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import tomli_w
 
 from r2i.checkout import Checkout
 from r2i.locks.shapes import Table, lines_of
-from r2i.model import Evidence, Notice, PythonEnvironment
+from r2i.model import Evidence, Notice, Pin, PythonEnvironment
 from r2i.requirements.lines import Line
 from r2i.requirements.local import argument, locate
 from r2i.requirements.specifiers import normalised
@@ -27,6 +27,7 @@ def locked(
     lock: tuple[str, ...],
     files: Mapping[str, str],
     names: Mapping[str, Evidence],
+    pins: Iterable[Pin] = (),
     evidence: Iterable[Evidence] = (),
     local: Iterable[str] = (),
     tools: tuple[str, ...] = (),
@@ -39,6 +40,8 @@ def locked(
         local=tuple(local),
         local_options=("--no-deps",),
         names=names,
+        pins=tuple(pins),
+        exact=True,
         template="locked",
         variables={"lock": lock, "exporters": tools},
         files={f"lock/{name}": text for name, text in files.items()},
@@ -80,6 +83,16 @@ def locked_names(checkout: Checkout, path: str, packages: Iterable[Table]) -> di
         for package in packages
         for name in [package.text("name")]
     }
+
+
+def locked_pins(names: Mapping[str, Evidence], packages: Iterable[Table]) -> Iterator[Pin]:
+    """The versions of packages; of those that are locked in several, nothing here tells which one is for which Python."""
+    versions: dict[str, set[str]] = {}
+    for package in packages:
+        versions.setdefault(normalised(package.text("name")), set()).add(package.text("version"))
+    for name, found in versions.items():
+        if len(found) == 1 and (version := found.pop()):
+            yield Pin(name=name, specifier=f"=={version}", evidence=names[name])
 
 
 def emitted(items: Mapping[str, Any]) -> str:
