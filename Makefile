@@ -25,8 +25,9 @@ lint: $(VENV)/developed  ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-pins: $(VENV)/developed  ## Refresh what ships with r2i: versions, images, the lock of Jupyter
+pins: $(VENV)/developed  ## Refresh what ships with r2i: the locks of Jupyter and the tools, the table of wheels
 	$(BIN)/python tools/refresh_pins.py
+	$(BIN)/uv run --quiet --python $(BIN)/python tools/refresh_wheels.py
 
 $(VENV)/installed: pyproject.toml tools/make-venv
 	@PYTHON="$(PYTHON)" tools/make-venv $(VENV)
