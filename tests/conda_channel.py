@@ -9,6 +9,7 @@ import json
 import platform
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -154,6 +155,9 @@ def _make(target: Path, work: Path) -> None:
             tar.extractall(work / minor, filter="tar")
         python = Package(name="python", version=archive.version, day=PYTHONS[minor], noarch="")
         _pack(target, made, python, work / minor / "python")
+        _pack_pip(
+            target, made, minor, next(work.glob(f"{minor}/python/lib/python*/ensurepip/_bundled/pip-*.whl"))
+        )
     for subdir, packages in made.items():
         index = {
             "info": {"subdir": subdir},
@@ -162,6 +166,19 @@ def _make(target: Path, work: Path) -> None:
             "repodata_version": 1,
         }
         (target / subdir / "repodata.json").write_text(json.dumps(index), encoding="utf-8")
+
+
+def _pack_pip(target: Path, made: dict[str, dict[str, object]], minor: str, wheel: Path) -> None:
+    """The pip that comes with a Python, for this and later ones."""
+    version = wheel.name.split("-")[1]
+    tree = wheel.parent / "unpacked"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tree / "site-packages")
+    (tree / f"site-packages/pip-{version}.dist-info/INSTALLER").write_text("conda\n")
+    pip = Package(
+        name="pip", version=version, day=PYTHONS[minor], depends=(f"python >={minor}",), noarch="python"
+    )
+    _pack(target, made, pip, tree)
 
 
 def _pack(target: Path, made: dict[str, dict[str, object]], package: Package, tree: Path) -> None:
