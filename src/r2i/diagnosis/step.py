@@ -43,11 +43,22 @@ def explained(
         return BuildFailedError(f"`--appendix`: {error.message}", log=shown, hint="Correct this instruction")
     if found and layer.stage not in MENDABLE:
         found = replace(found, changes=())
+    if layer.stage in {Stage.DEPENDENCIES, Stage.PACKAGE}:
+        shown = (*shown, *_cutoff(plan))
     place = _place(layer, found, log)
     if found is None:
         return _error(f"The step `{layer.title}` failed", None, place, log=shown, hint=SEE_ABOVE)
     hint = lasting(found.changes[0], plan.config_dir) if found.changes else SEE_ABOVE
     return _error(f"the step `{layer.title}` failed", found, place, log=shown, hint=hint)
+
+
+def _cutoff(plan: Plan) -> tuple[str, ...]:
+    """What installers do not know of or call by other names."""
+    if plan.as_of is None:
+        return ()
+    because = plan.as_of.evidence
+    place = f", from `{because.file}`" if because.file else ""
+    return (f"r2i: what was published after {plan.as_of.moment} was left out ({because.why}{place})",)
 
 
 def lasting(change: Change, config_dir: str) -> str | None:
