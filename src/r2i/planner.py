@@ -245,6 +245,12 @@ def _differences(won: PythonEnvironment, lost: PythonEnvironment) -> Iterable[No
             file=lost.defined_by,
             line=lost.names[missing[0]].line,
         )
+    if "." in lost.local and not any(word == "." or word.startswith(".[") for word in won.local):
+        yield Notice(
+            level="warning",
+            message=f"The package here is not installed: `{won.defined_by}` defines the environment, and has no `-e .`",
+            file=lost.defined_by,
+        )
 
 
 def _refuse_unsupported(checkout: Checkout) -> None:

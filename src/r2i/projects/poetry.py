@@ -30,26 +30,40 @@ HINT = 'Write it like `"^1.26"` or `{version = "^1.26", extras = ["name"]}`'
 
 def specifier(line: Line) -> str:
     """A constraint on versions (`^1.2`, `~1.2 || ^2`) by PEP 440; what only alternatives can say becomes their hull."""
-    from poetry.core.constraints.version import VersionRange, VersionUnion, parse_constraint
+    from poetry.core.constraints.version import VersionRange
+
+    constraint, text = _parsed(line)
+    if "||" in text:
+        first, *_, last = constraint.ranges
+        hull = VersionRange(first.min, last.max, include_min=first.include_min, include_max=last.include_max)
+        text = str(hull)
+    return "" if text == "*" else text
+
+
+def alternatives(doc: Toml) -> Line | None:
+    """A constraint that no metadata of a package can express, which makes pip and uv refuse it."""
+    for name, value in doc.table("tool", "poetry", "dependencies").items():
+        version = value.get("version") if isinstance(value, dict) else value
+        if isinstance(version, str) and name != "python":
+            line = doc.line(version, "tool", "poetry", "dependencies", name)
+            if "||" in _parsed(line)[1]:
+                return line
+    return None
+
+
+def _parsed(line: Line) -> tuple[Any, str]:
+    """A constraint, and its text by PEP 440, or with `||` where that cannot say it."""
+    from poetry.core.constraints.version import parse_constraint
+    from poetry.core.packages.dependency import Dependency
 
     try:
         constraint = parse_constraint(line.text)
-        if constraint.is_any():
-            return ""
-        if isinstance(constraint, VersionUnion) and "||" in str(constraint):
-            parts = constraint.ranges
-            constraint = VersionRange(
-                parts[0].min,
-                parts[-1].max,
-                include_min=parts[0].include_min,
-                include_max=parts[-1].include_max,
-            )
-        text = str(constraint)
+        text = Dependency("any", constraint).base_pep_508_name
     except (ValueError, AttributeError, RecursionError) as error:
         raise line.error(
             f"{quoted(line.text)} is not a constraint on versions that Poetry takes", hint=HINT
         ) from error
-    return "" if text == "*" else text if text[0] in "<>=!" else f"=={text}"
+    return constraint, text.partition(" ")[2].strip("()")
 
 
 def main_dependencies(doc: Toml) -> dict[str, tuple[Line, ...]]:

@@ -43,7 +43,7 @@ def read_pyproject(doc: Toml, checkout: Checkout, *, directory: str, setup: Setu
         known = not doc.table("tool", "flit", "metadata")
         project = Project(file=doc.path, dependencies=() if known else None, extras={} if known else None)
     groups, default_groups = _groups(doc, by_poetry=by_poetry)
-    settings, notices = uv_settings(doc)
+    settings, notices = uv_settings(doc, checkout)
     given: dict[str, Any] = pdm_settings(doc) | (poetry.settings(doc) if by_poetry else {}) | settings
     from_index = (poetry.sources(doc) if by_poetry else {}) | sources(doc)
     return Project(

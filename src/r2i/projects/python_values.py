@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,7 +68,13 @@ def read_script(text: str, path: str) -> Script:
         ) from error
     except (RecursionError, MemoryError, ValueError):
         return Script()  # nothing that a person wrote
-    if len(calls) > reached:  # in a function or under a condition: what it is called with may differ
+    if len(calls) > reached:  # in a function or under a condition, where names may have other values
+        once = Counter(
+            node.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        )
+        script.names = {name: value for name, value in script.names.items() if once[name] == 1}
         script.calls = [_arguments(node, script) for node in calls]
     return script
 

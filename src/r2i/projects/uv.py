@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from r2i.checkout import Checkout
 from r2i.model import Notice
 from r2i.projects.project import requirement
-from r2i.projects.toml import Toml
+from r2i.projects.toml import Toml, read_toml
 from r2i.requirements.specifiers import normalised
 
 #: What a project says of resolution and builds that holds when its dependencies are installed with `uv pip`, too.
@@ -43,22 +45,31 @@ REQUIREMENTS = ("constraint-dependencies", "override-dependencies", "build-const
 REMOTE = re.compile(r"https?://[^\s/]+", re.IGNORECASE)
 
 
-def uv_settings(doc: Toml) -> tuple[dict[str, Any], tuple[Notice, ...]]:
-    """What of `[tool.uv]` counts, without indexes that are directories: only the checkout has those."""
-    table = doc.table("tool", "uv")
+def uv_settings(doc: Toml, checkout: Checkout) -> tuple[dict[str, Any], tuple[Notice, ...]]:
+    """What of `[tool.uv]` counts, or of the `uv.toml` beside it, which is then read in its place.
+
+    Indexes that are directories are left out: only the checkout has those.
+    """
+    beside = posixpath.join(posixpath.dirname(doc.path), "uv.toml")
+    if checkout.has(beside):
+        return _settings(read_toml(checkout, beside))
+    return _settings(doc, "tool", "uv")
+
+
+def _settings(doc: Toml, *place: str) -> tuple[dict[str, Any], tuple[Notice, ...]]:
+    table = doc.table(*place)
     found = {key: table[key] for key in SETTINGS if key in table}
     for key in REQUIREMENTS:
-        for line in doc.strings("tool", "uv", key):
+        for line in doc.strings(*place, key):
             requirement(line)
     notices = []
     for key in ("index", "extra-index-url", "find-links"):
-        kept = [item for item in doc.array("tool", "uv", key) if REMOTE.match(_address(item))]
-        if len(kept) < len(doc.array("tool", "uv", key)):
-            line = doc.line("", "tool", "uv", key)
-            notices.append(line.warning(f"`tool.uv.{key}` names a directory, which is left out"))
-        found |= {key: kept} if kept else {}
-        if not kept:
-            found.pop(key, None)
+        given = doc.array(*place, key)
+        found[key] = [item for item in given if REMOTE.match(_address(item))]
+        if len(found[key]) < len(given):
+            notices.append(doc.line("", *place, key).warning(f"`{key}` names a directory, which is left out"))
+        if not found[key]:
+            del found[key]
     if not REMOTE.match(str(found.get("index-url", "https://host"))):
         del found["index-url"]
     return found, tuple(notices)
