@@ -9,7 +9,7 @@ from typing import Any
 
 from r2i.checkout import Checkout
 from r2i.errors import UsageError
-from r2i.locks.selection import select
+from r2i.locks.selection import HEEDED, select
 from r2i.model import Detection, Evidence, Notice, Options, PythonEnvironment
 from r2i.projects.groups import without_itself
 from r2i.projects.packaging import Installation
@@ -47,7 +47,7 @@ class Package:
             evidence=_evidence(environment, project, paths),
             local=local,
             local_options=_local_options(environment, alone=known and third_party.known),
-            heeds=("--extra", "--group"),
+            heeds=HEEDED,
         )
         return Detection(
             environment=environment,

@@ -11,7 +11,7 @@ from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
 from r2i.locks.environment import about_passwords, exactly
 from r2i.locks.pipenv import LOCKED, categories, content_hashes, package_lines, source_lines
-from r2i.locks.selection import Selection, select
+from r2i.locks.selection import HEEDED, Selection, select
 from r2i.locks.shapes import Table, lines_of, read_json, read_toml
 from r2i.model import Detection, Notice, Options, PythonConstraint, PythonEnvironment, PythonRequest
 from r2i.requirements import read_lines
@@ -66,7 +66,7 @@ class Pipfile:
         )
         sources = source_lines(pipfile, "source", numbers.get("url", 1))
         environment, notices = read_lines(checkout, pipfile.file, chain(sources, packages))
-        environment = replace(environment, buildpack=self.name)
+        environment = replace(environment, buildpack=self.name, heeds=HEEDED)
         return _detection(
             environment,
             (*notices, *about_passwords(checkout, pipfile.file)),

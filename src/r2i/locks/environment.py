@@ -10,6 +10,7 @@ from typing import Any
 import tomli_w
 
 from r2i.checkout import Checkout
+from r2i.locks.selection import HEEDED
 from r2i.locks.shapes import Table, lines_of
 from r2i.model import Evidence, Notice, Pin, PythonEnvironment
 from r2i.requirements.lines import Line
@@ -42,6 +43,7 @@ def locked(
         names=names,
         pins=tuple(pins),
         exact=True,
+        heeds=HEEDED,
         template="locked",
         variables={"lock": lock, "exporters": tools},
         files={f"lock/{name}": text for name, text in files.items()},

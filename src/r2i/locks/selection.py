@@ -9,6 +9,9 @@ from r2i.errors import UsageError
 from r2i.model import Options
 from r2i.requirements.specifiers import normalised
 
+#: Options that are looked at where something is selected: for an environment's `heeds`.
+HEEDED = ("--extra", "--group")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
