@@ -371,7 +371,7 @@ def test_a_package_for_server_parts_joins_the_server(detect: Detect) -> None:
     assert [(evidence.file, evidence.line) for evidence in found.server] == [("pixi.toml", 5)]
 
 
-@pytest.mark.parametrize("text", ["[tool.ruff]\nline-length = 100\n", PROJECT, ""])
+@pytest.mark.parametrize("text", ["[tool.ruff]\nline-length = 100\n", PROJECT, "", "[broken"])
 def test_a_project_without_pixi_is_not_for_pixi(tmp_path: Path, text: str) -> None:
     assert Pixi().detect(write(tmp_path, {"pyproject.toml": text}), Options()) is None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+from collections.abc import Iterable
 from dataclasses import replace
 
 from r2i.checkout import Checkout
@@ -13,8 +14,8 @@ from r2i.conda.specs import Spec
 from r2i.conda_locks.agreement import Wishes, named_requirements, require_agreement
 from r2i.conda_locks.environment import detection, require_platform
 from r2i.conda_locks.pixi_lock import read_pixi_lock
-from r2i.conda_locks.pixi_manifest import Manifest, find_manifest, read_manifest
-from r2i.model import Detection, Evidence, Options
+from r2i.conda_locks.pixi_manifest import Manifest, find_manifest, is_manifest, read_manifest
+from r2i.model import Detection, Evidence, Ignored, Options
 from r2i.requirements import read_lines
 from r2i.requirements.specifiers import normalised
 from r2i.server_parts import server_evidence
@@ -30,8 +31,19 @@ class Pixi:
         lock, path = checkout.config(LOCK), find_manifest(checkout)
         manifest = read_manifest(checkout, path) if path else None
         if lock is not None:
-            return _locked(checkout, lock, manifest, options)
-        return _wished(checkout, manifest, options) if manifest else None
+            found = _locked(checkout, lock, manifest, options)
+        elif manifest is not None:
+            found = _wished(checkout, manifest, options)
+        else:
+            return None
+        return replace(found, ignored=(*found.ignored, *_second(checkout, path)))
+
+
+def _second(checkout: Checkout, path: str | None) -> Iterable[Ignored]:
+    """A second manifest, which pixi does not read either."""
+    other = checkout.config("pyproject.toml")
+    if path is not None and other is not None and other != path and is_manifest(checkout, other):
+        yield Ignored(file=other, reason=f"pixi reads `{path}`")
 
 
 def _locked(checkout: Checkout, path: str, manifest: Manifest | None, options: Options) -> Detection:

@@ -10,6 +10,7 @@ from typing import Any
 from r2i.checkout import Checkout
 from r2i.conda.channels import parse_channel
 from r2i.conda.specs import Spec, parse_spec
+from r2i.errors import R2iError
 from r2i.model import Notice
 from r2i.projects.groups import dependency_groups, optional_dependencies
 from r2i.projects.project import requirement
@@ -51,9 +52,15 @@ def find_manifest(checkout: Checkout) -> str | None:
     if path := checkout.config("pixi.toml"):
         return path
     path = checkout.config("pyproject.toml")
-    if path is None or not read_toml(checkout, path).table("tool", "pixi"):
-        return None
-    return path
+    return path if path is not None and is_manifest(checkout, path) else None
+
+
+def is_manifest(checkout: Checkout, path: str) -> bool:
+    """Whether a `pyproject.toml` has tables of pixi; one that is no TOML is for those to refuse who need it."""
+    try:
+        return bool(read_toml(checkout, path).table("tool", "pixi"))
+    except R2iError:
+        return False
 
 
 def read_manifest(checkout: Checkout, path: str) -> Manifest:
