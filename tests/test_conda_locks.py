@@ -21,8 +21,7 @@ WHEEL = (
     "/six-1.16.0-py2.py3-none-any.whl"
 )
 SIX = "8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b01111771326f8aa26e0254"
-ASK = "import greet, six, sys, json; print(greet.VERSION, six.__version__, '%d.%d' % sys.version_info[:2])"
-EXACT = "python -c \"import importlib.metadata as m; print(m.version('greet'), m.version('six'))\""
+ASK = "import greet, six, sys; print(greet.VERSION, six.__version__, '%d.%d' % sys.version_info[:2])"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +60,20 @@ def packages() -> dict[str, Package]:
 def explicit(packages: dict[str, Package]) -> str:
     lines = [f"{package.url}#{package.md5}" for package in packages.values()]
     return "\n".join(["@EXPLICIT", *lines, f"# pip six @ {WHEEL}#sha256={SIX}", ""])
+
+
+def unified(packages: dict[str, Package]) -> str:
+    head = "version: 1\nmetadata:\n  platforms: [linux-64]\n  sources: [environment.yml]\npackage:\n"
+    fields = "  platform: linux-64\n  category: main\n  optional: false\n"
+    conda = "".join(
+        f"- name: {name}\n  version: '0'\n  manager: conda\n  url: {package.url}\n"
+        f"  hash: {{md5: {package.md5}, sha256: {package.sha256}}}\n{fields}"
+        for name, package in packages.items()
+    )
+    pip = (
+        f"- name: six\n  version: 1.16.0\n  manager: pip\n  url: {WHEEL}\n  hash: {{sha256: {SIX}}}\n{fields}"
+    )
+    return head + conda + pip
 
 
 def pixi(packages: dict[str, Package], *, six: str = SIX) -> str:
@@ -117,6 +130,23 @@ def test_an_explicit_lock_is_what_is_installed(
             "echo 'import greet; print(greet.VERSION)' > /tmp/k.py && jupyter run --kernel=python3 /tmp/k.py"
         )
         assert image.answer(kernel) == "1.0\n"
+
+
+def test_a_lock_of_conda_lock_is_what_is_installed_and_stays_cached(
+    tmp_path: Path, alias: str, packages: dict[str, Package]
+) -> None:
+    manifest = "channels: [conda-forge]\ndependencies: [python=3.11, greet, pip: [six]]\n"
+    files = {"conda-lock.yml": unified(packages), "environment.yml": manifest}
+    repository = write(tmp_path / "unified-lock", files)
+
+    with image_of(repository, CONDA_CHANNEL_ALIAS=alias) as image:
+        assert image.answer(f'python -c "{ASK}"') == "1.0 1.16.0 3.11\n"
+        (repository / "environment.yml").write_text(manifest + "# a comment\n")
+        (repository / "index.ipynb").write_text(
+            '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+        )
+        with image_of(repository, CONDA_CHANNEL_ALIAS=alias) as again:
+            assert "Installing 2 packages" not in again.log
 
 
 def test_a_lock_of_pixi_is_what_is_installed_and_stays_cached(

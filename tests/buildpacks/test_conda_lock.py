@@ -261,6 +261,25 @@ def test_a_list_under_the_name_of_a_manifest_gets_advice(detect: Detect) -> None
     assert caught.value.hint == "Rename it to `binder/conda-linux-64.lock`"
 
 
+@pytest.mark.parametrize("name", ["conda-linux-64.lock", "conda-lock.yml"])
+def test_comments_and_order_of_a_lock_change_nothing_that_is_built(detect: Detect, name: str) -> None:
+    unlike = {
+        "conda-linux-64.lock": (
+            explicit(f"{PYTHON}#{MD5}", f"{SIX}#{MD5}"),
+            explicit(f"{SIX}#{MD5}", "", "# a comment", f"{PYTHON}#{MD5}"),
+        ),
+        "conda-lock.yml": (
+            unified(entry("python", PYTHON), entry("six", SIX)),
+            "# a comment\n" + unified(entry("six", SIX), entry("python", PYTHON), sources=("other.yml",)),
+        ),
+    }
+    first, second = (detect({name: text}).environment for text in unlike[name])
+
+    assert first is not None
+    assert second is not None
+    assert first.files == second.files
+
+
 def test_server_parts_in_a_lock_join_the_server(detect: Detect) -> None:
     found = detect({"explicit.txt": explicit(PYTHON, f"{FORGE}/noarch/jupyterlab-4.0.0-0.conda")})
 
