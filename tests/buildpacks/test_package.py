@@ -160,6 +160,8 @@ def test_the_package_that_is_not_installed_is_said(tmp_path: Path) -> None:
         (HATCH, {"other/__init__.py": ""}, False),
         (HATCH + '[tool.hatch.build.targets.wheel]\npackages = ["other"]\n', {"other/__init__.py": ""}, True),
         (HATCH, {"far/surge/__init__.py": ""}, True),
+        (HATCH, {"Surge/__init__.py": ""}, True),
+        (HATCH, {"surge.py": ""}, True),
         (SETUPTOOLS, {"surge/__init__.py": "", "docs/a.md": "", "tests/a.py": ""}, True),
         (SETUPTOOLS, {"surge/__init__.py": "", "data/a.csv": ""}, False),
         (SETUPTOOLS, {"src/a/__init__.py": "", "src/b/__init__.py": ""}, True),

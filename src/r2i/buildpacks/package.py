@@ -54,7 +54,6 @@ class Package:
             requires=(project.python,) if project.python else (),
             server=server_evidence(environment.names),
             notices=(*notices, *project.notices, *installation.notices, *_left_out(project, options)),
-            ignored=project.ignored,
         )
 
 

@@ -199,9 +199,7 @@ def _refusal(
         return None
     module = project.name.replace("-", "_")
     places = [posixpath.join(project.directory, place) for place in (module, f"src/{module}")]
-    if any(checkout.has(path) or checkout.has(f"{path}.py") for path in places) or _in_namespace(
-        module, checkout
-    ):
+    if _has_any(places, checkout) or _in_namespace(module, checkout):
         return None
     return line.error(
         f"`{backend.partition('.')[0]}` finds no package: there is neither `{places[0]}` nor `{places[1]}`",
@@ -212,6 +210,13 @@ def _refusal(
 def _exists(doc: Toml, *keys: str) -> bool:
     value = doc.table(*keys[:-1]).get(keys[-1])
     return bool(value)
+
+
+def _has_any(places: list[str], checkout: Checkout) -> bool:
+    """Some backends find `MyPackage` for `my-package`, too."""
+    directories = {posixpath.dirname(place) for place in places}
+    there = {path.lower() for directory in directories for path in checkout.entries(directory)}
+    return any(place.lower() in there or f"{place.lower()}.py" in there for place in places)
 
 
 def _in_namespace(module: str, checkout: Checkout) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from r2i.model import Evidence, Ignored, Notice, PythonConstraint
+from r2i.model import Evidence, Notice, PythonConstraint
 from r2i.requirements.lines import Line, quoted
 from r2i.requirements.local import is_path
 from r2i.requirements.specifiers import NAME, named, normalised
@@ -42,7 +42,6 @@ class Project:
     sources: Mapping[str, Any] = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
     notices: tuple[Notice, ...] = ()
-    ignored: tuple[Ignored, ...] = ()
 
 
 def requirement(line: Line) -> Line:
