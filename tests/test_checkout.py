@@ -246,3 +246,22 @@ def test_any_bytes_are_text_or_refused(data: bytes) -> None:
     assert "\r" not in text
     assert "\0" not in text
     text.encode()
+
+
+@pytest.mark.parametrize(("size", "end"), [(3, b"llo"), (5, b"hello"), (9, b"hello"), (0, b"")])
+def test_the_end_of_a_file(tmp_path: Path, size: int, end: bytes) -> None:
+    (tmp_path / "a").write_bytes(b"hello")
+
+    assert Checkout.open(tmp_path).read_end("a", size) == end
+
+
+def test_only_of_regular_files_inside_there_is_an_end(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    (top / "directory").mkdir(parents=True)
+    (tmp_path / "secret").write_text("secret")
+    (top / "link").symlink_to(tmp_path / "secret")
+    os.mkfifo(top / "pipe")
+
+    for name in ("directory", "link", "pipe", "missing"):
+        with pytest.raises(InvalidRepositoryError):
+            Checkout.open(top).read_end(name, 5)

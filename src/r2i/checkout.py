@@ -7,6 +7,7 @@ import os
 import stat
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -105,20 +106,15 @@ class Checkout:
 
     def read_bytes(self, path: str, *, limit: int = MAX_CONFIG_BYTES) -> bytes:
         """Read a regular file; anything else below that name is an `InvalidRepositoryError`."""
-        target = self._resolve(path)
-        try:
-            # Non-blocking, so that a FIFO cannot hold us.
-            descriptor = os.open(target, os.O_RDONLY | os.O_NONBLOCK)
-            try:
-                status = os.fstat(descriptor)
-                _check_kind(path, status, limit=limit)
-                return _read_all(descriptor, status.st_size)
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise InvalidRepositoryError(
-                f"`{path}` cannot be read: {error.strerror}", file=path, hint="Replace it by a text file"
-            ) from error
+        with self._opened(path) as (descriptor, size):
+            _check_size(path, size, limit=limit)
+            return _read_all(descriptor, size)
+
+    def read_end(self, path: str, size: int) -> bytes:
+        """Read the last `size` bytes of a regular file, however large it is."""
+        with self._opened(path) as (descriptor, whole):
+            os.lseek(descriptor, max(0, whole - size), os.SEEK_SET)
+            return _read_all(descriptor, min(size, whole))
 
     def read(self, path: str) -> str:
         """Read a text file: UTF-8, or what its byte order mark says; line ends become `\\n`."""
@@ -195,6 +191,24 @@ class Checkout:
             return None
         return Path(joined).relative_to(self.root).as_posix()
 
+    @contextmanager
+    def _opened(self, path: str) -> Iterator[tuple[int, int]]:
+        """The descriptor of a regular file, and its size."""
+        target = self._resolve(path)
+        try:
+            # Non-blocking, so that a FIFO cannot hold us.
+            descriptor = os.open(target, os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                status = os.fstat(descriptor)
+                _check_kind(path, status)
+                yield descriptor, status.st_size
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise InvalidRepositoryError(
+                f"`{path}` cannot be read: {error.strerror}", file=path, hint="Replace it by a text file"
+            ) from error
+
     def _is_dir(self, path: str) -> bool:
         try:
             return self._resolve(path).is_dir()
@@ -229,13 +243,16 @@ def _real_path(path: Path) -> Path:
         ) from error
 
 
-def _check_kind(path: str, status: os.stat_result, *, limit: int) -> None:
+def _check_kind(path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
         raise InvalidRepositoryError(f"`{path}` is {kind}", file=path, hint="Replace it by a text file")
-    if status.st_size > limit:
+
+
+def _check_size(path: str, size: int, *, limit: int) -> None:
+    if size > limit:
         raise InvalidRepositoryError(
-            f"`{path}` is {status.st_size / 1e6:,.0f} MB large, which no file of its kind is",
+            f"`{path}` is {size / 1e6:,.0f} MB large, which no file of its kind is",
             file=path,
             hint="Check that it is the file you meant",
         )

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.writing import Content, deep, remove_deep, write
 
-from r2i.buildpacks.notebooks import LARGEST, Notebooks
+from r2i.buildpacks.notebooks import ALTOGETHER, LARGEST, Notebooks
 from r2i.model import Evidence, PythonRequest
 from r2i.pins import base_image
 
@@ -192,3 +192,29 @@ def test_thousands_of_notebooks_are_soon_read(tmp_path: Path) -> None:
     assert found is not None
     assert found.ran_on is not None
     assert time.process_time() - started < 2
+
+
+def test_a_large_notebook_tells_its_python_at_its_end(tmp_path: Path) -> None:
+    outputs = {"data": {"image/png": "A" * LARGEST}}
+    cells = [{"cell_type": "code", "source": ["%%cython\n"], "outputs": [outputs]}]
+    read = {"cells": cells, "metadata": json.loads(ran_on("3.8.1"))["metadata"]}
+    found = Notebooks().detect(write(tmp_path, {"a.ipynb": json.dumps(read, indent=1)}), base_image(None))
+
+    assert found is not None
+    assert found.ran_on is not None
+    assert (found.ran_on.version, found.ran_on.evidence.file, found.ran_on.evidence.line) == (
+        "3.8",
+        "a.ipynb",
+        None,
+    )
+    assert found.compiles == ()
+
+
+def test_beyond_all_that_is_read_ends_are_enough(tmp_path: Path) -> None:
+    text = " " * (LARGEST - 1_000) + ran_on("3.8.1")
+    for number in range(ALTOGETHER // LARGEST + 5):
+        write(tmp_path, {f"{number}.ipynb": text})
+    found = python(tmp_path, {})
+
+    assert found is not None
+    assert found.evidence.why == f"all {ALTOGETHER // LARGEST + 5} notebooks ran on Python 3.8"

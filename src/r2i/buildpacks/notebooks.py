@@ -25,9 +25,11 @@ VERSION = re.compile(r"(\d{1,2}\.\d{1,2})(?:\.\S*)?", re.ASCII)
 #: More than the longest such metadata, in bytes.
 LONGEST_METADATA = 4_000
 
-#: Larger notebooks are large by their outputs; more than this altogether is not read, in bytes.
+#: Larger notebooks are large by their outputs: of these, and beyond this altogether, only the end is read, where
+#: Jupyter writes the metadata, and of so many.
 LARGEST = 4_000_000
 ALTOGETHER = 64_000_000
+MOST_ENDS = 2_000
 
 
 class Notebooks:
@@ -37,30 +39,37 @@ class Notebooks:
     def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
         compiles = []
         ran: list[tuple[str, Evidence]] = []
-        for path, data in _notebooks(checkout):
-            if match := COMPILES.search(data):
+        for path, data, whole in _notebooks(checkout):
+            if whole and (match := COMPILES.search(data)):
                 word = match[1].decode(errors="replace").strip()
                 why = f"a notebook compiles: `{word}`"
                 compiles.append(Evidence(why=why, file=path, line=_line(data, match.start())))
             if found := _python(data):
                 version, at = found
-                ran.append((version, Evidence(why="", file=path, line=_line(data, at))))
+                line = _line(data, at) if whole else None
+                ran.append((version, Evidence(why="", file=path, line=line)))
         if not compiles and not ran:
             return None
         return Detection(compiles=tuple(compiles), ran_on=_majority(ran))
 
 
-def _notebooks(checkout: Checkout) -> Iterator[tuple[str, bytes]]:
-    left = ALTOGETHER
+def _notebooks(checkout: Checkout) -> Iterator[tuple[str, bytes, bool]]:
+    """Each path with what is read of it, and whether that is all."""
+    left, ends = ALTOGETHER, MOST_ENDS
     for path in checkout.glob(".ipynb"):
-        if left <= 0:
+        try:
+            data = checkout.read_bytes(path, limit=min(LARGEST, left))
+            left -= len(data)
+            yield path, data, True
+            continue
+        except InvalidRepositoryError:
+            ends -= 1
+        if ends < 0:
             break
         try:
-            data = checkout.read_bytes(path, limit=LARGEST)
+            yield path, checkout.read_end(path, LONGEST_METADATA), False
         except InvalidRepositoryError:
-            continue  # too large or unreadable: no concern of a build
-        left -= len(data)
-        yield path, data
+            continue  # unreadable: no concern of a build
 
 
 def _line(data: bytes, at: int) -> int:
