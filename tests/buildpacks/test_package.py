@@ -125,6 +125,21 @@ Big-Ones = ["big-one"]
     assert lines(read(text, **options)) == expected
 
 
+def test_what_could_be_asked_for_is_said(detect: Detect) -> None:
+    text = f"""{HEAD}[project.optional-dependencies]
+a = ["one"]
+b = ["two"]
+all = ["surge[a]"]
+[dependency-groups]
+dev = ["three"]
+docs = ["four"]
+"""
+
+    assert said(detect({"pyproject.toml": text}, extras=("all",)), "info") == [
+        "Not installed unless asked for: `--extra b`, `--group docs`"
+    ]
+
+
 def test_a_name_that_is_not_there_is_a_mistake_that_names_the_others(read: Read) -> None:
     with pytest.raises(UsageError, match="`--extra plot`") as caught:
         read(f'{HEAD}[project.optional-dependencies]\nplots = ["six"]\nmaps = []\n', extras=("plot",))

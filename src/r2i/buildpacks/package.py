@@ -53,7 +53,7 @@ class Package:
             environment=environment,
             requires=(project.python,) if project.python else (),
             server=server_evidence(environment.names),
-            notices=(*notices, *project.notices, *installation.notices, *_left_out(project, options)),
+            notices=(*notices, *project.notices, *installation.notices, *_left_out(project, chosen)),
         )
 
 
@@ -152,13 +152,13 @@ def _evidence(environment: PythonEnvironment, project: Project, paths: Iterable[
     return tuple(evidence.values())
 
 
-def _left_out(project: Project, options: Options) -> Iterable[Notice]:
+def _left_out(project: Project, chosen: Iterable[Line]) -> Iterable[Notice]:
     """What the user could ask for, too."""
-    chosen = {normalised(name) for name in (*options.extras, *options.groups)}
-    extras = [f"`--extra {name}`" for name in project.extras or () if name not in chosen]
-    groups = [
-        f"`--group {name}`" for name in project.groups if name not in {*chosen, *project.default_groups}
+    wanted = set(chosen)
+    extras = [
+        f"`--extra {name}`" for name, lines in (project.extras or {}).items() if not wanted.issuperset(lines)
     ]
+    groups = [f"`--group {name}`" for name, lines in project.groups.items() if not wanted.issuperset(lines)]
     if extras or groups:
         listed = ", ".join((*extras, *groups))
         yield Notice(level="info", message=f"Not installed unless asked for: {listed}", file=project.file)
