@@ -70,16 +70,20 @@ def leftovers(image: Built) -> str:
     )
 
 
-@pytest.fixture(scope="module")
-def sdist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a source distribution, somewhere on the network."""
-    directory = tmp_path_factory.mktemp("sdist")
+def source_distribution(directory: Path) -> Path:
     write(directory / "fast-1.0", project(directory="."))
     write(directory / "fast-1.0", {"PKG-INFO": "Metadata-Version: 2.1\nName: fast\nVersion: 1.0\n"})
     with tarfile.open(directory / "fast-1.0.tar.gz", "w:gz") as archive:
         archive.add(directory / "fast-1.0", "fast-1.0")
-    with served(directory) as address:
-        yield f"{address}/fast-1.0.tar.gz"
+    return directory / "fast-1.0.tar.gz"
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a source distribution, somewhere on the network."""
+    archive = source_distribution(tmp_path_factory.mktemp("sdist"))
+    with served(archive.parent) as address:
+        yield f"{address}/{archive.name}"
 
 
 @pytest.fixture(scope="module")

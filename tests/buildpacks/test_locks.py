@@ -235,6 +235,18 @@ def test_a_project_that_is_no_package_is_not_installed(case: str, old: str, new:
     assert "." not in words
 
 
+def test_a_poetry_project_without_a_module_has_its_dependencies_and_a_warning(tmp_path: Path) -> None:
+    repo = copied("poetry-lock", tmp_path)
+    shutil.rmtree(repo / "paper")
+    plan = plan_of(repo)
+    (package,) = layers(plan, Stage.PACKAGE)
+
+    assert package.variables["local"] == ("--no-deps", "-e", "./vendor/tool")
+    assert [notice.level for notice in plan.notices if "itself is not installed" in notice.message] == [
+        "warning"
+    ]
+
+
 @pytest.mark.parametrize(
     ("case", "file", "allowed"),
     [

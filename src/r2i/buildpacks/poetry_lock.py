@@ -8,11 +8,12 @@ from typing import Any
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
 from r2i.locks.environment import about_passwords, emitted, local_argument, locked, locked_names, locked_pins
-from r2i.locks.manifest import asked_for, manifest_beside, packaged, python_of
+from r2i.locks.manifest import asked_for, manifest_beside, python_of
 from r2i.locks.poetry import OF_POETRY, OF_PROJECT, content_hash, content_hashes
 from r2i.locks.selection import Selection, select
 from r2i.locks.shapes import Table, read_toml
-from r2i.model import Detection, Evidence, Options
+from r2i.model import Detection, Evidence, Notice, Options
+from r2i.projects.packaging import Installation
 from r2i.requirements.specifiers import normalised
 from r2i.server_parts import server_evidence
 
@@ -48,15 +49,30 @@ class PoetryLock:
             names=names,
             pins=locked_pins(names, lock.tables("package")),
             evidence=(Evidence(why="what it was locked for", file=manifest.file),),
-            local=(*_local(checkout, lock, chosen), *packaged(installation)),
+            local=(*_local(checkout, lock, chosen), *installation.arguments),
             tools=("poetry",),
         )
         direct = asked_for(project, chosen)
         return Detection(
             environment=environment,
             requires=python_of(project),
-            notices=(*about_passwords(checkout, path, manifest.file), *installation.notices),
+            notices=(
+                *about_passwords(checkout, path, manifest.file),
+                *installation.notices,
+                *_no_package(installation),
+            ),
             server=server_evidence({name: names[name] for name in names if name in direct}),
+        )
+
+
+def _no_package(installation: Installation) -> Iterator[Notice]:
+    """Poetry said nothing of it before its release 2, and so there are many such projects."""
+    if (refused := installation.refused) is not None:
+        yield Notice(
+            level="warning",
+            message=f"The project itself is not installed: {refused.message}",
+            file=refused.file,
+            line=refused.line,
         )
 
 
