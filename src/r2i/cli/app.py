@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextvars import ContextVar
 from types import FrameType
 
 import click
@@ -29,6 +30,9 @@ COMMANDS = {
     "setup": "Make this machine ready to build.",
     "doctor": "Find out what keeps this machine from building.",
 }
+
+#: The arguments of this call, for commands that name one like it.
+typed: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
 
 BUG = 70
 INTERRUPTED = 130
@@ -82,6 +86,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one exit code for e
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` wants it to go on
         signal.signal(signal.SIGHUP, _interrupt)
     _write_utf8()
+    typed.set(tuple(arguments))
     debug = "--debug" in arguments[:1]
     try:
         result = cli.main(list(arguments), prog_name="r2i", standalone_mode=False)

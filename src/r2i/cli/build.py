@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from r2i.cli.building import build_if_needed, build_options, settings_from
+from r2i.cli.building import build_options, settings_from
 from r2i.cli.common import parsed, plan_options, source_options
+from r2i.cli.rescue import image_for
 
 
 @click.command()
@@ -26,5 +27,5 @@ def build(source: str, ref: str | None, subdir: str, **chosen: Any) -> None:
     started = time.monotonic()
     understood, settings = parsed(source, ref, subdir), settings_from(chosen)
     engine = choose(settings.engine, os.environ)
-    image = build_if_needed(engine, understood, settings, started=started)
+    image = image_for(engine, understood, settings, started=started)
     click.echo(settings.tags[0] if settings.tags else image.reference)

@@ -46,6 +46,8 @@ class BuildSettings:
     progress: Literal["auto", "rich", "plain", "json"]
     no_cache: bool
     ca_bundle: Path | None
+    rescue: bool = False
+    write: bool = False
 
 
 def _remembered(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -58,6 +60,14 @@ def build_options(function: Function) -> Function:
     """What `build` and `run` share beyond the options of the plan."""
     for decorate in (
         ca_bundle_option,
+        click.option(
+            "--write", is_flag=True, help="Write what `--rescue` found into the repository's files."
+        ),
+        click.option(
+            "--rescue",
+            is_flag=True,
+            help="Where a step fails for a known cause, build again with the change that mends it.",
+        ),
         click.option("--no-cache", is_flag=True, help="Build every layer anew."),
         click.option(
             "--progress",
@@ -84,6 +94,8 @@ def settings_from(chosen: dict[str, Any]) -> BuildSettings:
         progress=chosen["progress"],
         no_cache=chosen["no_cache"],
         ca_bundle=chosen["ca_bundle"],
+        rescue=chosen["rescue"],
+        write=chosen["write"],
     )
 
 

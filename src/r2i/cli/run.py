@@ -18,8 +18,9 @@ from urllib.parse import quote
 import click
 from click.core import ParameterSource
 
-from r2i.cli.building import build_if_needed, build_options, settings_from
+from r2i.cli.building import build_options, settings_from
 from r2i.cli.common import checked_out, note, parsed, plan_options, source_options
+from r2i.cli.rescue import image_for
 from r2i.engines.docker_container import checked_memory
 from r2i.engines.protocol import Container, Engine, Mount, Port, RunRequest
 from r2i.launch import (
@@ -94,7 +95,7 @@ def run(source: str, ref: str | None, subdir: str, command: tuple[str, ...], **c
     engine = choose(settings.engine, os.environ)
     if request.cpus is not None:
         check_processors(request.cpus, engine.processors())
-    image = build_if_needed(engine, understood, settings, started=started)
+    image = image_for(engine, understood, settings, started=started)
     request = replace(request, image=image.reference, user=_user(image, chosen["user_id"]))
     request = replace(request, command=command) if command else _serving(request, chosen["interface"])
     with _start_mounted(understood, chosen) as start:
