@@ -127,12 +127,12 @@ def _without_versions(lock: Table) -> dict[str, Any]:
 
 
 def _reduced(manifest: Table, project: Project) -> dict[str, Any]:
-    """As much of `pyproject.toml` as `uv export --frozen` needs, so that an edit of the rest builds nothing anew."""
+    """As much of `pyproject.toml` as exporting and installing need, so that an edit of the rest builds nothing anew."""
     reduced: dict[str, Any] = {}
     if "project" in manifest:
         kept = manifest.table("project").only("name", "requires-python")
         extras: dict[str, list[str]] = {name: [] for name in project.extras or ()}
         reduced["project"] = {**kept, "version": "0", "optional-dependencies": extras}
-    settings = manifest.table("tool").table("uv").only("default-groups", "index")
+    settings = {**project.uv, **manifest.table("tool").table("uv").only("default-groups")}
     groups: dict[str, list[str]] = {name: [] for name in project.groups}
     return {**reduced, "dependency-groups": groups, "tool": {"uv": settings}}
