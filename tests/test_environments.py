@@ -120,3 +120,13 @@ def test_the_documented_order_is_the_real_one() -> None:
     assert len(documented) == len(ENVIRONMENTS)
     for names, pack in zip(documented, ENVIRONMENTS, strict=True):
         assert set(names) & set(pack.files), (names, pack.name)
+
+
+def test_the_python_of_a_lock_cannot_be_overruled(tmp_path: Path) -> None:
+    checkout = together(tmp_path / "repo", ("conda-lock.yml",))
+    (checkout.root / "runtime.txt").write_text("python-3.9\n")
+    plan = make_plan(checkout, Options())
+
+    assert plan.python is not None
+    assert (plan.python.version, plan.python.provider) == ("3.11.7", "conda")
+    assert [(notice.level, notice.file) for notice in plan.notices] == [("warning", "runtime.txt")]
