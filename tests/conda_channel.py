@@ -30,7 +30,7 @@ MARK = "r2i-tests-conda-channel"
 SUBDIR = {"x86_64": "linux-64", "aarch64": "linux-aarch64"}[platform.machine()]
 
 #: The Pythons, and the days from which they are in the channel.
-PYTHONS = {"3.6": "2019-01-01", "3.9": "2020-10-01", "3.11": "2022-10-01"}
+PYTHONS = {"2.7": "2018-01-01", "3.6": "2019-01-01", "3.9": "2020-10-01", "3.11": "2022-10-01"}
 
 KERNEL = {
     "argv": ["shouting-kernel", "-f", "{connection_file}"],
@@ -155,9 +155,8 @@ def _make(target: Path, work: Path) -> None:
             tar.extractall(work / minor, filter="tar")
         python = Package(name="python", version=archive.version, day=PYTHONS[minor], noarch="")
         _pack(target, made, python, work / minor / "python")
-        _pack_pip(
-            target, made, minor, next(work.glob(f"{minor}/python/lib/python*/ensurepip/_bundled/pip-*.whl"))
-        )
+        for wheel in work.glob(f"{minor}/python/lib/python*/ensurepip/_bundled/*.whl"):
+            _pack_wheel(target, made, minor, wheel)
     for subdir, packages in made.items():
         index = {
             "info": {"subdir": subdir},
@@ -168,17 +167,16 @@ def _make(target: Path, work: Path) -> None:
         (target / subdir / "repodata.json").write_text(json.dumps(index), encoding="utf-8")
 
 
-def _pack_pip(target: Path, made: dict[str, dict[str, object]], minor: str, wheel: Path) -> None:
-    """The pip that comes with a Python, for this and later ones."""
-    version = wheel.name.split("-")[1]
-    tree = wheel.parent / "unpacked"
+def _pack_wheel(target: Path, made: dict[str, dict[str, object]], minor: str, wheel: Path) -> None:
+    """The pip and setuptools that come with a Python, for this and later ones."""
+    name, version = wheel.name.split("-")[:2]
+    tree = wheel.parent / name
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tree / "site-packages")
-    (tree / f"site-packages/pip-{version}.dist-info/INSTALLER").write_text("conda\n")
-    pip = Package(
-        name="pip", version=version, day=PYTHONS[minor], depends=(f"python >={minor}",), noarch="python"
-    )
-    _pack(target, made, pip, tree)
+    (tree / f"site-packages/{name}-{version}.dist-info/INSTALLER").write_text("conda\n")
+    depends = (f"python >={minor}", *(["setuptools"] if name == "pip" else []))
+    package = Package(name=name, version=version, day=PYTHONS[minor], depends=depends, noarch="python")
+    _pack(target, made, package, tree)
 
 
 def _pack(target: Path, made: dict[str, dict[str, object]], package: Package, tree: Path) -> None:

@@ -35,13 +35,13 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/python"
 tar -C "$tree" -c --exclude='*.a' --exclude=__pycache__ --exclude='*/test' --exclude='*/tests' --exclude='*/idlelib' \
     --exclude='_tkinter*' --exclude='*/tkinter' --exclude='*/site-packages/*' --exclude='*/config-*' \
-    bin/python3 bin/python$minor include lib/python$minor $(cd "$tree" && ls -d lib/libpython*) \
+    bin/python${minor%.*} bin/python$minor include lib/python$minor $(cd "$tree" && ls -d lib/libpython*) \
     | tar -C "$work/python" -x
 cd "$work/python"
 ln -sf python$minor bin/python
 modules=$(find lib/python$minor/lib-dynload -name '*.so')
 { ldd bin/python$minor $modules || true; } | sed -n 's|.* => \(/[^ ]*\) .*|\1|p' | sort -u \
-    | grep -vE '/(lib(c|m|dl|pthread|rt|util|resolv|nsl|gcc_s|stdc\+\+|python3.*)\.so|ld-linux)' \
+    | grep -vE '/(lib(c|m|dl|pthread|rt|util|resolv|nsl|gcc_s|stdc\+\+|python.*)\.so|ld-linux)' \
     | xargs -r cp -L -t lib
 chmod u+w lib/*.so*
 strip --strip-unneeded bin/python$minor lib/*.so* $modules

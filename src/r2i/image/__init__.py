@@ -110,7 +110,7 @@ def conda_interpreter(python: Python) -> Layer:
     """A Python that only conda's channels have: the environment is a prefix of conda's with it."""
     wishes = {
         "channels": ["conda-forge"],
-        "specs": [f"python {python.version}.*", "pip"],
+        "specs": [f"python {python.version}.*", "pip", "setuptools"],
         "exclude_newer": None,
     }
     return Layer(
