@@ -25,8 +25,11 @@ SOURCE = Path(__file__).parents[1] / "src" / "r2i"
 
 #: What research repositories pin most of what is compiled, or has dropped old Pythons early.
 NAMES = """
-h5py llvmlite lxml matplotlib netcdf4 numba numpy opencv-python pandas pillow pyarrow pyproj rasterio
-scikit-image scikit-learn scipy shapely statsmodels tensorflow tensorflow-cpu torch torchvision xarray
+astropy bokeh bottleneck cartopy cffi cvxpy cython dask fiona gensim geopandas h5py healpy ipython jax
+jaxlib keras lightgbm llvmlite lxml matplotlib netcdf4 networkx numba numcodecs numexpr numpy opencv-python
+pandas pillow psycopg2-binary pyarrow pygeos pyproj pyyaml pyzmq rasterio rtree scikit-image scikit-learn
+scipy shapely spacy statsmodels tables tensorflow tensorflow-cpu tensorflow-gpu theano torch torchaudio
+torchvision xarray xgboost zarr
 """
 
 MINORS = [
