@@ -225,3 +225,26 @@ def test_options_that_do_nothing_are_said(tmp_path: Path) -> None:
 
     assert [n.message.split("`")[1] for n in whole.notices] == ["--python", "--appendix"]
     assert [n.message.split("`")[1] for n in made.notices if n.level == "warning"] == ["--build-arg"]
+
+
+NOTHING_ASKED = "No file here asks for anything"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{}, {"README.md": ""}, {"binder/README.md": "", "apt.txt": "git"}],
+    ids=["empty", "text", "hidden"],
+)
+def test_where_nothing_is_asked_for_that_is_said(tmp_path: Path, files: Files) -> None:
+    plan = plan_of(tmp_path, files)
+
+    assert [notice.message.partition(",")[0] for notice in plan.notices] == [NOTHING_ASKED]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{"a/b.ipynb": "{}"}, {"requirements.txt": ""}, {"apt.txt": "git"}, {"runtime.txt": "python-3.13"}],
+    ids=list,
+)
+def test_a_notebook_or_a_file_with_configuration_asks_for_something(tmp_path: Path, files: Files) -> None:
+    assert plan_of(tmp_path, files).notices == ()

@@ -56,7 +56,10 @@ def make_plan(checkout: Checkout, options: Options, *, source: Source | None = N
             # Nothing else counts, so nothing else can be wrong.
             return _own_dockerfile(checkout, options, detection, base=base, source=source)
         found.append(detection)
-    detections = adjusted((*found, _environment(checkout, options)), options)
+    environment = _environment(checkout, options)
+    if not found:
+        environment = replace(environment, notices=(*environment.notices, *_nothing_asked(environment)))
+    detections = adjusted((*found, environment), options)
     return _compose(checkout, options, detections, base=base, source=source)
 
 
@@ -197,6 +200,15 @@ def _without_effect(
         for name, value, why in given
         if value
     )
+
+
+def _nothing_asked(found: Detection) -> Iterable[Notice]:
+    """The wrong directory is as likely as the wish for an image with nothing but Jupyter."""
+    if found.environment is not None and not found.environment.defined_by:
+        yield Notice(
+            level="warning",
+            message="No file here asks for anything, and there is no notebook: the image is plain Jupyter",
+        )
 
 
 def _environment(checkout: Checkout, options: Options) -> Detection:

@@ -283,6 +283,7 @@ def test_a_plan_of_a_directory_loads_nothing_heavy(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [("plan",), ("plan", "--json"), ("dockerfile",)])
 def test_a_reader_that_has_enough_is_no_trouble(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    write(tmp_path, {"requirements.txt": "six\n"})
     reading, writing = os.pipe()
     os.close(reading)
     try:

@@ -39,6 +39,7 @@ class Notebooks:
     def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
         compiles = []
         ran: list[tuple[str, Evidence]] = []
+        path = None
         for path, data, whole in _notebooks(checkout):
             if whole and (match := COMPILES.search(data)):
                 word = match[1].decode(errors="replace").strip()
@@ -48,7 +49,7 @@ class Notebooks:
                 version, at = found
                 line = _line(data, at) if whole else None
                 ran.append((version, Evidence(why="", file=path, line=line)))
-        if not compiles and not ran:
+        if path is None:
             return None
         return Detection(compiles=tuple(compiles), ran_on=_majority(ran))
 
