@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
+from r2i.requirements.lines import quoted
 
 if TYPE_CHECKING:
     import yaml
@@ -114,6 +115,8 @@ class _Builder:
             parent.value[parent.key] = value
             parent.key = None
         elif isinstance(value, Text):
+            if value in parent.value:
+                raise self.error(f"the key {quoted(value)} is there twice", event)
             parent.key = value
         else:
             raise self.error("a key is not text", event)

@@ -132,9 +132,12 @@ def _of_mapping(found: EnvironmentYml, key: Text, content: Yaml) -> None:
 
 def _pip_lines(found: EnvironmentYml, item: Text) -> Iterator[Line]:
     """An item may be a block of several lines; they are read as those of a requirements file later."""
+    number = _number(item)
+    if re.search(r"[|>][+-]?\d?\s*(?:#.*)?$", found.source[number - 1]):
+        number += 1  # the first line of a block only says that it is one
     for offset, text in enumerate(str(item).splitlines()):
         if text.strip():
-            yield Line(file=found.path, number=_number(item) + offset, text=text)
+            yield Line(file=found.path, number=number + offset, text=text)
 
 
 def _dependency(found: EnvironmentYml, line: Line) -> None:

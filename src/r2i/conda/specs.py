@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from r2i.errors import InvalidRepositoryError
 from r2i.requirements.lines import Line, quoted
 
-NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_+])?"
+NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
 VERSION = r"\d(?:[A-Za-z0-9_.!+-]*[A-Za-z0-9_])?"
 BUILD = r"[A-Za-z0-9_.*]+"
 OPERATOR = r"==|!=|<=|>=|~=|=|<|>"
