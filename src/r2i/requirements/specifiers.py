@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from r2i.errors import InvalidRepositoryError
 from r2i.model import Notice
 from r2i.requirements.lines import Line, quoted
+from r2i.requirements.old_specifiers import modern
 from r2i.requirements.options import COMMAND, is_a_command
 
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
@@ -26,10 +27,6 @@ SIMPLE = re.compile(
     rf"(?: ?; ?({MARKER}(?: (?:and|or) {MARKER})*))?",
     re.ASCII,
 )
-
-#: `>=1.16.*` had a meaning before pip 24.1: what sorts after, or before, every release that begins with 1.16.
-OLD_WILDCARD = re.compile(r"(>=|<=|>|<)\s*(\d+(?:\.\d+)*)\.\*(?![\w.*])", re.ASCII)
-OLD_MEANING = {">=": ">=", ">": ">=", "<": "<", "<=": "<"}
 
 FREEZE = "Make the file with `pip list --format=freeze > requirements.txt`"
 
@@ -91,9 +88,9 @@ def named(text: str, line: Line) -> Named:
     if valid := _valid(text):
         return valid
     before, semicolon, marker = text.partition(";")
-    changed = OLD_WILDCARD.sub(lambda found: OLD_MEANING[found[1]] + found[2], before) + semicolon + marker
-    if valid := _valid(changed):
-        notice = line.warning(f"{quoted(text)} is read as {quoted(changed)}, as pip did until 24.0")
+    changed = (modern(before) + semicolon + marker).rstrip()
+    if changed != text and (valid := _valid(changed)):
+        notice = line.warning(f"{quoted(text)} is read as {quoted(changed)}: pip took it until 24.0")
         return replace(valid, notices=(notice,))
     raise _mistake(text, line)
 
