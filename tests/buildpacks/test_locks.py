@@ -363,14 +363,46 @@ def test_server_parts_that_the_project_asks_for_join_and_those_that_came_along_d
     assert (jupyter.mode, alone.mode) == ("split", "joined")
 
 
-def test_a_lock_in_the_config_directory_is_read_with_the_manifest_beside_it(tmp_path: Path) -> None:
-    repo = copied("pdm-lock", tmp_path)
-    (repo / "binder").mkdir()
-    for name in ("pdm.lock", "pyproject.toml", "src"):
-        (repo / name).rename(repo / "binder" / name)
-    (package,) = layers(plan_of(repo), Stage.PACKAGE)
+@pytest.mark.parametrize("directory", ["binder", ".binder"])
+@pytest.mark.parametrize("case", ["uv-lock", "poetry-lock", "pdm-lock", "pylock"])
+def test_a_lock_in_the_config_directory_is_read_with_what_lies_beside_it(
+    case: str, directory: str, tmp_path: Path
+) -> None:
+    repo = copied(case, tmp_path)
+    repo.rename(tmp_path / directory)
+    (tmp_path / "top").mkdir()
+    (tmp_path / directory).rename(tmp_path / "top" / directory)
+    (package,) = layers(plan_of(tmp_path / "top"), Stage.PACKAGE)
+    words = [word for word in package.variables["local"] if not word.startswith("-")]
 
-    assert package.variables["local"][-1] == "./binder"
+    assert f"./{directory}" in words
+    assert all(word.startswith(f"./{directory}") for word in words)
+
+
+@pytest.mark.parametrize(
+    ("case", "file", "old", "new"),
+    [
+        (
+            "uv-lock-workspace",
+            "uv.lock",
+            'source = { directory = "vendor/tool"',
+            'source = { directory = "../x"',
+        ),
+        ("poetry-lock", "poetry.lock", 'url = "vendor/tool"', 'url = "/home/ada/tool"'),
+        ("poetry-lock", "poetry.lock", 'url = "vendor/tool"', 'url = "vendor/gone"'),
+        ("pylock", "pylock.toml", 'path = "."', 'path = "$(touch x)"'),
+    ],
+)
+def test_a_path_that_the_repository_does_not_have_is_an_error(
+    case: str, file: str, old: str, new: str, tmp_path: Path
+) -> None:
+    repo = copied(case, tmp_path)
+    replaced(repo / file, old, new)
+    with pytest.raises(InvalidRepositoryError) as caught:
+        plan_of(repo)
+
+    assert caught.value.file == file
+    assert caught.value.hint
 
 
 def test_a_named_pylock_counts_where_it_is_the_only_one(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 import tomli_w
 
 from r2i.checkout import Checkout
+from r2i.errors import InvalidRepositoryError
 from r2i.locks.selection import HEEDED
 from r2i.locks.shapes import Table, lines_of
 from r2i.model import Evidence, Notice, Pin, PythonEnvironment
-from r2i.requirements.lines import Line
-from r2i.requirements.local import argument, locate
+from r2i.requirements.lines import quoted
+from r2i.requirements.local import PATH, argument
 from r2i.requirements.specifiers import normalised
 
 #: `git@` of ssh is no secret.
@@ -116,7 +117,17 @@ def about_passwords(checkout: Checkout, *paths: str) -> tuple[Notice, ...]:
     )
 
 
-def local_argument(checkout: Checkout, path: str, where: str, *, line: int | None = None) -> str:
-    """A path that a lock names as a word for `uv pip install` in the repository's root; raise where there is none."""
-    found, _ = locate(where, checkout, Line(file=path, number=line or 1, text=where))
-    return argument(found)
+def local_argument(checkout: Checkout, lock: str, where: str) -> str:
+    """A path relative to a lock as a word for `uv pip install` in the repository's root; raise where there is none."""
+    found = checkout.inside(where, relative_to=lock)
+    if found is None or not PATH.fullmatch(found):
+        problem = "is not a path inside the repository"
+    elif not checkout.has(found):
+        problem = "does not exist"
+    else:
+        return argument(found)
+    raise InvalidRepositoryError(
+        f"{quoted(where)}, which `{lock}` names, {problem}",
+        file=lock,
+        hint="Commit it, and make the lock anew",
+    )

@@ -23,7 +23,6 @@ HINT = "Run `uv lock`, and commit `uv.lock`"
 #: What replaces the versions in a requirement (`tool.uv.sources`).
 SOURCES = ("git", "url", "path", "directory", "editable", "virtual")
 
-
 #: Every release of Python that a project may tell from another one.
 PYTHONS = tuple(f"3.{minor}.{patch}" for minor in range(20) for patch in (0, 1, 2, 3, 5, 8, 20))
 
@@ -38,7 +37,8 @@ def check_freshness(checkout: Checkout, lock: Table) -> None:
         where = source.text("editable") or source.text("virtual")
         if not where:
             continue
-        directory = posixpath.normpath(posixpath.join(posixpath.dirname(lock.file), where)).removeprefix(".")
+        directory = posixpath.normpath(posixpath.join(posixpath.dirname(lock.file), where))
+        directory = "" if directory == "." else directory
         file = posixpath.join(directory, "pyproject.toml")
         if checkout.inside(file) is None or not checkout.has(file):
             raise InvalidRepositoryError(
