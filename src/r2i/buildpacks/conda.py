@@ -35,7 +35,6 @@ class Conda:
             buildpack=self.name,
             evidence=(Evidence(why=_summary(found), file=path), *pip.evidence[1:]),
             names=names,
-            pins=(),
             manager="conda",
             brings=python,
             template="conda",

@@ -43,7 +43,8 @@ def parse_channel(line: Line) -> str:
     if secret:
         raise line.error(
             f"The channel {quoted(re.sub(r'/t/[^/]+', '/t/…', text))} is written with a password, which everybody can read",
-            hint="Write the address without it; the machine that builds can have it in its `netrc`",
+            hint="Write the channel's name; the machine that builds can have its address and password"
+            " (`custom_channels` of `.condarc`)",
         )
     if not valid or not re.fullmatch(r"[A-Za-z0-9._~:/%+\[\]-]+", text, re.ASCII):
         raise line.error(

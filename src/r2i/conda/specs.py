@@ -42,6 +42,7 @@ MISTAKES = (
         "has an extra, as pip's requirements have",
         "Put it into a list below `pip:`",
     ),
+    (re.compile(r"\S+ - .+"), "are several items", "Indent all items of the list alike"),
     (re.compile(r"-\S.*"), "begins with a hyphen", "Write one package a line, such as `- numpy=1.26`"),
     (
         re.compile(r"[\w.-]+(?:, ?[\w.-]+)+"),
