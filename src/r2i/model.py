@@ -302,7 +302,7 @@ class Dockerfile:
     layer_lines: Mapping[int, int]
 
 
-ChangeOption: TypeAlias = Literal["python", "as-of", "apt", "replace", "installer"]
+ChangeOption: TypeAlias = Literal["python", "as-of", "apt", "replace"]
 
 
 @dataclass(frozen=True, kw_only=True)

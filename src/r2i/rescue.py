@@ -71,7 +71,7 @@ def with_change(options: Options, change: Change) -> Options:
         case "replace":
             old, _, new = change.value.partition("=")
             return replace(options, replace={**options.replace, old: new})
-        case "installer" | "as-of":
+        case "as-of":
             return options
 
 
@@ -99,7 +99,7 @@ def lasting(checkout: Checkout, made: Iterable[Made], *, directory: str, defined
                     files[each.file] = text
             case "python" | "apt":
                 _add(checkout, files, each.change, directory=directory)
-            case "as-of" | "installer":
+            case "as-of":
                 unkept.append(
                     f"`{' '.join(each.change.arguments)}` stands in no file: build with it, or name the releases that it found"
                 )
