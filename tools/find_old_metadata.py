@@ -1,6 +1,7 @@
-"""Find releases whose metadata uv does not read: the candidates for `src/r2i/old_releases.toml`.
+"""Find releases whose metadata uv does not read, and print the entries for `src/r2i/old_releases.toml`.
 
-Called with names of packages and an interpreter (`--python`), it asks uv about every release that has a wheel for it, and prints what uv says.
+Called with an interpreter of their time in a virtual environment (`--python`) and names of packages: uv is asked about
+every release that has a wheel for that interpreter.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ import argparse
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.parser import HeaderParser
 from pathlib import Path
+
+import tomli_w
+
+from r2i.requirements.old_specifiers import modern
 
 UV = str(Path(sys.executable).with_name("uv"))
 
-#: Nobody asks for what is older: no Python that uv installs into ran it.
 VERSION = re.compile(r"[0-9][0-9.]*(?:post[0-9]+)?")
-
-BROKEN = re.compile(r"could not be parsed|invalid metadata|Failed to parse metadata", re.IGNORECASE)
 
 
 def main() -> None:
@@ -26,10 +30,10 @@ def main() -> None:
     parser.add_argument("--python", required=True, help="an interpreter in a virtual environment")
     parser.add_argument("names", nargs="+")
     given = parser.parse_args()
-    with ThreadPoolExecutor(4) as pool:
-        for name, version, said in pool.map(lambda one: asked(*one, given.python), releases(given.names)):
-            if BROKEN.search(said):
-                print(f"{name}=={version}\n{said}", flush=True)
+    with ThreadPoolExecutor(3) as pool:
+        for entry in pool.map(lambda one: entry_of(one[0], one[1], given.python), releases(given.names)):
+            if entry is not None:
+                print(tomli_w.dumps({"metadata": [entry]}), flush=True)
 
 
 def releases(names: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -42,12 +46,26 @@ def releases(names: Iterable[str]) -> Iterator[tuple[str, str]]:
                 yield name, version
 
 
-def asked(name: str, version: str, python: str) -> tuple[str, str, str]:
-    words = ["--dry-run", "--only-binary=:all:", "--no-config", f"{name}=={version}"]
-    done = subprocess.run(
-        [UV, "pip", "install", "-q", "--python", python, *words], capture_output=True, text=True, check=False
-    )
-    return name, version, done.stderr
+def entry_of(name: str, version: str, python: str) -> dict[str, object] | None:
+    """What the release says of itself, in words of today; None where uv reads it as it is."""
+    wheel = ["--only-binary=:all:", "--no-config", f"{name}=={version}"]
+    said = uv("install", "--dry-run", "--python", python, *wheel).stderr
+    if not re.search(rf"`{re.escape(name)}` \(v\S+\) could not be parsed", said):
+        return None
+    with tempfile.TemporaryDirectory() as directory:
+        uv("install", "--no-deps", "--python", python, "--target", directory, *wheel)
+        file = next(Path(directory).glob("*.dist-info/METADATA"))
+        metadata = HeaderParser().parsestr(file.read_text(encoding="utf-8"))
+    wishes = [text.partition(";") for text in metadata.get_all("Requires-Dist", [])]
+    entry: dict[str, object] = {"name": name, "version": version}
+    entry["requires-dist"] = [modern(wish) + semicolon + marker for wish, semicolon, marker in wishes]
+    if extras := metadata.get_all("Provides-Extra", []):
+        entry["provides-extra"] = extras
+    return entry
+
+
+def uv(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([UV, "pip", *words], capture_output=True, text=True, check=False)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,17 @@ from dataclasses import replace
 
 from r2i.as_of import exactly_pinned
 from r2i.model import AsOf, Json, PythonEnvironment
+from r2i.old_releases import metadata_for
 
 #: Beside the requirements; where a buildpack has settings of its own, they are in it already.
 CONFIG = "uv.toml"
 ARGUMENT = f"--config-file=/tmp/requirements/{CONFIG}"
+
+#: When the oldest setuptools was there that uv builds source distributions with (40.8.0), and a wheel that goes with it.
+OLDEST_BUILD_TOOLS = "2019-02-06T00:00:00Z"
+
+#: Until when releases were made whose metadata uv does not read.
+SOUND = "2019-07-19T00:00:00Z"
 
 
 def configured(wanted: PythonEnvironment, as_of: AsOf | None) -> PythonEnvironment:
@@ -18,10 +25,20 @@ def configured(wanted: PythonEnvironment, as_of: AsOf | None) -> PythonEnvironme
     cutoff = (f"--exclude-newer={as_of.moment}",) if as_of else ()
     wanted = replace(wanted, options=(*wanted.options, *cutoff))
     settings: dict[str, Json] = {}
-    # A pin names its release, whenever it or a wheel of it was published: the cutoff is for what is not pinned.
-    if as_of and (pinned := exactly_pinned(wanted)):
-        settings["exclude-newer-package"] = dict.fromkeys(pinned, False)
+    if as_of and (moments := _moments(wanted, as_of)):
+        settings["exclude-newer-package"] = moments
+    if metadata := metadata_for(wanted, old=as_of is not None and as_of.moment < SOUND):
+        settings["dependency-metadata"] = metadata
     return _with_settings(wanted, settings) if settings and wanted.entry else wanted
+
+
+def _moments(wanted: PythonEnvironment, as_of: AsOf) -> dict[str, Json]:
+    """What does not follow the date: pins name their release, whenever it or a wheel of it was published."""
+    moments: dict[str, Json] = dict.fromkeys(exactly_pinned(wanted), False)
+    if as_of.moment < OLDEST_BUILD_TOOLS:
+        for name in ("setuptools", "wheel"):
+            moments.setdefault(name, OLDEST_BUILD_TOOLS)
+    return moments
 
 
 def _with_settings(wanted: PythonEnvironment, settings: dict[str, Json]) -> PythonEnvironment:
