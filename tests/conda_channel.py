@@ -30,7 +30,13 @@ MARK = "r2i-tests-conda-channel"
 SUBDIR = {"x86_64": "linux-64", "aarch64": "linux-aarch64"}[platform.machine()]
 
 #: The Pythons, and the days from which they are in the channel.
-PYTHONS = {"2.7": "2018-01-01", "3.6": "2019-01-01", "3.9": "2020-10-01", "3.11": "2022-10-01"}
+PYTHONS = {
+    "2.7": "2018-01-01",
+    "3.6": "2019-01-01",
+    "3.7": "2019-06-01",
+    "3.9": "2020-10-01",
+    "3.11": "2022-10-01",
+}
 
 KERNEL = {
     "argv": ["shouting-kernel", "-f", "{connection_file}"],
