@@ -95,6 +95,7 @@ def test_an_old_pandas_runs_on_the_python_of_its_time(tmp_path: Path) -> None:
     need_python("3.7")
     with conda_channel() as alias, built(directory, "--rescue", CONDA_CHANNEL_ALIAS=alias) as image:
         assert "0.23.4 (3, 7)" in image.answer(EXECUTE)
+        assert "Rescue" not in image.log
 
 
 def test_a_missing_program_and_a_wrong_name_are_mended_for_good(tmp_path: Path) -> None:

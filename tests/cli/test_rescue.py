@@ -7,10 +7,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.building import write
 from tests.cases import ROOT
 
@@ -21,9 +24,9 @@ from r2i.cli.building import BuildSettings
 from r2i.cli.common import for_programs
 from r2i.engines.protocol import BuildRequest, Container, RunRequest, StepEvent
 from r2i.errors import BuildFailedError, R2iError, TemporaryError, UsageError
-from r2i.model import Image, Options
+from r2i.model import Change, Image, Options
 from r2i.planner import make_plan
-from r2i.rescue import MOST_CHANGES
+from r2i.rescue import MOST_CHANGES, Made, lasting
 from r2i.sources import parse
 
 LOGS = ROOT / "tests" / "fixtures" / "logs"
@@ -75,7 +78,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
 
 
-def rescued(engine: Machine, directory: Path, *, write: bool = False, **options: Any) -> Image:
+def rescued(
+    engine: Machine,
+    directory: Path,
+    *,
+    write: bool = False,
+    progress: Literal["plain", "json"] = "plain",
+    **options: Any,
+) -> Image:
     arguments = ("build", str(directory), "--rescue")
     typed.set(arguments)
     source = parse(str(directory), ref=None, subdirectory="", cwd=directory)
@@ -83,7 +93,7 @@ def rescued(engine: Machine, directory: Path, *, write: bool = False, **options:
         options=Options(**options),
         engine="auto",
         tags=(),
-        progress="plain",
+        progress=progress,
         no_cache=False,
         ca_bundle=None,
         rescue=True,
@@ -261,14 +271,14 @@ def test_a_server_that_does_not_answer_is_no_cause_for_a_change(tmp_path: Path) 
 def test_programs_read_each_try_and_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     token = for_programs.set(True)
     try:
-        rescued(Machine([PG]), write_repo(tmp_path))
+        rescued(Machine([PG]), write_repo(tmp_path), progress="json")
     finally:
         for_programs.reset(token)
 
-    said = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     schema = json.loads((ROOT / "docs" / "progress.schema.json").read_text(encoding="utf-8"))
     rescues = [record for record in said if record.get("phase") == "rescue"]
-    for record in rescues:
+    for record in said:
         jsonschema.validate(record, schema)
     assert rescues[0]["cause"] == "program-missing"
     assert rescues[-1]["changes"] == [{"option": "--apt", "value": "libpq-dev"}]
@@ -348,3 +358,21 @@ def test_the_rescue_changes_options_and_nothing_else(tmp_path: Path) -> None:
     rescued(Machine([PG, OLD]), directory)
 
     assert make_plan(Checkout.open(directory), Options()) == before
+
+
+@given(st.text(max_size=60), st.sampled_from(["sklearn=scikit-learn", "sklearn=", "a.b=c>=1"]))
+def test_any_line_of_a_file_is_replaced_or_left_alone(text: str, value: str) -> None:
+    line = text.replace("\r", " ")
+    with TemporaryDirectory() as directory:
+        Path(directory, "requirements.txt").write_text(f"first\n{line}\nlast\n", encoding="utf-8")
+        checkout = Checkout.open(Path(directory))
+        made = Made(change=Change(option="replace", value=value), why="", file="requirements.txt", line=2)
+        try:
+            kept = lasting(checkout, [made], directory="", defined_by="requirements.txt")
+        except R2iError:
+            return
+
+    for changed in kept.files.values():
+        assert changed.splitlines()[0] == "first"
+        assert changed.splitlines()[-1] == "last"
+    assert bool(kept.files) != bool(kept.unkept)
