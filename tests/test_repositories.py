@@ -8,7 +8,8 @@ import re
 import jsonschema
 import pytest
 
-from r2i.buildpacks import CHAIN
+from r2i.buildpacks import CHAIN, ENVIRONMENTS
+from r2i.buildpacks.protocol import Buildpack, EnvironmentBuildpack
 from r2i.checkout import Checkout
 from r2i.model import Options
 from r2i.planner import make_plan
@@ -16,6 +17,7 @@ from tests.cases import REPOS, ROOT, Case, all_cases, golden_files, outcome
 
 GOLDEN = ("plan.json", "Dockerfile", "error.txt")
 CASES = all_cases()
+PACKS: tuple[Buildpack | EnvironmentBuildpack, ...] = (*CHAIN, *ENVIRONMENTS)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -64,9 +66,11 @@ def test_neither_plan_nor_dockerfile_depends_on_where_the_repository_lies(
     assert moved == outcome(case)[0]
 
 
-@pytest.mark.parametrize("pack", CHAIN, ids=lambda pack: pack.name)
-def test_every_buildpack_has_a_success_case_and_is_documented(pack: object) -> None:
-    name = pack.name  # type: ignore[attr-defined]
+@pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.name)
+def test_every_buildpack_has_a_success_case_and_is_documented(
+    pack: Buildpack | EnvironmentBuildpack,
+) -> None:
+    name = pack.name
     stem = name.replace("_", "-")
     cases = [case.name for case in CASES if not case.fails]
 
@@ -74,8 +78,10 @@ def test_every_buildpack_has_a_success_case_and_is_documented(pack: object) -> N
     assert (ROOT / "docs" / "buildpacks" / f"{name}.md").exists()
 
 
-@pytest.mark.parametrize("pack", [p for p in CHAIN if p.files], ids=lambda pack: pack.name)
-def test_every_buildpack_that_can_refuse_has_a_case_that_fails(pack: object) -> None:
-    stem = pack.name.replace("_", "-")  # type: ignore[attr-defined]
+@pytest.mark.parametrize("pack", [p for p in PACKS if p.files], ids=lambda pack: pack.name)
+def test_every_buildpack_that_can_refuse_has_a_case_that_fails(
+    pack: Buildpack | EnvironmentBuildpack,
+) -> None:
+    stem = pack.name.replace("_", "-")
 
     assert [case for case in CASES if re.fullmatch(rf"fails-{stem}(-.*)?", case.name)]
