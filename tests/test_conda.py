@@ -19,7 +19,7 @@ SAYS = "import sys; print(sys.executable, *sys.version_info[:2])"
 
 
 def notebook(source: str, kernel: str = "python3") -> str:
-    cell = {
+    cell: dict[str, object] = {
         "cell_type": "code",
         "id": "only",
         "metadata": {},
@@ -172,6 +172,33 @@ def test_an_edit_rebuilds_what_it_changes_and_nothing_else(alias: str, tmp_path:
         run(["docker", "image", "rm", "--force", "r2i-test/conda-cache"])
 
     assert after_notebook == after_comment == {"The repository's files"}
+
+
+def built_as_of(directory: Path, alias: str, day: str, tag: str) -> Completed:
+    arguments = ["build", str(directory), "--engine", "docker", "--progress", "plain", "--tag", tag]
+    environment = {**os.environ, "CONDA_CHANNEL_ALIAS": alias, "NO_COLOR": "1"}
+    return run([R2I, *arguments, "--as-of", day], env=environment, timeout=600)
+
+
+def test_a_day_takes_what_the_channel_had(alias: str, tmp_path: Path) -> None:
+    directory = write(tmp_path / "repo", {"environment.yml": "dependencies: [python=3.9, greet]\n"})
+    tag = "r2i-test/conda-as-of"
+    try:
+        done = built_as_of(directory, alias, "2021-06-01", tag)
+
+        assert done.returncode == 0, done.stderr
+        assert Built(tag=tag, log="").answer("python -c 'import greet; print(greet.VERSION)'") == "1.0\n"
+    finally:
+        run(["docker", "image", "rm", "--force", tag])
+
+
+def test_a_day_that_makes_it_impossible_is_named(alias: str, tmp_path: Path) -> None:
+    directory = write(tmp_path / "repo", {"environment.yml": "dependencies: [python=3.9, greet=2]\n"})
+    done = built_as_of(directory, alias, "2021-06-01", "r2i-test/conda-as-of")
+
+    assert done.returncode == 7
+    assert "greet 2.0 is excluded" in done.stderr
+    assert "Without the date 2021-06-02T00:00:00Z there is a solution" in done.stderr
 
 
 def failed(tmp_path: Path, alias: str, yml: str) -> Completed:
