@@ -180,6 +180,28 @@ class Checkout:
         except (OSError, R2iError):
             return []
 
+    def trail(self, path: str) -> Iterator[str]:
+        """The links on the way to a file, and at last the file itself: what has to be there for the path to lead to it.
+
+        Raise `InvalidRepositoryError` where one leads out of the root, be it back in by an absolute path.
+        """
+        self._resolve(path)  # so there is an end
+        here, pending = self.root, [*reversed(PurePosixPath(path).parts)]
+        while pending:
+            part = pending.pop()
+            here = here.parent if part == ".." else here / part
+            if not here.is_relative_to(self.root):
+                raise InvalidRepositoryError(
+                    f"`{path}` is behind a symbolic link that leads out of the directory that the image is made of",
+                    file=path,
+                    hint="Commit the file itself instead of a link to it",
+                )
+            if here.is_symlink():
+                yield here.relative_to(self.root).as_posix()
+                pending += reversed(here.readlink().parts)
+                here = here.parent
+        yield here.relative_to(self.root).as_posix()
+
     def inside(self, path: str, *, relative_to: str = "") -> str | None:
         """Normalise a path that a file of the repository names: relative to the root, None where it leads out."""
         pure = PurePosixPath(path)

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, R2iError, UsageError
+from r2i.ignore import left_out_by, patterns
 from r2i.model import Dockerfile, Plan
 from r2i.render import render
-
-if TYPE_CHECKING:
-    from docker.utils.build import Pattern
 
 #: Makes of a directory in the folder what a build by r2i gives as a second build context.
 SUPPORT_STAGE = "# What comes from r2i and not from the repository\nFROM scratch AS r2i\nCOPY r2i /\n\n"
@@ -71,23 +67,17 @@ def context_paths(root: Path, ignore: str) -> Iterator[str]:
 
     A file is left out by the last pattern that matches it or a directory above it, as with Docker.
     """
-    from docker.utils.build import Pattern
-
-    patterns = [pattern for line in ignore.split("\n") if (pattern := Pattern(line)).dirs]
-    pending: list[tuple[str, tuple[bool, ...]]] = [("", (False,) * len(patterns))]
+    ignored = tuple(patterns(ignore, ".dockerignore"))
+    pending = [""]
     while pending:
-        directory, above = pending.pop()
+        directory = pending.pop()
         for entry in _entries(root, directory):
             path = f"{directory}/{entry.name}" if directory else entry.name
-            matches = tuple(
-                over or _matches(pattern, path) for pattern, over in zip(patterns, above, strict=True)
-            )
-            last = max((index for index, match in enumerate(matches) if match), default=None)
-            left_out = last is not None and not patterns[last].exclusion
+            left_out = left_out_by(path, ignored) is not None
             if entry.is_dir(follow_symlinks=False):
                 # Something below it may be let in again.
-                if not left_out or any(pattern.exclusion for pattern in patterns):
-                    pending.append((path, matches))
+                if not left_out or any(pattern.lets_in for pattern in ignored):
+                    pending.append(path)
             elif not (entry.is_symlink() or entry.is_file()):
                 continue  # pipes and sockets are nothing that an image could hold
             if not left_out:
@@ -103,17 +93,6 @@ def _entries(root: Path, directory: str) -> list[os.DirEntry[str]]:
             f"`{directory[:80]}` cannot be read: {error.strerror}",
             file=directory[:80],
             hint="Leave it out with a `.dockerignore`",
-        ) from error
-
-
-def _matches(pattern: Pattern, path: str) -> bool:
-    try:
-        return bool(pattern.match(path))
-    except re.error as error:
-        raise InvalidRepositoryError(
-            f"`.dockerignore` has a pattern that is none: `{pattern.cleaned_pattern}`",
-            file=".dockerignore",
-            hint="Correct the brackets",
         ) from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
 from r2i.checkout import MAX_CONFIG_BYTES, Checkout
@@ -21,6 +21,9 @@ class Overlay(Checkout):
     def read_bytes(self, path: str, *, limit: int = MAX_CONFIG_BYTES) -> bytes:
         text = self.files.get(posixpath.normpath(path))
         return super().read_bytes(path, limit=limit) if text is None else text.encode()
+
+    def trail(self, path: str) -> Iterator[str]:
+        return iter([path]) if path in self.files else super().trail(path)
 
     def is_executable(self, path: str) -> bool:
         # A script that moves keeps its permissions.

@@ -28,6 +28,7 @@ from r2i.model import (
     Source,
     Stage,
 )
+from r2i.needed import check_needed
 from r2i.pins import base_image
 from r2i.plan_json import digest
 from r2i.pythons import choose_python
@@ -60,6 +61,7 @@ def make_plan(checkout: Checkout, options: Options, *, source: Source | None = N
     if not found:
         environment = replace(environment, notices=(*environment.notices, *_nothing_asked(environment)))
     detections = adjusted((*found, environment), options)
+    check_needed(checkout, detections)
     return _compose(checkout, options, detections, base=base, source=source)
 
 

@@ -15,9 +15,12 @@ from pathlib import Path
 
 import pytest
 from tests.engines.conftest import BASE, Build
+from tests.test_ignore import LEFT, TREE
+from tests.writing import write
 
 from r2i.engines.protocol import Engine, RunRequest, StepEvent
 from r2i.errors import BuildFailedError, EngineError, TemporaryError
+from r2i.ignore import patterns
 from r2i.process import run
 
 pytestmark = pytest.mark.engine
@@ -145,13 +148,14 @@ def test_stage_from_the_cache_is_mounted_whole(build: Build) -> None:
     assert shown == [(5, "tool")] * 3
 
 
-def test_ignored_files_stay_out(build: Build, engine: Engine, context: Path) -> None:
-    for name in ("kept", "left"):
-        (context / name).write_text(name)
-    (context / ".dockerignore").write_text("kept\n")
-    image, _ = build("FROM BASE\nCOPY . /copied\n", ignore="left\n.dockerignore\n")
+@pytest.mark.parametrize("text", ["*\n!d/e", "/a\n! ./d/a", "**.md", "d**a", "\\[a\\]", "[^a]"])
+def test_ignored_files_stay_out(build: Build, engine: Engine, context: Path, text: str) -> None:
+    write(context, {**dict.fromkeys(TREE, ""), ".dockerignore": "start\n"})
+    ignore = "\n".join(map(str, patterns(f"{text}\n.dockerignore", "")))
+    image, _ = build("FROM BASE\nCOPY . /copied\n", ignore=ignore)
+    left = printed(engine, image.id, "find", "/copied", "-type", "f", "-printf", "%P\n")
 
-    assert printed(engine, image.id, "ls", "-A", "/copied") == ["kept"]
+    assert sorted(left) == sorted(LEFT[text].split())
 
 
 def test_secret_reaches_the_step_and_leaves_no_trace(build: Build, engine: Engine, tmp_path: Path) -> None:

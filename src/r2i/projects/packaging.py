@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from r2i.checkout import Checkout
@@ -90,28 +90,84 @@ NOT_EDITABLE = {"mesonpy": "meson-python's editable packages are compiled anew w
 
 @dataclass(frozen=True, kw_only=True)
 class Installation:
-    """`arguments` are those of `uv pip install`, none where the project is not installed; `refused` is why not."""
+    """`arguments` are those of `uv pip install`, none where the project is not installed; `refused` is why not.
+
+    `files` are those that the backend cannot do without beside the project's own, `packages` where it begins to look for
+    its packages: none where it is told, or finds them otherwise.
+    """
 
     arguments: tuple[str, ...] = ()
     refused: InvalidRepositoryError | None = None
     notices: tuple[Notice, ...] = ()
+    files: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
 
 
 def installation(
     project: Project, doc: Toml | None, setup: SetupMetadata, checkout: Checkout
 ) -> Installation:
     """Decide it as the author's tool would, and look first whether the build could succeed at all."""
+    decided = _installation(project, doc, setup, checkout)
+    if not decided.arguments:
+        return decided
+    packages = _packages_by_themselves(project, doc, setup, checkout)
+    return replace(decided, files=_readmes(project, doc), packages=packages)
+
+
+def _installation(
+    project: Project, doc: Toml | None, setup: SetupMetadata, checkout: Checkout
+) -> Installation:
     if doc is None:
         return _of_setup(project, setup, checkout)
     if _switched_off(doc):
         return Installation()
     if "build-system" not in doc.data and not setup.script and doc.flag("tool", "uv", "package") is not True:
         return _undeclared(project, doc, checkout)
-    backend = doc.string("build-system", "build-backend") or SETUPTOOLS
+    backend = _backend(doc)
     refused = missing_version(doc) or _refusal(backend, project, doc, setup, checkout)
     if refused is not None:
         return Installation(refused=refused)
     return _declared(backend, project, doc)
+
+
+def _backend(doc: Toml) -> str:
+    return doc.string("build-system", "build-backend") or SETUPTOOLS
+
+
+def _readmes(project: Project, doc: Toml | None) -> tuple[str, ...]:
+    """What backends read as the description. To setuptools it is no matter whether it is there."""
+    if doc is None or _backend(doc).startswith(SETUPTOOLS):
+        return ()
+    given = doc.table("project").get("readme") or doc.table("tool", "poetry").get("readme")
+    given = given.get("file") if isinstance(given, dict) else given
+    paths = given if isinstance(given, list) else [given]
+    return tuple(posixpath.join(project.directory, path) for path in paths if isinstance(path, str))
+
+
+def _packages_by_themselves(
+    project: Project, doc: Toml | None, setup: SetupMetadata, checkout: Checkout
+) -> tuple[str, ...]:
+    """The files by which the backend knows the packages that it is not told of."""
+    backend = _backend(doc) if doc else SETUPTOOLS
+    if _is_told(backend, doc, setup):
+        return ()
+    places = (
+        _packages(project.directory, checkout)
+        if backend.startswith(SETUPTOOLS)
+        else _places(project)
+        if backend in BY_NAME
+        else ()
+    )
+    files = (path for place in places for path in (place, f"{place}.py", f"{place}/__init__.py"))
+    return tuple(path for path in files if path.endswith(".py") and checkout.has(path))
+
+
+def _is_told(backend: str, doc: Toml | None, setup: SetupMetadata) -> bool:
+    """Whether the project names its packages, or says where they are."""
+    if not backend.startswith(SETUPTOOLS):
+        return doc is not None and any(_exists(doc, *keys) for keys in BY_NAME.get(backend, ()))
+    settings = doc.table("tool", "setuptools") if doc else {}
+    return setup.explicit or bool(settings.keys() & {"packages", "py-modules", "package-dir"})
 
 
 def _switched_off(doc: Toml) -> bool:
@@ -186,25 +242,25 @@ def _refusal(
     backend: str, project: Project, doc: Toml, setup: SetupMetadata, checkout: Checkout
 ) -> InvalidRepositoryError | None:
     line = doc.line("", "build-system") if "build-system" in doc.data else doc.line("", "project")
-    if backend.startswith(SETUPTOOLS):
-        settings = doc.table("tool", "setuptools")
-        if setup.explicit or settings.keys() & {"packages", "py-modules", "package-dir"}:
-            return None
-        return _flat_layout(project, checkout, line)
-    if (
-        backend not in BY_NAME
-        or project.name is None
-        or any(_exists(doc, *keys) for keys in BY_NAME[backend])
-    ):
+    if _is_told(backend, doc, setup):
         return None
-    module = project.name.replace("-", "_")
-    places = [posixpath.join(project.directory, place) for place in (module, f"src/{module}")]
-    if _has_any(places, checkout) or _in_namespace(module, checkout):
+    if backend.startswith(SETUPTOOLS):
+        return _flat_layout(project, checkout, line)
+    if backend not in BY_NAME or project.name is None:
+        return None
+    places = _places(project)
+    if _has_any(places, checkout) or _in_namespace(posixpath.basename(places[0]), checkout):
         return None
     return line.error(
         f"`{backend.partition('.')[0]}` finds no package: there is neither `{places[0]}` nor `{places[1]}`",
         hint="Name the package, or say that there is none (`package-mode = false`, `[tool.uv] package = false`)",
     )
+
+
+def _places(project: Project) -> list[str]:
+    """Where a package of the project's name would be."""
+    module = (project.name or "").replace("-", "_")
+    return [posixpath.join(project.directory, place) for place in (module, f"src/{module}")]
 
 
 def _exists(doc: Toml, *keys: str) -> bool:
