@@ -149,7 +149,23 @@ def test_a_dockerfile_is_given_the_user_and_the_directory(tmp_path: Path) -> Non
         tmp_path, {"Dockerfile": "FROM debian:12\n"}, user_name="ada", user_id=1815, build_args={"X": "y"}
     )
 
-    assert plan.build_args == {"NB_USER": "ada", "NB_UID": "1815", "REPO_DIR": "/home/ada", "X": "y"}
+    assert list(plan.build_args) == ["NB_USER", "NB_UID", "REPO_DIR", "X"]
+    assert list(plan.build_args.values())[:3] == ["ada", "1815", "/home/ada"]
+
+
+def test_what_a_dockerfile_is_given_by_the_user_stands_in_no_plan(tmp_path: Path) -> None:
+    files = {"Dockerfile": "FROM debian:12\n"}
+    one, other = (plan_of(tmp_path, files, build_args={"TOKEN": value}) for value in ("sesame1", "sesame2"))
+
+    assert "TOKEN" in to_json(one)
+    assert "sesame" not in to_json(one) + repr(one)
+    assert one.build_args != other.build_args
+
+
+def test_nor_in_a_message(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="`--build-arg TOKEN`") as caught:
+        plan_of(tmp_path, {}, build_args={"TOKEN": "sesame\udce9"})
+    assert "sesame" not in str(caught.value)
 
 
 def test_layers_are_in_the_order_of_their_stages(tmp_path: Path) -> None:

@@ -25,6 +25,11 @@ def digest(plan: Plan) -> str:
     return f"sha256:{sha256(to_json(plan).encode()).hexdigest()}"
 
 
+def secret_digest(value: str) -> str:
+    """Enough of a digest to see that a value has changed, and too little to find it by."""
+    return f"sha256:{sha256(value.encode()).hexdigest()[:8]}…"
+
+
 def _plain(value: Any) -> Any:
     if is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}

@@ -30,7 +30,7 @@ from r2i.model import (
 )
 from r2i.needed import check_needed
 from r2i.pins import base_image
-from r2i.plan_json import digest
+from r2i.plan_json import digest, secret_digest
 from r2i.pythons import choose_python
 from r2i.quoting import printable, quoted
 from r2i.uv_settings import configured
@@ -167,7 +167,7 @@ def _own_dockerfile(
         notices=(*found.notices, *_without_effect(options, dockerfile=found.dockerfile, environment=None)),
         ignored=(*_hidden(checkout), *others),
         labels=_labels(checkout, options, source),
-        build_args=build_args | dict(options.build_args),
+        build_args=build_args | {name: secret_digest(value) for name, value in options.build_args.items()},
         dockerignore=dockerignore(checkout),
     )
 
@@ -388,9 +388,14 @@ def _check_options(options: Options) -> None:
         raise UsageError(
             f"`{reference}` is not the name of an image", hint="Write it like `debian:trixie-slim`"
         )
-    for text in (options.appendix, *options.labels.values(), *options.build_args.values()):
+    given = {"--appendix": options.appendix}
+    given |= {f"--label {name}": text for name, text in options.labels.items()}
+    given |= {f"--build-arg {name}": text for name, text in options.build_args.items()}
+    for option, text in given.items():
         if text != text.encode(errors="replace").decode():
-            raise UsageError(f"`{printable(text)}` is not UTF-8 text", hint="Write it in UTF-8")
+            raise UsageError(
+                f"The value of `{printable(option)}` is not UTF-8 text", hint="Write it in UTF-8"
+            )
     for name in options.labels:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", name):
             raise UsageError(

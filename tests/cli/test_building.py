@@ -186,6 +186,23 @@ def test_a_proxy_that_the_history_would_show_is_not_passed(
     assert "s3cret" not in said
 
 
+def test_a_dockerfile_is_given_the_values_that_the_plan_does_not_show(directory: Path) -> None:
+    (directory / "Dockerfile").write_text("FROM one\nARG WORD\n")
+    engine = Store()
+    for word in ("sesame", "sesame", "poppy"):
+        build(engine, directory, options=Options(build_args={"WORD": word}))
+
+    assert [request.build_args["WORD"] for request in engine.builds] == ["sesame", "poppy"]
+    assert {request.build_args["NB_USER"] for request in engine.builds} == {"jovyan"}
+
+
+def test_an_image_without_a_dockerfile_of_its_own_is_given_nothing(directory: Path) -> None:
+    engine = Store()
+    build(engine, directory, options=Options(build_args={"HTTP_PROXY": "x"}))
+
+    assert engine.builds[0].build_args == {}
+
+
 @pytest.mark.parametrize(
     "change",
     [{"no_cache": True}, {"tags": ("other:tag",)}, {"options": Options(python="3.12")}],

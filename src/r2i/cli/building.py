@@ -159,7 +159,8 @@ def _ensure_directory(
 ) -> Image:
     """A directory may have changed since it was built: its fingerprint tells."""
     plan, dockerfile = _render(source, checkout, settings)
-    settings_of_build = repr((sorted(plan.build_args.items()), sorted(plan.labels.items())))
+    build_args = _build_args(plan, settings)
+    settings_of_build = repr((sorted(build_args.items()), sorted(plan.labels.items())))
     state = fingerprint(checkout.root, dockerfile, settings_of_build)
     record = _record(engine, tags[0])
     if not settings.no_cache and record.get("fingerprint") == state and not _on_another_base(engine, record):
@@ -251,7 +252,7 @@ def _build(
         context=checkout.root,
         dockerfile=dockerfile,
         tags=tags,
-        build_args=plan.build_args,
+        build_args=_build_args(plan, settings),
         proxies=_proxies(host, plan, dockerfile),
         labels=_base_labels(engine, plan, base) if plan.dockerfile is None else plan.labels,
         secrets={"host": host.script} if host.script else {},
@@ -263,6 +264,12 @@ def _build(
     except BuildFailedError as error:
         log = tuple(clean(mask(line, credentials=host.credentials)) for line in error.log)
         raise explained(error, log, plan=plan, dockerfile=dockerfile) from error
+
+
+def _build_args(plan: Plan, settings: BuildSettings) -> dict[str, str]:
+    """The plan shows no value that the user gave: it may be a token."""
+    given = settings.options.build_args
+    return {name: given.get(name, value) for name, value in plan.build_args.items()}
 
 
 def _proxies(host: HostSettings, plan: Plan, dockerfile: Dockerfile) -> dict[str, str]:
