@@ -69,3 +69,15 @@ def test_the_table_is_valid_and_says_a_release_once() -> None:
         assert release.keys() == {"name", "versions", "requires-dist"}
         assert [*map(Version, release["versions"])] == sorted(map(Version, release["versions"]))
         assert [*map(Requirement, release["requires-dist"])]
+
+
+def test_pip_gets_neither_dates_nor_settings_and_that_is_said(tmp_path: Path) -> None:
+    checkout = Checkout.open(write(tmp_path, {"requirements.txt": "pandas==0.23.4\n"}))
+    plan = make_plan(checkout, Options(installer="pip", as_of="2018-06-30T00:00:00Z"))
+    layer = next(layer for layer in plan.layers if layer.stage is Stage.DEPENDENCIES)
+
+    assert layer.variables["options"] == ("--installer=pip",)
+    assert "requirements/uv.toml" not in layer.support
+    assert [notice.message for notice in plan.notices if "--as-of" in notice.message] == [
+        "`--as-of` has no effect: the pip of `--installer` knows no dates"
+    ]

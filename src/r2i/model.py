@@ -88,6 +88,7 @@ class Options:
 
     `extras` and `groups` are the optional dependencies and dependency groups to install. `as_of` is a moment in UTC
     (RFC 3339, `2021-06-30T00:00:00Z`): what was published later is not there; `as_of_evidence` is who says so.
+    `installer` may be the pip that still took what old releases say of themselves.
     `apt` are Debian packages beyond those of `apt.txt`; `replace` maps names of distributions to the requirement that is
     installed in their place, empty for none.
     """
@@ -98,6 +99,7 @@ class Options:
     groups: tuple[str, ...] = ()
     as_of: str | None = None
     as_of_evidence: Evidence = Evidence(why="`--as-of`")
+    installer: Literal["uv", "pip"] = "uv"
     apt: tuple[str, ...] = ()
     replace: Mapping[str, str] = field(default_factory=dict)
     user_name: str = "jovyan"
@@ -302,7 +304,7 @@ class Dockerfile:
     layer_lines: Mapping[int, int]
 
 
-ChangeOption: TypeAlias = Literal["python", "as-of", "apt", "replace"]
+ChangeOption: TypeAlias = Literal["python", "as-of", "apt", "replace", "installer"]
 
 
 @dataclass(frozen=True, kw_only=True)

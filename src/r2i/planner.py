@@ -81,7 +81,8 @@ def _compose(
     source: Source | None,
 ) -> Plan:
     until = as_of(options)
-    wanted = configured(next(d.environment for d in detections if d.environment is not None), until)
+    asked = next(d.environment for d in detections if d.environment is not None)
+    wanted = configured(asked, until, installer=options.installer)
     python, notices = choose_python(base, options, detections, date=checkout.date)
     server = _jupyter_server(detections)
     repo_dir = options.repo_dir or f"/home/{options.user_name}"
@@ -187,6 +188,7 @@ def _without_effect(
             "--base-image": options.base_image,
             "--python": options.python,
             "--as-of": options.as_of,
+            "--installer": options.installer != "uv",
             "--apt": options.apt,
             "--replace": options.replace,
             "--appendix": options.appendix,
@@ -197,6 +199,10 @@ def _without_effect(
         given += [
             (name, value, why) for name, value in for_environment.items() if name not in environment.heeds
         ]
+        if options.installer != "uv":
+            locked = f"`{environment.defined_by}` names every release exactly"
+            given.append(("--installer", environment.exact, locked))
+            given.append(("--as-of", options.as_of, "the pip of `--installer` knows no dates"))
     return tuple(
         Notice(level="warning", message=f"`{name}` has no effect: {why}")
         for name, value, why in given

@@ -71,6 +71,8 @@ def with_change(options: Options, change: Change) -> Options:
         case "replace":
             old, _, new = change.value.partition("=")
             return replace(options, replace={**options.replace, old: new})
+        case "installer":
+            return replace(options, installer="pip")
         case "as-of":
             return options
 
@@ -99,7 +101,7 @@ def lasting(checkout: Checkout, made: Iterable[Made], *, directory: str, defined
                     files[each.file] = text
             case "python" | "apt":
                 _add(checkout, files, each.change, directory=directory)
-            case "as-of":
+            case "as-of" | "installer":
                 unkept.append(
                     f"`{' '.join(each.change.arguments)}` stands in no file: build with it, or name the releases that it found"
                 )

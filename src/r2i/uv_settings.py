@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import replace
+from typing import Literal
 
 from r2i.as_of import exactly_pinned
 from r2i.model import AsOf, Json, PythonEnvironment
@@ -20,8 +21,13 @@ OLDEST_BUILD_TOOLS = "2019-02-06T00:00:00Z"
 SOUND = "2019-07-19T00:00:00Z"
 
 
-def configured(wanted: PythonEnvironment, as_of: AsOf | None) -> PythonEnvironment:
+def configured(
+    wanted: PythonEnvironment, as_of: AsOf | None, *, installer: Literal["uv", "pip"] = "uv"
+) -> PythonEnvironment:
     """The environment with arguments and settings for uv."""
+    if installer == "pip":
+        # It knows no dates and no settings of uv's.
+        return wanted if wanted.exact else replace(wanted, options=(*wanted.options, "--installer=pip"))
     cutoff = (f"--exclude-newer={as_of.moment}",) if as_of else ()
     wanted = replace(wanted, options=(*wanted.options, *cutoff))
     settings: dict[str, Json] = {}

@@ -77,6 +77,13 @@ def plan_options(function: Function) -> Function:
             metavar="NAME",
             help="Install optional dependencies, too; can be repeated.",
         ),
+        click.option(
+            "--installer",
+            type=click.Choice(["uv", "pip"]),
+            default="uv",
+            show_default=True,
+            help="What installs from package indexes: `pip` is one of before 24.1, for old releases.",
+        ),
         as_of_option,
         click.option(
             "--python", metavar="X.Y", help="The version of Python, whatever the repository asks for."
@@ -123,6 +130,7 @@ def options_from(chosen: Mapping[str, Any]) -> Options:
     options = Options(
         base_image=chosen["base_image"],
         python=chosen["python"],
+        installer=chosen["installer"],
         extras=chosen["extras"],
         groups=chosen["groups"],
         apt=chosen["apt"],

@@ -73,7 +73,7 @@ def lasting(change: Change, config_dir: str) -> str | None:
         case "replace":
             old, _, new = change.value.partition("=")
             return f"Write `{new}` instead of `{old}`" if new else f"Take out `{old}`"
-        case "as-of":
+        case "as-of" | "installer":
             return None
 
 
