@@ -240,7 +240,6 @@ def test_no_host_of_a_package_registry_is_named() -> None:
         and path.is_file()
         and not path.is_symlink()
         and "__pycache__" not in path.parts
-        and "repos" not in path.parts  # a lock names where it was made from
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
         if hosts.search(line)
     ]

@@ -265,3 +265,7 @@ def test_only_of_regular_files_inside_there_is_an_end(tmp_path: Path) -> None:
     for name in ("directory", "link", "pipe", "missing"):
         with pytest.raises(InvalidRepositoryError):
             Checkout.open(top).read_end(name, 5)
+
+
+def test_a_name_that_no_file_can_have_leads_nowhere(tmp_path: Path) -> None:
+    assert Checkout.open(tmp_path).inside("a\0b") is None

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -16,6 +17,7 @@ from r2i.launch import SERVER_PORT, server_command, wait_for_server
 from r2i.process import Completed, run
 from tests.cases import Case, all_cases
 from tests.conda_channel import conda_channel
+from tests.index_hosts import with_real_hosts
 from tests.pythons import python_downloads
 
 pytestmark = pytest.mark.engine
@@ -48,8 +50,9 @@ def build(case: Case, engine: str, *more: str) -> Completed:
         for each in (value if several else [value])
         if each
     ]
-    arguments = ("build", str(case.repo), "--engine", engine, "--progress", "plain", *options, *more)
-    with offered(case) as environment:
+    with TemporaryDirectory() as scratch, offered(case) as environment:
+        repo = with_real_hosts(case.repo, Path(scratch, case.name))
+        arguments = ("build", str(repo), "--engine", engine, "--progress", "plain", *options, *more)
         return r2i(*arguments, **environment)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from tests.building import Built, build, image_of, write
 from tests.cases import REPOS
+from tests.index_hosts import with_real_hosts
 from tests.serving import served
 from tests.test_compiling import COMPILER, WORKS, leftovers, source_distribution
 
@@ -27,7 +27,7 @@ def pipfile_lock(**packages: Mapping[str, Any]) -> dict[str, str]:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a package, a lock and a notebook, of which an image was built."""
     directory = tmp_path_factory.mktemp("edited") / "edited"
-    shutil.copytree(REPOS / "uv-lock" / "repo", directory)
+    with_real_hosts(REPOS / "uv-lock" / "repo", directory)
     (directory / "analysis.ipynb").write_text(
         '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
     )

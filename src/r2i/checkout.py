@@ -205,7 +205,7 @@ class Checkout:
     def inside(self, path: str, *, relative_to: str = "") -> str | None:
         """Normalise a path that a file of the repository names: relative to the root, None where it leads out."""
         pure = PurePosixPath(path)
-        if pure.is_absolute():
+        if pure.is_absolute() or "\0" in path:
             return None
         joined = os.path.normpath(self.root / PurePosixPath(relative_to).parent / pure)
         resolved = Path(os.path.realpath(joined))

@@ -331,7 +331,8 @@ def test_no_password_of_a_lock_gets_into_the_plan(case: str, tmp_path: Path) -> 
     name = next(path for path in LOCKS if LOCKS[path] == case)
     text = (repo / name).read_text()
     if name == "Pipfile.lock":
-        text = text.replace('"https://', '"https://ada:hunter2@').replace('"name": "pypi"', '"name": "lab"')
+        source = {"name": "lab", "url": "https://ada:hunter2@lab.example/simple"}
+        text = text.replace('"sources": []', f'"sources": [{json.dumps(source)}]')
     elif name == "poetry.lock":
         text = text.replace(
             'type = "directory"\nurl = "',
