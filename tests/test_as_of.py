@@ -108,6 +108,13 @@ def test_a_pinned_release_is_meant_whenever_it_was_published(tmp_path: Path) -> 
     assert "--config-file=/tmp/requirements/uv.toml" in found.variables["options"]  # type: ignore[operator]
 
 
+def test_nothing_is_compiled_with_a_newer_numpy_than_the_pinned_one(tmp_path: Path) -> None:
+    found = layer(planned(tmp_path, {"requirements.txt": "numpy == 1.19.5\n"}), Stage.DEPENDENCIES)
+    settings = tomllib.loads(found.support["requirements/uv.toml"])
+
+    assert settings["build-constraint-dependencies"] == ["numpy<=1.19.5"]
+
+
 def test_settings_of_a_project_stay(tmp_path: Path) -> None:
     text = '[project]\nname = "own"\nversion = "1"\ndependencies = ["six==1.16.0"]\n[tool.uv]\nprerelease = "allow"\n'
     found = layer(planned(tmp_path, {"pyproject.toml": text}), Stage.DEPENDENCIES)

@@ -46,6 +46,7 @@ def as_of(options: Options) -> AsOf | None:
     return AsOf(moment=options.as_of, evidence=options.as_of_evidence)
 
 
-def exactly_pinned(wanted: PythonEnvironment) -> list[str]:
-    """The names with a single version."""
-    return sorted({pin.name for pin in wanted.pins if EXACT.fullmatch(pin.specifier)})
+def exactly_pinned(wanted: PythonEnvironment) -> dict[str, str]:
+    """The names with a single version, and that."""
+    pins = sorted((pin.name, pin.specifier) for pin in wanted.pins if EXACT.fullmatch(pin.specifier))
+    return {name: specifier.lstrip("= ") for name, specifier in pins}

@@ -33,6 +33,9 @@ def configured(
     settings: dict[str, Json] = {}
     if as_of and (moments := _moments(wanted, as_of)):
         settings["exclude-newer-package"] = moments
+    if as_of and (numpy := exactly_pinned(wanted).get("numpy")):
+        # What is compiled with a newer one does not run with this, and its pin keeps no newer one away.
+        settings["build-constraint-dependencies"] = [f"numpy<={numpy}"]
     if metadata := metadata_for(wanted, old=as_of is not None and as_of.moment < SOUND):
         settings["dependency-metadata"] = metadata
     return _with_settings(wanted, settings) if settings and wanted.entry else wanted
