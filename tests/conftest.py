@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 
@@ -9,6 +11,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="Write the golden files anew; read them afterwards."
     )
+
+
+def pytest_configure() -> None:
+    """A shell without job control starts what it puts into the background deaf to Ctrl-C, and so would be our children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

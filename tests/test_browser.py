@@ -20,6 +20,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.cases import ROOT
+from tests.children import started
 
 Found = TypeVar("Found")
 
@@ -36,20 +37,15 @@ R2I = str(Path(sys.executable).with_name("r2i"))
 def url() -> Iterator[str]:
     """What `r2i run` prints; Ctrl-C ends it and leaves no container."""
     argv = [R2I, "run", "examples/quickstart", "--no-browser", "--urlpath", "lab/tree/index.ipynb"]
-    with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    with started(*argv, cwd=ROOT, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
-        assert child.stderr is not None
         try:
             line = child.stdout.readline().strip()
-            assert line, child.stderr.read()
+            assert line
             yield line
         finally:
             child.send_signal(signal.SIGINT)
-            try:
-                child.communicate(timeout=60)
-            except subprocess.TimeoutExpired:
-                child.kill()  # where interrupts are ignored, it would never end
-                raise
+            child.wait(timeout=60)
         assert child.returncode == 0
 
 

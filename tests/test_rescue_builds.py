@@ -14,6 +14,7 @@ import pytest
 
 from r2i.process import run
 from tests.building import R2I, Built, write
+from tests.children import started
 from tests.conda_channel import conda_channel, need_python
 from tests.pythons import python_downloads
 
@@ -129,7 +130,7 @@ def test_ctrl_c_in_a_rescue_leaves_nothing(tmp_path: Path) -> None:
         "--rescue",
         "--write",
     ]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as build:
+    with started(*command, stderr=subprocess.PIPE, start_new_session=True) as build:
         assert build.stderr is not None
         for line in build.stderr:
             if line.startswith("Rescue:"):

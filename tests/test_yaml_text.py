@@ -77,10 +77,10 @@ def test_aliases_of_aliases_take_no_time() -> None:
     bomb = "a0: &a0 [x, x]\n" + "".join(
         f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}]\n" for n in range(1, 50)
     )
-    started = time.monotonic()
+    started = time.process_time()
 
     assert parse_yaml(bomb, "x") is not None
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 @given(st.text() | st.text(alphabet="ab:-[]{}&*!|>'\"#%@,? \n"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -230,7 +231,7 @@ def test_a_revision_without_its_large_files_does_not_pass_for_the_revision(
     programs = tmp_path / "programs"
     programs.mkdir()
     for name in ("git", "sh"):
-        (programs / name).symlink_to(f"/usr/bin/{name}")
+        (programs / name).symlink_to(shutil.which(name) or name)
     monkeypatch.setenv("PATH", str(programs))
     if subprocess.run(["git", "lfs", "version"], check=False, capture_output=True).returncode == 0:
         pytest.skip("git finds git-lfs in a directory of its own")

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.children import started
 from tests.engines.conftest import BASE, Build
 from tests.test_ignore import LEFT, TREE
 from tests.writing import write
@@ -305,18 +306,15 @@ def test_interrupted_build_leaves_nothing(
     context.mkdir()
     word = str(secrets.randbelow(10**9))
     before = working_containers(engine)
-    child = subprocess.Popen(
-        [sys.executable, "-c", BUILD_AND_HANG, engine.name, BASE, word, str(context), tag],
-        stdout=subprocess.PIPE,
-        env={**os.environ, "TMPDIR": str(scratch)},
-        text=True,
-    )
-    with child:
+    program = (sys.executable, "-c", BUILD_AND_HANG, engine.name, BASE, word, str(context), tag)
+    environ = {**os.environ, "TMPDIR": str(scratch)}
+    with started(*program, stdout=subprocess.PIPE, env=environ) as child:
         assert child.stdout is not None
         while child.stdout.readline() != f"{word}\n":
             assert child.poll() is None
         assert len(list(scratch.glob("r2i-*"))) == 2
         child.send_signal(number)
+        child.wait(timeout=60)
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and (running(word) or any(scratch.iterdir())):
         time.sleep(0.1)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.children import started
 
 from r2i.engines import buildah, docker, podman
 from r2i.engines.buildkit import SolveProgress
@@ -123,13 +124,10 @@ def test_variables_that_the_engine_reads_are_spelled_out() -> None:
 
 def test_process_that_ended_has_abandoned_what_it_owned() -> None:
     program = "from r2i.engines.ownership import labels; print(labels()['io.r2i.owner'], flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as child:
+    with started(sys.executable, "-c", program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         owner = child.stdout.readline().strip()
         alive = is_abandoned(owner)
-        child.kill()
     host, pid, began = owner.rsplit("/", 2)
 
     assert not alive

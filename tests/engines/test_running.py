@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.children import started
 from tests.engines.conftest import BASE, Build
 
 from r2i.engines.docker_container import DockerContainer
@@ -66,15 +67,15 @@ def test_logs_are_followed(engine: Engine) -> None:
 
 
 def test_container_is_removed_when_we_are_interrupted(engine: Engine) -> None:
-    started = time.monotonic()
     with (
         pytest.raises(KeyboardInterrupt),
         engine.start(shell("trap 'exit 0' TERM; sleep 60 & wait")) as container,
     ):
+        interrupted = time.monotonic()
         raise KeyboardInterrupt
 
     assert not exists(engine, container.id)
-    assert time.monotonic() - started < 9
+    assert time.monotonic() - interrupted < 9
 
 
 RUN_AND_HANG = """
@@ -89,9 +90,7 @@ with choose(sys.argv[1], os.environ).start(RunRequest(image=sys.argv[2], command
 
 def test_container_of_a_killed_process_is_removed_by_the_next(engine: Engine) -> None:
     with (
-        subprocess.Popen(
-            [sys.executable, "-c", RUN_AND_HANG, engine.name, BASE], stdout=subprocess.PIPE, text=True
-        ) as child,
+        started(sys.executable, "-c", RUN_AND_HANG, engine.name, BASE, stdout=subprocess.PIPE) as child,
         engine.start(shell("sleep 60")) as ours,
     ):
         assert child.stdout is not None

@@ -27,6 +27,7 @@ from r2i.setup import (
     plan_setup,
     shown,
 )
+from tests.children import started
 from tests.doctor.machines import (
     BOOKWORM,
     BULLSEYE,
@@ -394,17 +395,14 @@ def test_ctrl_c_waits_for_the_running_command(tmp_path: Path) -> None:
         "carry_out((Step(title='x', actions=(busy, never)),), here, engine='docker', scratch=Path('/'), report=print)\n",
         encoding="utf-8",
     )
-    child = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, start_new_session=True)
-    try:
+    with started(sys.executable, str(script), stderr=subprocess.PIPE, start_new_session=True) as child:
         deadline = time.monotonic() + 20
         while not Path(f"{marker}.begun").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         os.killpg(child.pid, signal.SIGINT)
         _, stderr = child.communicate(timeout=20)
-    finally:
-        child.kill()
 
-    assert b"KeyboardInterrupt" in stderr
+    assert "KeyboardInterrupt" in stderr
     assert marker.exists()
     assert not Path(f"{marker}.after").exists()
 

@@ -20,6 +20,7 @@ from r2i.model import Source
 from r2i.process import Completed
 from r2i.sources import Revision, fetched, parse, resolve
 from r2i.sources.git_program import GitProgram
+from tests.children import started
 from tests.sources.serving import Repository, Server, git, id_of, serve, with_submodule
 
 
@@ -692,13 +693,9 @@ def test_nothing_is_left_when_it_is_interrupted(
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     with serve(project.served.parent, mode="slow") as server:
-        with subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, f"{server.url}/project.git", ref],
-            env=environ | {"TMPDIR": str(scratch)},
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as child:
+        program = (sys.executable, "-c", PROGRAM, f"{server.url}/project.git", ref)
+        environ = environ | {"TMPDIR": str(scratch)}
+        with started(*program, env=environ, stderr=subprocess.PIPE, start_new_session=True) as child:
             _wait_until(lambda: bool(server.requests))
             assert len(list(scratch.iterdir())) == (1 if ref else 0)
             os.killpg(child.pid, signal.SIGINT)  # as a terminal does
