@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from r2i.checkout import Checkout
+from r2i.conda.cuda import cuda, is_for_cards
 from r2i.conda.environment_yml import Dependency, EnvironmentYml, read_environment_yml
 from r2i.conda.pythons import python_of
 from r2i.conda.specs import Spec
@@ -96,36 +97,9 @@ def _summary(found: EnvironmentYml) -> str:
     return f"asks for {count} conda package{'' if count == 1 else 's'}{pip}"
 
 
-#: The version of CUDA for which packages are chosen where none is named.
-CUDA = "12.9"
-
-
-def cuda(specs: Iterable[Spec]) -> str | None:
-    """The CUDA that a driver is to have, where packages for such cards are asked for."""
-    asked = [spec for spec in specs if _is_for_cards(spec)]
-    if not asked:
-        return None
-    versions = (found for spec in asked if spec.name in VERSIONED and (found := _digits(spec.version)))
-    return next(versions, CUDA)
-
-
-VERSIONED = frozenset({"__cuda", "cuda-version", "cudatoolkit", "cuda", "cuda-toolkit"})
-
-
-def _is_for_cards(spec: Spec) -> bool:
-    return spec.name in VERSIONED or spec.name.endswith("-gpu") or "cuda" in spec.build or "gpu" in spec.build
-
-
-def _digits(version: str) -> str | None:
-    import re
-
-    found = re.search(r"\d+\.\d+|\d+", version)
-    return found[0] if found else None
-
-
 def _about_cards(found: EnvironmentYml) -> Iterable[Notice]:
     for dependency in found.dependencies:
-        if _is_for_cards(dependency.spec):
+        if is_for_cards(dependency.spec):
             yield dependency.line.info(
                 "Packages for NVIDIA's cards are asked for: they are chosen whether or not this machine has one"
             )
