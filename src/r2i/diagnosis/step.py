@@ -43,6 +43,9 @@ def explained(
         return BuildFailedError(f"`--appendix`: {error.message}", log=shown, hint="Correct this instruction")
     if found and layer.stage not in MENDABLE:
         found = replace(found, changes=())
+    if found and plan.as_of is not None:
+        # Another date may help, but not that it has one.
+        found = replace(found, changes=tuple(c for c in found.changes if c.value != "commit"))
     if layer.stage in {Stage.DEPENDENCIES, Stage.PACKAGE}:
         shown = (*shown, *_cutoff(plan))
     place = _place(layer, found, log)
