@@ -206,3 +206,18 @@ def test_of_a_huge_log_the_beginning_and_the_end_count() -> None:
     assert at_end is not None
     assert at_end.cause == "link-library-missing"
     assert time.process_time() - started < 10
+
+
+def test_what_a_build_fetches_itself_is_not_the_index() -> None:
+    log = (
+        "  × Failed to build `tokenizers==0.10.3`",
+        "      warning: spurious network error (3 tries remaining): [28] Operation timed out",
+        "r2i: `tokenizers==0.10.3` has wheels for Python 3.9, 3.8",
+    )
+    found = diagnose(log, pythons=("3.8", "3.9", "3.13"), current="3.13")
+    alone = diagnose(log[:2], pythons=("3.8", "3.9", "3.13"), current="3.13")
+
+    assert found is not None
+    assert found.changes[0].value == "3.9"
+    assert alone is not None
+    assert alone.temporary

@@ -54,6 +54,8 @@ def diagnose(log: Iterable[str], *, pythons: Sequence[str], current: str | None 
 def _applied(
     rule: Rule, match: re.Match[str], known: Mapping[str, str], *, pythons: Sequence[str], current: str | None
 ) -> Diagnosis | None:
+    if rule.temporary and "wheels" in known:
+        return None  # the index answered: what cannot be reached is what the package's own build fetches
     groups = {name: value.strip() for name, value in match.groupdict().items() if value}
     values = {**known, **groups}
     if rule.look_up:
