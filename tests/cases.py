@@ -17,6 +17,12 @@ from r2i.render import render
 ROOT = Path(__file__).parents[1]
 REPOS = ROOT / "tests" / "fixtures" / "repos"
 
+#: `jupyter run` of a busy machine may miss what the kernel answers: then it prints nothing, or gives up.
+ASK_KERNEL = (
+    "for attempt in 1 2 3; do"
+    ' said=$(jupyter run --kernel=python3 {file}) && [ -n "$said" ] && break; done; echo "$said"'
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:

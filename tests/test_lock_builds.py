@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -31,6 +32,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "analysis.ipynb").write_text(
         '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
     )
+    (directory / "run.txt").write_text(str(uuid4()))  # an engine that remembers another run is no help
     return directory
 
 
