@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import stat
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -146,14 +147,29 @@ class Checkout:
         try:
             return tomllib.loads(self.read(path))
         except tomllib.TOMLDecodeError as error:
+            message, _, place = str(error).partition(" (at ")
+            line = re.match(r"line (\d+)", place)
             raise InvalidRepositoryError(
-                f"`{path}` is not valid TOML: {error}", file=path, hint="Correct the syntax"
+                f"`{path}` is not valid TOML: {message}",
+                file=path,
+                line=int(line[1]) if line else None,
+                hint="Correct the syntax",
             ) from error
-        except RecursionError as error:
-            raise InvalidRepositoryError(f"`{path}` is nested too deeply", file=path) from error
+        except (RecursionError, ValueError) as error:  # ValueError: more digits than Python reads
+            raise InvalidRepositoryError(
+                f"`{path}` is nested too deeply, or has a number that is too long",
+                file=path,
+                hint="Correct the file",
+            ) from error
 
     def glob(self, suffix: str) -> Iterator[str]:
         """All regular files whose names end with `suffix`, sorted within each directory, links and `.git` left out."""
+        for path, entry in self.walk(lambda path, is_dir: is_dir and PurePosixPath(path).name == ".git"):
+            if entry.name.endswith(suffix) and entry.is_file(follow_symlinks=False):
+                yield path
+
+    def walk(self, left_out: Callable[[str, bool], bool]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """All that is no directory, sorted within each; `left_out` is asked for each path, and whether it is one."""
         pending = [""]
         while pending:
             directory = pending.pop()
@@ -165,11 +181,13 @@ class Checkout:
             children = []
             for entry in entries:
                 path = f"{directory}/{entry.name}" if directory else entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    if entry.name != ".git":
-                        children.append(path)
-                elif entry.name.endswith(suffix) and entry.is_file(follow_symlinks=False):
-                    yield path
+                is_dir = entry.is_dir(follow_symlinks=False)
+                if left_out(path, is_dir):
+                    continue
+                if is_dir:
+                    children.append(path)
+                else:
+                    yield path, entry
             pending.extend(reversed(children))
 
     def entries(self, directory: str) -> list[str]:

@@ -1,0 +1,44 @@
+"""Subject × rules → Report. Pure but for the reading of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from r2i.check.findings import Finding, Report, Reported, Rule
+from r2i.check.notebooks import LARGEST
+from r2i.check.rules import RULES
+from r2i.check.subject import Subject
+from r2i.errors import R2iError
+
+
+def check(subject: Subject, rules: Iterable[Rule] = RULES) -> Report:
+    """Look for all that the settings select; never raises for what is in a repository's files."""
+    found, suppressed = [], 0
+    for rule in rules:
+        if not subject.settings.selects(rule.code):
+            continue
+        for finding in dict.fromkeys(rule.find(subject)):
+            if subject.settings.ignores(rule.code, finding.file, _line(subject, finding)):
+                suppressed += 1
+            else:
+                found.append(Reported(rule=rule, finding=finding))
+    return Report(findings=tuple(sorted(found, key=_place)), suppressed=suppressed)
+
+
+def _place(reported: Reported) -> tuple[str, int, str]:
+    finding = reported.finding
+    return (finding.file or "", finding.line or 0, reported.rule.code)
+
+
+def _line(subject: Subject, finding: Finding) -> str:
+    """The line that a comment to ignore the finding would stand in."""
+    if finding.file is None or finding.line is None:
+        return ""
+    if finding.file not in subject.lines:
+        try:
+            text = subject.checkout.read_bytes(finding.file, limit=LARGEST).decode(errors="replace")
+        except R2iError:
+            text = ""
+        subject.lines[finding.file] = text.split("\n")
+    lines = subject.lines[finding.file]
+    return lines[finding.line - 1] if finding.line <= len(lines) else ""

@@ -1,0 +1,91 @@
+"""What the static check finds, in the order in which the values are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from r2i.check.subject import Subject
+
+#: `error`: it will not build, or not do what its author sees. `warning`: it may, but not everywhere or not for long.
+#: `info`: worth to know, nothing to do.
+Severity: TypeAlias = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """The bytes `start` to `end` of a file, counted from 0, become `text`; a file that is not there is made."""
+
+    file: str
+    start: int
+    end: int
+    text: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fix:
+    """A change of the user's own files that mends a finding, and keeps all that it does not name.
+
+    `title` is an imperative. Files in `executable` get the bit, `renamed` are old and new paths; renaming comes last.
+    """
+
+    title: str
+    edits: tuple[Edit, ...] = ()
+    executable: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something to mend, and where: a file relative to the checkout's root, a line of it counted from 1.
+
+    `message` is a sentence without a full stop, literals in backticks, `hint` an imperative. In a notebook `cell`
+    counts its cells from 1, and `line` is that of the file, as everywhere.
+    """
+
+    message: str
+    file: str | None = None
+    line: int | None = None
+    cell: int | None = None
+    hint: str | None = None
+    fix: Fix | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One kind of finding. The code never changes its meaning; `docs/check/<code>.md` is its page.
+
+    `why` is one sentence. `find` is pure: what it sees is all in the subject.
+    """
+
+    code: str
+    name: str
+    severity: Severity
+    why: str
+    find: Callable[[Subject], Iterable[Finding]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reported:
+    """A finding with the rule that made it."""
+
+    rule: Rule
+    finding: Finding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """All that was found, in the order of files and lines.
+
+    `hermeticity` sums up what an image would take from outside that nobody pinned. `suppressed` counts what the
+    repository itself asked not to hear.
+    """
+
+    findings: tuple[Reported, ...]
+    hermeticity: str = ""
+    suppressed: int = 0
+
+    def count(self, severity: Severity) -> int:
+        return sum(reported.rule.severity == severity for reported in self.findings)

@@ -1,0 +1,35 @@
+"""For programs: the schema is `docs/check.schema.json`."""
+
+from __future__ import annotations
+
+import json
+
+from r2i.check.findings import Report, Reported
+
+VERSION = 1
+
+
+def to_json(report: Report) -> str:
+    document = {
+        "version": VERSION,
+        "findings": [_finding(reported) for reported in report.findings],
+        "hermeticity": report.hermeticity,
+        "suppressed": report.suppressed,
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _finding(reported: Reported) -> dict[str, object]:
+    rule, finding = reported.rule, reported.finding
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "severity": rule.severity,
+        "file": finding.file,
+        "line": finding.line,
+        "cell": finding.cell,
+        "message": finding.message,
+        "hint": finding.hint,
+        "why": rule.why,
+        "fix": finding.fix.title if finding.fix else None,
+    }

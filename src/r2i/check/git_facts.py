@@ -1,0 +1,67 @@
+"""What git knows of a checkout's files. The one module of the static check that starts a program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from r2i.checkout import Checkout
+from r2i.sources.git_program import GitProgram
+
+EXECUTABLE, SUBMODULE = "100755", "160000"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitFacts:
+    """Paths are relative to the checkout's root; directories that are ignored as a whole end with a slash.
+
+    `modes` are those of the index (`100644`, `100755`, `120000`, `160000`): what a commit would hold. `remote` is the
+    address of `origin` without credentials, None where there is none.
+    """
+
+    modes: Mapping[str, str]
+    ignored: frozenset[str] = frozenset()
+    untracked: frozenset[str] = frozenset()
+    remote: str | None = None
+    branch: str | None = None
+    submodules: frozenset[str] = field(default=frozenset())
+
+    def is_ignored(self, path: str) -> bool:
+        """Whether git leaves the file out, itself or with a directory above it."""
+        parts = path.split("/")
+        return path in self.ignored or any(
+            "/".join(parts[:end]) + "/" in self.ignored for end in range(1, len(parts))
+        )
+
+
+def git_facts(checkout: Checkout, git: GitProgram) -> GitFacts | None:
+    """None where the directory is not in a work tree of git, or git is not installed."""
+    inside = git.ask("rev-parse", "--is-inside-work-tree", cwd=checkout.root)
+    if inside.returncode or inside.stdout.strip() != "true":
+        return None
+    modes = {}
+    for entry in _paths(git, checkout, "ls-files", "-z", "--stage"):
+        facts, _, path = entry.partition("\t")
+        modes[path] = facts.partition(" ")[0]
+    ignored = _paths(
+        git, checkout, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"
+    )
+    untracked = _paths(git, checkout, "ls-files", "-z", "--others", "--exclude-standard")
+    return GitFacts(
+        modes=modes,
+        ignored=frozenset(ignored),
+        untracked=frozenset(untracked),
+        remote=_line(git, checkout, "remote", "get-url", "origin"),
+        branch=_line(git, checkout, "symbolic-ref", "--quiet", "--short", "HEAD"),
+        submodules=frozenset(path for path, mode in modes.items() if mode == SUBMODULE),
+    )
+
+
+def _paths(git: GitProgram, checkout: Checkout, *arguments: str) -> list[str]:
+    done = git.ask(*arguments, cwd=checkout.root)
+    return [path for path in done.stdout.split("\0") if path] if done.returncode == 0 else []
+
+
+def _line(git: GitProgram, checkout: Checkout, *arguments: str) -> str | None:
+    done = git.ask(*arguments, cwd=checkout.root)
+    return done.stdout.strip() or None if done.returncode == 0 else None

@@ -1,0 +1,13 @@
+"""All rules of the static check. A rule is a function in the module of its theme, and an entry in that module's `RULES`."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from r2i.check.findings import Rule
+from r2i.check.rules import config
+
+#: In the order of their codes: F files, D dependencies, N notebooks, S size.
+RULES: tuple[Rule, ...] = (*chain(config.RULES),)
+
+CODES = frozenset(rule.code for rule in RULES)

@@ -1,0 +1,135 @@
+"""What the rules look at: a checkout, what r2i plans for it, what git knows of it, and what its code says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from r2i.check.git_facts import GitFacts
+from r2i.check.notebooks import Cell, Notebook, Places, read_notebook
+from r2i.check.python_code import Facts, facts_of_cell, facts_of_module
+from r2i.check.settings import Settings
+from r2i.checkout import Checkout
+from r2i.errors import R2iError
+from r2i.model import Options, Plan, PythonEnvironment, Source
+from r2i.planner import declared_environment, make_plan
+
+#: Directories that hold what somebody else wrote, or a program: nothing of the repository.
+FOREIGN = frozenset(
+    {
+        ".git",
+        ".ipynb_checkpoints",
+        ".venv",
+        "venv",
+        "node_modules",
+        "__pycache__",
+        ".tox",
+        ".nox",
+        ".mypy_cache",
+    }
+)
+
+#: Modules larger than this are data, or generated, in bytes.
+LARGEST_MODULE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Everything is read when it is asked for, and once. `git` is None outside of a work tree."""
+
+    checkout: Checkout
+    options: Options = field(default_factory=Options)
+    git: GitFacts | None = None
+    settings: Settings = field(default_factory=Settings)
+    source: Source | None = None
+
+    @cached_property
+    def files(self) -> dict[str, int]:
+        """Sizes in bytes of all regular files by path, without what git ignores or the settings exclude."""
+        return {
+            path: entry.stat(follow_symlinks=False).st_size
+            for path, entry in self.checkout.walk(self._left_out)
+            if entry.is_file(follow_symlinks=False)
+        }
+
+    @cached_property
+    def planned(self) -> Plan | R2iError:
+        """The plan, or why there is none."""
+        try:
+            return make_plan(self.checkout, self.options, source=self.source)
+        except R2iError as error:
+            return error
+
+    @property
+    def plan(self) -> Plan | None:
+        return self.planned if isinstance(self.planned, Plan) else None
+
+    @cached_property
+    def environment(self) -> PythonEnvironment | None:
+        """What the repository's files say of its Python environment; None where they are wrong, or it has a `Dockerfile`."""
+        try:
+            return declared_environment(self.checkout, self.options)
+        except R2iError:
+            return None
+
+    @cached_property
+    def notebooks(self) -> tuple[Notebook, ...]:
+        """Without their outputs, so that hundreds fit into memory."""
+        return tuple(read_notebook(self.checkout, path) for path in self.files if path.endswith(".ipynb"))
+
+    @cached_property
+    def code(self) -> tuple[tuple[Notebook, Cell, Facts], ...]:
+        """All code cells of notebooks in Python, or in no language that they name, and what they say."""
+        return tuple(
+            (notebook, cell, facts_of_cell(cell.source))
+            for notebook in self.notebooks
+            if notebook.language in ("", "python", "ipython")
+            for cell in notebook.code
+        )
+
+    @cached_property
+    def modules(self) -> dict[str, Facts]:
+        """What the Python files say, by path."""
+        found = {}
+        for path, size in self.files.items():
+            if path.endswith(".py") and size <= LARGEST_MODULE:
+                try:
+                    found[path] = facts_of_module(self.checkout.read(path))
+                except R2iError:
+                    found[path] = Facts(broken=True)
+        return found
+
+    @cached_property
+    def config_dir(self) -> str:
+        """As in `Checkout`; where there are two, the one that Binder takes."""
+        try:
+            return self.checkout.config_dir
+        except R2iError:
+            return "binder"
+
+    def config(self, name: str) -> str | None:
+        """The path of a configuration file that counts and is a regular file, None where there is none."""
+        path = f"{self.config_dir}/{name}" if self.config_dir else name
+        return path if path in self.files else None
+
+    def line_of(self, notebook: Notebook, cell: Cell, line: int = 1) -> int:
+        """Where a line of a cell, counted from 1, stands in the notebook's file."""
+        if notebook.path not in self._places:
+            self._places[notebook.path] = Places(self.checkout, notebook.path)
+        return self._places[notebook.path].line(cell.number, line)
+
+    @cached_property
+    def lines(self) -> dict[str, list[str]]:
+        """The lines of files in which something was found, as far as they were read."""
+        return {}
+
+    @cached_property
+    def _places(self) -> dict[str, Places]:
+        return {}
+
+    def _left_out(self, path: str, is_dir: bool) -> bool:  # noqa: FBT001 - called by `Checkout.walk`
+        if is_dir and path.rpartition("/")[2] in FOREIGN:
+            return True
+        if self.git is not None and (path in self.git.ignored or f"{path}/" in self.git.ignored):
+            return True
+        return self.settings.excludes(path)

@@ -1,0 +1,124 @@
+"""`r2i check`: is this repository ready?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import click
+
+from r2i.check.findings import Report
+from r2i.check.formats import FORMATS
+from r2i.check.subject import Subject
+from r2i.checkout import Checkout
+from r2i.cli.as_of import asked, dated
+from r2i.cli.common import checked_out, note, options_from, parsed, plan_options, source_options
+from r2i.errors import UsageError
+from r2i.model import Source
+from r2i.quoting import printable
+
+NOT_READY = 8
+
+DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@click.command()
+@partial(source_options, default=".")
+@click.option(
+    "--select", multiple=True, metavar="CODE", help="Only rules whose codes begin so; can be repeated."
+)
+@click.option(
+    "--ignore", multiple=True, metavar="CODE", help="No rules whose codes begin so; can be repeated."
+)
+@click.option("--max-size", metavar="SIZE", help="What the image may weigh. [default: 4 GB]")
+@click.option("--strict", is_flag=True, help="Warnings count as errors do.")
+@click.option("--fix", is_flag=True, help="Mend what can be mended, after showing it.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([*FORMATS]),
+    default="text",
+    show_default=True,
+    help="Of the report.",
+)
+@click.option("--rules", is_flag=True, help="List all rules.")
+@plan_options
+def check(source: str, ref: str | None, subdir: str, **chosen: Any) -> int:
+    """Find what keeps SOURCE from being ready for Binder.
+
+    Looks at its files only: needs no engine, and no network for a local directory. Exit code 8 where there are errors.
+    """
+    if chosen["rules"]:
+        _list_rules()
+        return 0
+    understood = parsed(source, ref, subdir)
+    if chosen["fix"] and understood.provider != "local":
+        raise UsageError("`--fix` changes files of this machine", hint="Clone the repository first")
+    with checked_out(understood) as checkout:
+        subject = _subject(checkout, understood, chosen)
+        report = _checked(subject)
+        if chosen["fix"] and _mended(subject, report, yes=chosen["yes"]):
+            report = _checked(_subject(checkout, understood, chosen))
+    click.echo(FORMATS[chosen["form"]](report), nl=False)
+    wrong = report.count("error") + (report.count("warning") if chosen["strict"] else 0)
+    return NOT_READY if wrong else 0
+
+
+def _subject(checkout: Checkout, source: Source, chosen: Mapping[str, Any]) -> Subject:
+    from r2i.check.git_facts import git_facts
+    from r2i.check.rules import CODES
+    from r2i.check.settings import settings_of, with_chosen
+    from r2i.sources.git_program import git_program
+
+    options = dated(options_from(chosen), asked(chosen["as_of"]), checkout=checkout, source=source, note=note)
+    settings = with_chosen(
+        settings_of(checkout, codes=CODES),
+        select=chosen["select"],
+        ignore=chosen["ignore"],
+        max_size=chosen["max_size"],
+        codes=CODES,
+    )
+    return Subject(
+        checkout=checkout,
+        options=options,
+        git=git_facts(checkout, git_program(os.environ, file_allowed=False)),
+        settings=settings,
+        source=source,
+    )
+
+
+def _checked(subject: Subject) -> Report:
+    from r2i.check.checking import check
+
+    return check(subject)
+
+
+def _mended(subject: Subject, report: Report, *, yes: bool) -> bool:
+    """Show what the fixes would change, and make the changes once that is agreed to."""
+    from r2i.check.fixes import combined, diff, write
+
+    changes = combined(subject.checkout, (one.finding.fix for one in report.findings if one.finding.fix))
+    if not changes.applied:
+        note("There is nothing that can be mended here")
+        return False
+    for fix in changes.applied:
+        note(f"{click.style('Fix:', fg='green')} {printable(fix.title)}")
+    for line in diff(changes):
+        note(click.style(printable(line), fg=DIFF_COLOURS.get(line[:1])))
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("There is no terminal to ask on", hint="Say `--fix --yes` to change the files")
+        click.confirm("Change the files so?", default=True, abort=True, err=True)
+    write(subject.checkout, changes)
+    return True
+
+
+def _list_rules() -> None:
+    from r2i.check.rules import RULES
+
+    for rule in RULES:
+        click.echo(f"{click.style(rule.code, bold=True)}  {rule.severity:<7}  {rule.name}: {rule.why}")
