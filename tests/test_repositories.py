@@ -10,6 +10,7 @@ import pytest
 
 from r2i.buildpacks import CHAIN, ENVIRONMENTS
 from r2i.buildpacks.protocol import Buildpack, EnvironmentBuildpack
+from r2i.buildpacks.when_there import WhenThere
 from r2i.checkout import Checkout
 from r2i.model import Options
 from r2i.planner import make_plan
@@ -76,6 +77,11 @@ def test_every_buildpack_has_a_success_case_and_is_documented(
 
     assert [c for c in cases if c == stem or c.startswith(f"{stem}-")], f"no fixture {stem}* in {REPOS}"
     assert (ROOT / "docs" / "buildpacks" / f"{name}.md").exists()
+
+
+@pytest.mark.parametrize("pack", ENVIRONMENTS, ids=lambda pack: pack.name)
+def test_what_a_buildpack_is_loaded_for_is_what_it_reads(pack: WhenThere) -> None:
+    assert (pack.pack.name, pack.pack.files) == (pack.name, pack.files)
 
 
 @pytest.mark.parametrize("pack", [p for p in PACKS if p.files], ids=lambda pack: pack.name)

@@ -9,7 +9,6 @@ from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, R2iError
 from r2i.ignore import Pattern, left_out_by, own_file, patterns
 from r2i.model import Detection, Evidence, Stage
-from r2i.projects.reading import read_project
 from r2i.quoting import printable
 from r2i.requirements.local import PROJECT_FILES, without_extras
 from r2i.requirements.urls import is_archive
@@ -46,6 +45,8 @@ def _needs(
 def _of_requirement(
     argument: str, path: str, checkout: Checkout, ignored: tuple[Pattern, ...]
 ) -> Iterator[Evidence]:
+    from r2i.projects.reading import read_project
+
     why = f"`{argument}` is installed from it"
     if not checkout.is_dir(path):
         yield Evidence(why=why, file=path)

@@ -11,23 +11,14 @@ from types import MappingProxyType
 from typing import Final
 
 from r2i.buildpacks.apt import Apt
-from r2i.buildpacks.conda import Conda
-from r2i.buildpacks.conda_lock import CondaLocks
 from r2i.buildpacks.dockerfile import OwnDockerfile
 from r2i.buildpacks.notebooks import Notebooks
-from r2i.buildpacks.package import Package
-from r2i.buildpacks.pdm_lock import PdmLock
-from r2i.buildpacks.pipfile import Pipfile
-from r2i.buildpacks.pixi import Pixi
-from r2i.buildpacks.poetry_lock import PoetryLock
 from r2i.buildpacks.post_build import PostBuild
-from r2i.buildpacks.protocol import Buildpack, EnvironmentBuildpack
-from r2i.buildpacks.pylock import Pylock
+from r2i.buildpacks.protocol import Buildpack
 from r2i.buildpacks.python_version import PythonVersion
-from r2i.buildpacks.requirements import Requirements
 from r2i.buildpacks.runtime_txt import RuntimeTxt
 from r2i.buildpacks.start import Start
-from r2i.buildpacks.uv_lock import UvLock
+from r2i.buildpacks.when_there import WhenThere
 
 CHAIN: Final[tuple[Buildpack, ...]] = (
     OwnDockerfile(),
@@ -41,17 +32,28 @@ CHAIN: Final[tuple[Buildpack, ...]] = (
 
 #: Exactly one of these defines the Python environment: the first that finds its file. This is repo2docker's order,
 #: with the files that it does not know where their kind stands; a lock comes before what it locks.
-ENVIRONMENTS: Final[tuple[EnvironmentBuildpack, ...]] = (
-    CondaLocks(),
-    Conda(),
-    Pixi(),
-    Pipfile(),
-    UvLock(),
-    Pylock(),
-    PoetryLock(),
-    PdmLock(),
-    Requirements(),
-    Package(),
+ENVIRONMENTS: Final[tuple[WhenThere, ...]] = (
+    WhenThere(
+        "conda_lock.CondaLocks",
+        (
+            "conda-lock.yml",
+            "conda-linux-64.lock",
+            "explicit.txt",
+            "spec-file.txt",
+            "conda-explicit.txt",
+            "spec-list.txt",
+        ),
+        also=("environment.yml", "environment.yaml"),
+    ),
+    WhenThere("conda.Conda", ("environment.yml", "environment.yaml")),
+    WhenThere("pixi.Pixi", ("pixi.lock", "pixi.toml", "pyproject.toml")),
+    WhenThere("pipfile.Pipfile", ("Pipfile.lock", "Pipfile")),
+    WhenThere("uv_lock.UvLock", ("uv.lock",)),
+    WhenThere("pylock.Pylock", ("pylock.toml",), also=("pylock.*.toml",)),
+    WhenThere("poetry_lock.PoetryLock", ("poetry.lock",)),
+    WhenThere("pdm_lock.PdmLock", ("pdm.lock",)),
+    WhenThere("requirements.Requirements", ("requirements.txt",)),
+    WhenThere("package.Package", ("pyproject.toml", "setup.py", "setup.cfg")),
 )
 
 #: Files that ask for a language which r2i does not install yet.

@@ -1,13 +1,4 @@
-"""What is checked: `--select` and `--ignore`, `[tool.r2i.check]` of `pyproject.toml`, and comments in the files.
-
-[tool.r2i.check]
-select = ["F", "N301"]        # codes, or what they begin with; all where it is absent
-ignore = ["D210"]
-exclude = ["archive/**"]      # files that are not looked at
-max-size = "4 GB"
-[tool.r2i.check.per-file-ignores]
-"drafts/*" = ["N"]
-"""
+"""What is checked: `--select` and `--ignore`, `[tool.r2i.check]` of `pyproject.toml`, and comments in the files."""
 
 from __future__ import annotations
 
@@ -106,28 +97,25 @@ def with_chosen(
         for code in given:
             if not any(known.startswith(code) for known in codes):
                 raise UsageError(f"`{option} {code}` is no rule", hint="`r2i check --rules` lists them")
-    try:
-        size = settings.max_size if max_size is None else parsed_size(max_size)
-    except ValueError as error:
-        raise UsageError(f"`--max-size {max_size}` is no size", hint="Write `--max-size 2GB`") from error
+    size = settings.max_size if max_size is None else parsed_size(max_size)
+    if size is None:
+        raise UsageError(f"`--max-size {max_size}` is no size", hint="Write `--max-size 2GB`")
     return replace(
         settings, select=select or settings.select, ignore=(*settings.ignore, *ignore), max_size=size
     )
 
 
-def parsed_size(text: str) -> int:
-    """`2 GB`, `500MB` in bytes; raise `ValueError`."""
+def parsed_size(text: str) -> int | None:
+    """`2 GB`, `500MB` in bytes; None where it is no size."""
     match = SIZE.fullmatch(text)
-    if match is None:
-        raise ValueError(text)
-    return int(float(match[1]) * UNITS[match[2].lower()])
+    return int(float(match[1]) * UNITS[match[2].lower()]) if match else None
 
 
 def _size(value: object) -> int:
-    try:
-        return parsed_size(value if isinstance(value, str) else "")
-    except ValueError as error:
-        raise _wrong("`tool.r2i.check.max-size` is no size", hint='Write `max-size = "2 GB"`') from error
+    size = parsed_size(value) if isinstance(value, str) else None
+    if size is None:
+        raise _wrong("`tool.r2i.check.max-size` is no size", hint='Write `max-size = "2 GB"`')
+    return size
 
 
 def _codes(value: object, key: str, codes: Collection[str]) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import io
-import platform
 import re
 import shlex
 import signal
@@ -178,6 +177,8 @@ def _interrupt(_signum: int, _frame: FrameType | None) -> None:
 
 
 def _bug(error: Exception, arguments: Sequence[str], *, debug: bool) -> int:
+    import platform
+
     text = "".join(traceback.format_exception(error)) if debug else ""
     last = traceback.extract_tb(error.__traceback__)[-1]
     click.echo(

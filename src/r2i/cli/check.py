@@ -11,16 +11,19 @@ from typing import Any
 import click
 
 from r2i.check.findings import Report
-from r2i.check.formats import FORMATS
+from r2i.check.formats import FORMATS as FOR_PROGRAMS
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 from r2i.cli.as_of import asked, dated
+from r2i.cli.check_text import to_text
 from r2i.cli.common import checked_out, note, options_from, parsed, plan_options, source_options
 from r2i.errors import UsageError
 from r2i.model import Source
 from r2i.quoting import printable
 
 NOT_READY = 8
+
+FORMATS = {"text": to_text, **FOR_PROGRAMS}
 
 DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
