@@ -9,6 +9,7 @@ from typing import Literal
 from r2i.as_of import exactly_pinned
 from r2i.model import AsOf, Json, PythonEnvironment
 from r2i.old_releases import metadata_for
+from r2i.projects.toml import toml_text
 
 #: Beside the requirements; where a buildpack has settings of its own, they are in it already.
 CONFIG = "uv.toml"
@@ -51,8 +52,6 @@ def _moments(wanted: PythonEnvironment, as_of: AsOf) -> dict[str, Json]:
 
 
 def _with_settings(wanted: PythonEnvironment, settings: dict[str, Json]) -> PythonEnvironment:
-    import tomli_w
-
     own = tomllib.loads(wanted.support.get(CONFIG, ""))
     for key in own.keys() & settings.keys():
         ours, theirs = settings[key], own[key]
@@ -60,6 +59,6 @@ def _with_settings(wanted: PythonEnvironment, settings: dict[str, Json]) -> Pyth
             settings[key] = {**ours, **theirs}
         elif isinstance(ours, list) and isinstance(theirs, list):
             settings[key] = [*theirs, *ours]
-    text = tomli_w.dumps({**own, **settings})
+    text = toml_text({**own, **settings})
     options = wanted.options if ARGUMENT in wanted.options else (*wanted.options, ARGUMENT)
     return replace(wanted, support={**wanted.support, CONFIG: text}, options=options)

@@ -16,13 +16,12 @@ from r2i.projects.packaging import Installation
 from r2i.projects.project import Project
 from r2i.projects.reading import read_project
 from r2i.projects.sources import Placed, placed
-from r2i.projects.uv import toml_text
+from r2i.projects.toml import toml_text
 from r2i.requirements import read_lines
 from r2i.requirements.lines import Line
 from r2i.requirements.specifiers import NAME, normalised
 from r2i.server_parts import server_evidence
-
-CONFIG = "uv.toml"
+from r2i.uv_settings import ARGUMENT, CONFIG
 
 
 class Package:
@@ -92,7 +91,7 @@ def _environment(
         entry = entry or "requirements.txt"
         support = {"requirements.txt": "", **support} if not environment.entry else support
         support[CONFIG] = toml_text(settings)
-    config = (f"--config-file=/tmp/requirements/{CONFIG}",) if settings else ()
+    config = (ARGUMENT,) if settings else ()
     made = replace(
         environment,
         buildpack=Package.name,

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import tomli_w
-
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
 from r2i.locks.selection import HEEDED
 from r2i.locks.shapes import Table, lines_of
 from r2i.model import Evidence, Notice, Pin, PythonEnvironment
+from r2i.projects.toml import toml_text
 from r2i.requirements.lines import quoted
 from r2i.requirements.local import PATH, argument
 from r2i.requirements.specifiers import normalised
@@ -100,7 +99,7 @@ def locked_pins(names: Mapping[str, Evidence], packages: Iterable[Table]) -> Ite
 
 def emitted(items: Mapping[str, Any]) -> str:
     """TOML without comments, and without what anybody could read a password from."""
-    return PASSWORD.sub("", tomli_w.dumps(items))
+    return PASSWORD.sub("", toml_text(items))
 
 
 def about_passwords(checkout: Checkout, *paths: str) -> tuple[Notice, ...]:

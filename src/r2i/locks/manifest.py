@@ -7,12 +7,11 @@ import posixpath
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
 from r2i.locks.selection import Selection
-from r2i.locks.shapes import Table
+from r2i.locks.shapes import Table, read_toml
 from r2i.model import PythonConstraint
 from r2i.projects.packaging import Installation
 from r2i.projects.project import Project, distribution
 from r2i.projects.reading import read_project
-from r2i.projects.toml import read_toml
 
 
 def manifest_beside(checkout: Checkout, lock: str, *, command: str) -> tuple[Table, Project, Installation]:
@@ -26,7 +25,7 @@ def manifest_beside(checkout: Checkout, lock: str, *, command: str) -> tuple[Tab
             hint=f"Commit the `pyproject.toml` that `{command}` was run for",
         )
     project, installation = read_manifest(checkout, directory)
-    return Table(file=path, items=read_toml(checkout, path).data), project, installation
+    return read_toml(checkout, path), project, installation
 
 
 def read_manifest(checkout: Checkout, directory: str) -> tuple[Project, Installation]:

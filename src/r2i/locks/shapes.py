@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,19 +67,15 @@ class Table:
 
 
 def read_toml(checkout: Checkout, path: str) -> Table:
-    return _parsed(checkout, path, tomllib.loads, "TOML")
+    return Table(file=path, items=checkout.read_toml(path))
 
 
 def read_json(checkout: Checkout, path: str) -> Table:
-    return _parsed(checkout, path, json.loads, "JSON")
-
-
-def _parsed(checkout: Checkout, path: str, parse: Callable[[str], Any], language: str) -> Table:
     try:
-        value = parse(checkout.read(path))
+        value = json.loads(checkout.read(path))
     except ValueError as error:  # also of numbers with more digits than Python reads
         raise InvalidRepositoryError(
-            f"`{path}` is not valid {language}: {error}", file=path, hint="Correct the syntax"
+            f"`{path}` is not valid JSON: {error}", file=path, hint="Correct the syntax"
         ) from error
     except RecursionError as error:
         raise InvalidRepositoryError(f"`{path}` is nested too deeply", file=path) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -91,26 +90,16 @@ class Toml:
 
 def read_toml(checkout: Checkout, path: str) -> Toml:
     """Read a TOML file; a syntax error is an `InvalidRepositoryError`."""
-    text = checkout.read(path)
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        message, _, place = str(error).partition(" (at ")
-        line = re.match(r"line (\d+)", place)
-        raise InvalidRepositoryError(
-            f"`{path}` is not valid TOML: {message}",
-            file=path,
-            line=int(line[1]) if line else None,
-            hint="Correct the syntax",
-        ) from error
-    except (RecursionError, ValueError) as error:  # ValueError: more digits than Python reads
-        raise InvalidRepositoryError(
-            f"`{path}` is nested too deeply, or has a number that is too long",
-            file=path,
-            hint="Correct the file",
-        ) from error
-    lines = text.split("\n")
+    data = checkout.read_toml(path)
+    lines = checkout.read(path).split("\n")
     return Toml(path=path, data=data, text=lines, found=_lines(lines))
+
+
+def toml_text(table: Mapping[str, Any]) -> str:
+    """The other way: TOML of a table."""
+    import tomli_w
+
+    return tomli_w.dumps(table)
 
 
 def _lines(text: Sequence[str]) -> dict[tuple[str, ...], int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from r2i.checkout import Checkout
@@ -101,12 +100,6 @@ def workspace_members(doc: Toml) -> tuple[str, ...]:
 
 def sources(doc: Toml) -> dict[str, Any]:
     return {normalised(name): value for name, value in doc.table("tool", "uv", "sources").items()}
-
-
-def toml_text(table: Mapping[str, Any]) -> str:
-    import tomli_w
-
-    return tomli_w.dumps(table)
 
 
 def _address(item: object) -> str:
