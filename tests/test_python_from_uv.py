@@ -117,7 +117,7 @@ def test_where_it_cannot_be_fetched_the_build_fails_soon_and_names_the_file(tmp_
         directory, "r2i-test/no-python", UV_PYTHON_DOWNLOADS_JSON_URL=f"http://{bridge()}:9/nothing.json"
     )
 
-    assert done.returncode == 7, done.stderr
+    assert done.returncode == 75, done.stderr
     assert "runtime.txt" in done.stderr
     assert "UV_PYTHON_INSTALL_MIRROR" in done.stderr
     assert time.monotonic() - started < 90

@@ -23,11 +23,13 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def source_options(function: Function, *, default: str | None = None) -> Function:
     """SOURCE, `--ref` and `--subdir`; with a default, SOURCE may be left out."""
-    metavar = "SOURCE" if default is None else f"[SOURCE={default}]"
+    given: dict[str, Any] = {"metavar": "SOURCE"}
+    if default is not None:
+        given = {"metavar": f"[SOURCE={default}]", "default": default}
     for decorate in (
         click.option("--subdir", default="", metavar="DIR", help="The directory of the repository to build."),
         click.option("--ref", metavar="REF", help="A branch, tag, commit or pull request. [default: HEAD]"),
-        click.argument("source", metavar=metavar, default=default, required=default is None),
+        click.argument("source", **given),
     ):
         function = decorate(function)
     return function
