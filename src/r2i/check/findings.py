@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from r2i.check.runs import DynamicReport
     from r2i.check.subject import Subject
 
 #: `error`: it will not build, or not do what its author sees. `warning`: it may, but not everywhere or not for long.
@@ -80,12 +81,13 @@ class Report:
     """All that was found, in the order of files and lines.
 
     `hermeticity` sums up what an image would take from outside that nobody pinned. `suppressed` counts what the
-    repository itself asked not to hear.
+    repository itself asked not to hear. `dynamic` is what came of a build, where one was asked for.
     """
 
     findings: tuple[Reported, ...]
     hermeticity: str = ""
     suppressed: int = 0
+    dynamic: DynamicReport | None = None
 
     def count(self, severity: Severity) -> int:
         return sum(reported.rule.severity == severity for reported in self.findings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from r2i.check.findings import Report, Reported
+from r2i.check.runs import to_json as dynamic_to_json
 
 VERSION = 1
 
@@ -15,6 +16,7 @@ def to_json(report: Report) -> str:
         "findings": [_finding(reported) for reported in report.findings],
         "hermeticity": report.hermeticity,
         "suppressed": report.suppressed,
+        "dynamic": None if report.dynamic is None else dynamic_to_json(report.dynamic),
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 

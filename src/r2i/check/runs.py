@@ -1,0 +1,312 @@
+"""What the dynamic check saw: a build, a server, kernels and notebooks, in the order in which they come.
+
+Everything in here is from a container in which somebody else's code ran: none of it is to be believed, and none of it
+reaches a terminal or a page unescaped. Tracebacks and text outputs are as the kernel sent them, without escape sequences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal, TypeAlias
+
+from r2i.model import Json
+
+
+class Level(IntEnum):
+    """How far a repository comes; each level includes those before it."""
+
+    L0 = 0
+    L1 = 1
+    L2 = 2
+    L3 = 3
+    L4 = 4
+
+    @property
+    def meaning(self) -> str:
+        return MEANINGS[self]
+
+
+MEANINGS: Mapping[Level, str] = {
+    Level.L0: "it builds",
+    Level.L1: "the server answers and every kernel starts",
+    Level.L2: "every import works",
+    Level.L3: "every notebook runs",
+    Level.L4: "every output equals the stored one",
+}
+
+Status: TypeAlias = Literal["passed", "failed", "skipped"]
+
+#: `error`: a cell raised. `timeout`: one took longer than it may. `dead-kernel`: the kernel ended by itself.
+#: `out-of-memory`: it was ended for what it used. `missing-kernel`: the image has none for this language.
+#: `import`: an import does not work, found without running the notebook. `unreadable`: no notebook, or not in the image.
+#: `no-answer`: the container gave no result: what should have run the notebook did not start, or was ended.
+FailureKind: TypeAlias = Literal[
+    "error", "timeout", "dead-kernel", "out-of-memory", "missing-kernel", "import", "unreadable", "no-answer"
+]
+
+#: An output as nbformat 4 has it, with strings that are joined: `output_type`, and `text`, `data`, or `ename` and so on.
+#: One that was too large has lost what was, and has `"r2i_cut": BYTES` for it.
+Output: TypeAlias = Mapping[str, Json]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a notebook does not come further. `message` is a sentence without a full stop.
+
+    `cell` counts all cells of the notebook from 1 as findings do, and is None where it is not about one; `source` is its
+    text. `error_name` and `error_value` are those of the exception; `traceback` has what the kernel said of it, or the
+    last words of a kernel that died, by lines.
+    """
+
+    kind: FailureKind
+    message: str
+    hint: str | None = None
+    cell: int | None = None
+    source: str = ""
+    error_name: str = ""
+    error_value: str = ""
+    traceback: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedImport:
+    """An import that a kernel could not do: the statement (`from a import b`), the module, and why."""
+
+    statement: str
+    module: str
+    cell: int
+    line: int
+    error_name: str
+    error_value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatch:
+    """An output that is not as it is stored.
+
+    `what` is a MIME type, `stdout`, `stderr`, `error` or `number` (of outputs). `stored` and `produced` are what was
+    compared, without what differs at every run, and shortened; both are empty for what is not text.
+    """
+
+    cell: int
+    what: str
+    message: str
+    stored: str = ""
+    produced: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellRun:
+    """A code cell. `skipped`: tagged so, or behind the one that failed."""
+
+    number: int
+    source: str
+    status: Status
+    seconds: float = 0.0
+    outputs: tuple[Output, ...] = ()
+    stored: tuple[Output, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotebookRun:
+    """One notebook in a container of its own.
+
+    `statuses` has the levels from L2 on that were tried, each by itself. `kernel` is the one that it ran in, which
+    `notes` explain where it is not the one that it names. `peak_memory` is that of the kernel and what it started, in
+    bytes. `cells` are its code cells, `mismatches` say what L4 is about.
+    """
+
+    path: str
+    kernel: str = ""
+    statuses: Mapping[Level, Status] = field(default_factory=dict)
+    seconds: float = 0.0
+    peak_memory: int | None = None
+    failure: Failure | None = None
+    failed_imports: tuple[FailedImport, ...] = ()
+    cells: tuple[CellRun, ...] = ()
+    mismatches: tuple[Mismatch, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def passed(self, level: Level) -> bool:
+        """Whether it comes as far: no level up to it failed, and this one was tried (L0 and L1 are not its own)."""
+        if level < Level.L2:
+            return True
+        return self.statuses.get(level) == "passed" and "failed" not in {
+            status for tried, status in self.statuses.items() if tried < level
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRun:
+    """The build, or the finding that nothing had changed. Without an image, the rest says why."""
+
+    seconds: float
+    image: str | None = None
+    message: str = ""
+    hint: str | None = None
+    file: str | None = None
+    line: int | None = None
+    log: tuple[str, ...] = ()
+    cause: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerRun:
+    """Whether Jupyter answers, after how long; where it does not, why, and the last lines that it wrote."""
+
+    ok: bool
+    seconds: float
+    message: str = ""
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelRun:
+    """A kernel of the image, and whether it starts."""
+
+    name: str
+    language: str
+    ok: bool
+    seconds: float = 0.0
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DynamicReport:
+    """`asked` decides over the exit code; `tried` is as far as the check went, and no less."""
+
+    asked: Level
+    tried: Level
+    build: BuildRun
+    server: ServerRun | None = None
+    kernels: tuple[KernelRun, ...] = ()
+    runs: tuple[NotebookRun, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def image(self) -> str | None:
+        return self.build.image
+
+    def status(self, level: Level) -> Status:
+        """Of the repository: passed where all before it passed, too."""
+        if level > self.tried or (level > Level.L0 and self.status(Level(level - 1)) != "passed"):
+            return "skipped"
+        return "passed" if self._holds(level) else "failed"
+
+    @property
+    def reached(self) -> Level | None:
+        """The highest level that passed, None where it does not even build."""
+        return max((level for level in Level if self.status(level) == "passed"), default=None)
+
+    @property
+    def ok(self) -> bool:
+        return self.reached is not None and self.reached >= self.asked
+
+    def _holds(self, level: Level) -> bool:
+        if level == Level.L0:
+            return self.build.image is not None
+        if level == Level.L1:
+            started = bool(self.kernels) and all(kernel.ok for kernel in self.kernels)
+            return self.server is not None and self.server.ok and started
+        return all(run.passed(level) for run in self.runs)
+
+
+def to_json(report: DynamicReport) -> dict[str, Json]:
+    """For programs. Outputs are not in it, but where they differ from the stored ones."""
+    return {
+        "asked": report.asked.name,
+        "reached": None if report.reached is None else report.reached.name,
+        "ok": report.ok,
+        "levels": {level.name: report.status(level) for level in Level},
+        "build": _build(report.build),
+        "server": None if report.server is None else _server(report.server),
+        "kernels": [_kernel(kernel) for kernel in report.kernels],
+        "notebooks": [_notebook(run) for run in report.runs],
+        "notes": [*report.notes],
+    }
+
+
+def _build(build: BuildRun) -> Json:
+    return {
+        "image": build.image,
+        "seconds": round(build.seconds, 3),
+        "message": build.message,
+        "hint": build.hint,
+        "file": build.file,
+        "line": build.line,
+        "cause": build.cause,
+        "log": [*build.log],
+    }
+
+
+def _server(server: ServerRun) -> Json:
+    return {
+        "ok": server.ok,
+        "seconds": round(server.seconds, 3),
+        "message": server.message,
+        "log": [*server.log],
+    }
+
+
+def _kernel(kernel: KernelRun) -> Json:
+    return {
+        "name": kernel.name,
+        "language": kernel.language,
+        "ok": kernel.ok,
+        "seconds": round(kernel.seconds, 3),
+        "message": kernel.message,
+    }
+
+
+def _notebook(run: NotebookRun) -> Json:
+    return {
+        "path": run.path,
+        "kernel": run.kernel,
+        "levels": {level.name: status for level, status in run.statuses.items()},
+        "seconds": round(run.seconds, 3),
+        "peak_memory": run.peak_memory,
+        "failure": None if run.failure is None else _failure(run.failure),
+        "failed_imports": [_import(failed) for failed in run.failed_imports],
+        "mismatches": [_mismatch(mismatch) for mismatch in run.mismatches],
+        "cells": [
+            {"number": cell.number, "status": cell.status, "seconds": round(cell.seconds, 3)}
+            for cell in run.cells
+        ],
+        "notes": [*run.notes],
+    }
+
+
+def _failure(failure: Failure) -> Json:
+    return {
+        "kind": failure.kind,
+        "message": failure.message,
+        "hint": failure.hint,
+        "cell": failure.cell,
+        "source": failure.source,
+        "error_name": failure.error_name,
+        "error_value": failure.error_value,
+        "traceback": [*failure.traceback],
+    }
+
+
+def _import(failed: FailedImport) -> Json:
+    return {
+        "statement": failed.statement,
+        "module": failed.module,
+        "cell": failed.cell,
+        "line": failed.line,
+        "error_name": failed.error_name,
+        "error_value": failed.error_value,
+    }
+
+
+def _mismatch(mismatch: Mismatch) -> Json:
+    return {
+        "cell": mismatch.cell,
+        "what": mismatch.what,
+        "message": mismatch.message,
+        "stored": mismatch.stored,
+        "produced": mismatch.produced,
+    }
