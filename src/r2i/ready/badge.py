@@ -1,0 +1,161 @@
+"""The link with which a BinderHub opens a repository, and the badge around it.
+
+The forms of the link: https://binderhub.readthedocs.io/en/latest/developer/repoproviders.html
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urlsplit
+
+from r2i.errors import UsageError
+from r2i.model import Source
+from r2i.sources.parse import shown
+
+HUB = "https://mybinder.org"
+
+#: The branch that one sees first on the repository's page, as it is when somebody clicks.
+NEWEST = "HEAD"
+
+#: https://www.doi.org/the-identifier/resources/handbook
+DOI = re.compile(r"(?:doi:\s*|https?://(?:dx\.)?doi\.org/)?(?P<doi>10\.\d{4,9}/[^\s?#]+)", re.IGNORECASE)
+
+#: How a BinderHub calls those who give out DOIs that begin so; any other may be of a Dataverse.
+ARCHIVES = {
+    "10.5281/zenodo.": "zenodo",
+    "10.6084/m9.figshare.": "figshare",
+    "10.4211/hs.": "hydroshare",
+}
+
+#: What a path of the server's own begins with; everything else that ends like a notebook is a file.
+INTERFACES = frozenset({"lab", "tree", "notebooks", "doc", "edit", "nbclassic", "retro", "voila"})
+
+SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):/*(?P<path>.+)")
+GIST = re.compile(
+    r"https?://(?:[^@/]*@)?(gist\.github\.com/[\w-]+/[0-9a-f]{5,39})(?:\.git)?(?:/.*)?", re.ASCII
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """What a hub is to open: `address` is a URL that it can clone, or a DOI, which has no `ref`."""
+
+    address: str
+    ref: str = NEWEST
+    urlpath: str = ""
+    hub: str = HUB
+
+    @property
+    def url(self) -> str:
+        query = f"?urlpath={quote(self.urlpath, safe='')}" if self.urlpath else ""
+        return f"{self.hub}/v2/{_spec(self.address, quote(self.ref, safe='/'))}{query}"
+
+
+def markdown(launch: Launch) -> str:
+    return f"[![Binder]({launch.hub}/badge_logo.svg)]({launch.url})"
+
+
+def restructured(launch: Launch) -> str:
+    return f".. image:: {launch.hub}/badge_logo.svg\n   :target: {launch.url}\n   :alt: Binder"
+
+
+def html(launch: Launch) -> str:
+    # Nothing in it has to be escaped: `quote` leaves no `&`, `<` or `"`.
+    return f'<a href="{launch.url}"><img src="{launch.hub}/badge_logo.svg" alt="Binder"></a>'
+
+
+FORMATS: Mapping[str, Callable[[Launch], str]] = {"markdown": markdown, "rst": restructured, "html": html}
+
+
+def archived(text: str) -> str | None:
+    """The DOI that was typed, None where it is none."""
+    match = DOI.fullmatch(text.strip())
+    return match["doi"] if match else None
+
+
+def hub_address(text: str) -> str:
+    """The address of a BinderHub as one types it; raise `UsageError` where it is none."""
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    if parts.scheme not in {"http", "https"} or not re.fullmatch(r"[\w.-]+(?::\d+)?", parts.netloc, re.ASCII):
+        raise UsageError(
+            f"`--hub {shown(text)}` is not the address of a BinderHub",
+            hint="Write it like `https://mybinder.org`",
+        )
+    if parts.query or parts.fragment:
+        raise UsageError(
+            f"`--hub {shown(text)}` says more than where the hub is",
+            hint=f"Write `{parts.scheme}://{parts.netloc}`",
+        )
+    return f"{parts.scheme}://{parts.netloc}{quote(parts.path.rstrip('/'))}"
+
+
+def public_address(source: Source, typed: str) -> str:
+    """The URL by which a hub clones a repository; raise `UsageError` where only this machine reaches it."""
+    if gist := GIST.fullmatch(typed):
+        return f"https://{gist[1]}"  # a hub wants the user, whom git needs not
+    location = source.location
+    if source.provider == "local" or location.startswith("file:"):
+        raise UsageError(
+            f"No hub can fetch `{shown(location)}`, which is a directory of this machine",
+            hint="Push the repository to a server, and name that: `r2i badge https://…`",
+        )
+    if "://" not in location and (scp := SCP.fullmatch(location)):
+        location = f"ssh://{scp['host'].lower()}/{quote(scp['path'], safe='/~%')}"
+    parts = urlsplit(location)
+    host = parts.hostname or ""
+    _check_reachable(host)
+    return f"https://{host}{parts.path}" if parts.scheme in {"ssh", "git"} else location
+
+
+def opened(urlpath: str, *, has: Callable[[str], bool] | None, prefix: str = "") -> str:
+    """The path of the server for what `--urlpath` says: that of JupyterLab for a file of the repository.
+
+    `has` says whether there is such a file, None where nobody knows; `prefix` is how its directory is called from the top.
+    """
+    path = urlpath.lstrip("/")
+    there = has is not None and has(path)
+    first = path.partition("/")[0]
+    if not there and (not path.endswith(".ipynb") or first in INTERFACES):
+        return path
+    if not there and has is not None:
+        raise UsageError(
+            f"The repository has no notebook `{shown(path)}`",
+            hint="Name a file of it, or a path of the server like `lab/tree/index.ipynb`",
+        )
+    # The hub takes one layer of escapes away, the server the other.
+    return f"lab/tree/{quote(prefix + path.removeprefix('./'))}"
+
+
+def _spec(address: str, ref: str) -> str:
+    """How a hub calls the repository: who has it, what it is called there, the ref."""
+    if (doi := archived(address)) is not None:
+        provider = next((name for start, name in ARCHIVES.items() if doi.startswith(start)), "dataverse")
+        return f"{provider}/{quote(doi, safe='/')}/"
+    parts = urlsplit(address)
+    path = unquote(parts.path).strip("/").removesuffix(".git")
+    words = [quote(word, safe="") for word in path.split("/")]
+    match parts.hostname, words:
+        case "github.com" | "www.github.com", [owner, name]:
+            return f"gh/{owner}/{name}/{ref}"
+        case "gitlab.com" | "www.gitlab.com", [_, _, *_]:
+            return f"gl/{'%2F'.join(words)}/{ref}"
+        case "gist.github.com", [user, gist]:
+            return f"gist/{user}/{gist}/{ref}"
+        case _:
+            return f"git/{quote(address, safe='')}/{ref}"
+
+
+def _check_reachable(host: str) -> None:
+    """Names without a dot are those of a private network, or of this machine's `~/.ssh/config`."""
+    try:
+        private = not ipaddress.ip_address(host).is_global
+    except ValueError:
+        private = "." not in host or host.endswith((".local", ".localhost", ".internal"))
+    if private:
+        raise UsageError(
+            f"No hub can reach `{shown(host)}`, which is a name that only this network or machine knows",
+            hint="Name the repository as others reach it: `r2i badge https://…`",
+        )

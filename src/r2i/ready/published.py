@@ -1,0 +1,83 @@
+"""What git knows here of what others see: where the repository is published, and what of it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from r2i.checkout import Checkout
+from r2i.quoting import printable
+from r2i.ready.badge import NEWEST
+from r2i.sources.git_program import GitProgram
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """`remote` may hold credentials: it is not to be shown. `prefix` is the directory's path from the top, with a slash.
+
+    `unpushed` counts commits, None where nothing was ever pushed or fetched; `pushed` and `here` say whether the ref that
+    was asked for is a branch of the remote, or anything here. `default` is the remote's main branch, where that is known.
+    """
+
+    remote: str | None
+    prefix: str = ""
+    branch: str | None = None
+    default: str | None = None
+    changed: int = 0
+    unpushed: int | None = None
+    here: bool = True
+    pushed: bool = True
+
+
+def published(checkout: Checkout, git: GitProgram, ref: str) -> Published | None:
+    """None where the directory is in no work tree of git."""
+
+    def line(*arguments: str) -> str:
+        done = git.ask(*arguments, cwd=checkout.root)
+        return done.stdout.strip("\n") if done.returncode == 0 else ""
+
+    if line("rev-parse", "--is-inside-work-tree") != "true":
+        return None
+    names = line("remote").splitlines()
+    name = "origin" if "origin" in names or not names else names[0]
+    known = line("for-each-ref", "--count=1", "--format=%(refname)", f"refs/remotes/{name}/")
+    unpushed = line("rev-list", "--count", "HEAD", "--not", f"--remotes={name}") if known else ""
+    main = line("symbolic-ref", "--quiet", "--short", f"refs/remotes/{name}/HEAD")
+    return Published(
+        remote=line("remote", "get-url", name) or None,
+        prefix=line("rev-parse", "--show-prefix"),
+        branch=line("symbolic-ref", "--quiet", "--short", "HEAD") or None,
+        default=main.removeprefix(f"{name}/") or None,
+        changed=line("status", "--porcelain", "-z").count("\0"),
+        unpushed=int(unpushed) if unpushed.isdecimal() else None,
+        here=ref == NEWEST or bool(line("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")),
+        pushed=bool(line("rev-parse", "--verify", "--quiet", f"refs/remotes/{name}/{ref}")),
+    )
+
+
+def cautions(found: Published, ref: str) -> Iterator[str]:
+    """Why a hub would not show what one sees here, in sentences."""
+    if ref != NEWEST and not found.here and not found.pushed:
+        yield f"git here knows no `{printable(ref)}`: the badge works once the remote has it"
+        return
+    if found.changed:
+        yield f"{_count(found.changed, 'file')} {_are(found.changed)} changed and not committed: a hub does not see that"
+    if ref not in {NEWEST, found.branch}:
+        return
+    if found.unpushed is None:
+        yield "nothing was pushed to the remote yet, as far as git knows here"
+    elif found.unpushed:
+        yield f"{_count(found.unpushed, 'commit')} {_are(found.unpushed)} not pushed: a hub does not see that"
+    if ref == NEWEST and found.default and found.branch not in {found.default, None}:
+        yield (
+            f"the badge opens the main branch `{printable(found.default)}`, and this is "
+            f"`{printable(found.branch or '')}`: `--ref {printable(found.branch or '')}` opens it"
+        )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"

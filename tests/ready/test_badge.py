@@ -1,0 +1,218 @@
+"""`r2i badge`: links of every kind of address, and what git knows of what others see."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from r2i.cli.app import run
+from r2i.errors import UsageError
+from r2i.ready.badge import FORMATS, Launch, archived, hub_address, opened, public_address
+from r2i.sources import parse
+from tests.check.cases import GIT
+from tests.writing import write
+
+Git = Callable[..., None]
+
+
+@pytest.fixture
+def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
+    """Git in a directory of this test, which is no work tree before `git("init")`."""
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    (tmp_path / "repo").mkdir()
+
+    def call(*arguments: str) -> None:
+        subprocess.run([*GIT, *arguments], cwd=tmp_path / "repo", check=True, capture_output=True)
+
+    return call
+
+
+def committed(git: Git, remote: str = "https://github.com/me/course.git") -> None:
+    git("init", "--quiet", "--initial-branch=main")
+    git("add", "--all")
+    git("commit", "--quiet", "--allow-empty", "--message=x")
+    git("remote", "add", "origin", remote)
+    git("update-ref", "refs/remotes/origin/main", "HEAD")
+
+
+def url_of(typed: str, **given: str) -> str:
+    address = archived(typed) or public_address(parse(typed, cwd=Path("/")), typed)
+    return Launch(address=address, **given).url
+
+
+@pytest.mark.parametrize(
+    ("typed", "path"),
+    [
+        ("me/course", "gh/me/course/HEAD"),
+        ("https://github.com/me/course.git", "gh/me/course/HEAD"),
+        ("https://name:secret@github.com/me/course", "gh/me/course/HEAD"),
+        ("git@github.com:me/course.git", "gh/me/course/HEAD"),
+        ("ssh://git@github.com:22/me/course.git", "gh/me/course/HEAD"),
+        ("https://gitlab.com/group/sub/course.git", "gl/group%2Fsub%2Fcourse/HEAD"),
+        ("git@gitlab.com:group/course.git", "gl/group%2Fcourse/HEAD"),
+        ("https://gist.github.com/me/0123456789abcdef", "gist/me/0123456789abcdef/HEAD"),
+        ("https://gist.github.com/me/0123456789abcdef.git", "gist/me/0123456789abcdef/HEAD"),
+        (
+            "git@gist.github.com:0123456789abcdef.git",
+            "git/https%3A%2F%2Fgist.github.com%2F0123456789abcdef.git/HEAD",
+        ),
+        ("https://codeberg.org/me/course", "git/https%3A%2F%2Fcodeberg.org%2Fme%2Fcourse/HEAD"),
+        (
+            "git@git.example.edu:lab/course.git",
+            "git/https%3A%2F%2Fgit.example.edu%2Flab%2Fcourse.git/HEAD",
+        ),
+        ("https://gitlab.example.edu/a/b", "git/https%3A%2F%2Fgitlab.example.edu%2Fa%2Fb.git/HEAD"),
+        ("10.5281/zenodo.3242074", "zenodo/10.5281/zenodo.3242074/"),
+        ("doi:10.6084/m9.figshare.9782777.v1", "figshare/10.6084/m9.figshare.9782777.v1/"),
+        ("https://doi.org/10.7910/DVN/TJCLKP", "dataverse/10.7910/DVN/TJCLKP/"),
+    ],
+)
+def test_every_kind_of_address_has_its_link(typed: str, path: str) -> None:
+    assert url_of(typed) == f"https://mybinder.org/v2/{path}"
+
+
+def test_refs_and_hubs_stand_in_the_link() -> None:
+    url = url_of("me/course", ref="feature/a#b", hub=hub_address("hub.example.edu/binder/"))
+
+    assert url == "https://hub.example.edu/binder/v2/gh/me/course/feature/a%23b"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["/tmp", "file:///srv/repo", "git@work:me/course", "http://10.0.0.3/a/b", "ssh://git@nas.local/a"],
+)
+def test_what_no_hub_reaches_has_no_link(typed: str) -> None:
+    with pytest.raises(UsageError, match="No hub can"):
+        url_of(typed)
+
+
+@pytest.mark.parametrize(
+    "hub", ["", "not a host", "ftp://x.org", "https://a.org/?b", "https://u:p@a.org", '"']
+)
+def test_a_hub_has_an_address(hub: str) -> None:
+    with pytest.raises(UsageError, match="--hub"):
+        hub_address(hub)
+
+
+@given(st.text(min_size=1), st.text())
+def test_whatever_it_opens_the_markup_holds_and_the_hub_reads_it(ref: str, urlpath: str) -> None:
+    ref, urlpath = (text.encode(errors="ignore").decode() for text in (ref, urlpath))
+    launch = Launch(address="https://github.com/me/course", ref=ref, urlpath=urlpath)
+    parts = urlsplit(launch.url)
+
+    assert unquote(parts.path.removeprefix("/v2/gh/me/course/")) == ref
+    assert parse_qs(parts.query, keep_blank_values=True).get("urlpath", [""]) == [urlpath]
+    assert not set(launch.url) & set("()<>\"' \n&")
+    assert all(launch.url in markup(launch) for markup in FORMATS.values())
+
+
+def test_a_file_is_opened_in_jupyterlab_and_a_path_of_the_server_as_it_is() -> None:
+    files = {"first steps.ipynb", "data"}
+
+    def path(given: str) -> str:
+        return opened(given, has=files.__contains__, prefix="docs/")
+
+    assert path("first steps.ipynb") == "lab/tree/docs/first%20steps.ipynb"
+    assert path("/data") == "lab/tree/docs/data"
+    assert path("rstudio") == "rstudio"
+    assert path("lab/tree/x.ipynb") == "lab/tree/x.ipynb"
+    assert path("") == ""
+    assert opened("x.ipynb", has=None) == "lab/tree/x.ipynb"
+    with pytest.raises(UsageError, match="no notebook"):
+        path("x.ipynb")
+
+
+def test_a_directory_has_the_badge_of_its_remote(
+    git: Git, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "repo", {"docs/first.ipynb": "{}"})
+    committed(git, "https://me:secret@github.com/me/course.git")
+
+    assert run(["badge", str(tmp_path / "repo" / "docs"), "--urlpath", "first.ipynb"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert said.out == (
+        "[![Binder](https://mybinder.org/badge_logo.svg)]"
+        "(https://mybinder.org/v2/gh/me/course/HEAD?urlpath=lab%2Ftree%2Fdocs%2Ffirst.ipynb)\n"
+    )
+
+
+def test_what_others_do_not_see_is_said(git: Git, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    committed(git)
+    git("commit", "--quiet", "--allow-empty", "--message=y")
+    git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+    git("switch", "--quiet", "--create", "try")
+    write(tmp_path / "repo", {"new.ipynb": "{}"})
+
+    assert run(["badge", str(tmp_path / "repo")]) == 0
+    said = capsys.readouterr().err
+    assert "1 file is changed and not committed" in said
+    assert "1 commit is not pushed" in said
+    assert "opens the main branch `main`, and this is `try`: `--ref try` opens it" in said
+
+
+def test_a_ref_that_nobody_knows_is_said(
+    git: Git, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    committed(git)
+    git("tag", "v1")
+
+    run(["badge", str(tmp_path / "repo"), "--ref", "v1"])
+    assert capsys.readouterr().err == ""
+    run(["badge", str(tmp_path / "repo"), "--ref", "v2"])
+    assert "git here knows no `v2`" in capsys.readouterr().err
+
+
+def test_before_the_first_push_that_is_said(
+    git: Git, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git("init", "--quiet")
+    git("remote", "add", "upstream", "git@git.example.edu:lab/course.git")
+
+    assert run(["badge", str(tmp_path / "repo"), "--format", "html"]) == 0
+    said = capsys.readouterr()
+    assert "nothing was pushed" in said.err
+    assert "taken to be public by HTTPS" in said.err
+    assert said.out.startswith('<a href="https://mybinder.org/v2/git/https%3A%2F%2Fgit.example.edu%2Flab')
+
+
+@pytest.mark.parametrize(
+    ("commands", "words"),
+    [
+        ([], "in no git repository"),
+        ([["init", "--quiet"]], "has no remote"),
+        ([["init", "--quiet"], ["remote", "add", "origin", "../course"]], "No hub can fetch"),
+        ([["init", "--quiet"], ["remote", "add", "origin", "ext::sh -c x"]], "remote helper"),
+    ],
+)
+def test_without_an_address_there_is_no_badge(
+    git: Git, tmp_path: Path, capsys: pytest.CaptureFixture[str], commands: list[list[str]], words: str
+) -> None:
+    (tmp_path / "course").mkdir()
+    for command in commands:
+        git(*command)
+
+    assert run(["badge", str(tmp_path / "repo")]) == 2
+    said = capsys.readouterr()
+    assert words in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["10.5281/zenodo.1", "--ref", "v1"],
+        ["me/course", "--ref", "a b"],
+        ["https://github.com/me/course/tree/a/b"],
+    ],
+)
+def test_what_cannot_be_meant_is_a_mistake(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["badge", *arguments]) == 2
+    assert "Hint:" in capsys.readouterr().err
