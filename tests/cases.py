@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from r2i.checkout import Checkout
@@ -17,11 +18,19 @@ from r2i.render import render
 ROOT = Path(__file__).parents[1]
 REPOS = ROOT / "tests" / "fixtures" / "repos"
 
-#: `jupyter run` of a busy machine may miss what the kernel answers: then it prints nothing, or gives up.
-ASK_KERNEL = (
-    "for attempt in 1 2 3; do"
-    ' said=$(jupyter run --kernel=python3 {file}) && [ -n "$said" ] && break; done; echo "$said"'
-)
+#: Runs a cell in a kernel of the server and prints what it printed. `jupyter run` waits for a word that may be lost.
+CELL = """
+import sys, nbclient, nbformat
+notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(sys.argv[2])])
+nbclient.NotebookClient(notebook, kernel_name=sys.argv[1], timeout=300).execute()
+print(end="".join(output.get("text", "") for output in notebook.cells[0].outputs))
+"""
+
+
+def asking_kernel(code: str, kernel: str = "python3") -> str:
+    """A shell command for an image: a cell with that code is run, by the Python that the server has."""
+    python = '"$(sed -n "1s/^#!//p" "$(command -v jupyter-nbconvert)")"'
+    return f"{python} -c {quote(CELL)} {kernel} {quote(code)}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ import pytest
 
 from r2i.process import Completed, run
 from tests.building import R2I, Built, build, image_of, occurrences, write
+from tests.cases import asking_kernel
 from tests.conda_channel import MARK, conda_channel, need_python
 
 pytestmark = pytest.mark.engine
@@ -81,7 +82,7 @@ def test_everything_is_compiled_to_bytecode_and_belongs_to_the_user(image: Built
 
 
 def test_conda_works_in_a_notebook_and_in_a_terminal(image: Built) -> None:
-    magic = "echo '%conda install tiny-01' > /tmp/n.ipy && jupyter run --kernel=python3 /tmp/n.ipy"
+    magic = asking_kernel("%conda install tiny-01")
     answer = image.answer(f"{magic}; bash -lc 'mamba list; which conda'; cat /srv/env/.condarc")
 
     assert {"micromamba", "install", "--prefix", "/srv/env", "--yes", "tiny-01"} <= set(answer.split())

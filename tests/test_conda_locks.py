@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.building import build, image_of, write
+from tests.cases import asking_kernel
 from tests.conda_channel import channel, conda_channel, need_python
 
 pytestmark = pytest.mark.engine
@@ -126,10 +127,7 @@ def test_an_explicit_lock_is_what_is_installed(
             packages["greet"].md5,
         )
         assert alias.split("//")[1] not in image.answer("cat /srv/env/conda-meta/*.json")
-        kernel = (
-            "echo 'import greet; print(greet.VERSION)' > /tmp/k.py && jupyter run --kernel=python3 /tmp/k.py"
-        )
-        assert image.answer(kernel) == "1.0\n"
+        assert image.answer(asking_kernel("import greet; print(greet.VERSION)")) == "1.0\n"
 
 
 def test_a_lock_of_conda_lock_is_what_is_installed_and_stays_cached(

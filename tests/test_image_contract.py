@@ -17,7 +17,7 @@ from r2i.engines import choose
 from r2i.engines.protocol import Container, Engine, Port, RunRequest
 from r2i.launch import SERVER_PORT, wait_for_server
 from r2i.process import Completed, run
-from tests.cases import REPOS
+from tests.cases import REPOS, asking_kernel
 from tests.test_images import R2I, r2i
 
 pytestmark = pytest.mark.engine
@@ -150,10 +150,7 @@ def test_pip_reaches_the_environment_from_a_notebook_and_from_a_terminal(contain
     wheel = "/tmp/r2i_example-1.0-py3-none-any.whl"
     source = REPOS / "requirements-local" / "repo" / "wheels" / "r2i_example-1.0-py3-none-any.whl"
     run(["docker", "cp", str(source), f"{container.id}:{wheel}"])
-    notebook = (
-        f"echo '%pip install --no-index {wheel}' > /tmp/n.ipy && jupyter run --kernel=python3 /tmp/n.ipy"
-    )
-    from_notebook = inside(container, notebook)
+    from_notebook = inside(container, asking_kernel(f"%pip install --no-index {wheel}"))
     found = inside(container, "/srv/env/bin/python -m pip show -f r2i-example")
     inside(container, "/srv/env/bin/python -m pip uninstall -y r2i-example")
     from_terminal = inside(container, f"pip install --no-index {wheel} && which pip", login=True)

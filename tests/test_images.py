@@ -15,7 +15,7 @@ from r2i.engines import choose
 from r2i.engines.protocol import Engine, EngineName, Mount, Port, RunRequest
 from r2i.launch import SERVER_PORT, server_command, wait_for_server
 from r2i.process import Completed, run
-from tests.cases import ASK_KERNEL, Case, all_cases
+from tests.cases import Case, all_cases, asking_kernel
 from tests.conda_channel import conda_channel
 from tests.index_hosts import with_real_hosts
 from tests.pythons import python_downloads
@@ -108,13 +108,7 @@ def test_the_image_does_what_the_repository_asks_for(name: EngineName, case: Cas
         with engine.start(request) as container:
             wait_for_server(container, SERVER_PORT)
             verified = execute(engine, container.id, "/tmp/verify")
-            kernel = execute(
-                engine,
-                container.id,
-                "sh",
-                "-c",
-                f'echo "{KERNEL}" > /tmp/k.py; {ASK_KERNEL.format(file="/tmp/k.py")}',
-            )
+            kernel = execute(engine, container.id, "sh", "-c", asking_kernel(KERNEL))
 
             assert verified.returncode == 0, verified.stdout + verified.stderr
             assert kernel.stdout.startswith("/srv/env/bin/python "), kernel
