@@ -11,18 +11,34 @@ from r2i.check.subject import Subject
 from r2i.errors import R2iError
 
 
-def check(subject: Subject, rules: Iterable[Rule] = RULES) -> Report:
+def check(subject: Subject, rules: Iterable[Rule] = RULES, *, strict: bool = False) -> Report:
     """Look for all that the settings select; never raises for what is in a repository's files."""
     found, suppressed = [], 0
-    for rule in rules:
-        if not subject.settings.selects(rule.code):
-            continue
+    selected = tuple(rule for rule in rules if subject.settings.selects(rule.code))
+    taken: set[tuple[str | None, int | None]] = set()
+    for rule in sorted(selected, key=lambda rule: rule.general):
         for finding in dict.fromkeys(rule.find(subject)):
+            if rule.general and (finding.file, finding.line) in taken:
+                continue
+            taken.add((finding.file, finding.line))
             if subject.settings.ignores(rule.code, finding.file, _line(subject, finding)):
                 suppressed += 1
             else:
                 found.append(Reported(rule=rule, finding=finding))
-    return Report(findings=tuple(sorted(found, key=_place)), suppressed=suppressed)
+    return Report(
+        findings=tuple(sorted(found, key=_place)),
+        rules=selected,
+        suppressed=suppressed,
+        strict=strict,
+        prefix=_prefix(subject),
+    )
+
+
+def _prefix(subject: Subject) -> str:
+    if subject.git is not None:
+        return subject.git.prefix
+    inside = subject.checkout.root.relative_to(subject.checkout.boundary).as_posix()
+    return "" if inside == "." else f"{inside}/"
 
 
 def _place(reported: Reported) -> tuple[str, int, str]:

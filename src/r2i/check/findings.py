@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 #: `info`: worth to know, nothing to do.
 Severity: TypeAlias = Literal["error", "warning", "info"]
 
+PAGES = "https://github.com/r2i/r2i/blob/main/docs/check"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
@@ -58,7 +60,8 @@ class Finding:
 class Rule:
     """One kind of finding. The code never changes its meaning; `docs/check/<code>.md` is its page.
 
-    `why` is one sentence. `find` is pure: what it sees is all in the subject.
+    `why` is one sentence. `find` is pure: what it sees is all in the subject. A `general` rule says nothing of a line
+    of which another one says something.
     """
 
     code: str
@@ -66,6 +69,12 @@ class Rule:
     severity: Severity
     why: str
     find: Callable[[Subject], Iterable[Finding]]
+    general: bool = False
+
+    @property
+    def page(self) -> str:
+        """Where it is explained."""
+        return f"{PAGES}/{self.code}.md"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,14 +89,30 @@ class Reported:
 class Report:
     """All that was found, in the order of files and lines.
 
-    `hermeticity` sums up what an image would take from outside that nobody pinned. `suppressed` counts what the
-    repository itself asked not to hear. `dynamic` is what came of a build, where one was asked for.
+    `rules` are those that were looked for. `suppressed` counts what the repository itself asked not to hear, `strict`
+    says that warnings count as errors do. `prefix` is the way from the top of the repository to the directory that was
+    checked, which all files are relative to: empty, or with a slash at its end. `dynamic` is what came of a build, where
+    one was asked for.
     """
 
     findings: tuple[Reported, ...]
-    hermeticity: str = ""
+    rules: tuple[Rule, ...] = ()
     suppressed: int = 0
+    strict: bool = False
+    prefix: str = ""
     dynamic: DynamicReport | None = None
 
     def count(self, severity: Severity) -> int:
         return sum(reported.rule.severity == severity for reported in self.findings)
+
+    @property
+    def fixable(self) -> int:
+        return sum(reported.finding.fix is not None for reported in self.findings)
+
+    def is_wrong(self, rule: Rule) -> bool:
+        """Whether a repository in which the rule finds something is not ready."""
+        return rule.severity == "error" or (self.strict and rule.severity == "warning")
+
+    @property
+    def ready(self) -> bool:
+        return not any(self.is_wrong(reported.rule) for reported in self.findings)

@@ -16,12 +16,14 @@ class GitFacts:
     """Paths are relative to the checkout's root; directories that are ignored as a whole end with a slash.
 
     `modes` are those of the index (`100644`, `100755`, `120000`, `160000`): what a commit would hold. `remote` is the
-    address of `origin` without credentials, None where there is none.
+    address of `origin` without credentials, None where there is none. `prefix` is the way from the top of the work tree
+    to the checkout's root, with a slash at its end.
     """
 
     modes: Mapping[str, str]
     ignored: frozenset[str] = frozenset()
     untracked: frozenset[str] = frozenset()
+    prefix: str = ""
     remote: str | None = None
     branch: str | None = None
     submodules: frozenset[str] = field(default=frozenset())
@@ -51,6 +53,7 @@ def git_facts(checkout: Checkout, git: GitProgram) -> GitFacts | None:
         modes=modes,
         ignored=frozenset(ignored),
         untracked=frozenset(untracked),
+        prefix=_line(git, checkout, "rev-parse", "--show-prefix") or "",
         remote=_line(git, checkout, "remote", "get-url", "origin"),
         branch=_line(git, checkout, "symbolic-ref", "--quiet", "--short", "HEAD"),
         submodules=frozenset(path for path, mode in modes.items() if mode == SUBMODULE),

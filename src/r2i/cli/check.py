@@ -6,24 +6,23 @@ import os
 import sys
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
 from r2i.check.findings import Report
-from r2i.check.formats import FORMATS as FOR_PROGRAMS
+from r2i.check.formats import FORMATS
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 from r2i.cli.as_of import asked, dated
-from r2i.cli.check_text import to_text
+from r2i.cli.check_text import show
 from r2i.cli.common import checked_out, note, options_from, parsed, plan_options, source_options
 from r2i.errors import UsageError
 from r2i.model import Source
 from r2i.quoting import printable
 
 NOT_READY = 8
-
-FORMATS = {"text": to_text, **FOR_PROGRAMS}
 
 DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -43,10 +42,17 @@ DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 @click.option(
     "--format",
     "form",
-    type=click.Choice([*FORMATS]),
+    type=click.Choice(["text", *FORMATS]),
     default="text",
     show_default=True,
     help="Of the report.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the report there, and show the text.",
 )
 @click.option("--rules", is_flag=True, help="List all rules.")
 @plan_options
@@ -63,12 +69,30 @@ def check(source: str, ref: str | None, subdir: str, **chosen: Any) -> int:
         raise UsageError("`--fix` changes files of this machine", hint="Clone the repository first")
     with checked_out(understood) as checkout:
         subject = _subject(checkout, understood, chosen)
-        report = _checked(subject)
+        report = _checked(subject, strict=chosen["strict"])
         if chosen["fix"] and _mended(subject, report, yes=chosen["yes"]):
-            report = _checked(_subject(checkout, understood, chosen))
-    click.echo(FORMATS[chosen["form"]](report), nl=False)
-    wrong = report.count("error") + (report.count("warning") if chosen["strict"] else 0)
-    return NOT_READY if wrong else 0
+            report = _checked(_subject(checkout, understood, chosen), strict=chosen["strict"])
+        directory = os.path.relpath(checkout.root) if understood.provider == "local" else ""
+    _say(
+        report, form=chosen["form"], output=chosen["output"], directory="" if directory == "." else directory
+    )
+    return 0 if report.ready else NOT_READY
+
+
+def _say(report: Report, *, form: str, output: Path | None, directory: str) -> None:
+    from rich.console import Console
+
+    if form == "text" or output is not None:
+        show(report, Console(), directory=directory)
+    if form == "text" and output is not None:
+        with output.open("w", encoding="utf-8") as file:
+            show(report, Console(file=file), directory=directory)
+    elif form != "text":
+        text = FORMATS[form](report)
+        if output is None:
+            click.echo(text, nl=False)
+        else:
+            output.write_text(text, encoding="utf-8")
 
 
 def _subject(checkout: Checkout, source: Source, chosen: Mapping[str, Any]) -> Subject:
@@ -94,10 +118,10 @@ def _subject(checkout: Checkout, source: Source, chosen: Mapping[str, Any]) -> S
     )
 
 
-def _checked(subject: Subject) -> Report:
+def _checked(subject: Subject, *, strict: bool) -> Report:
     from r2i.check.checking import check
 
-    return check(subject)
+    return check(subject, strict=strict)
 
 
 def _mended(subject: Subject, report: Report, *, yes: bool) -> bool:

@@ -1,51 +1,103 @@
-"""For people: a file and what is wrong with it, by line."""
+"""The report for people: what is wrong by file, as wide as the terminal, and what to do about it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import groupby
-
-import click
+from typing import TYPE_CHECKING
 
 from r2i.check.findings import Report, Reported, Severity
 from r2i.quoting import printable
 
-COLOURS: dict[Severity, str] = {"error": "red", "warning": "yellow", "info": "cyan"}
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+COLOURS: dict[Severity, str] = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+
+#: Prose in longer lines is hard to read.
+WIDEST = 110
 
 
-def to_text(report: Report) -> str:
-    return "\n".join(_lines(report)) + "\n"
+def show(report: Report, console: Console, *, directory: str = "") -> None:
+    """`directory` is the way from here to what was checked: terminals open `directory/file:line` at a click."""
+    for _, group in groupby(report.findings, key=lambda one: one.finding.file):
+        reported = list(group)
+        places = [_place(one, directory) for one in reported]
+        width = max(map(len, places))
+        for one, place in zip(reported, places, strict=True):
+            _print(console, _heading(one, place, width))
+            for text in _said(one):
+                _print(console, text, indent=4)
+        console.print()
+    for text in _summary(report):
+        _print(console, text)
 
 
-def _lines(report: Report) -> Iterator[str]:
-    for file, reported in groupby(report.findings, key=lambda one: one.finding.file):
-        yield click.style(printable(file or "The repository"), bold=True)
-        for one in reported:
-            yield from _finding(one)
-        yield ""
-    if report.hermeticity:
-        yield report.hermeticity
-    yield _summary(report)
+def _place(reported: Reported, directory: str) -> str:
+    finding = reported.finding
+    if finding.file is None:
+        return "The repository"
+    path = printable(f"{directory}/{finding.file}" if directory else finding.file)
+    return f"{path}:{finding.line}" if finding.line else path
 
 
-def _finding(reported: Reported) -> Iterator[str]:
-    finding, rule = reported.finding, reported.rule
-    place = f"{finding.line}" if finding.line else ""
-    cell = f" (cell {finding.cell})" if finding.cell else ""
-    severity = click.style(f"{rule.severity:<7}", fg=COLOURS[rule.severity])
-    yield f"  {place:>5}  {severity}  {rule.code}  {printable(finding.message)}{cell}"
+def _heading(reported: Reported, place: str, width: int) -> Text:
+    from rich.text import Text
+
+    rule, finding = reported.rule, reported.finding
+    return Text.assemble(
+        (place, "bold"),
+        " " * (width - len(place) + 2),
+        (f"{rule.severity:<7}", COLOURS[rule.severity]),
+        f"  {rule.code} ",
+        (rule.name, "dim"),
+        (f"  cell {finding.cell}" if finding.cell else "", "dim"),
+        ("  --fix" if finding.fix else "", "green"),
+    )
+
+
+def _said(reported: Reported) -> Iterator[Text]:
+    finding = reported.finding
+    yield _with_literals(finding.message)
     if finding.hint:
-        yield f"{'':24}{click.style('Hint:', dim=True)} {printable(finding.hint)}"
+        yield _with_literals(finding.hint, before="Hint: ")
 
 
-def _summary(report: Report) -> str:
+def _with_literals(message: str, *, before: str = "") -> Text:
+    """Literals stand out; they keep their backticks, which say the same without colour."""
+    from rich.text import Text
+
+    text = Text(before, style="")
+    text.stylize("dim")
+    for number, part in enumerate(re.split("(`[^`]*`)", printable(message))):
+        text.append(part, style="cyan" if number % 2 else "")
+    return text
+
+
+def _summary(report: Report) -> Iterator[Text]:
+    from rich.text import Text
+
     counts = [
-        f"{number} {word}{'' if number == 1 or word == 'info' else 's'}"
+        (f"{number} {word}{'' if number == 1 or word == 'info' else 's'}", COLOURS[word])
         for word in ("error", "warning", "info")
         if (number := report.count(word))
     ]
-    fixable = sum(reported.finding.fix is not None for reported in report.findings)
-    said = ", ".join(counts) if counts else click.style("Nothing to mend", fg="green")
-    if fixable:
-        said += f"; `--fix` mends {fixable}"
-    return said + (f" ({report.suppressed} ignored)" if report.suppressed else "")
+    text = Text(", ").join(Text(*count) for count in counts) if counts else Text("Nothing to mend", "green")
+    if report.suppressed:
+        text.append(f" ({report.suppressed} ignored)", "dim")
+    if report.fixable:
+        text.append("; ").append("r2i check --fix", "green").append(f" mends {report.fixable} of them")
+    yield text
+
+
+def _print(console: Console, text: Text, *, indent: int = 0) -> None:
+    """Wrapped on a terminal, a line each elsewhere; never with blanks at the end."""
+    lines = [text]
+    if console.is_terminal:
+        lines = [*text.wrap(console, max(20, min(console.width, WIDEST) - indent))]
+    for line in lines:
+        line.rstrip()
+        line.pad_left(indent)
+        console.print(line, soft_wrap=True, highlight=False, markup=False)

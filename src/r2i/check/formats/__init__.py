@@ -1,10 +1,21 @@
-"""The report of the static check in the formats that programs read, each a function from report to text."""
+"""The report of the static check in the formats that programs read, each a function from report to text.
+
+Whatever a repository's files say, each gives a well-formed document without control characters.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from r2i.check.findings import Report
+from r2i.check.formats.github import to_github
 from r2i.check.formats.json_report import to_json
+from r2i.check.formats.junit import to_junit
+from r2i.check.formats.sarif import to_sarif
 
-FORMATS: Mapping[str, Callable[[Report], str]] = {"json": to_json}
+FORMATS: Mapping[str, Callable[[Report], str]] = {
+    "json": to_json,
+    "github": to_github,
+    "sarif": to_sarif,
+    "junit": to_junit,
+}

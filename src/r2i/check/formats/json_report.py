@@ -13,12 +13,14 @@ VERSION = 1
 def to_json(report: Report) -> str:
     document = {
         "version": VERSION,
+        "ready": report.ready,
+        "directory": report.prefix,
         "findings": [_finding(reported) for reported in report.findings],
-        "hermeticity": report.hermeticity,
         "suppressed": report.suppressed,
         "dynamic": None if report.dynamic is None else dynamic_to_json(report.dynamic),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    # ASCII, so that names which are no UTF-8 get through, and nothing that a terminal would obey.
+    return json.dumps(document, indent=2) + "\n"
 
 
 def _finding(reported: Reported) -> dict[str, object]:
@@ -33,5 +35,6 @@ def _finding(reported: Reported) -> dict[str, object]:
         "message": finding.message,
         "hint": finding.hint,
         "why": rule.why,
+        "page": rule.page,
         "fix": finding.fix.title if finding.fix else None,
     }

@@ -1,0 +1,223 @@
+"""Reports in all formats: whatever a finding says, the document is well-formed and says it at its place."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from r2i.check.findings import Edit, Finding, Fix, Report, Reported, Rule
+from r2i.check.formats import FORMATS
+from r2i.check.rules import RULES
+from r2i.cli.check_text import show
+
+DOCS = Path(__file__).parents[2] / "docs"
+HERE = Path(__file__).parent
+
+#: C0 but for the line end, DEL and C1: what a terminal obeys.
+CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+
+text = st.text(st.characters(), max_size=40) | st.sampled_from(
+    ["\x1b]0;x\x07", "a\r\nb", "]]>", "\ud800", "%0A::error::x", "a:b,c", "![x](y)", "\u202e", "`a` \x9b31m"]
+)
+rules = st.builds(
+    Rule,
+    code=st.sampled_from(["F101", "D102", "N103", "S104"]),
+    name=st.just("some-thing"),
+    severity=st.sampled_from(["error", "warning", "info"]),
+    why=st.just("Because."),
+    find=st.just(lambda _: ()),
+)
+edits = st.builds(
+    lambda file, start, length, new: Edit(file=file, start=start, end=start + length, text=new),
+    text,
+    st.integers(0, 9),
+    st.integers(0, 9),
+    st.binary(max_size=9),
+)
+fixes = st.builds(
+    Fix, title=text, edits=st.lists(edits, max_size=2).map(tuple), executable=st.sampled_from([(), ("a",)])
+)
+findings = st.builds(
+    Finding,
+    message=text,
+    file=st.none() | text,
+    line=st.none() | st.integers(1, 10**6),
+    cell=st.none() | st.integers(1, 99),
+    hint=st.none() | text,
+    fix=st.none() | fixes,
+)
+reports = st.builds(
+    Report,
+    findings=st.lists(st.builds(Reported, rule=rules, finding=findings), max_size=5).map(tuple),
+    rules=st.sampled_from([(), RULES]),
+    suppressed=st.integers(0, 3),
+    strict=st.booleans(),
+    prefix=st.sampled_from(["", "sub/dir/"]),
+)
+
+
+def shown(report: Report, *, terminal: bool, width: int = 80, directory: str = "") -> str:
+    file = io.StringIO()
+    show(report, Console(file=file, force_terminal=terminal, width=width), directory=directory)
+    return file.getvalue()
+
+
+@given(reports)
+def test_json_follows_its_published_schema(report: Report) -> None:
+    schema = json.loads((DOCS / "check.schema.json").read_text(encoding="utf-8"))
+    document = FORMATS["json"](report)
+
+    jsonschema.validate(json.loads(document), schema)
+    assert not CONTROLS.search(document)
+    assert [one["message"] for one in json.loads(document)["findings"]] == [
+        one.finding.message for one in report.findings
+    ]
+
+
+@given(reports)
+def test_sarif_is_well_formed(report: Report) -> None:
+    schema = json.loads((HERE / "sarif.schema.json").read_text(encoding="utf-8"))
+    document = FORMATS["sarif"](report)
+    run = json.loads(document)["runs"][0]
+
+    jsonschema.validate(json.loads(document), schema)
+    assert not CONTROLS.search(document)
+    assert len(run["results"]) == len(report.findings)
+    for result in run["results"]:
+        assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+
+
+@given(reports)
+def test_junit_is_well_formed_and_fails_as_the_exit_code_does(report: Report) -> None:
+    document = FORMATS["junit"](report)
+    suites = ET.fromstring(document)
+    suite = suites[0]
+
+    assert not CONTROLS.search(document)
+    assert int(suite.attrib["tests"]) == len(suite.findall("testcase"))
+    assert int(suite.attrib["failures"]) == len(suite.findall("testcase/failure"))
+    assert (suite.find("testcase/failure") is None) == report.ready
+
+
+@given(reports)
+def test_each_finding_is_one_command_for_github(report: Report) -> None:
+    lines = FORMATS["github"](report).splitlines()
+
+    assert len(lines) == len(report.findings)
+    for line, one in zip(lines, report.findings, strict=True):
+        match = re.fullmatch(r"::(error|warning|notice) ((?:\w+=[^,:]*,?)+)::(.*)", line)
+
+        assert match
+        assert ("file=" in match[2]) == (one.finding.file is not None)
+        assert "title=" in match[2]
+        assert not CONTROLS.search(line)
+
+
+@given(reports, st.booleans(), st.integers(1, 300))
+def test_text_has_no_control_characters_of_a_repository(report: Report, terminal: bool, width: int) -> None:  # noqa: FBT001
+    said = shown(report, terminal=terminal, width=width)
+
+    assert not CONTROLS.search(re.sub(r"\x1b\[[\d;]*m", "", said) if terminal else said)
+
+
+RULE = Rule(code="D101", name="unpinned", severity="warning", why="It changes.", find=lambda _: ())
+WRONG = replace(RULE, code="D102", name="wrong-name", severity="error")
+EDIT = Edit(file="a, b.txt", start=4, end=7, text=b"new\n")
+REPORT = Report(
+    findings=(
+        Reported(
+            rule=RULE,
+            finding=Finding(
+                message="`numpy` has no version, which is 100% sure to change what the notebooks do one day",
+                file="a, b.txt",
+                line=3,
+                hint="Pin it",
+                fix=Fix(title="Pin it", edits=(EDIT,)),
+            ),
+        ),
+        Reported(
+            rule=WRONG,
+            finding=Finding(message="`sklearn` is no distribution", file="a, b.txt", line=12, cell=4),
+        ),
+        Reported(rule=WRONG, finding=Finding(message="There is nothing")),
+    ),
+    rules=(RULE, WRONG, replace(RULE, code="D103", name="fine")),
+    suppressed=2,
+    prefix="sub/",
+)
+
+
+def test_text_when_piped() -> None:
+    assert shown(REPORT, terminal=False, directory="sub") == (
+        "sub/a, b.txt:3   warning  D101 unpinned  --fix\n"
+        "    `numpy` has no version, which is 100% sure to change what the notebooks do one day\n"
+        "    Hint: Pin it\n"
+        "sub/a, b.txt:12  error    D102 wrong-name  cell 4\n"
+        "    `sklearn` is no distribution\n"
+        "\n"
+        "The repository  error    D102 wrong-name\n"
+        "    There is nothing\n"
+        "\n"
+        "2 errors, 1 warning (2 ignored); r2i check --fix mends 1 of them\n"
+    )
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_text_keeps_within_the_terminal(width: int) -> None:
+    lines = re.sub(r"\x1b\[[\d;]*m", "", shown(REPORT, terminal=True, width=width)).splitlines()
+
+    assert max(map(len, lines)) <= min(width, 110)
+    assert all(line == line.rstrip() for line in lines)
+    assert "\x1b[1;31m" in shown(REPORT, terminal=True, width=width)
+
+
+def test_text_of_a_ready_repository() -> None:
+    assert shown(Report(findings=()), terminal=False) == "Nothing to mend\n"
+
+
+def test_github_escapes_values() -> None:
+    assert FORMATS["github"](REPORT) == (
+        "::warning file=sub/a%2C b.txt,line=3,title=D101 unpinned::"
+        "`numpy` has no version, which is 100%25 sure to change what the notebooks do one day%0APin it\n"
+        "::error file=sub/a%2C b.txt,line=12,title=D102 wrong-name::`sklearn` is no distribution (cell 4)\n"
+        "::error title=D102 wrong-name::There is nothing\n"
+    )
+
+
+def test_sarif_has_places_and_fixes() -> None:
+    run = json.loads(FORMATS["sarif"](REPORT))["runs"][0]
+    first, second, third = run["results"]
+
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["D101", "D102", "D103"]
+    assert first["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "sub/a%2C%20b.txt", "uriBaseId": "SRCROOT"},
+        "region": {"startLine": 3},
+    }
+    assert first["fixes"][0]["artifactChanges"][0]["replacements"] == [
+        {"deletedRegion": {"byteOffset": 4, "byteLength": 3}, "insertedContent": {"text": "new\n"}}
+    ]
+    assert "fixes" not in second
+    assert third["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "sub/"
+
+
+def test_junit_shows_which_rules_hold() -> None:
+    def outcomes(report: Report) -> dict[str, list[str]]:
+        cases = ET.fromstring(FORMATS["junit"](report)).iter("testcase")
+        return {case.attrib["name"]: [child.tag for child in case] for case in cases}
+
+    assert outcomes(REPORT) == {
+        "D101 unpinned": ["system-out"],
+        "D102 wrong-name": ["failure"],
+        "D103 fine": [],
+    }
+    assert outcomes(replace(REPORT, strict=True))["D101 unpinned"] == ["failure"]
