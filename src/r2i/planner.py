@@ -111,7 +111,7 @@ def _compose(
             *chain.from_iterable(d.notices for d in detections),
             *_without_effect(options, dockerfile=None, environment=wanted),
         ),
-        ignored=(*_hidden(checkout), *chain.from_iterable(d.ignored for d in detections)),
+        ignored=(*hidden(checkout), *chain.from_iterable(d.ignored for d in detections)),
         variables=variables | ({"R2D_ENTRYPOINT": f"{repo_dir}/{start}"} if start else {}),
         command=COMMAND,
         labels=labels,
@@ -166,7 +166,7 @@ def _own_dockerfile(
         config_dir=checkout.config_dir,
         dockerfile=found.dockerfile,
         notices=(*found.notices, *_without_effect(options, dockerfile=found.dockerfile, environment=None)),
-        ignored=(*_hidden(checkout), *others),
+        ignored=(*hidden(checkout), *others),
         labels=_labels(checkout, options, source),
         build_args=build_args | {name: secret_digest(value) for name, value in options.build_args.items()},
         dockerignore=dockerignore(checkout),
@@ -346,25 +346,25 @@ def _labels(checkout: Checkout, options: Options, source: Source | None) -> dict
     return labels | dict(options.labels)
 
 
-def _hidden(checkout: Checkout) -> tuple[Ignored, ...]:
+def hidden(checkout: Checkout) -> tuple[Ignored, ...]:
     """Configuration in the root that a `binder` directory hides."""
     directory = checkout.config_dir
     if not directory:
         return ()
     return tuple(
         Ignored(file=name, reason=f"only `{directory}/` is looked at, as it exists")
-        for name in _config_names()
+        for name in config_names()
         if checkout.has(name)
     )
 
 
-def _config_names() -> tuple[str, ...]:
+def config_names() -> tuple[str, ...]:
     files = (*(pack.files for pack in CHAIN), *(pack.files for pack in ENVIRONMENTS), UNSUPPORTED)
     return tuple(dict.fromkeys(chain.from_iterable(files)))
 
 
 def _config_files(checkout: Checkout) -> list[str]:
-    return [path for name in _config_names() if (path := checkout.config(name))]
+    return [path for name in config_names() if (path := checkout.config(name))]
 
 
 def _check_options(options: Options) -> None:

@@ -112,6 +112,13 @@ class Subject:
         path = f"{self.config_dir}/{name}" if self.config_dir else name
         return path if path in self.files else None
 
+    def text(self, path: str) -> str | None:
+        """What a file says, with line ends as `\\n`; None where it is no text that r2i would read."""
+        try:
+            return self.checkout.read(path)
+        except R2iError:
+            return None
+
     def line_of(self, notebook: Notebook, cell: Cell, line: int = 1) -> int:
         """Where a line of a cell, counted from 1, stands in the notebook's file."""
         if notebook.path not in self._places:

@@ -2,17 +2,190 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from functools import cached_property
 
+from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.findings import Finding, Rule
 from r2i.check.subject import Subject
+from r2i.checkout import CONFIG_DIRECTORIES, Checkout
 from r2i.errors import R2iError
+from r2i.model import Evidence, Ignored, Options
+from r2i.planner import config_names, hidden
+
+#: What is written for Binder, or for a person who reads about it. Other files have a life of their own: a package's
+#: `pyproject.toml`, the `Dockerfile` of a deployment.
+OF_ENVIRONMENT = ("environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile", "requirements.txt")
+FOR_BINDER = (*OF_ENVIRONMENT, "apt.txt", "runtime.txt", "postBuild", "start", "install.R")
+
+#: So many names stand in a message.
+MOST_NAMED = 5
+
+
+class InRoot(Checkout):
+    """The same checkout, as if it had no directory for the configuration."""
+
+    @cached_property
+    def config_dir(self) -> str:
+        return ""
 
 
 def _cannot_be_planned(subject: Subject) -> Iterator[Finding]:
     error = subject.planned
     if isinstance(error, R2iError):
         yield Finding(message=error.message, file=error.file, line=error.line, hint=error.hint)
+
+
+def _two_directories(subject: Subject) -> Iterator[Finding]:
+    if all(map(subject.checkout.is_dir, CONFIG_DIRECTORIES)):
+        yield Finding(
+            message="The repository has both a `binder` and a `.binder` directory: Binder builds neither",
+            file=".binder",
+            hint="Keep one of the two",
+        )
+
+
+def _empty_directory(subject: Subject) -> Iterator[Finding]:
+    if not subject.config_dir or any(map(subject.config, config_names())):
+        return
+    files = _counting_in_root(subject)
+    if files:
+        listed = ", ".join(f"`{file}`" for file in files)
+        yield Finding(
+            message=f"`{subject.config_dir}/` holds no configuration, but hides what is beside it: {listed}",
+            file=files[0],
+            hint=f"Move the configuration into `{subject.config_dir}/`, or give that directory another name",
+        )
+
+
+def _counting_in_root(subject: Subject) -> list[str]:
+    """What would count without the directory."""
+    root = InRoot(root=subject.checkout.root, boundary=subject.checkout.boundary)
+    declaring = {name for name in config_names() if _asked_for(root, name, subject.options)}
+    return [
+        entry.file
+        for entry in _hidden(subject)
+        if entry.file in declaring or (entry.file in FOR_BINDER and entry.file not in OF_ENVIRONMENT)
+    ]
+
+
+def _hidden_by_directory(subject: Subject) -> Iterator[Finding]:
+    directory = subject.config_dir
+    if not directory or not any(map(subject.config, config_names())) or subject.config("Dockerfile"):
+        return
+    said = "\n".join(
+        subject.text(path) or "" for path in subject.files if posixpath.dirname(path) == directory
+    )
+    for entry in _hidden(subject):
+        if entry.file not in FOR_BINDER or _is_named(entry.file, said, directory):
+            continue
+        hint = f"Say it in `{directory}/`, too, or delete the file"
+        if entry.file in OF_ENVIRONMENT:
+            yield from _unheard(subject, entry.file, hint)
+        elif _says_more(subject, entry.file):
+            own = subject.config(entry.file)
+            instead = f"and `{own}` says something else" if own else "and has none"
+            yield Finding(
+                message=f"`{entry.file}` has no effect: only `{directory}/` is looked at, {instead}",
+                file=entry.file,
+                hint=hint,
+            )
+
+
+def _hidden(subject: Subject) -> tuple[Ignored, ...]:
+    try:
+        return tuple(entry for entry in hidden(subject.checkout) if entry.file in subject.files)
+    except R2iError:  # two directories
+        return ()
+
+
+def _is_named(file: str, text: str, directory: str) -> bool:
+    """Whether a configuration takes the file into account, and does not speak of its own one."""
+    own = re.escape(f"{directory}/")
+    return re.search(rf"(?<![\w-])(?<!{own}){re.escape(file)}\b", text) is not None
+
+
+def _unheard(subject: Subject, file: str, hint: str) -> Iterator[Finding]:
+    """What a file asks for, and the environment does not."""
+    environment = subject.environment
+    if environment is None:
+        return
+    root = InRoot(root=subject.checkout.root, boundary=subject.checkout.boundary)
+    asked = _asked_for(root, file, subject.options)
+    missing = [name for name in asked if name not in environment.names]
+    if missing:
+        by = f"`{environment.defined_by}`" if environment.defined_by else f"`{subject.config_dir}/`"
+        yield Finding(
+            message=f"{_listed(missing)}: asked for here, but {by} decides and does not name"
+            f" {'it' if len(missing) == 1 else 'them'}",
+            file=file,
+            line=asked[missing[0]].line,
+            hint=hint,
+        )
+
+
+def _asked_for(checkout: Checkout, name: str, options: Options) -> Mapping[str, Evidence]:
+    """What a file asks for if it defines the environment: nothing where another file of its kind does."""
+    for pack in ENVIRONMENTS:
+        if name in pack.files:
+            try:
+                found = pack.detect(checkout, options)
+            except R2iError:
+                continue  # what is not used need not be right
+            if found and found.environment and found.environment.defined_by == name:
+                return found.environment.names
+    return {}
+
+
+def _says_more(subject: Subject, file: str) -> bool:
+    """Whether the file of the root says something that the one in the directory does not."""
+    here = (subject.text(file) or "").split()
+    own = subject.config(file)
+    there = (subject.text(own) or "").split() if own else []
+    return bool(set(here) - set(there)) if file == "apt.txt" else bool(here) and here != there
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
+
+
+def _hidden_by_stronger_file(subject: Subject) -> Iterator[Finding]:
+    if subject.plan is None:
+        return
+    ignored = {entry.file for entry in subject.plan.ignored}
+    for notice in subject.plan.notices:
+        if notice.level == "warning" and notice.file in ignored:
+            yield Finding(
+                message=notice.message,
+                file=notice.file,
+                line=notice.line,
+                hint="Say it in the file that decides, too, or delete this one",
+            )
+
+
+def _hidden_by_dockerfile(subject: Subject) -> Iterator[Finding]:
+    dockerfile = subject.config("Dockerfile")
+    words = (subject.text(dockerfile) or "").replace("/", " ").replace(",", " ").split() if dockerfile else ()
+    for name in FOR_BINDER:
+        path = subject.config(name)
+        if not dockerfile or path is None:
+            continue
+        if not any(fnmatchcase(name, word.strip("\"'[];")) for word in words if word.strip("*\"'[],;.")):
+            yield Finding(
+                message=f"`{path}` has no effect: `{dockerfile}` describes the whole image, and does not name it",
+                file=path,
+                hint=f"Use it in `{dockerfile}`, or delete one of the two",
+            )
+
+
+def _warned_of(subject: Subject) -> Iterator[Finding]:
+    if subject.plan is not None:
+        for notice in subject.plan.notices:
+            if notice.level == "warning":
+                yield Finding(message=notice.message, file=notice.file, line=notice.line)
 
 
 RULES = (
@@ -22,5 +195,49 @@ RULES = (
         severity="error",
         why="r2i refuses to build it, and Binder most likely fails.",
         find=_cannot_be_planned,
+        general=True,
+    ),
+    Rule(
+        code="F102",
+        name="two-config-directories",
+        severity="error",
+        why="Binder refuses a repository with both, as nothing says which one counts.",
+        find=_two_directories,
+    ),
+    Rule(
+        code="F103",
+        name="empty-config-directory",
+        severity="error",
+        why="A `binder` directory hides the configuration beside it, also where it holds none itself.",
+        find=_empty_directory,
+    ),
+    Rule(
+        code="F104",
+        name="hidden-by-config-directory",
+        severity="warning",
+        why="Where there is a `binder` directory, nothing beside it counts, and nobody says so in the build.",
+        find=_hidden_by_directory,
+    ),
+    Rule(
+        code="F105",
+        name="hidden-by-stronger-file",
+        severity="warning",
+        why="One file defines the environment; what only the others ask for is not installed.",
+        find=_hidden_by_stronger_file,
+    ),
+    Rule(
+        code="F106",
+        name="hidden-by-dockerfile",
+        severity="warning",
+        why="Where there is a `Dockerfile`, it alone makes the image.",
+        find=_hidden_by_dockerfile,
+    ),
+    Rule(
+        code="F107",
+        name="plan-warning",
+        severity="warning",
+        why="r2i builds it, and warns of something that may surprise.",
+        find=_warned_of,
+        general=True,
     ),
 )

@@ -1,0 +1,121 @@
+"""F11: `runtime.txt`, which r2i reads with more patience than Binder does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from r2i.check.findings import Edit, Finding, Fix, Rule
+from r2i.check.subject import Subject
+from r2i.errors import R2iError
+
+FILE = "runtime.txt"
+
+#: What Binder splits at its hyphens is the whole file.
+OF_BINDER = re.compile(
+    r"(?:python-(?:2\.7|3(?:\.\d{1,2})?)|r-(?:\d+\.\d+(?:\.\d+)?-)?\d{4}-\d{2}-\d{2})", re.ASCII
+)
+PYTHON = re.compile(r"\bpython[\s=_-]*v?((?:2\.7|3\.\d{1,2}))(?:\.\d+)?(?![\d.])", re.ASCII | re.IGNORECASE)
+LANGUAGE_R = re.compile(r"^\s*r\b", re.IGNORECASE | re.MULTILINE)
+
+#: Beside these Binder does not look at it.
+STRONGER = ("environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile")
+
+
+def _malformed(subject: Subject) -> Iterator[Finding]:
+    path = subject.config(FILE)
+    text = subject.text(path) if path else None
+    if path is None or not text or _stronger(subject) or subject.config("Dockerfile"):
+        return
+    said = text.strip()
+    if not said or OF_BINDER.fullmatch(said) or _is_r_without_date(said):
+        return
+    lines = text.split("\n")
+    number = next((n for n, line in enumerate(lines, 1) if line and not OF_BINDER.fullmatch(line)), 1)
+    error = subject.planned
+    if isinstance(error, R2iError) and error.file == path and error.line:
+        number = error.line
+    versions = dict.fromkeys(PYTHON.findall(text))
+    fix = None
+    hint = "Let `python-3.12` be all that it says"
+    if len(versions) == 1 and not LANGUAGE_R.search(text):
+        right = f"python-{next(iter(versions))}"
+        hint = f"Let `{right}` be all that it says"
+        whole = Edit(
+            file=path, start=0, end=len(subject.checkout.read_bytes(path)), text=f"{right}\n".encode()
+        )
+        fix = Fix(title=f"Write `{right}` into `{path}`", edits=(whole,))
+    shown = lines[number - 1].strip() if number <= len(lines) else said
+    yield Finding(
+        message=f"Binder does not understand `{shown[:60]}` in `{path}`",
+        file=path,
+        line=number,
+        hint=hint,
+        fix=fix,
+    )
+
+
+def _is_r_without_date(said: str) -> bool:
+    """Not Binder's default, but what r2i says of it is more."""
+    return re.fullmatch(r"r(-[\d.]+)?", said, re.IGNORECASE) is not None
+
+
+def _stronger(subject: Subject) -> str | None:
+    return next((path for name in STRONGER if (path := subject.config(name))), None)
+
+
+def _ignored(subject: Subject) -> Iterator[Finding]:
+    path, stronger, plan = subject.config(FILE), _stronger(subject), subject.plan
+    if path is None or stronger is None or plan is None or plan.python is None:
+        return
+    for notice in plan.notices:
+        if notice.level == "warning" and notice.file == path and "decides" in notice.message:
+            yield Finding(
+                message=notice.message,
+                file=path,
+                line=notice.line,
+                hint=f"Delete `{path}`, or change the version in `{stronger}`",
+            )
+    evidence = plan.python.evidence
+    if evidence.file == path:
+        version = ".".join(plan.python.version.split(".")[:2])
+        yield Finding(
+            message=f"Binder does not read `{path}` beside `{stronger}`, which does not say `python={version}`",
+            file=path,
+            line=evidence.line,
+            hint=f"Ask for Python {version} in `{stronger}`",
+            fix=_in_environment(subject, stronger, version),
+        )
+
+
+def _in_environment(subject: Subject, path: str, version: str) -> Fix | None:
+    """A first dependency, written as the one that is first now."""
+    if not path.endswith((".yml", ".yaml")):
+        return None
+    data = subject.checkout.read_bytes(path)
+    match = re.search(rb"^dependencies:[ \t]*(\r?\n)(?=([ \t]*-[ \t]+)[\w\"'])", data, re.MULTILINE)
+    if match is None or re.search(rb"^\s*-\s+[\"']?python\b", data, re.MULTILINE):
+        return None
+    added = match[2] + f"python={version}".encode() + match[1]
+    return Fix(
+        title=f"Ask for Python {version} in `{path}`",
+        edits=(Edit(file=path, start=match.end(), end=match.end(), text=added),),
+    )
+
+
+RULES = (
+    Rule(
+        code="F111",
+        name="runtime-malformed",
+        severity="error",
+        why="Binder takes the whole file for one version, and builds nothing or another Python where it is none.",
+        find=_malformed,
+    ),
+    Rule(
+        code="F112",
+        name="runtime-ignored",
+        severity="warning",
+        why="Beside a file that defines the environment, Binder does not look at `runtime.txt`.",
+        find=_ignored,
+    ),
+)
