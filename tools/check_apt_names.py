@@ -51,6 +51,15 @@ class Index:
 
 
 def index(release: str, distribution: str, mirror: str, keyring: str) -> Index:
+    known = available(release, distribution, mirror, keyring)
+    provides = " ".join(re.findall(r"^Provides: (.*)", known, re.MULTILINE))
+    return Index(
+        packages={*re.findall(r"^Package: (\S+)", known, re.MULTILINE)},
+        provided={*re.findall(r"(?:^|[ ,])([a-z0-9][a-z0-9.+-]+)(?=$|[ ,:])", provides)},
+    )
+
+
+def available(release: str, distribution: str, mirror: str, keyring: str) -> str:
     """What apt knows of a release, asked with lists of its own."""
     trust = f"[signed-by={keyring}] " if keyring else ""
     security = f"{mirror.rstrip('/')}-security" if distribution == "debian" else mirror
@@ -73,12 +82,7 @@ def index(release: str, distribution: str, mirror: str, keyring: str) -> Index:
         done = run(["apt-get", "update", "-q", *options])
         if done.returncode:
             raise SystemExit(f"{release}: {done.stderr}")
-        known = run(["apt-cache", "dumpavail", *options]).stdout
-    provides = " ".join(re.findall(r"^Provides: (.*)", known, re.MULTILINE))
-    return Index(
-        packages={*re.findall(r"^Package: (\S+)", known, re.MULTILINE)},
-        provided={*re.findall(r"(?:^|[ ,])([a-z0-9][a-z0-9.+-]+)(?=$|[ ,:])", provides)},
-    )
+        return run(["apt-cache", "dumpavail", *options]).stdout
 
 
 def complaints(release: str, there: Index) -> Iterator[str]:
