@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from r2i.check.declared import Declared, declared
 from r2i.check.git_facts import GitFacts
 from r2i.check.notebooks import Cell, Notebook, Places, read_notebook
 from r2i.check.python_code import Facts, facts_of_cell, facts_of_module
@@ -71,6 +72,11 @@ class Subject:
             return declared_environment(self.checkout, self.options)
         except R2iError:
             return None
+
+    @cached_property
+    def declared(self) -> tuple[Declared, ...]:
+        """The requirements of that environment as they stand in the files; nothing of a lock."""
+        return declared(self.checkout, self.options, self.environment)
 
     @cached_property
     def notebooks(self) -> tuple[Notebook, ...]:

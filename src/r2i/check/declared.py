@@ -1,0 +1,132 @@
+"""What the file that defines the Python environment asks for, line by line, as its author wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from r2i.checkout import Checkout
+from r2i.errors import R2iError
+from r2i.model import Options, PythonEnvironment
+from r2i.requirements.lines import MAX_LINES, Line, logical_lines
+from r2i.requirements.options import split_line
+from r2i.requirements.reading import AT, MAX_FILES
+from r2i.requirements.specifiers import named, normalised
+from r2i.requirements.urls import direct_url, is_url
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """A requirement in a file, at a line counted from 1; `name` is normalised, and empty where only a build tells it.
+
+    `text` is what the line says without comments and options. A `url` is that of an archive or of a git repository,
+    with what is asked for of it.
+    """
+
+    name: str
+    text: str
+    file: str
+    line: int
+    specifier: str = ""
+    marker: str = ""
+    extras: bool = False
+    url: str = ""
+    installer: Literal["pip", "conda"] = "pip"
+
+
+def declared(
+    checkout: Checkout, options: Options, environment: PythonEnvironment | None
+) -> tuple[Declared, ...]:
+    """Nothing where every release is named exactly: what a lock holds was written by a program."""
+    if environment is None or environment.exact:
+        return ()
+    try:
+        return tuple(_declared(checkout, options, environment))
+    except R2iError:
+        return ()  # another rule says so
+
+
+def _declared(checkout: Checkout, options: Options, environment: PythonEnvironment) -> Iterator[Declared]:
+    path = environment.defined_by
+    if environment.buildpack == "requirements":
+        yield from _pip(_included(checkout, path))
+    elif environment.buildpack == "conda":
+        from r2i.conda.environment_yml import read_environment_yml
+
+        found = read_environment_yml(checkout, path)
+        for dependency in found.dependencies:
+            spec, line = dependency.spec, dependency.line
+            yield Declared(
+                name=spec.name,
+                text=line.text,
+                file=line.file,
+                line=line.number,
+                specifier=spec.version,
+                installer="conda",
+            )
+        yield from _pip(found.pip)
+    elif environment.buildpack == "package":
+        from r2i.buildpacks.package import choose
+        from r2i.projects.reading import read_project
+
+        if project := read_project(checkout, checkout.config_dir):
+            yield from _pip(choose(project[0], options))
+    else:
+        for name, evidence in environment.names.items():
+            pins = [pin.specifier for pin in environment.pins if pin.name == name]
+            file, line = evidence.file or path, evidence.line or 1
+            yield Declared(name=name, text=name, file=file, line=line, specifier=",".join(pins))
+
+
+def _included(checkout: Checkout, path: str) -> Iterator[Line]:
+    """The lines of a requirements file and of those that it includes; constraints ask for nothing."""
+    pending, seen, count = [path], {path}, 0
+    while pending:
+        file = pending.pop()
+        for line in logical_lines(file, checkout.read(file)):
+            count += 1
+            yield line
+            for option, value in split_line(line)[1]:
+                target = checkout.inside(value, relative_to=file) if option == "requirement" else None
+                if target and target not in seen and checkout.has(target) and len(seen) < MAX_FILES:
+                    seen.add(target)
+                    pending.append(target)
+            if count > MAX_LINES:
+                return
+
+
+def _pip(lines: Iterable[Line]) -> Iterator[Declared]:
+    for line in lines:
+        text, options, _ = split_line(line)
+        editable = next((value for name, value in options if name == "editable"), "")
+        if found := _requirement(text or editable, line):
+            yield found
+
+
+def _requirement(text: str, line: Line) -> Declared | None:
+    """None for what lies in the repository, and for a line that has only options."""
+    at = AT.fullmatch(text)
+    address, _, marker = (at[3] if at else text).partition(" ;")
+    if is_url(address) and not address.startswith("file:"):
+        name = at[1] if at else direct_url(address.strip(), line).name
+        return Declared(
+            name=normalised(name or ""),
+            text=text,
+            file=line.file,
+            line=line.number,
+            marker=marker.strip(),
+            url=address.strip(),
+        )
+    if not text or at or text.startswith((".", "/", "file:")) or "/" in text.partition(";")[0]:
+        return None
+    valid = named(text, line)
+    return Declared(
+        name=normalised(valid.name),
+        text=valid.text,
+        file=line.file,
+        line=line.number,
+        specifier=valid.specifier,
+        marker=valid.marker,
+        extras="[" in valid.text.partition(";")[0],
+    )

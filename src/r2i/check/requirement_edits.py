@@ -1,0 +1,78 @@
+"""Changes of the files that declare the Python environment: a line of them altered, removed or added."""
+
+from __future__ import annotations
+
+import re
+
+from r2i.check.declared import Declared
+from r2i.check.findings import Edit, Fix
+from r2i.check.fixes import line_edit
+from r2i.check.subject import Subject
+
+#: Where requirements go that nothing asks for yet.
+NEW_FILE = "requirements.txt"
+
+
+def altered(subject: Subject, one: Declared, text: str) -> Edit | None:
+    """What the line says of the requirement becomes `text`; None where that is not found in it as it was read."""
+    raw = _line(subject, one)
+    return line_edit(subject.checkout, one.file, one.line, raw.replace(one.text, text)) if raw else None
+
+
+def removed(subject: Subject, one: Declared) -> Edit | None:
+    """None where the line says something else, too."""
+    alone = re.fullmatch(
+        rf"""\s*(?:- +)?(["']?){re.escape(one.text)}\1,?\s*(?:#.*)?""", _line(subject, one) or ""
+    )
+    return line_edit(subject.checkout, one.file, one.line, None) if alone else None
+
+
+def added(subject: Subject, text: str, *, title: str = "") -> Fix | None:
+    """Ask for one more distribution where the environment is declared; None where that cannot be done by adding a line."""
+    environment = subject.environment
+    if environment is None or environment.exact:
+        return None
+    path = environment.defined_by
+    if environment.buildpack == "requirements":
+        edits = _appended(subject, path, text)
+    elif environment.buildpack == "conda":
+        edits = _beside_the_last(subject, text)
+    elif not path:
+        path = f"{subject.config_dir}/{NEW_FILE}" if subject.config_dir else NEW_FILE
+        edits = _appended(subject, path, text)
+    else:
+        edits = ()
+    return Fix(title=title or f"Ask for `{text}` in `{path}`", edits=edits) if edits else None
+
+
+def _appended(subject: Subject, path: str, text: str) -> tuple[Edit, ...]:
+    """The end of the last line is an edit of its own, so that several of these make it once."""
+    data = subject.checkout.read_bytes(path) if subject.checkout.has(path) else b""
+    newline = b"\r\n" if b"\r\n" in data else b"\n"
+    if b"\0" in data:
+        return ()  # UTF-16
+    end = len(data)
+    ending = () if not data or data.endswith(b"\n") else (Edit(file=path, start=end, end=end, text=newline),)
+    return (*ending, Edit(file=path, start=end, end=end, text=text.encode() + newline))
+
+
+def _beside_the_last(subject: Subject, text: str) -> tuple[Edit, ...]:
+    """Below the last package of conda's that stands on a line of its own, as far to the right."""
+    own = [one for one in subject.declared if one.installer == "conda"]
+    last = max(own, key=lambda one: one.line, default=None)
+    if last is None or not (found := re.match(r"( *- +)\S", _line(subject, last) or "")):
+        return ()
+    data = subject.checkout.read_bytes(last.file)
+    lines = data.splitlines(keepends=True)
+    if not lines[last.line - 1].endswith(b"\n"):
+        return ()
+    at = sum(map(len, lines[: last.line]))
+    newline = b"\r\n" if lines[last.line - 1].endswith(b"\r\n") else b"\n"
+    return (Edit(file=last.file, start=at, end=at, text=f"{found[1]}{text}".encode() + newline),)
+
+
+def _line(subject: Subject, one: Declared) -> str | None:
+    """The line as it stands in the file, None where its text is not once in it."""
+    lines = subject.checkout.read_bytes(one.file).splitlines()
+    raw = lines[one.line - 1].decode(errors="replace") if one.line <= len(lines) else ""
+    return raw if raw.count(one.text) == 1 and "\ufffd" not in raw and "\0" not in raw else None

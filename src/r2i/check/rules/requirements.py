@@ -1,0 +1,278 @@
+"""D1: what the file that defines the Python environment asks for, and whether that can be had, today and next year."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from r2i.check.declared import Declared
+from r2i.check.distributions import distributions
+from r2i.check.findings import Finding, Fix, Rule
+from r2i.check.requirement_edits import altered, removed
+from r2i.check.subject import Subject
+from r2i.requirements.lines import quoted
+from r2i.requirements.specifiers import normalised
+
+#: How each kind of file is pinned, by the buildpack that reads it. `{file}` is its path.
+TO_PIN = {
+    "requirements": "Run `uv pip compile --universal {file} -o {file}`, which writes the versions into it",
+    "conda": "Run `conda env export --no-builds --file {file}` in the environment in which it works",
+    "pixi": "Run `pixi lock`, and commit `pixi.lock`",
+    "pipfile": "Run `pipenv lock`, and commit `Pipfile.lock`",
+    "package": "Run `uv lock`, and commit `uv.lock`",
+}
+
+#: Which are chosen elsewhere, by whoever builds the environment.
+NOT_TO_PIN = {"python", "pip", "nodefaults"}
+
+EXACT = re.compile(r"===?[^*]+")
+#: `=1.26` in conda's notation.
+NEARLY_EXACT = re.compile(r"(?:==)?\d+\.\d[^*,|<>]*(?:\.\*)?|==.*")
+
+COMMIT = re.compile(r"[0-9a-f]{7,40}")
+TAG = re.compile(r"(?:refs/tags/.+|[\w.-]*\d+\.\d[\w.-]*)", re.ASCII)
+BRANCH_ARCHIVE = re.compile(
+    r".*/archive/(?:refs/heads/[^/]+|main|master|HEAD|develop)\.(?:zip|tar\.gz)(?:#.*)?"
+)
+
+#: What the scikit-learn developers published below the name of the module.
+PLACEHOLDER = re.compile(r"==0(?:\.0)+(?:\.post\d+)?")
+
+
+def _unpinned(subject: Subject) -> Iterator[Finding]:
+    """One finding for all, at the first: pinning is done for a file at once."""
+    environment = subject.environment
+    if environment is None or subject.options.as_of:
+        return
+    exact = {pin.name for pin in environment.pins if EXACT.fullmatch(pin.specifier)}
+    wrong = {*NOT_TO_PIN, *_names()["replaced"], *_names()["standard"]} - _names()["of-pypi"].keys()
+    asked = [one for one in subject.declared if one.name not in wrong and not one.url]
+    loose = [one for one in asked if one.name not in exact and not _is_exact(one)]
+    if not loose:
+        return
+    hint = TO_PIN.get(environment.buildpack)
+    yield Finding(
+        message=f"{_listed(loose)}: no exact version, of {len(asked)} requirement{'s' if len(asked) > 1 else ''}",
+        file=loose[0].file,
+        line=loose[0].line,
+        hint=hint.format(file=environment.defined_by) if hint else None,
+    )
+
+
+def _is_exact(one: Declared) -> bool:
+    if one.installer == "conda":
+        return NEARLY_EXACT.fullmatch(one.specifier) is not None
+    return EXACT.fullmatch(one.specifier.replace(" ", "")) is not None
+
+
+def _listed(some: Iterable[Declared]) -> str:
+    names = list(dict.fromkeys(one.name for one in some))
+    return ", ".join(f"`{name}`" for name in names[:4]) + (
+        f" and {len(names) - 4} more" if len(names) > 4 else ""
+    )
+
+
+def _not_the_distribution(subject: Subject) -> Iterator[Finding]:
+    for one in subject.declared:
+        table = _names()["of-conda" if one.installer == "conda" else "replaced"]
+        meant = table.get(normalised(one.name)) if not one.url else None
+        if meant is None:
+            continue
+        known = {other.name for other in subject.declared}
+        text = PLACEHOLDER.sub("", re.sub(r"^[\w.-]+", meant, one.text))
+        edit = removed(subject, one) if meant in known else altered(subject, one, text)
+        doing = f"Remove `{one.name}`: `{meant}` is there" if meant in known else f"Write {quoted(text)}"
+        yield Finding(
+            message=f"`{one.name}` is not the name of a distribution: that is `{meant}`",
+            file=one.file,
+            line=one.line,
+            hint=doing,
+            fix=Fix(title=doing, edits=(edit,)) if edit else None,
+        )
+
+
+def _standard_library(subject: Subject) -> Iterator[Finding]:
+    for one in subject.declared:
+        # Some old copies are real distributions, which others need.
+        if (
+            one.installer == "pip"
+            and one.name in _names()["standard"]
+            and one.name not in distributions()
+            and not one.marker
+        ):
+            doing = f"Remove `{one.name}`"
+            edit = removed(subject, one)
+            yield Finding(
+                message=f"`{one.name}` is a module of Python itself: there is nothing to install",
+                file=one.file,
+                line=one.line,
+                hint=doing,
+                fix=Fix(title=doing, edits=(edit,)) if edit else None,
+            )
+
+
+def _other_operating_system(subject: Subject) -> Iterator[Finding]:
+    for one in subject.declared:
+        system = _names()["elsewhere"].get(one.name) if one.installer == "pip" and not one.marker else None
+        if system is None:
+            continue
+        marker = 'sys_platform == "darwin"' if system == "macOS" else 'sys_platform == "win32"'
+        in_toml = one.file.endswith(".toml")  # there, it stands in quotes
+        text = f"{one.text} ; {marker}" if not in_toml else f"{one.text} ; {marker.replace(chr(34), chr(39))}"
+        edit = altered(subject, one, text)
+        yield Finding(
+            message=f"`{one.name}` is for {system} only",
+            file=one.file,
+            line=one.line,
+            hint=f"Write {quoted(text)}, or remove it",
+            fix=Fix(title=f"Ask for `{one.name}` on {system} only", edits=(edit,)) if edit else None,
+        )
+
+
+def _pairs(subject: Subject) -> Iterator[tuple[Declared, Declared]]:
+    """What is asked for twice under the same conditions, each with its first mention."""
+    first: dict[tuple[str, str, bool], Declared] = {}
+    for one in subject.declared:
+        if one.name and one.name not in NOT_TO_PIN:
+            before = first.setdefault((one.name, one.marker, one.extras), one)
+            if before is not one:
+                yield before, one
+
+
+def _declared_twice(subject: Subject) -> Iterator[Finding]:
+    for before, one in _pairs(subject):
+        if _contradict(before, one):
+            continue
+        spare = before if one.specifier and not before.specifier else one
+        same = not spare.specifier or before.specifier == one.specifier
+        edit = removed(subject, spare) if same and before.installer == one.installer else None
+        doing = f"Remove line {spare.line} of `{spare.file}`" if same else "Keep one of the two"
+        yield Finding(
+            message=f"`{one.name}` is asked for twice: {_place(before, one)} says `{before.text}`",
+            file=one.file,
+            line=one.line,
+            hint=doing,
+            fix=Fix(title=doing, edits=(edit,)) if edit else None,
+        )
+
+
+def _contradicting(subject: Subject) -> Iterator[Finding]:
+    for before, one in _pairs(subject):
+        if _contradict(before, one):
+            yield Finding(
+                message=f"`{one.text}` contradicts {_place(before, one)}, which says `{before.text}`",
+                file=one.file,
+                line=one.line,
+                hint="Keep the one that is meant",
+            )
+
+
+def _contradict(before: Declared, one: Declared) -> bool:
+    """Whether one is exact, and the other does not allow it; both of the same installer."""
+    if before.installer != one.installer or one.installer == "conda" or before.url or one.url:
+        return False
+    for exact, other in ((before, one), (one, before)):
+        if EXACT.fullmatch(exact.specifier) and other.specifier:
+            from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+            try:
+                allowed = SpecifierSet(other.specifier, prereleases=True)
+                return not allowed.contains(exact.specifier.lstrip("= "))
+            except (InvalidSpecifier, ValueError):
+                return False
+    return False
+
+
+def _place(before: Declared, one: Declared) -> str:
+    return f"line {before.line}" + ("" if before.file == one.file else f" of `{before.file}`")
+
+
+def _git_without_commit(subject: Subject) -> Iterator[Finding]:
+    for one in subject.declared:
+        address = one.url.partition("#")[0]
+        if not address or not (what := _moving(address)):
+            continue
+        yield Finding(
+            message=f"{quoted(address)} is {what}, which moves on",
+            file=one.file,
+            line=one.line,
+            hint="Name a commit: `git+https://…@` and its 40 digits, as `git ls-remote` shows them",
+        )
+
+
+def _moving(address: str) -> str:
+    """What an address stands for that changes its content; empty where it does not."""
+    if BRANCH_ARCHIVE.fullmatch(address):
+        return "an archive of a branch"
+    if not address.startswith(("git+", "git:", "git@", "ssh:")):
+        return ""
+    path = re.sub(r"^[\w+]+://[^/]*|^(?:git\+)?git@[^:/]*", "", address)
+    ref = path.rpartition("@")[2] if "@" in path else ""
+    if COMMIT.fullmatch(ref) or TAG.fullmatch(ref):
+        return ""
+    return f"the branch `{ref}` of a repository" if ref else "the newest state of a repository"
+
+
+@cache
+def _names() -> Mapping[str, Mapping[str, str]]:
+    def table(package: str, file: str) -> dict[str, Any]:
+        return tomllib.loads(files(package).joinpath(file).read_text(encoding="utf-8"))
+
+    return table("r2i.diagnosis", "names.toml") | table("r2i.check", "conda_names.toml")
+
+
+RULES = (
+    Rule(
+        code="D101",
+        name="unpinned",
+        severity="warning",
+        why="The next build takes what is newest then, with which the notebooks may not run.",
+        find=_unpinned,
+    ),
+    Rule(
+        code="D102",
+        name="not-the-distribution",
+        severity="error",
+        why="What one imports is not always what one installs: there is nothing below that name, or something else.",
+        find=_not_the_distribution,
+    ),
+    Rule(
+        code="D103",
+        name="standard-library",
+        severity="warning",
+        why="Below the names of Python's own modules an index has nothing, or an old copy that breaks others.",
+        find=_standard_library,
+    ),
+    Rule(
+        code="D104",
+        name="other-operating-system",
+        severity="error",
+        why="Images are Linux: the installation fails there.",
+        find=_other_operating_system,
+    ),
+    Rule(
+        code="D105",
+        name="declared-twice",
+        severity="warning",
+        why="Whoever changes one of the two will be surprised by the other.",
+        find=_declared_twice,
+    ),
+    Rule(
+        code="D106",
+        name="contradicting",
+        severity="error",
+        why="No release is both, so that nothing can be installed.",
+        find=_contradicting,
+    ),
+    Rule(
+        code="D107",
+        name="git-without-commit",
+        severity="warning",
+        why="A branch is something else tomorrow, and an image of it cannot be built again.",
+        find=_git_without_commit,
+    ),
+)
