@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import posixpath
 from collections.abc import Iterable
 from dataclasses import replace
 
 from r2i.checkout import Checkout
 from r2i.conda.environment_yml import Dependency
 from r2i.conda.pythons import python_of
-from r2i.conda.specs import Spec
+from r2i.conda.wishes import wished_environment, wishes
 from r2i.conda_locks.agreement import Wishes, named_requirements, require_agreement
 from r2i.conda_locks.environment import detection, require_platform
 from r2i.conda_locks.pixi_lock import read_pixi_lock
 from r2i.conda_locks.pixi_manifest import Manifest, find_manifest, is_manifest, read_manifest
 from r2i.model import Detection, Evidence, Ignored, Options
 from r2i.requirements import read_lines
-from r2i.requirements.specifiers import normalised
 from r2i.server_parts import server_evidence
 
 LOCK = "pixi.lock"
@@ -61,55 +58,24 @@ def _wished(checkout: Checkout, manifest: Manifest, options: Options) -> Detecti
     pip, notices = read_lines(checkout, manifest.file, manifest.pypi)
     dependencies = [Dependency(spec=spec, line=line) for spec, line in manifest.conda]
     python, requires = python_of(dependencies)
-    names = {
-        normalised(spec.name): line.evidence(f"asks for `{spec.name}`")
-        for spec, line in manifest.conda
-        if spec.name != "python"
-    }
-    names |= pip.names
-    unlocked = Evidence(
-        why=f"asks for {len(manifest.conda)} conda packages; no `{LOCK}` says which", file=manifest.file
-    )
-    entry = posixpath.join(posixpath.dirname(pip.entry), "pypi-of-pixi.txt") if pip.entry else None
-    environment = replace(
-        pip,
+    environment = wished_environment(
+        replace(pip, options=(*pip.options, *manifest.options)),
+        dependencies,
         buildpack=Pixi.name,
-        evidence=(unlocked, *pip.evidence[1:]),
-        entry=entry,
-        support={entry if path == pip.entry else path: text for path, text in pip.support.items()}
-        if entry
-        else {},
-        options=(*pip.options, *manifest.options),
-        names=names,
-        pins=(),
-        manager="conda",
-        template="conda",
-        variables={"environ": ()},
-        files={"conda/environment.json": _document(manifest, options)},
-        resources=("conda-install", "conda-activated"),
-        tools=("rattler",),
+        why=f"asks for {len(manifest.conda)} conda packages; no `{LOCK}` says which",
+        entry="pypi-of-pixi.txt",
+        document=wishes(
+            manifest.channels,
+            [spec for spec, _ in manifest.conda],
+            options,
+            cuda=manifest.cuda,
+            exclude_newer=manifest.exclude_newer,
+        ),
     )
     return Detection(
         environment=environment,
         python=python,
         requires=requires,
-        server=server_evidence(names),
+        server=server_evidence(environment.names),
         notices=(*manifest.notices, *notices),
     )
-
-
-def _document(manifest: Manifest, options: Options) -> str:
-    specs = [spec for spec, _ in manifest.conda]
-    if options.python is not None:
-        specs = [
-            Spec(name="python", version=f"{options.python}.*"),
-            *(s for s in specs if s.name != "python"),
-        ]
-    wishes = {
-        "channels": list(manifest.channels),
-        "specs": list(dict.fromkeys(map(str, specs))),
-        "exclude_newer": options.as_of or manifest.exclude_newer,
-    }
-    if manifest.cuda:
-        wishes["cuda"] = manifest.cuda
-    return json.dumps(wishes, indent=1) + "\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from r2i.model import (
@@ -108,18 +107,19 @@ def interpreter(python: Python) -> Layer:
 
 def conda_interpreter(python: Python) -> Layer:
     """A Python that only conda's channels have: the environment is a prefix of conda's with it."""
-    wishes = {
-        "channels": ["conda-forge"],
-        "specs": [f"python {python.version}.*", "pip", "setuptools"],
-        "exclude_newer": None,
-    }
+    from r2i.conda.wishes import document
+
     return Layer(
         buildpack="image",
         stage=Stage.LANGUAGE,
         title=f"Python {python.version}, of conda-forge",
         template="conda_interpreter",
         evidence=(python.evidence,),
-        support={"conda/environment.json": json.dumps(wishes, indent=1) + "\n"},
+        support={
+            "conda/environment.json": document(
+                ["conda-forge"], [f"python {python.version}.*", "pip", "setuptools"]
+            )
+        },
         resources=("conda-install", "conda-activated"),
     )
 
