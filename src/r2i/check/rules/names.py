@@ -1,0 +1,173 @@
+"""F2: files whose names nearly are those that count."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+
+from r2i.buildpacks import ENVIRONMENTS
+from r2i.check.findings import Finding, Fix, Rule
+from r2i.check.subject import Subject
+from r2i.planner import config_names
+
+#: What a name can be meant for. The others are so short or so common that a similar one is most likely just similar.
+MEANT = (
+    "environment.yml",
+    "environment.yaml",
+    "requirements.txt",
+    "Pipfile",
+    "Pipfile.lock",
+    "runtime.txt",
+    "install.R",
+    "postBuild",
+    "Dockerfile",
+    "apt.txt",
+    "start",
+)
+SCRIPTS = ("postBuild", "start")
+
+#: Names of which two letters are not enough to tell them apart.
+SHORTEST = 7
+
+
+def _misspelled(subject: Subject) -> Iterator[Finding]:
+    if subject.config("Dockerfile"):
+        return
+    used = _used(subject)
+    for path in subject.files:
+        directory, _, name = path.rpartition("/")
+        if directory != subject.config_dir or path in used or name in config_names():
+            continue
+        right = meant_by(name) or _meant_alone(subject, name)
+        if right and _would_count(subject, right) and not _is_something_else(subject, path, right):
+            new = posixpath.join(directory, right)
+            yield Finding(
+                message=f"`{path}` is not read: Binder knows `{right}`",
+                file=path,
+                hint=f"Rename it to `{new}`",
+                fix=Fix(title=f"Rename `{path}` to `{new}`", renamed=((path, new),)),
+            )
+
+
+def meant_by(name: str) -> str | None:
+    """The name that counts, for one that does not and is hardly an accident."""
+    if found := _table("meant").get(name.lower()):
+        return found
+    bare = re.sub(r"\.(?:txt|text)$", "", name, flags=re.IGNORECASE)
+    if bare != name and bare in MEANT and bare != "start":
+        return bare
+    for right in MEANT:
+        if right in SCRIPTS and _squashed(name).removesuffix(".sh") == _squashed(right):
+            # `start.sh` starts anything, everywhere.
+            return right if right != "start" or name.lower() == right else None
+        if _squashed(name) == _squashed(right):
+            return right
+    return next((right for right in MEANT if _is_slip(name, right)), None)
+
+
+def _meant_alone(subject: Subject, name: str) -> str | None:
+    environment = subject.environment
+    if environment is None or environment.defined_by:
+        return None
+    return _table("alone").get(name.lower())
+
+
+def _is_slip(name: str, right: str) -> bool:
+    """Whether one letter is missing, too many, another one, or changed places with the next; no digit or sign is one, no ending."""
+    stem, ending = posixpath.splitext(name.lower())
+    right_stem, right_ending = posixpath.splitext(right.lower())
+    if ending != right_ending or len(right_stem) < SHORTEST or not stem.isalpha():
+        return False
+    if len(stem) < len(right_stem):
+        stem, right_stem = right_stem, stem
+    at = next((i for i, (a, b) in enumerate(zip(stem, right_stem, strict=False)) if a != b), len(right_stem))
+    rest, right_rest = stem[at:], right_stem[at:]
+    if len(stem) == len(right_stem):
+        swapped = rest[1:2] + rest[:1] + rest[2:]
+        return rest[1:] == right_rest[1:] or swapped == right_rest
+    return rest[1:] == right_rest
+
+
+def _squashed(name: str) -> str:
+    return re.sub(r"[-_ ]", "", name.lower())
+
+
+def _used(subject: Subject) -> set[str]:
+    """What other files of the configuration name: it counts under any name."""
+    if subject.plan is None:
+        return set()
+    evidence = {e.file for layer in subject.plan.layers for e in layer.evidence if e.file}
+    scripts = " ".join(subject.text(path) or "" for name in SCRIPTS if (path := subject.config(name)))
+    return evidence | {path for path in subject.files if posixpath.basename(path) in scripts.split()}
+
+
+def _would_count(subject: Subject, right: str) -> bool:
+    """Whether nothing of that name, or stronger, is there already."""
+    same = ("environment.yml", "environment.yaml") if right.startswith("environment.") else (right,)
+    if any(map(subject.config, same)):
+        return False
+    environment = subject.environment
+    if environment is None or not environment.defined_by:
+        return True
+    if right == "Dockerfile":  # it would replace what there is
+        return False
+    rank = _rank(right)
+    return rank is None or rank <= (_rank(posixpath.basename(environment.defined_by)) or 0)
+
+
+def _rank(name: str) -> int | None:
+    """How strong a file is among those that define the environment: 0 wins."""
+    return max((i for i, pack in enumerate(ENVIRONMENTS) if name in pack.files), default=None)
+
+
+def _is_something_else(subject: Subject, path: str, right: str) -> bool:
+    """A short name may be anybody's: a script begins as scripts do."""
+    return right == "start" and not (subject.text(path) or "").startswith("#!")
+
+
+def _misnamed_directory(subject: Subject) -> Iterator[Finding]:
+    if subject.config_dir:
+        return
+    inside: dict[str, list[str]] = {}
+    for path in subject.files:
+        directory, _, name = path.rpartition("/")
+        if name in config_names():
+            inside.setdefault(directory, []).append(path)
+    for directory, paths in inside.items():
+        right = re.sub(r"s$", "", directory.lower())
+        if directory and right in ("binder", ".binder"):
+            yield Finding(
+                message=f"`{directory}/` is not looked at: Binder knows `{right}/`",
+                file=paths[0],
+                hint=f"Rename the directory to `{right}`",
+                fix=Fix(title=f"Rename `{directory}/` to `{right}/`", renamed=((directory, right),)),
+            )
+
+
+@cache
+def _table(name: str) -> dict[str, str]:
+    text = files("r2i.check.rules").joinpath("names.toml").read_text(encoding="utf-8")
+    table: dict[str, str] = tomllib.loads(text)[name]
+    return table
+
+
+RULES = (
+    Rule(
+        code="F201",
+        name="misspelled-file",
+        severity="warning",
+        why="Binder looks for exact names, and says nothing of a file that it does not know.",
+        find=_misspelled,
+    ),
+    Rule(
+        code="F202",
+        name="misnamed-directory",
+        severity="warning",
+        why="Binder looks for exact names, and takes this directory for any other.",
+        find=_misnamed_directory,
+    ),
+)
