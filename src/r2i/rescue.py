@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from r2i.checkout import Checkout
 from r2i.model import Change, Diagnosis, Options, Plan
+from r2i.requirements.specifiers import normalised
 
 #: More than a few changes are another environment.
 MOST_CHANGES = 4
@@ -183,7 +184,7 @@ def _line_replaced(checkout: Checkout, made: Made, files: Mapping[str, str]) -> 
         return None
     line = lines[made.line - 1]
     match = REQUIREMENT.fullmatch(line.rstrip())
-    if match is None or _normal(match["name"]) != _normal(old):
+    if match is None or normalised(match["name"]) != normalised(old):
         return None
     lines[made.line - 1] = (
         f"{match['before']}{new}{_spaced(match['after'].strip())}\n" if new else f"# {line}"
@@ -199,7 +200,3 @@ def _in_words(made: Made) -> str:
     old, _, new = made.change.value.partition("=")
     where = f" in `{made.file}`" if made.file else ""
     return f"write `{new}` instead of `{old}`{where}" if new else f"take `{old}` out{where}"
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

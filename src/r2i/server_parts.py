@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from r2i.model import Evidence
 
@@ -76,10 +76,15 @@ def is_server_part(name: str) -> bool:
     return name in PARTS or name.startswith(FAMILIES)
 
 
-def server_evidence(names: Mapping[str, Evidence]) -> tuple[Evidence, ...]:
-    """The evidence, among the distributions that a repository asks for, that it brings server parts."""
+def server_evidence(
+    names: Mapping[str, Evidence], direct: Container[str | None] | None = None
+) -> tuple[Evidence, ...]:
+    """The evidence, among the distributions that a repository asks for, that it brings server parts.
+
+    Of a lock, only what is asked for directly counts: `direct` are those names.
+    """
     return tuple(
         Evidence(why=f"`{name}` is part of the Jupyter server", file=found.file, line=found.line)
         for name, found in names.items()
-        if is_server_part(name)
+        if is_server_part(name) and (direct is None or name in direct)
     )

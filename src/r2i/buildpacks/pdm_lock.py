@@ -11,7 +11,7 @@ from typing import Any
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
 from r2i.locks.environment import about_passwords, exactly
-from r2i.locks.manifest import asked_for, manifest_beside, packaged, python_of
+from r2i.locks.manifest import asked_for, manifest_beside, outdated, packaged, python_of
 from r2i.locks.pipenv import requirement, source_lines
 from r2i.locks.selection import Selection, select
 from r2i.locks.shapes import Table, lines_of, read_toml
@@ -46,9 +46,7 @@ class PdmLock:
             environment=environment,
             requires=python_of(project),
             notices=(*notices, *about_passwords(checkout, path, manifest.file), *installation.notices),
-            server=server_evidence(
-                {name: found for name, found in environment.names.items() if name in direct}
-            ),
+            server=server_evidence(environment.names, direct),
         )
 
 
@@ -62,11 +60,7 @@ def _check(lock: Table, manifest: Table) -> None:
         )
     recorded = metadata.text("content_hash").removeprefix("sha256:")
     if recorded and recorded not in _content_hashes(manifest):
-        raise InvalidRepositoryError(
-            f"`{lock.file}` does not match `{manifest.file}`, which was changed since it was made",
-            file=lock.file,
-            hint=HINT,
-        )
+        raise outdated(lock, manifest, command="pdm lock")
 
 
 def _content_hashes(manifest: Table) -> set[str]:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from itertools import chain
 
 from r2i.checkout import Checkout
-from r2i.errors import InvalidRepositoryError
 from r2i.locks.environment import about_passwords, exactly
+from r2i.locks.manifest import outdated
 from r2i.locks.pipenv import LOCKED, categories, content_hashes, package_lines, source_lines
 from r2i.locks.selection import HEEDED, Selection, select
 from r2i.locks.shapes import Table, lines_of, read_json, read_toml
@@ -92,11 +92,7 @@ def _check_freshness(lock: Table, pipfile: Table) -> None:
             for key, category in LOCKED.items()
         )
     if stale:
-        raise InvalidRepositoryError(
-            f"`{lock.file}` does not match `{pipfile.file}`, which was changed since it was made",
-            file=lock.file,
-            hint="Run `pipenv lock`, and commit `Pipfile.lock`",
-        )
+        raise outdated(lock, pipfile, command="pipenv lock")
 
 
 def _detection(
@@ -107,14 +103,13 @@ def _detection(
     *,
     direct: Iterable[str],
 ) -> Detection:
-    known = {normalised(name) for name in direct}
     python, allowed = _python(requires, numbers)
     return Detection(
         environment=environment,
         python=python,
         requires=allowed,
         notices=tuple(notices),
-        server=server_evidence({name: found for name, found in environment.names.items() if name in known}),
+        server=server_evidence(environment.names, {normalised(name) for name in direct}),
     )
 
 

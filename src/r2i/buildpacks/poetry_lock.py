@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from r2i.checkout import Checkout
-from r2i.errors import InvalidRepositoryError
 from r2i.locks.environment import about_passwords, emitted, local_argument, locked, locked_names, locked_pins
-from r2i.locks.manifest import asked_for, manifest_beside, python_of
+from r2i.locks.manifest import asked_for, manifest_beside, outdated, python_of
 from r2i.locks.poetry import OF_POETRY, OF_PROJECT, content_hash, content_hashes
 from r2i.locks.selection import Selection, select
 from r2i.locks.shapes import Table, read_toml
@@ -61,7 +60,7 @@ class PoetryLock:
                 *installation.notices,
                 *_no_package(installation),
             ),
-            server=server_evidence({name: names[name] for name in names if name in direct}),
+            server=server_evidence(names, direct),
         )
 
 
@@ -84,11 +83,7 @@ def _arguments(chosen: Selection) -> tuple[str, ...]:
 def _check_freshness(lock: Table, manifest: Table) -> None:
     recorded = lock.table("metadata").text("content-hash")
     if recorded and recorded not in content_hashes(manifest.items):
-        raise InvalidRepositoryError(
-            f"`{lock.file}` does not match `{manifest.file}`, which was changed since it was made",
-            file=lock.file,
-            hint="Run `poetry lock`, and commit `poetry.lock`",
-        )
+        raise outdated(lock, manifest, command="poetry lock")
 
 
 def _reduced(manifest: Table) -> dict[str, Any]:

@@ -30,13 +30,13 @@ class Start:
             evidence=(Evidence(why="wraps every command", file=path),),
         )
         notices = script.notices
-        if script.text is not None and not _hands_over(script.text):
+        if script.text is not None and not hands_over(script.text):
             warning = f'`{path}` does not end with `exec "$@"`: Jupyter would not be started'
             notices += (Notice(level="warning", message=warning, file=path),)
         return Detection(layers=(layer,), notices=notices, start=path)
 
 
-def _hands_over(text: str) -> bool:
+def hands_over(text: str) -> bool:
     """Whether a line runs its arguments in place of the script; a Python script sees them as `sys.argv`."""
     for line in text.replace("\\\n", " ").split("\n"):
         code = "" if line.lstrip().startswith("#") else line

@@ -59,7 +59,7 @@ class UvLock:
             environment=environment,
             requires=python_of(project),
             notices=about_passwords(checkout, path, manifest.file),
-            server=server_evidence({name: names[name] for name in names if name in direct}),
+            server=server_evidence(names, direct),
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from itertools import combinations
 
+from r2i.requirements.specifiers import normalised
+
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 VERSIONED = rf"{NAME}(?:\[[\w,-]+\])?(?:[<>=!~][^\s,]*(?:,[<>=!~][^\s,]*)*)?"
 
@@ -63,7 +65,7 @@ def _asked(text: str, flat: str) -> list[str]:
 
 def _name(requirement: str) -> str:
     found = re.match(r"[\w.-]*\w", requirement)
-    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else requirement
+    return normalised(found[0]) if found else requirement
 
 
 def _conclusion(words: str) -> str:

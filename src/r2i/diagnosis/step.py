@@ -9,6 +9,7 @@ from r2i.diagnosis import diagnose
 from r2i.errors import BuildFailedError, R2iError, TemporaryError
 from r2i.model import Change, Diagnosis, Dockerfile, Evidence, Layer, Plan, Stage
 from r2i.pins import pythons
+from r2i.requirements.specifiers import normalised
 
 #: How many of its last lines are shown.
 SHOWN_LINES = 20
@@ -133,4 +134,4 @@ def _same(requirement: str, package: str) -> bool:
 
 
 def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower().strip("-")
+    return normalised(name).strip("-")

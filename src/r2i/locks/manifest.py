@@ -28,6 +28,15 @@ def manifest_beside(checkout: Checkout, lock: str, *, command: str) -> tuple[Tab
     return read_toml(checkout, path), project, installation
 
 
+def outdated(lock: Table, manifest: Table, *, command: str) -> InvalidRepositoryError:
+    """The error of a lock that was made for an earlier state of its manifest."""
+    return InvalidRepositoryError(
+        f"`{lock.file}` does not match `{manifest.file}`, which was changed since it was made",
+        file=lock.file,
+        hint=f"Run `{command}`, and commit `{posixpath.basename(lock.file)}`",
+    )
+
+
 def read_manifest(checkout: Checkout, directory: str) -> tuple[Project, Installation]:
     found = read_project(checkout, directory)
     return found or (Project(file=posixpath.join(directory, "pyproject.toml")), Installation())
