@@ -1,24 +1,28 @@
-"""What Python code says of itself, without running it: its imports, and its strings with the calls that they stand in.
-
-Cells of notebooks may hold what only IPython understands (https://ipython.readthedocs.io/en/stable/interactive/magics.html).
-"""
+"""What Python code says of itself, without running it: its imports, and its strings with the calls that they stand in."""
 
 from __future__ import annotations
 
 import ast
-import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
-#: Cell magics whose body is Python.
-PYTHON_MAGICS = frozenset(
-    {"time", "timeit", "capture", "prun", "memit", "mprun", "python", "python3", "pypy"}
+from r2i.check.ipython_code import Command, as_python
+
+#: Code larger than this is data, or generated, in characters.
+LARGEST = 1_000_000
+
+
+#: What may not run, and need not: whatever is in there is provided for.
+OPTIONAL = frozenset({ast.Try, ast.TryStar, ast.If, ast.IfExp})
+
+#: Fields of nodes in which nothing is that we look for.
+LEAVES = frozenset(
+    {"ctx", "op", "ops", "id", "attr", "kind", "conversion", "type_comment", "type_ignores"}
+    | {"module", "level", "is_async", "simple", "asname"}
 )
-
-MAGIC = re.compile(r"^(\s*)(?:[\w.,\s\[\]]+=\s*)?([%!])(?!=)(.*)$")
-CELL_MAGIC = re.compile(r"^\s*%%(\w[\w.]*)(.*)$")
-HELP = re.compile(r"^\s*\??[\w.]+\?{1,2}\s*$|^\s*\?{1,2}[\w.]+\s*$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +30,8 @@ class Import:
     """A module as it is imported (`sklearn.svm`), at a line counted from 1.
 
     `optional` where its absence is provided for: in a `try`, an `if` or a function's own fallback. `level` counts the
-    dots of a relative import, `names` are what is imported from it.
+    dots of a relative import, `names` are what is imported from it. `bound` are the names that it gives to the code, each
+    with what it stands for: `plt` and `matplotlib.pyplot`.
     """
 
     module: str
@@ -34,49 +39,34 @@ class Import:
     optional: bool = False
     level: int = 0
     names: tuple[str, ...] = ()
+    bound: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Literal:
     """A string, and the call that it is a direct argument of (`pd.read_csv`; empty where there is none).
 
-    `argument` is its place (0 the first) or the name of the keyword.
+    `argument` is its place (0 the first) or the name of the keyword. `optional` as in `Import`; `alone` where it is a
+    statement of its own, as the text that documents a function.
     """
 
     value: str
     line: int
     call: str = ""
     argument: int | str = ""
+    optional: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A call of something with a name, and the text of its first arguments where they are strings."""
+    """A call of something with a name, and its constant arguments: those before the first other one, and by keyword."""
 
     name: str
     line: int
     arguments: tuple[object, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """A line that IPython gives to a shell (`!`) or to a magic (`%`): `pip install x`, at its line."""
-
-    sign: str
-    text: str
-    line: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What a piece of code says; `broken` where it is not Python."""
-
-    imports: tuple[Import, ...] = ()
-    literals: tuple[Literal, ...] = ()
-    calls: tuple[Call, ...] = ()
-    commands: tuple[Command, ...] = ()
-    language: str = "python"
-    broken: bool = False
+    keywords: tuple[tuple[str, object], ...] = ()
+    optional: bool = False
 
 
 @dataclass
@@ -84,106 +74,167 @@ class _Seen:
     imports: list[Import] = field(default_factory=list)
     literals: list[Literal] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
-    arguments: set[int] = field(default_factory=set)
+    defined: set[str] = field(default_factory=set)
+    taken: set[int] = field(default_factory=set)
+    broken: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a piece of code says, `source` being Python.
+
+    It is parsed when it is first asked for something that the text cannot rule out: of hundreds of notebooks most cells
+    never are, so ask for words of the text before calls and literals.
+    """
+
+    source: str = ""
+    commands: tuple[Command, ...] = ()
+    language: str = "python"
+
+    @property
+    def imports(self) -> tuple[Import, ...]:
+        return tuple(self._seen.imports) if "import" in self.source else ()
+
+    @property
+    def literals(self) -> tuple[Literal, ...]:
+        return tuple(self._seen.literals)
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        return tuple(self._seen.calls)
+
+    @property
+    def defined(self) -> frozenset[str]:
+        """Names that are given to functions, classes and values anywhere."""
+        return frozenset(self._seen.defined)
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is not Python of this interpreter; then it says nothing else."""
+        return self._seen.broken
+
+    @cached_property
+    def _seen(self) -> _Seen:
+        seen = _Seen()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of invalid escapes and the like in somebody else's code
+                _visit(ast.parse(self.source), seen)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return _Seen(broken=True)
+        return seen
 
 
 def facts_of_cell(source: str) -> Facts:
     """Of a cell that IPython would run; a cell magic of another language gives its name as the language."""
-    lines = source.split("\n")
-    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
-    commands = []
-    language = "python"
-    if match := CELL_MAGIC.match(lines[first]):
-        commands.append(Command(sign="%%", text=f"{match[1]}{match[2]}".strip(), line=first + 1))
-        lines[first] = ""
-        if match[1] not in PYTHON_MAGICS:
-            return Facts(commands=tuple(commands), language=match[1].lower())
-    for number, line in enumerate(lines):
-        if (match := MAGIC.match(line)) and not _continues(lines, number):
-            commands.append(Command(sign=match[2], text=match[3].strip(), line=number + 1))
-            lines[number] = f"{match[1]}pass"
-        elif "?" in line and HELP.match(line):
-            lines[number] = ""
-    found = facts_of_module("\n".join(lines))
-    return Facts(
-        imports=found.imports,
-        literals=found.literals,
-        calls=found.calls,
-        commands=tuple(commands),
-        language=language,
-        broken=found.broken,
-    )
+    if len(source) > LARGEST:
+        return Facts()
+    return Facts(*as_python(source))
 
 
 def facts_of_module(source: str) -> Facts:
-    """Of a module; what is not Python of this interpreter is `broken` and says nothing else."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of invalid escapes and the like in somebody else's code
-            tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Facts(broken=True)
-    seen = _Seen()
-    _visit(tree, seen, optional=False)
-    return Facts(imports=tuple(seen.imports), literals=tuple(seen.literals), calls=tuple(seen.calls))
+    return Facts(source)
 
 
-def _continues(lines: list[str], number: int) -> bool:
-    """Whether a line that begins like a magic goes on with a string or an expression of the line before."""
-    before = lines[number - 1].rstrip() if number else ""
-    return before.endswith(("\\", "(", ",", "[", "{"))
-
-
-def _visit(tree: ast.AST, seen: _Seen, *, optional: bool) -> None:
+def _visit(tree: ast.AST, seen: _Seen) -> None:
     """Without recursion of our own: a tree may be as deep as the parser allows."""
-    pending: list[tuple[ast.AST, bool]] = [(tree, optional)]
+    pending: list[tuple[Any, bool]] = [(tree, False)]
     while pending:
         node, maybe = pending.pop()
-        match node:
-            case ast.Import():
-                seen.imports += [
-                    Import(module=alias.name, line=node.lineno, optional=maybe) for alias in node.names
-                ]
-            case ast.ImportFrom():
-                names = tuple(alias.name for alias in node.names)
-                seen.imports.append(
-                    Import(
-                        module=node.module or "",
-                        line=node.lineno,
-                        optional=maybe,
-                        level=node.level,
-                        names=names,
-                    )
-                )
-            case ast.Call():
-                name = _dotted(node.func)
-                seen.calls.append(Call(name=name, line=node.lineno, arguments=tuple(_constants(node))))
-                for literal, constant in _literals(node, name):
-                    seen.literals.append(literal)
-                    seen.arguments.add(id(constant))
-            case ast.Constant(value=str(value)) if id(node) not in seen.arguments:
-                seen.literals.append(Literal(value=value, line=node.lineno))
-            case ast.Try() | ast.If():
-                maybe = True
-            case _:
-                pass
-        pending += [(child, maybe) for child in reversed(list(ast.iter_child_nodes(node)))]
+        kind = type(node)
+        if see := SEEN.get(kind):
+            see(node, seen, maybe)
+        elif kind in OPTIONAL and not _is_main(node):
+            maybe = True
+        for name in reversed(node._fields):
+            if name not in LEAVES:
+                value = getattr(node, name, None)
+                if type(value) is list:
+                    pending += [(child, maybe) for child in reversed(value) if isinstance(child, ast.AST)]
+                elif isinstance(value, ast.AST):
+                    pending.append((value, maybe))
 
 
-def _literals(node: ast.Call, name: str) -> Iterator[tuple[Literal, ast.Constant]]:
-    """The strings among the arguments of a call, each with its place in the tree."""
+def _is_main(node: ast.AST) -> bool:
+    """Whether it is `if __name__ == …`: that is always so in a notebook, and in a program that is started."""
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Compare)
+        and isinstance(node.test.left, ast.Name)
+        and node.test.left.id == "__name__"
+    )
+
+
+def _see_import(node: ast.Import, seen: _Seen, optional: bool) -> None:  # noqa: FBT001 - as all of `SEEN`
+    for alias in node.names:
+        first = alias.name.partition(".")[0]
+        bound = (alias.asname, alias.name) if alias.asname else (first, first)
+        seen.imports.append(Import(module=alias.name, line=node.lineno, optional=optional, bound=(bound,)))
+
+
+def _see_import_from(node: ast.ImportFrom, seen: _Seen, optional: bool) -> None:  # noqa: FBT001
+    module = node.module or ""
+    seen.imports.append(
+        Import(
+            module=module,
+            line=node.lineno,
+            optional=optional,
+            level=node.level,
+            names=tuple(alias.name for alias in node.names),
+            bound=tuple((alias.asname or alias.name, f"{module}.{alias.name}") for alias in node.names),
+        )
+    )
+
+
+def _see_call(node: ast.Call, seen: _Seen, optional: bool) -> None:  # noqa: FBT001
+    """The call, and the strings among its arguments."""
+    name = _dotted(node.func)
     given: list[tuple[int | str, ast.expr]] = [*enumerate(node.args)]
     given += [(keyword.arg, keyword.value) for keyword in node.keywords if keyword.arg]
-    for place, value in given:
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            yield Literal(value=value.value, line=value.lineno, call=name, argument=place), value
+    constants = [(place, value) for place, value in given if isinstance(value, ast.Constant)]
+    seen.calls.append(
+        Call(
+            name=name,
+            line=node.lineno,
+            arguments=tuple(one.value for number, (place, one) in enumerate(constants) if place == number),
+            keywords=tuple((place, one.value) for place, one in constants if isinstance(place, str)),
+            optional=optional,
+        )
+    )
+    for place, constant in constants:
+        if isinstance(constant.value, str):
+            seen.taken.add(id(constant))
+            seen.literals.append(
+                Literal(
+                    value=constant.value, line=constant.lineno, call=name, argument=place, optional=optional
+                )
+            )
 
 
-def _constants(node: ast.Call) -> Iterator[object]:
-    for argument in node.args:
-        if not isinstance(argument, ast.Constant):
-            return
-        yield argument.value
+def _see_constant(node: ast.Constant, seen: _Seen, optional: bool) -> None:  # noqa: FBT001
+    if isinstance(node.value, str) and id(node) not in seen.taken:
+        seen.literals.append(Literal(value=node.value, line=node.lineno, optional=optional))
+
+
+def _see_expression(node: ast.Expr, seen: _Seen, optional: bool) -> None:  # noqa: FBT001
+    if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        seen.taken.add(id(node.value))
+        seen.literals.append(
+            Literal(value=node.value.value, line=node.value.lineno, optional=optional, alone=True)
+        )
+
+
+def _see_name(node: ast.Name, seen: _Seen, optional: bool) -> None:  # noqa: ARG001, FBT001
+    if type(node.ctx) is ast.Store:
+        seen.defined.add(node.id)
+
+
+def _see_definition(
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef,
+    seen: _Seen,
+    optional: bool,  # noqa: ARG001, FBT001
+) -> None:
+    seen.defined.add(node.name)
 
 
 def _dotted(node: ast.AST) -> str:
@@ -195,3 +246,17 @@ def _dotted(node: ast.AST) -> str:
     if isinstance(node, ast.Name):
         parts.append(node.id)
     return ".".join(reversed(parts))
+
+
+#: What is done at a node of each kind.
+SEEN: Mapping[type[ast.AST], Callable[[Any, _Seen, bool], None]] = {
+    ast.Import: _see_import,
+    ast.ImportFrom: _see_import_from,
+    ast.Call: _see_call,
+    ast.Constant: _see_constant,
+    ast.Expr: _see_expression,
+    ast.Name: _see_name,
+    ast.FunctionDef: _see_definition,
+    ast.AsyncFunctionDef: _see_definition,
+    ast.ClassDef: _see_definition,
+}

@@ -81,7 +81,11 @@ class Subject:
     @cached_property
     def notebooks(self) -> tuple[Notebook, ...]:
         """Without their outputs, so that hundreds fit into memory."""
-        return tuple(read_notebook(self.checkout, path) for path in self.files if path.endswith(".ipynb"))
+        return tuple(
+            read_notebook(self.checkout, path, size)
+            for path, size in self.files.items()
+            if path.endswith(".ipynb")
+        )
 
     @cached_property
     def code(self) -> tuple[tuple[Notebook, Cell, Facts], ...]:
@@ -102,7 +106,7 @@ class Subject:
                 try:
                     found[path] = facts_of_module(self.checkout.read(path))
                 except R2iError:
-                    found[path] = Facts(broken=True)
+                    found[path] = Facts()
         return found
 
     @cached_property

@@ -1,0 +1,155 @@
+"""Passwords and tokens in text: by the shapes of well-known services, and by the names that they are given.
+
+Kept scanners are no choice for this: detect-secrets takes each line through thirty plugins (seconds for what has to take
+tenths of one), brings `requests`, and had its last release in May 2024; gitleaks and trufflehog are programs in Go.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credential:
+    """Something that opens a door. `secret` is never shown; `what` and `begin`, what all of its kind begin with, may be.
+
+    `line` is that of the text, counted from 1.
+    """
+
+    what: str
+    line: int
+    secret: str = field(repr=False)
+    begin: str = ""
+    who: str = ""
+
+
+#: What a password is called where it is set: `DB_PASSWORD = "…"`, `login(token="…")`, `"api_key": "…"`.
+NAMED = re.compile(
+    r"""(?<![A-Za-z0-9])(?P<name>[A-Za-z0-9_]{0,60}?(?:password|passwd|pwd|secret|token|api_?key|access_?key|secret_?key))"""
+    r"""["']?[ \t]*(?::[ \t]*str[ \t]*)?[=:][ \t]*(?P<quote>["'])(?P<value>[^"'\s]{8,200})(?P=quote)""",
+    re.IGNORECASE,
+)
+
+#: The same in files in which values have no quotes: `.env`, `.netrc`.
+UNQUOTED = re.compile(
+    r"""^[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z0-9_]{0,60}?(?:password|passwd|pwd|secret|token|api_?key|access_?key|secret_?key))"""
+    r"""[ \t]*[=:][ \t]*(?P<quote>["']?)(?P<value>[^"'\s#]{8,200})(?P=quote)[ \t]*$""",
+    re.IGNORECASE | re.MULTILINE,
+)
+NETRC = re.compile(r"\bpassword[ \t]+(?P<value>\S{4,200})")
+
+#: Words by which `NAMED` has a chance: looking for them first is faster.
+NAMES = ("password", "passwd", "pwd", "secret", "token", "key")
+
+PLACEHOLDER = re.compile(
+    r"example|sample|dummy|fake|test|placeholder|change_?me|replace|insert|your|xxx|\*\*\*|\.\.\.|…|<|>|\$\{|\{|todo|redacted"
+    r"|(.)\1{5}|abcdef|123456|password|secret",
+    re.IGNORECASE,
+)
+
+
+def may_have_credentials(text: str) -> bool:
+    """Whether it is worth the time to look closer."""
+    return _begins().search(text) is not None
+
+
+def credentials_in(text: str) -> tuple[Credential, ...]:
+    """Those that can be told by their shape alone."""
+    return tuple(_shaped(text)) if may_have_credentials(text) else ()
+
+
+def credentials_in_code(source: str) -> tuple[Credential, ...]:
+    """Those in source code, also by the names that they are given."""
+    found = list(credentials_in(source))
+    lowered = source.lower()
+    if any(name in lowered for name in NAMES):
+        found += _named(source, NAMED, {one.secret for one in found})
+    return tuple(found)
+
+
+def credentials_in_settings(text: str, *, netrc: bool = False) -> tuple[Credential, ...]:
+    """Those in files of settings such as `.env`, whose values have no quotes; of a `.netrc`, all."""
+    found = list(credentials_in(text))
+    known = {one.secret for one in found}
+    found += _named(text, UNQUOTED, known)
+    if netrc:
+        found += [
+            Credential(what="a password", line=_line(text, match.start("value")), secret=match["value"])
+            for match in NETRC.finditer(text)
+            if match["value"] not in known and not PLACEHOLDER.search(match["value"])
+        ]
+    return tuple(found)
+
+
+def _shaped(text: str) -> Iterator[Credential]:
+    for pattern, shape in _shapes():
+        for match in pattern.finditer(text):
+            if _random(match["rest"]):
+                yield Credential(
+                    what=shape["what"],
+                    line=_line(text, match.start()),
+                    secret=match[0],
+                    begin=match["begin"],
+                    who=shape["who"],
+                )
+
+
+def _named(text: str, pattern: re.Pattern[str], known: set[str]) -> Iterator[Credential]:
+    for match in pattern.finditer(text):
+        value = match["value"]
+        if value not in known and _strong(value, password="pass" in match["name"].lower()):
+            yield Credential(
+                what=f"the value of `{match['name']}`", line=_line(text, match.start("value")), secret=value
+            )
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1
+
+
+def _random(rest: str) -> bool:
+    return not re.search(r"EXAMPLE|(.)\1{5}", rest) and entropy(rest) > 3
+
+
+def _strong(value: str, *, password: bool) -> bool:
+    """Whether nobody writes such a value as a word, a path, a version or a placeholder."""
+    if PLACEHOLDER.search(value) or re.match(r"https?://|[~./]", value):
+        return False
+    kinds = sum(bool(re.search(kind, value)) for kind in ("[a-z]", "[A-Z]", "[0-9]", "[^A-Za-z0-9_. -]"))
+    if password and kinds >= 3:
+        return True
+    longest = max(re.split(r"[^A-Za-z0-9+=]", value), key=len)
+    return len(longest) >= 16 and bool(re.search("[0-9].*[0-9]", longest)) and entropy(longest) > 3.2
+
+
+def entropy(text: str) -> float:
+    """Bits a character, by how often each occurs."""
+    return -sum(count / len(text) * math.log2(count / len(text)) for count in Counter(text).values())
+
+
+@cache
+def _shapes() -> tuple[tuple[re.Pattern[str], dict[str, str]], ...]:
+    table = tomllib.loads(resources.files("r2i.check").joinpath("credentials.toml").read_text("utf-8"))
+    return tuple(
+        (
+            re.compile(
+                rf"(?<![A-Za-z0-9_-])(?P<begin>{'|'.join(map(re.escape, shape['begin']))})(?P<rest>{shape['rest']})"
+                r"(?![A-Za-z0-9])"
+            ),
+            shape,
+        )
+        for shape in table["shape"]
+    )
+
+
+@cache
+def _begins() -> re.Pattern[str]:
+    table = tomllib.loads(resources.files("r2i.check").joinpath("credentials.toml").read_text("utf-8"))
+    return re.compile("|".join(re.escape(begin) for shape in table["shape"] for begin in shape["begin"]))
