@@ -5,11 +5,19 @@ from __future__ import annotations
 from itertools import chain
 
 from r2i.check.findings import Rule
-from r2i.check.rules import committed, config, names, requirements, runtime
+from r2i.check.rules import commands, committed, config, names, requirements, runtime, scripts
 
 #: In the order of their codes: D dependencies, F files, N notebooks, S size.
 RULES: tuple[Rule, ...] = (
-    *chain(requirements.RULES, config.RULES, runtime.RULES, names.RULES, committed.RULES),
+    *chain(
+        requirements.RULES,
+        config.RULES,
+        runtime.RULES,
+        names.RULES,
+        committed.RULES,
+        scripts.RULES,
+        commands.RULES,
+    ),
 )
 
 CODES = frozenset(rule.code for rule in RULES)

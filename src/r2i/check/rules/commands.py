@@ -1,0 +1,193 @@
+"""F31: what `postBuild` and `start` do that fails in the image, as they run without a terminal and as the user."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+
+from r2i.buildpacks.apt import SPEC
+from r2i.buildpacks.start import hands_over
+from r2i.check.findings import Edit, Finding, Fix, Rule
+from r2i.check.fixes import appended
+from r2i.check.rules.scripts import Script, scripts
+from r2i.check.shell_script import Line, is_shell, without_sudo
+from r2i.check.subject import Subject
+
+#: Programs that need no root in the image: all that they change belongs to the user.
+SUDO = re.compile(r"^(\s*)sudo(?:\s+-[EHn]+)*\s+(?=(?:pip3?|python3?|conda|mamba|jupyter)\s)")
+
+APT = frozenset({"apt", "apt-get", "aptitude"})
+ROOT_ONLY = frozenset(
+    {
+        "install",
+        "update",
+        "upgrade",
+        "dist-upgrade",
+        "full-upgrade",
+        "remove",
+        "purge",
+        "autoremove",
+        "build-dep",
+    }
+    | {"clean", "autoclean"}
+)
+#: What r2i and Binder do anyway when they install packages.
+POINTLESS = frozenset({"update", "upgrade", "clean", "autoclean", "autoremove"})
+
+#: What makes `conda activate` work in a script.
+HOOKS = re.compile(
+    r"shell[. ]\w+ hook|shell hook|(?:conda|mamba)\.sh\b|bin/activate\b|\.bashrc|\.(?:bash_)?profile|\A#!.*\s(?:-\w*l|--login)"
+)
+
+
+def _sudo(subject: Subject) -> Iterator[Finding]:
+    for script in scripts(subject):
+        for line in script.lines:
+            refused = [
+                command for command in line.commands if command[0] == "sudo" and not _apt_verb(command)
+            ]
+            if not refused:
+                continue
+            raw = script.text.split("\n")[line.first - 1]
+            fix = None
+            if (match := SUDO.match(raw)) and line.first == line.last:
+                edit = script.edit(line.first, line.last, match[1] + raw[match.end() :])
+                fix = Fix(title=f"Run line {line.first} of `{script.path}` without `sudo`", edits=(edit,))
+            yield Finding(
+                message=f"`{shlex.join(refused[0])[:60]}`: there is no `sudo` in the image, `{script.path}` runs as the user",
+                file=script.path,
+                line=line.first,
+                hint="Leave `sudo` out; Debian packages go into `apt.txt`, all else into the home directory",
+                fix=fix,
+            )
+
+
+def _apt(subject: Subject) -> Iterator[Finding]:
+    for script in scripts(subject):
+        for line in script.lines:
+            verbs = [verb for command in line.commands if (verb := _apt_verb(command))]
+            if not verbs:
+                continue
+            verb = "install" if "install" in verbs else verbs[0]
+            packages = _packages(line)
+            yield Finding(
+                message=f"`apt-get {verb}` needs root, and `{script.path}` runs as the user",
+                file=script.path,
+                line=line.first,
+                hint="List the packages in `apt.txt`" if verb == "install" else "Remove it",
+                fix=None if packages is None else _into_apt_txt(subject, script, line, packages),
+            )
+
+
+def _apt_verb(command: Sequence[str]) -> str | None:
+    """What apt is to do, where it does something that only root can."""
+    program, *words = without_sudo(command) or ("",)
+    verb = next((word for word in words if not word.startswith("-")), None)
+    return verb if program in APT and verb in ROOT_ONLY else None
+
+
+def _packages(line: Line) -> list[str] | None:
+    """What a line installs; None where it does something else, too, or not only names of packages stand there."""
+    if not line.plain:
+        return None
+    packages: list[str] = []
+    for command in line.commands:
+        verb = _apt_verb(command)
+        words = [word for word in without_sudo(command)[1:] if not word.startswith("-")]
+        if verb == "install" and all(map(SPEC.fullmatch, words)):
+            packages += words[1:]
+        elif verb not in POINTLESS and tuple(without_sudo(command)[:2]) != ("rm", "-rf"):
+            return None
+    return packages
+
+
+def _into_apt_txt(subject: Subject, script: Script, line: Line, packages: list[str]) -> Fix:
+    removed = script.edit(line.first, line.last, None)
+    place = f"{subject.config_dir}/apt.txt" if subject.config_dir else "apt.txt"
+    there = (subject.text(place) or "").split()
+    new = [package for package in dict.fromkeys(packages) if package not in there]
+    if not new:
+        return Fix(title=f"Remove line {line.first} of `{script.path}`", edits=(removed,))
+    listed = appended(subject.checkout, place, "".join(f"{package}\n" for package in new))
+    return Fix(title=f"List in `{place}` what `{script.path}` installs with apt", edits=(removed, listed))
+
+
+def _conda_activate(subject: Subject) -> Iterator[Finding]:
+    for script in scripts(subject):
+        if HOOKS.search(script.text):
+            continue
+        for line in script.lines:
+            for command in line.commands:
+                if command[0] in ("conda", "mamba", "micromamba") and command[1:2] == ("activate",):
+                    yield Finding(
+                        message=f"`{command[0]} activate` fails in a script that has not loaded its hook",
+                        file=script.path,
+                        line=line.first,
+                        hint="Remove it (the environment is active already), or use `conda run`",
+                    )
+
+
+def _start_without_exec(subject: Subject) -> Iterator[Finding]:
+    for script in scripts(subject):
+        if script.path.endswith("start") and not hands_over(script.text):
+            yield Finding(
+                message=f'`{script.path}` does not end with `exec "$@"`: Jupyter does not take its place',
+                file=script.path,
+                hint='End it with `exec "$@"`',
+                fix=_handing_over(script),
+            )
+
+
+def _handing_over(script: Script) -> Fix | None:
+    """None where the end of the script would not be reached, or is not the end of what is always run."""
+    if not is_shell(script.text) or not script.lines:
+        return None
+    title = f'End `{script.path}` with `exec "$@"`'
+    last = script.lines[-1]
+    raw = script.text.split("\n")[last.first - 1]
+    if re.fullmatch(r"(\"\$@\"|\$@|\$\*)\s*", raw):
+        return Fix(title=title, edits=(script.edit(last.first, last.last, 'exec "$@"'),))
+    words = {word for line in script.lines for command in line.commands for word in command[:1]}
+    if raw[:1].isspace() or words & {"exit", "jupyter", "jupyter-lab", "jupyter-notebook"}:
+        return None
+    if re.search(r"^\s*exec\s", script.text, re.MULTILINE) or script.text.rstrip().endswith(("\\", "}")):
+        return None
+    end = len(script.data)
+    before = "" if script.data.endswith(b"\n") else "\n"
+    return Fix(
+        title=title,
+        edits=(Edit(file=script.path, start=end, end=end, text=f'{before}exec "$@"\n'.encode()),),
+    )
+
+
+RULES = (
+    Rule(
+        code="F311",
+        name="sudo",
+        severity="error",
+        why="Scripts run as the user, who can become nobody else.",
+        find=_sudo,
+    ),
+    Rule(
+        code="F312",
+        name="apt-in-script",
+        severity="error",
+        why="Only root installs Debian packages; what `apt.txt` lists is installed as root, before.",
+        find=_apt,
+    ),
+    Rule(
+        code="F313",
+        name="conda-activate",
+        severity="warning",
+        why="`conda activate` is a function of interactive shells, and a script is none.",
+        find=_conda_activate,
+    ),
+    Rule(
+        code="F314",
+        name="start-without-exec",
+        severity="error",
+        why="`start` wraps the command that starts Jupyter, and has to run it.",
+        find=_start_without_exec,
+    ),
+)

@@ -1,0 +1,152 @@
+"""The rules on files: whatever stands in them is a finding or none, and near misses are told from other names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from r2i.check.checking import check
+from r2i.check.fixes import combined, write
+from r2i.check.git_facts import GitFacts
+from r2i.check.rules import commands, committed, config, names, runtime, scripts
+from r2i.check.subject import Subject
+from r2i.checkout import Checkout
+
+MODULES = (config, runtime, names, committed, scripts, commands)
+RULES = [rule for module in MODULES for rule in module.RULES]
+
+
+def codes(subject: Subject) -> list[str]:
+    return [one.rule.code for one in check(subject, RULES).findings]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("enviroment.yml", "environment.yml"),
+        ("enviornment.yml", "environment.yml"),
+        ("environments.yaml", "environment.yaml"),
+        ("environment.yml.txt", "environment.yml"),
+        ("Environment.yml", "environment.yml"),
+        ("requirement.txt", "requirements.txt"),
+        ("Requirements.txt", "requirements.txt"),
+        ("requirements.txt.txt", "requirements.txt"),
+        ("requirements", "requirements.txt"),
+        ("runtimes.txt", "runtime.txt"),
+        ("apt.txt.txt", "apt.txt"),
+        ("post_build", "postBuild"),
+        ("PostBuild", "postBuild"),
+        ("postBuild.sh", "postBuild"),
+        ("postbiuld", "postBuild"),
+        ("PipFile", "Pipfile"),
+        ("pipfile.lock", "Pipfile.lock"),
+        ("install.r", "install.R"),
+        ("DockerFile", "Dockerfile"),
+    ],
+)
+def test_a_near_miss_is_known_for_what_is_meant(name: str, meant: str) -> None:
+    assert names.meant_by(name) == meant
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "requirements-dev.txt",
+            "requirements3.txt",
+            "requirements-r.txt",
+            "requirements.in",
+            "environment-r.yml",
+        ),
+        *(
+            "environment2.yml",
+            "environment.json",
+            "api.txt",
+            "opt.txt",
+            "install.m",
+            "install.sh",
+            "uninstall.R",
+        ),
+        *(
+            "start.sh",
+            "stat",
+            "star",
+            "postBuild.bak",
+            "postBuild~",
+            "Dockerfile.gpu",
+            "Dockerfile2",
+            "README.md",
+        ),
+        *(
+            "Containerfile",
+            "docker-compose.yml",
+            "Pipfile2",
+            "times.txt",
+            "setup.cfg",
+            "install.py",
+            "startup",
+        ),
+    ],
+)
+def test_another_name_is_no_near_miss(name: str) -> None:
+    assert names.meant_by(name) is None
+
+
+def test_what_git_would_not_make_executable_is_found_by_its_index(tmp_path: Path) -> None:
+    (tmp_path / "postBuild").write_text("#!/bin/bash\n")
+    (tmp_path / "postBuild").chmod(0o755)
+    checkout = Checkout.open(tmp_path)
+
+    assert codes(Subject(checkout, git=GitFacts(modes={"postBuild": "100644"}))) == ["F301"]
+    assert codes(Subject(checkout, git=GitFacts(modes={"postBuild": "100755"}))) == []
+
+
+def test_all_that_is_wrong_with_a_script_is_mended_at_once(tmp_path: Path) -> None:
+    lines = ["\ufeffset -e", "sudo pip install .", "apt-get install -y graphviz"]
+    (tmp_path / "postBuild").write_bytes("\r\n".join([*lines, ""]).encode())
+    subject = Subject(Checkout.open(tmp_path))
+    found = check(subject, RULES).findings
+    fixes = [one.finding.fix for one in found if one.finding.fix]
+    for _ in range(2):  # what two fixes would change waits for the second time
+        write(subject.checkout, combined(subject.checkout, fixes))
+        subject = Subject(Checkout.open(tmp_path))
+        fixes = [one.finding.fix for one in check(subject, RULES).findings if one.finding.fix]
+
+    assert {one.rule.code for one in found} == {"F301", "F302", "F304", "F305", "F311", "F312"}
+    assert codes(subject) == []
+    assert (tmp_path / "postBuild").read_bytes() == b"#!/bin/bash\nset -e\npip install .\n"
+    assert (tmp_path / "apt.txt").read_bytes() == b"graphviz\n"
+
+
+CONTENT = st.binary(max_size=80) | st.text(max_size=80).map(lambda text: text.encode(errors="replace"))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [f"{place}{name}" for place in ("", "binder/", ".binder/") for name in config.FOR_BINDER]
+            + ["Postbuild", "Dockerfile", "binder/Dockerfile", "uv.lock", "pyproject.toml"]
+        ),
+        CONTENT,
+        max_size=4,
+    )
+)
+def test_whatever_stands_in_the_files_there_are_only_findings(
+    tmp_path: Path, files: dict[str, bytes]
+) -> None:
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(dir=tmp_path) as directory:
+        for path, content in files.items():
+            file = Path(directory) / path
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(content)
+        checkout = Checkout.open(Path(directory))
+        found = check(Subject(checkout), RULES).findings
+        combined(checkout, [one.finding.fix for one in found if one.finding.fix])
+
+        assert all(one.finding.message for one in found)
