@@ -41,7 +41,8 @@ class CheckCase:
     """`case.toml`: with `git` the directory becomes a work tree of which all but what it ignores is committed.
 
     `uncommitted` are files that are there and not in git, `executable` those that have the bit in the index, `remote` is the
-    address of `origin`, `options` are those of `r2i check` in Python's spelling.
+    address of `origin`, `options` are those of `r2i check` in Python's spelling. `large` are files of nothing, with their
+    sizes in bytes.
     """
 
     name: str
@@ -50,6 +51,7 @@ class CheckCase:
     executable: list[str] = field(default_factory=list)
     remote: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+    large: dict[str, int] = field(default_factory=dict)
 
     @property
     def directory(self) -> Path:
@@ -73,6 +75,9 @@ def laid_out(case: CheckCase, directory: Path) -> Path:
     """A copy of the case's repository."""
     repo = directory / "repo"
     shutil.copytree(case.directory / "repo", repo, symlinks=True)
+    for file, size in case.large.items():
+        (repo / file).touch()
+        os.truncate(repo / file, size)
     for file in case.executable:
         (repo / file).chmod(0o755)
     if case.git:

@@ -31,6 +31,7 @@ def check(subject: Subject, rules: Iterable[Rule] = RULES, *, strict: bool = Fal
         suppressed=suppressed,
         strict=strict,
         prefix=_prefix(subject),
+        size=subject.forecast,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from r2i.check.runs import DynamicReport
+    from r2i.check.size import Forecast
     from r2i.check.subject import Subject
 
 #: `error`: it will not build, or not do what its author sees. `warning`: it may, but not everywhere or not for long.
@@ -91,8 +92,8 @@ class Report:
 
     `rules` are those that were looked for. `suppressed` counts what the repository itself asked not to hear, `strict`
     says that warnings count as errors do. `prefix` is the way from the top of the repository to the directory that was
-    checked, which all files are relative to: empty, or with a slash at its end. `dynamic` is what came of a build, where
-    one was asked for.
+    checked, which all files are relative to: empty, or with a slash at its end. `size` is about what the image will
+    weigh. `dynamic` is what came of a build, where one was asked for.
     """
 
     findings: tuple[Reported, ...]
@@ -100,6 +101,7 @@ class Report:
     suppressed: int = 0
     strict: bool = False
     prefix: str = ""
+    size: Forecast | None = None
     dynamic: DynamicReport | None = None
 
     def count(self, severity: Severity) -> int:

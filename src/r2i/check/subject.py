@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from r2i.check.declared import Declared, declared
 from r2i.check.git_facts import GitFacts
@@ -14,6 +15,9 @@ from r2i.checkout import Checkout
 from r2i.errors import R2iError
 from r2i.model import Options, Plan, PythonEnvironment, Source
 from r2i.planner import declared_environment, make_plan
+
+if TYPE_CHECKING:
+    from r2i.check.size import Forecast
 
 #: Directories that hold what somebody else wrote, or a program: nothing of the repository.
 FOREIGN = frozenset(
@@ -54,6 +58,13 @@ class Subject:
         }
 
     @cached_property
+    def tracked(self) -> dict[str, int]:
+        """Those of the files that a clone has, too."""
+        return {
+            path: size for path, size in self.files.items() if not self.git or path not in self.git.untracked
+        }
+
+    @cached_property
     def planned(self) -> Plan | R2iError:
         """The plan, or why there is none."""
         try:
@@ -77,6 +88,15 @@ class Subject:
     def declared(self) -> tuple[Declared, ...]:
         """The requirements of that environment as they stand in the files; nothing of a lock."""
         return declared(self.checkout, self.options, self.environment)
+
+    @cached_property
+    def forecast(self) -> Forecast | None:
+        """About what the image will weigh; None where that cannot be said."""
+        from r2i.check.size import forecast
+
+        if self.plan is None:
+            return None
+        return forecast(self.plan, self.environment, repository=sum(self.tracked.values()))
 
     @cached_property
     def notebooks(self) -> tuple[Notebook, ...]:

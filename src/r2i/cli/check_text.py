@@ -31,8 +31,9 @@ def show(report: Report, console: Console, *, directory: str = "") -> None:
             for text in _said(one):
                 _print(console, text, indent=4)
         console.print()
-    for text in _summary(report):
-        _print(console, text)
+    if report.size is not None:
+        _print(console, _with_literals(report.size.sentence, before="Size: "))
+    _print(console, _summary(report))
 
 
 def _place(reported: Reported, directory: str) -> str:
@@ -76,7 +77,7 @@ def _with_literals(message: str, *, before: str = "") -> Text:
     return text
 
 
-def _summary(report: Report) -> Iterator[Text]:
+def _summary(report: Report) -> Text:
     from rich.text import Text
 
     counts = [
@@ -89,7 +90,7 @@ def _summary(report: Report) -> Iterator[Text]:
         text.append(f" ({report.suppressed} ignored)", "dim")
     if report.fixable:
         text.append("; ").append("r2i check --fix", "green").append(f" mends {report.fixable} of them")
-    yield text
+    return text
 
 
 def _print(console: Console, text: Text, *, indent: int = 0) -> None:

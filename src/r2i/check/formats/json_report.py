@@ -6,6 +6,7 @@ import json
 
 from r2i.check.findings import Report, Reported
 from r2i.check.runs import to_json as dynamic_to_json
+from r2i.check.size import Forecast
 
 VERSION = 1
 
@@ -17,10 +18,24 @@ def to_json(report: Report) -> str:
         "directory": report.prefix,
         "findings": [_finding(reported) for reported in report.findings],
         "suppressed": report.suppressed,
+        "size": None if report.size is None else _size(report.size),
         "dynamic": None if report.dynamic is None else dynamic_to_json(report.dynamic),
     }
     # ASCII, so that names which are no UTF-8 get through, and nothing that a terminal would obey.
     return json.dumps(document, indent=2) + "\n"
+
+
+def _size(forecast: Forecast) -> dict[str, object]:
+    return {
+        "download": forecast.download,
+        "unpacked": forecast.unpacked,
+        "packages": forecast.packages,
+        "unknown": list(forecast.unknown),
+        "parts": [
+            {"name": part.name, "download": part.download, "unpacked": part.unpacked}
+            for part in forecast.parts
+        ],
+    }
 
 
 def _finding(reported: Reported) -> dict[str, object]:

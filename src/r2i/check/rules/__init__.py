@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 from r2i.check.findings import Rule
-from r2i.check.rules import commands, committed, config, names, requirements, runtime, scripts
+from r2i.check.rules import commands, committed, config, names, requirements, runtime, scripts, size
 
 #: In the order of their codes: D dependencies, F files, N notebooks, S size.
 RULES: tuple[Rule, ...] = (
@@ -17,6 +17,7 @@ RULES: tuple[Rule, ...] = (
         committed.RULES,
         scripts.RULES,
         commands.RULES,
+        size.RULES,
     ),
 )
 

@@ -1,0 +1,86 @@
+"""S1: what a repository and its image weigh, since every start on a hub waits for it."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterator
+
+from r2i.check.findings import Finding, Rule
+from r2i.check.size import smaller, spoken_size
+from r2i.check.subject import Subject
+
+#: What GitHub warns of, in bytes; beyond twice of it, it does not take a file.
+LARGE_FILE = 50_000_000
+
+#: What hosts of repositories ask not to exceed, in bytes.
+LARGE_REPOSITORY = 1_000_000_000
+
+NAMED = 4
+
+
+def _image(subject: Subject) -> Iterator[Finding]:
+    forecast, budget = subject.forecast, subject.settings.max_size
+    if forecast is None or forecast.unpacked <= budget:
+        return
+    asked = [part for part in forecast.parts if part.evidence and part.evidence.file]
+    named = ", ".join(f"`{part.name}` {spoken_size(part.unpacked)}" for part in asked[:NAMED])
+    evidence = asked[0].evidence if asked else None
+    hints = [hint for part in asked if (hint := smaller().get(part.name))]
+    yield Finding(
+        message=f"The image will be about {spoken_size(forecast.unpacked)} large, more than {spoken_size(budget)}"
+        + (f": {named}" if named else ""),
+        file=evidence.file if evidence else None,
+        line=evidence.line if evidence else None,
+        hint=hints[0] if hints else "Take out what no notebook needs, or raise `max-size`",
+    )
+
+
+def _large_files(subject: Subject) -> Iterator[Finding]:
+    for path, size in subject.tracked.items():
+        if size > LARGE_FILE:
+            yield Finding(
+                message=f"`{path}` is {spoken_size(size)} large, and part of every image and every clone",
+                file=path,
+                hint="Publish it where data belongs (Zenodo, OSF, an object store), and download it in `postBuild`",
+            )
+
+
+def _repository(subject: Subject) -> Iterator[Finding]:
+    total = sum(size for size in subject.tracked.values() if size <= LARGE_FILE)
+    if total <= LARGE_REPOSITORY:
+        return
+    directories: dict[str, int] = defaultdict(int)
+    for path, size in subject.tracked.items():
+        directories[posixpath.dirname(path) or "."] += size
+    largest = max(directories, key=lambda directory: directories[directory])
+    yield Finding(
+        message=f"The repository's files are {spoken_size(total)} large, "
+        f"and `{largest}` has {spoken_size(directories[largest])} of them",
+        hint="Publish data where data belongs (Zenodo, OSF, an object store), and download it in `postBuild`",
+    )
+
+
+RULES = (
+    Rule(
+        code="S101",
+        name="image-too-large",
+        severity="warning",
+        why="Whoever opens it first on a machine of a hub waits until all of it is downloaded and unpacked.",
+        find=_image,
+    ),
+    Rule(
+        code="S102",
+        name="large-file",
+        severity="warning",
+        why="Git keeps every version of it for ever, and every build copies it.",
+        find=_large_files,
+    ),
+    Rule(
+        code="S103",
+        name="large-repository",
+        severity="warning",
+        why="Every build fetches and copies all of it.",
+        find=_repository,
+    ),
+)

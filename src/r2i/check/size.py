@@ -1,0 +1,262 @@
+"""About what an image will weigh, from the plan and tables: nothing is asked of an index."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeAlias
+
+from r2i.check.distributions import Distribution, distributions
+from r2i.model import Evidence, Layer, Plan, PythonEnvironment
+
+#: Layers whose packages are the Python environment.
+ENVIRONMENTS = frozenset({"environment", "locked", "conda", "conda_lock"})
+
+NO_GPU = re.compile(r"/whl/cpu\b|\btorch==[^\s;]*\+cpu\b")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Something that the image is made of, in bytes: to download, and in the image.
+
+    Of a package that is everything it needs and no part before it brought. `evidence` says who asks for it.
+    """
+
+    name: str
+    download: int
+    unpacked: int
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """The parts, the largest first, and what nobody knows the size of.
+
+    `packages` counts those of the Python environment and of `apt.txt` that the size is known of, also those that
+    others need; `unknown` are the others, by name.
+    """
+
+    parts: tuple[Part, ...]
+    packages: int = 0
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def download(self) -> int:
+        return sum(part.download for part in self.parts)
+
+    @property
+    def unpacked(self) -> int:
+        return sum(part.unpacked for part in self.parts)
+
+    @property
+    def sentence(self) -> str:
+        """`about 1.9 GB unpacked, 620 MB to download, 2 packages unknown (`a`, `b`)`."""
+        known = f"about {spoken_size(self.unpacked)} unpacked, {spoken_size(self.download)} to download"
+        if not self.unknown:
+            return known
+        number, few = len(self.unknown), ", ".join(f"`{name}`" for name in self.unknown[:3])
+        packages = "package" if number == 1 else "packages"
+        return f"{known}, {number} {packages} unknown ({few}{', …' if number > 3 else ''})"
+
+
+def forecast(plan: Plan, environment: PythonEnvironment | None, *, repository: int) -> Forecast | None:
+    """None where the repository's own `Dockerfile` says what is in the image. `repository` is its size in bytes."""
+    if plan.dockerfile is not None:
+        return None
+    packages, found = _Packages(), [Part(name="the repository", download=0, unpacked=repository)]
+    found += _fixed("the base image", "base")
+    for layer in plan.layers:
+        if layer.template in ("toolchain", "apt"):
+            found += packages.of_debian(layer)
+        elif layer.template in ENVIRONMENTS:
+            found += packages.of_python(layer, environment)
+        found += _fixed(*LAYERS.get(layer.template, ("", "")))
+    return Forecast(
+        parts=tuple(sorted(found, key=lambda part: -part.unpacked)),
+        packages=packages.known,
+        unknown=tuple(sorted(packages.unknown)),
+    )
+
+
+#: What is always of one size, by template: what to call it, and where it is in `sizes.toml`.
+LAYERS = {
+    "system": ("the system", "system"),
+    "jupyter": ("the Jupyter server", "jupyter"),
+    "interpreter": ("Python", "interpreter"),
+    "conda_interpreter": ("Python", "conda"),
+    "conda": ("Python", "conda"),
+    "conda_lock": ("Python", "conda"),
+}
+
+
+def spoken_size(size: int) -> str:
+    """`1.9 GB`, `620 MB`: no more digits than an estimate has."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        number = size / unit
+        if number >= 99.5:
+            return f"{round(number, -1):.0f} {name}"
+        if number >= 0.995:
+            return f"{number:.2g} {name}"
+    return f"{size} bytes"
+
+
+def _fixed(name: str, key: str) -> Iterator[Part]:
+    if key:
+        download, unpacked = _sizes()["layers"][key]
+        yield Part(name=name, download=download * 1000, unpacked=unpacked * 1000)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A package in bytes to download and in the image, and what else it needs."""
+
+    download: int
+    unpacked: int
+    needs: tuple[str, ...]
+
+
+Rows: TypeAlias = Callable[[str], _Row | None]
+
+
+class _Packages:
+    """What was counted already, and what could not be."""
+
+    def __init__(self) -> None:
+        self.known = 0
+        self.unknown: set[str] = set()
+
+    def of_debian(self, layer: Layer) -> Iterator[Part]:
+        lines = {evidence.why: evidence for evidence in layer.evidence}
+        asked = {
+            re.split("[:=/]", spec)[0]: lines.get(f"`{spec}`", layer.evidence[0])
+            for spec in _words(layer, "packages")
+        }
+        yield from self._parts(asked, _debian().get, set())
+
+    def of_python(self, layer: Layer, environment: PythonEnvironment | None) -> Iterator[Part]:
+        seen: set[str] = set()
+        if environment is not None:
+            yield from self._parts(environment.names, _rows_of(environment), seen)
+        rows = self._counted(_words(layer, "packages"), _of_python, seen)
+        yield Part(name="the kernel", download=_download(rows), unpacked=_unpacked(rows))
+
+    def _parts(self, asked: Mapping[str, Evidence], row: Rows, seen: set[str]) -> Iterator[Part]:
+        """One for each that is asked for, the heaviest first: what several need is counted with that."""
+        alone = {name: _unpacked(_closure([name], row, set())[0]) for name in asked}
+        for name in sorted(asked, key=lambda name: -alone[name]):
+            rows = self._counted([name], row, seen)
+            if _unpacked(rows):
+                yield Part(
+                    name=name, download=_download(rows), unpacked=_unpacked(rows), evidence=asked[name]
+                )
+
+    def _counted(self, names: Iterable[str], row: Rows, seen: set[str]) -> list[_Row]:
+        rows, unknown = _closure(names, row, seen)
+        self.known += len(rows)
+        self.unknown |= unknown
+        return rows
+
+
+def _words(layer: Layer, variable: str) -> list[str]:
+    value = layer.variables.get(variable, ())
+    return [str(word) for word in value] if isinstance(value, tuple) else []
+
+
+def _closure(names: Iterable[str], row: Rows, seen: set[str]) -> tuple[list[_Row], set[str]]:
+    pending, rows, unknown = list(names), [], set()
+    while pending:
+        name = pending.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if found := row(name):
+            rows.append(found)
+            pending += found.needs
+        else:
+            unknown.add(name)
+    return rows, unknown
+
+
+def _download(rows: Iterable[_Row]) -> int:
+    return sum(row.download for row in rows)
+
+
+def _unpacked(rows: Iterable[_Row]) -> int:
+    return sum(row.unpacked for row in rows)
+
+
+def _rows_of(environment: PythonEnvironment) -> Rows:
+    of_python = _without_gpu if _has_no_gpu(environment) else _of_python
+    names = _conda_names() if environment.manager == "conda" else {}
+
+    def row(name: str) -> _Row | None:
+        found = of_python(names.get(name, name))
+        return replace(found, needs=()) if found and environment.exact else found
+
+    return row
+
+
+def _of_python(name: str) -> _Row | None:
+    found = distributions().get(name)
+    return _row(found) if found else None
+
+
+def _without_gpu(name: str) -> _Row | None:
+    table, row = _sizes()["without-gpu"], _of_python(name)
+    if row is None:
+        return None
+    if name in table:
+        packed, unpacked, python = (size * 1000 for size in table[name])
+        row = _Row(packed, _with_bytecode(unpacked, python), row.needs)
+    needless = tuple(table["needless"])
+    return replace(row, needs=tuple(name for name in row.needs if not name.startswith(needless)))
+
+
+def _has_no_gpu(environment: PythonEnvironment) -> bool:
+    """Whether it says that it wants PyTorch without CUDA; a lock does so by not having CUDA's libraries."""
+    if environment.exact or environment.manager == "conda":
+        return not any(name.startswith("nvidia-") for name in environment.names)
+    texts = [*environment.support.values(), *environment.options]
+    return any(NO_GPU.search(text) for text in texts)
+
+
+def _row(found: Distribution) -> _Row:
+    return _Row(found.packed, _with_bytecode(found.unpacked, found.python), found.requires)
+
+
+def _with_bytecode(unpacked: int, python: int) -> int:
+    return unpacked + int(python * _sizes()["bytecode"]["factor"])
+
+
+@cache
+def _sizes() -> dict[str, Any]:
+    return _table("sizes.toml")
+
+
+@cache
+def _conda_names() -> dict[str, str]:
+    names: dict[str, str] = _table("conda_names.toml")["of-pypi"]
+    return names
+
+
+@cache
+def _debian() -> dict[str, _Row]:
+    rows = {}
+    for line in _table("apt_sizes.toml")["packages"].splitlines():
+        name, download, unpacked, needs = line.split("|")
+        rows[name.strip()] = _Row(int(download) * 1000, int(unpacked) * 1000, tuple(needs.split()))
+    return rows
+
+
+def _table(name: str) -> dict[str, Any]:
+    return tomllib.loads(files("r2i.check").joinpath(name).read_text(encoding="utf-8"))
+
+
+def smaller() -> Mapping[str, str]:
+    """How less is asked for than these."""
+    found: dict[str, str] = _sizes()["smaller"]
+    return found
