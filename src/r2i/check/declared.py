@@ -56,13 +56,12 @@ def _declared(checkout: Checkout, options: Options, environment: PythonEnvironme
 
         found = read_environment_yml(checkout, path)
         for dependency in found.dependencies:
-            spec, line = dependency.spec, dependency.line
             yield Declared(
-                name=spec.name,
-                text=line.text,
-                file=line.file,
-                line=line.number,
-                specifier=spec.version,
+                name=dependency.spec.name,
+                text=dependency.line.text,
+                file=dependency.line.file,
+                line=dependency.line.number,
+                specifier=dependency.spec.version,
                 installer="conda",
             )
         yield from _pip(found.pip)

@@ -17,6 +17,7 @@ from r2i.model import Options, Plan, PythonEnvironment, Source
 from r2i.planner import declared_environment, make_plan
 
 if TYPE_CHECKING:
+    from r2i.check.missing import Missing
     from r2i.check.size import Forecast
 
 #: Directories that hold what somebody else wrote, or a program: nothing of the repository.
@@ -128,6 +129,13 @@ class Subject:
                 except R2iError:
                     found[path] = Facts()
         return found
+
+    @cached_property
+    def missing(self) -> tuple[Missing, ...]:
+        """Imports that nothing in the environment is known to have."""
+        from r2i.check.missing import missing
+
+        return tuple(missing(self))
 
     @cached_property
     def config_dir(self) -> str:

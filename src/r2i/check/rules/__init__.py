@@ -5,12 +5,25 @@ from __future__ import annotations
 from itertools import chain
 
 from r2i.check.findings import Rule
-from r2i.check.rules import commands, committed, config, names, requirements, runtime, scripts, size
+from r2i.check.rules import (
+    commands,
+    committed,
+    config,
+    imports,
+    install_cells,
+    names,
+    requirements,
+    runtime,
+    scripts,
+    size,
+)
 
 #: In the order of their codes: D dependencies, F files, N notebooks, S size.
 RULES: tuple[Rule, ...] = (
     *chain(
         requirements.RULES,
+        install_cells.RULES,
+        imports.RULES,
         config.RULES,
         runtime.RULES,
         names.RULES,

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
-from importlib.resources import files
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from r2i.check.declared import Declared
 from r2i.check.distributions import distributions
 from r2i.check.findings import Finding, Fix, Rule
+from r2i.check.provided import is_no_python, names
 from r2i.check.requirement_edits import altered, removed
 from r2i.check.subject import Subject
 from r2i.requirements.lines import quoted
@@ -49,9 +46,15 @@ def _unpinned(subject: Subject) -> Iterator[Finding]:
     if environment is None or subject.options.as_of:
         return
     exact = {pin.name for pin in environment.pins if EXACT.fullmatch(pin.specifier)}
-    wrong = {*NOT_TO_PIN, *_names()["replaced"], *_names()["standard"]} - _names()["of-pypi"].keys()
-    asked = [one for one in subject.declared if one.name not in wrong and not one.url]
-    loose = [one for one in asked if one.name not in exact and not _is_exact(one)]
+    wrong = {*NOT_TO_PIN, *names()["replaced"], *names()["standard"]} - names()["of-pypi"].keys()
+    asked = [
+        one
+        for one in subject.declared
+        if one.name not in wrong
+        and not one.url
+        and not is_no_python(one.name, conda=one.installer == "conda")
+    ]
+    loose = [one for one in asked if one.name not in exact and not is_exact(one)]
     if not loose:
         return
     hint = TO_PIN.get(environment.buildpack)
@@ -63,22 +66,22 @@ def _unpinned(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def _is_exact(one: Declared) -> bool:
+def is_exact(one: Declared) -> bool:
     if one.installer == "conda":
         return NEARLY_EXACT.fullmatch(one.specifier) is not None
     return EXACT.fullmatch(one.specifier.replace(" ", "")) is not None
 
 
 def _listed(some: Iterable[Declared]) -> str:
-    names = list(dict.fromkeys(one.name for one in some))
-    return ", ".join(f"`{name}`" for name in names[:4]) + (
-        f" and {len(names) - 4} more" if len(names) > 4 else ""
+    listed = list(dict.fromkeys(one.name for one in some))
+    return ", ".join(f"`{name}`" for name in listed[:4]) + (
+        f" and {len(listed) - 4} more" if len(listed) > 4 else ""
     )
 
 
 def _not_the_distribution(subject: Subject) -> Iterator[Finding]:
     for one in subject.declared:
-        table = _names()["of-conda" if one.installer == "conda" else "replaced"]
+        table = names()["of-conda" if one.installer == "conda" else "replaced"]
         meant = table.get(normalised(one.name)) if not one.url else None
         if meant is None:
             continue
@@ -100,7 +103,7 @@ def _standard_library(subject: Subject) -> Iterator[Finding]:
         # Some old copies are real distributions, which others need.
         if (
             one.installer == "pip"
-            and one.name in _names()["standard"]
+            and one.name in names()["standard"]
             and one.name not in distributions()
             and not one.marker
         ):
@@ -117,7 +120,7 @@ def _standard_library(subject: Subject) -> Iterator[Finding]:
 
 def _other_operating_system(subject: Subject) -> Iterator[Finding]:
     for one in subject.declared:
-        system = _names()["elsewhere"].get(one.name) if one.installer == "pip" and not one.marker else None
+        system = names()["elsewhere"].get(one.name) if one.installer == "pip" and not one.marker else None
         if system is None:
             continue
         marker = 'sys_platform == "darwin"' if system == "macOS" else 'sys_platform == "win32"'
@@ -194,7 +197,7 @@ def _place(before: Declared, one: Declared) -> str:
 def _git_without_commit(subject: Subject) -> Iterator[Finding]:
     for one in subject.declared:
         address = one.url.partition("#")[0]
-        if not address or not (what := _moving(address)):
+        if not address or not (what := moving(address)):
             continue
         yield Finding(
             message=f"{quoted(address)} is {what}, which moves on",
@@ -204,7 +207,7 @@ def _git_without_commit(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _moving(address: str) -> str:
+def moving(address: str) -> str:
     """What an address stands for that changes its content; empty where it does not."""
     if BRANCH_ARCHIVE.fullmatch(address):
         return "an archive of a branch"
@@ -215,14 +218,6 @@ def _moving(address: str) -> str:
     if COMMIT.fullmatch(ref) or TAG.fullmatch(ref):
         return ""
     return f"the branch `{ref}` of a repository" if ref else "the newest state of a repository"
-
-
-@cache
-def _names() -> Mapping[str, Mapping[str, str]]:
-    def table(package: str, file: str) -> dict[str, Any]:
-        return tomllib.loads(files(package).joinpath(file).read_text(encoding="utf-8"))
-
-    return table("r2i.diagnosis", "names.toml") | table("r2i.check", "conda_names.toml")
 
 
 RULES = (

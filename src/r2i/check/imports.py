@@ -1,0 +1,121 @@
+"""What the notebooks of a repository import from outside of it, themselves and through its own modules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from r2i.check.notebooks import Cell, Notebook
+from r2i.check.provided import STANDARD
+from r2i.check.python_code import Facts, Import
+from r2i.check.subject import Subject
+
+#: What Python imports from, beside its own text.
+CODE = (".py", ".pyx", ".pyi", ".so", ".pyd", ".ipynb", ".f90", ".c", ".cpp", ".rs")
+
+#: Modules at the top that no reader of the repository runs.
+FOR_DEVELOPERS = re.compile(
+    r"(?:setup|conftest|noxfile|tasks|fabfile|versioneer|conf|(?:test_.*|.*_test))\.py"
+)
+
+#: How code makes modules importable that lie where nobody looks for them.
+ELSEWHERE = re.compile(
+    r"sys\.path|site\.addsitedir|PYTHONPATH|git\s+clone|import_ipynb|importlib|\bwget\b|\bcurl\b|gdown"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """An import of a module from outside, as it is known by: dotted, with what is imported from it (`google.cloud.storage`)."""
+
+    module: str
+    path: str
+    line: int
+    notebook: Notebook | None = None
+    cell: Cell | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uses:
+    """The imports that a run needs; `elsewhere` says that modules may come from where no table tells."""
+
+    needed: tuple[Use, ...]
+    elsewhere: bool
+
+
+def uses(subject: Subject) -> Uses:
+    """Of all notebooks and of the modules that they import, or, without notebooks, of the scripts at the top."""
+    own = own_modules(subject)
+    needed: list[Use] = []
+    pending: list[str] = []
+    sources: list[str] = []
+    for notebook, cell, facts in subject.code:
+        sources.append(cell.source)
+        for one in facts.imports:
+            pending += _files(one, own)
+            if use := _use(one, own):
+                needed.append(
+                    Use(module=use, path=notebook.path, line=one.line, notebook=notebook, cell=cell)
+                )
+    if not subject.notebooks:
+        pending = [p for p in subject.modules if "/" not in p and not FOR_DEVELOPERS.fullmatch(p)]
+    reached: set[str] = set()
+    while pending:
+        path = pending.pop()
+        if path in reached:
+            continue
+        reached.add(path)
+        sources.append(subject.text(path) or "")
+        for one in subject.modules[path].imports:
+            pending += _files(one, own)
+            if use := _use(one, own):
+                needed.append(Use(module=use, path=path, line=one.line))
+    return Uses(needed=tuple(needed), elsewhere=any(map(ELSEWHERE.search, sources)))
+
+
+def all_imports(subject: Subject) -> Iterator[str]:
+    """Whatever any code here imports, be it optional, a test or never reached."""
+    facts: Iterable[Facts] = [*(facts for _, _, facts in subject.code), *subject.modules.values()]
+    for one in facts:
+        for found in one.imports:
+            if found.level == 0:
+                yield found.module
+                yield from (f"{found.module}.{name}" for name in found.names)
+
+
+def own_modules(subject: Subject) -> dict[str, list[str]]:
+    """What the repository itself may be imported as: names of files and directories with code, with its Python files."""
+    own: dict[str, list[str]] = {}
+    for path in subject.files:
+        directory, _, file = path.rpartition("/")
+        stem, dot, _ = file.partition(".")
+        if not dot or not file.endswith(CODE):
+            continue
+        python = [path] if path in subject.modules else []
+        for name in directory.split("/"):
+            own.setdefault(name, [])
+        own.setdefault(stem if stem != "__init__" else directory.rpartition("/")[2], []).extend(python)
+    for path in subject.git.submodules if subject.git else ():
+        own.setdefault(path.rpartition("/")[2], [])
+    for _, cell, _ in subject.code:
+        if "%%writefile" in cell.source or "%%file" in cell.source:
+            for name in re.findall(r"^\s*%%(?:write)?file\s+(?:-a\s+)?(?:\S*/)?(\w+)\.py", cell.source):
+                own.setdefault(name, [])
+    return own
+
+
+def _use(one: Import, own: dict[str, list[str]]) -> str | None:
+    top = one.module.partition(".")[0]
+    if one.optional or one.level or not top or top in STANDARD or top in own or top.startswith("_"):
+        return None
+    # A name that is imported may be a module of a namespace: `from google.cloud import storage`.
+    return f"{one.module}.{one.names[0]}" if len(one.names) == 1 and one.names != ("*",) else one.module
+
+
+def _files(one: Import, own: dict[str, list[str]]) -> Iterator[str]:
+    """The repository's files that an import may run."""
+    parts = one.module.split(".") if one.module else []
+    if one.level or (parts and parts[0] in own):
+        for name in (*parts, *one.names):
+            yield from own.get(name, ())

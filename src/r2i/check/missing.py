@@ -1,0 +1,138 @@
+"""Imports that the environment most likely has nothing for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from r2i.check.distributions import distributions
+from r2i.check.imports import Use, uses
+from r2i.check.provided import Provided, optional, provided, providers
+from r2i.check.shell import Install, installs
+from r2i.check.subject import Subject
+from r2i.model import PythonEnvironment
+
+#: `surely`: all that is declared is known, and does not bring it. `probably`: what is declared may be of another release
+#: than that which is known. `unknown`: nobody knows which distribution it is of.
+Kind: TypeAlias = Literal["surely", "probably", "unknown"]
+
+#: Where a script installs something, nobody knows what is there.
+INSTALLS = re.compile(r"\b(?:install|clone|develop|sync|update|add)\b")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """A module by the first part of its name, or the distributions that have it, the likeliest first; `others` counts the
+    further files that import it. `unless` says what may have it after all."""
+
+    kind: Kind
+    module: str
+    distributions: tuple[str, ...]
+    first: Use
+    others: int
+    unless: str = ""
+
+
+def missing(subject: Subject) -> Iterator[Missing]:
+    """One for each distribution, at its first import; nothing where something is declared that may bring anything."""
+    environment = subject.environment
+    if environment is None:
+        return
+    found = uses(subject)
+    there = _there(subject, environment)
+    if there is None or there.unknown:
+        return
+    grouped: dict[tuple[str, ...], list[Use]] = {}
+    for use in found.needed:
+        if not there.has(use.module):
+            grouped.setdefault(providers(use.module) or ("", use.module.partition(".")[0]), []).append(use)
+    for names, group in grouped.items():
+        if names[0] == "" and found.elsewhere:
+            continue
+        yield _missing(names, group, there, environment)
+
+
+def _missing(
+    names: tuple[str, ...], group: list[Use], there: Provided, environment: PythonEnvironment
+) -> Missing:
+    unless = there.vague or next(_once_needed(environment, names[0]), "")
+    kind: Kind = "unknown" if names[0] == "" else "probably" if unless else "surely"
+    first = group[0]
+    return Missing(
+        kind=kind,
+        module=first.module.partition(".")[0],
+        distributions=names if names[0] else (),
+        first=first,
+        others=len({use.path for use in group} - {first.path}),
+        unless=unless,
+    )
+
+
+def _there(subject: Subject, environment: PythonEnvironment) -> Provided | None:
+    """None where something is installed of which nobody can know what it brings."""
+    commands = [command for _, cell, facts in subject.code for command in installs(cell.source, facts)]
+    if _anything(subject, environment) or any(command.others for command in commands):
+        return None
+    conda = environment.manager == "conda"
+    plan = subject.plan
+    return provided(
+        [*environment.names, *_installed(commands)],
+        conda=conda,
+        server=plan is not None and plan.jupyter is not None and plan.jupyter.mode == "joined",
+        complete=environment.exact,
+        extras=[one.name for one in subject.declared if one.extras],
+        vague=_vague(subject, environment),
+    )
+
+
+def _installed(commands: list[Install]) -> Iterator[str]:
+    for command in commands:
+        if command.installer != "apt":
+            yield from command.names
+
+
+def _anything(subject: Subject, environment: PythonEnvironment) -> bool:
+    """Whether packages of the repository, repositories or scripts bring what no table can tell."""
+    if environment.local and "--no-deps" not in environment.local_options:
+        return True
+    if any("-r http" in text for text in environment.support.values()):
+        return True
+    if any(one.url and one.name not in distributions() for one in subject.declared):
+        return True
+    scripts = [path for name in ("postBuild", "start") if (path := subject.config(name))]
+    return any(INSTALLS.search(subject.text(path) or "") for path in scripts)
+
+
+def _vague(subject: Subject, environment: PythonEnvironment) -> str:
+    """Why the newest releases, of which the table is, may need less than those that are installed."""
+    if environment.exact:
+        return ""
+    if environment.manager == "conda":
+        return "a package of conda's brings it"
+    if subject.options.as_of:
+        return "releases of that day bring it"
+    return ""
+
+
+def _once_needed(environment: PythonEnvironment, name: str) -> Iterator[str]:
+    """Pins of old releases that may have needed a distribution: what needs nothing itself is needed by many for a time, and
+    requirements become optional ones."""
+    if environment.exact:
+        return
+    row = distributions().get(name)
+    is_leaf = row is None or not row.requires
+    for pin in environment.pins:
+        known = distributions().get(pin.name)
+        version = re.fullmatch(r"={2,3} ?(\d[\w.]*)", pin.specifier)
+        if known is None or version is None or _series(version[1]) == _series(known.version):
+            continue
+        if (is_leaf and known.requires) or name in optional().get(pin.name, ()):
+            yield f"`{pin.name}` {version[1]} brings it"
+
+
+def _series(version: str) -> list[str]:
+    """The part of a version that changes when requirements do."""
+    parts = version.split(".")
+    return parts[:2] if parts[0] == "0" else parts[:1]

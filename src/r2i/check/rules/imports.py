@@ -1,0 +1,157 @@
+"""D3: what code imports, and what is declared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from r2i.check.distributions import closure, distributions
+from r2i.check.findings import Finding, Fix, Rule
+from r2i.check.imports import all_imports
+from r2i.check.missing import Kind, Missing
+from r2i.check.provided import is_program, modules_of, of_conda, of_pypi, optional
+from r2i.check.requirement_edits import added
+from r2i.check.subject import Subject
+from r2i.server_parts import is_server_part
+
+#: Asked for by habit: in every environment, or of every image.
+BY_HABIT = frozenset({"ipykernel", "ipywidgets", "ipython", "pip", "setuptools", "wheel", "certifi"})
+
+
+def _surely_missing(subject: Subject) -> Iterator[Finding]:
+    return _missing(subject, "surely")
+
+
+def _probably_missing(subject: Subject) -> Iterator[Finding]:
+    return _missing(subject, "probably")
+
+
+def _missing(subject: Subject, kind: Kind) -> Iterator[Finding]:
+    for one in subject.missing:
+        if one.kind == kind:
+            name = one.distributions[0]
+            text = of_conda(name) if _is_conda(subject) else name
+            called = "it" if text == one.module else f"`{text}`"
+            unless = f", unless {one.unless}" if one.unless else ""
+            fix = added(subject, text)
+            yield _finding(
+                subject,
+                one,
+                message=f"`{one.module}` is imported, and nothing asks for {called}{unless}",
+                hint=fix.title if fix else f"Ask for `{text}` {_where(subject)}",
+                fix=fix,
+            )
+
+
+def _unknown(subject: Subject) -> Iterator[Finding]:
+    for one in subject.missing:
+        if one.kind == "unknown":
+            yield _finding(
+                subject,
+                one,
+                message=f"`{one.module}` is imported, and nothing that is asked for is known to have it",
+                hint=f"Ask for the distribution with `{one.module}` {_where(subject)}, or commit the module",
+            )
+
+
+def _finding(subject: Subject, one: Missing, *, message: str, hint: str, fix: Fix | None = None) -> Finding:
+    use = one.first
+    more = f" (also in {one.others} more file{'s' if one.others > 1 else ''})" if one.others else ""
+    return Finding(
+        message=message + more,
+        file=use.path,
+        line=subject.line_of(use.notebook, use.cell, use.line) if use.notebook and use.cell else use.line,
+        cell=use.cell.number if use.cell else None,
+        hint=hint,
+        fix=fix,
+    )
+
+
+def _where(subject: Subject) -> str:
+    path = subject.environment.defined_by if subject.environment else ""
+    return f"in `{path}`" if path else "in a `requirements.txt`"
+
+
+def _is_conda(subject: Subject) -> bool:
+    return subject.environment is not None and subject.environment.manager == "conda"
+
+
+def _never_imported(subject: Subject) -> Iterator[Finding]:
+    """One finding for all, at the first; nothing where there is no code, or some of it cannot be read."""
+    if not (subject.code or subject.modules) or any(notebook.error for notebook in subject.notebooks):
+        return
+    asked = {one: of_pypi(one.name) if one.installer == "conda" else one.name for one in subject.declared}
+    names = set(asked.values())
+    needed = {other for name in names for row in closure([name]).values() if row for other in row.requires}
+    backends = {other for name in closure(names) for other in optional().get(name, ())}
+    kept = {*BY_HABIT, *needed, *backends}
+    imports = set(all_imports(subject))
+    candidates = {
+        one: name
+        for one, name in asked.items()
+        if not one.url and name in distributions() and name not in kept and _is_for_imports(name, imports)
+    }
+    mentioned = _words(subject) if candidates else frozenset()
+    unused = [one for one, name in candidates.items() if not mentioned & {name, one.name, *modules_of(name)}]
+    if unused:
+        shown = list(dict.fromkeys(one.name for one in unused))
+        more = f" and {len(shown) - 4} more" if len(shown) > 4 else ""
+        listed = ", ".join(f"`{name}`" for name in shown[:4])
+        yield Finding(
+            message=f"{listed}{more}: asked for, and no code here imports {'it' if len(shown) == 1 else 'them'}",
+            file=unused[0].file,
+            line=unused[0].line,
+            hint="Remove what is not needed: the image gets smaller",
+        )
+
+
+def _is_for_imports(name: str, imports: Iterable[str]) -> bool:
+    """Whether a distribution that nothing imports is there for nothing else."""
+    modules = modules_of(name)
+    if not modules or is_program(name) or is_server_part(name):
+        return False
+    return not any(
+        one == module or one.startswith(f"{module}.") or module.startswith(f"{one}.")
+        for one in imports
+        for module in modules
+    )
+
+
+def _words(subject: Subject) -> frozenset[str]:
+    """All words of code and scripts: names of backends, magics and commands are among them."""
+    scripts = (path for name in ("postBuild", "start", "apt.txt") if (path := subject.config(name)))
+    texts = [cell.source for _, cell, _ in subject.code]
+    texts += [text for path in (*subject.modules, *scripts) if (text := subject.text(path))]
+    return frozenset(word for text in texts for word in re.findall(r"[\w.-]*\w", text))
+
+
+RULES = (
+    Rule(
+        code="D301",
+        name="undeclared-import",
+        severity="error",
+        why="The import fails: nothing in the image has the module.",
+        find=_surely_missing,
+    ),
+    Rule(
+        code="D302",
+        name="accidental-import",
+        severity="warning",
+        why="It works only as long as something else happens to bring the module.",
+        find=_probably_missing,
+    ),
+    Rule(
+        code="D303",
+        name="unknown-import",
+        severity="info",
+        why="A module that nobody knows is often a file that was not committed.",
+        find=_unknown,
+    ),
+    Rule(
+        code="D304",
+        name="never-imported",
+        severity="info",
+        why="What nothing needs makes the image larger and the installation more likely to fail.",
+        find=_never_imported,
+    ),
+)

@@ -1,0 +1,143 @@
+"""D2: cells that install what belongs into a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from r2i.check.findings import Finding, Fix, Rule
+from r2i.check.fixes import appended
+from r2i.check.notebooks import Cell, Notebook
+from r2i.check.provided import of_pypi
+from r2i.check.requirement_edits import added
+from r2i.check.shell import Install, installs
+from r2i.check.subject import Subject
+from r2i.requirements.lines import quoted
+
+Found = tuple[Notebook, Cell, Install]
+
+
+def _commands(subject: Subject) -> Iterator[Found]:
+    for notebook, cell, facts in subject.code:
+        for command in installs(cell.source, facts):
+            yield notebook, cell, command
+
+
+def _installed_by_a_cell(subject: Subject) -> Iterator[Finding]:
+    declared = _declared(subject)
+    for notebook, cell, command in _commands(subject):
+        if command.installer == "apt":
+            continue
+        new = [text for text, name in _asked(command) if name not in declared]
+        if not new and not command.others:
+            continue
+        fix = _ask(subject, command, new)
+        what = ", ".join(f"`{text}`" for text in new) or quoted(command.others[0])
+        yield _finding(
+            subject,
+            (notebook, cell, command),
+            message=f"{what}: installed by a cell, and no file asks for {'it' if len(new) < 2 else 'them'}",
+            hint=f"{fix.title}, and remove the line" if fix else f"Ask for {what} {_where(subject)}",
+            fix=fix,
+        )
+
+
+def _installed_again(subject: Subject) -> Iterator[Finding]:
+    declared = _declared(subject)
+    for notebook, cell, command in _commands(subject):
+        asked = [name for _, name in _asked(command)]
+        if command.installer != "apt" and asked and not command.others and declared.issuperset(asked):
+            yield _finding(
+                subject,
+                (notebook, cell, command),
+                message=f"{quoted(command.text)} installs what is there",
+                hint="Remove the line",
+            )
+
+
+def _system_packages(subject: Subject) -> Iterator[Finding]:
+    for notebook, cell, command in _commands(subject):
+        if command.installer != "apt":
+            continue
+        path = f"{subject.config_dir}/apt.txt" if subject.config_dir else "apt.txt"
+        there = (subject.text(path) or "").split()
+        new = [name for name in command.names if name not in there]
+        listed = ", ".join(f"`{name}`" for name in new) or quoted(command.text)
+        title = f"Ask for {listed} in `{path}`" if new else "Remove the line"
+        edits = (appended(subject.checkout, path, "".join(f"{name}\n" for name in new)),)
+        yield _finding(
+            subject,
+            (notebook, cell, command),
+            message=f"{listed}: a cell cannot install it, as nobody is root in an image",
+            hint=f"{title}, and remove the line" if new else title,
+            fix=Fix(title=title, edits=edits) if new and subject.environment is not None else None,
+        )
+
+
+def _asked(command: Install) -> Iterator[tuple[str, str]]:
+    """Each requirement and the name of its distribution."""
+    for text, name in zip(command.wanted, command.names, strict=True):
+        yield text, of_pypi(name) if command.installer == "conda" else name
+
+
+def _declared(subject: Subject) -> set[str]:
+    """The distributions that some file asks for, and those of every image."""
+    environment = subject.environment
+    names = environment.names if environment else {}
+    conda = environment is not None and environment.manager == "conda"
+    return {of_pypi(name) if conda else name for name in names} | {"pip", "ipykernel", "ipywidgets"}
+
+
+def _ask(subject: Subject, command: Install, new: list[str]) -> Fix | None:
+    """One more line a requirement; pip's is good for conda's file by its name only, and the other way round."""
+    environment = subject.environment
+    conda = environment is not None and environment.manager == "conda"
+    if not new or command.others or (command.installer == "conda") != conda:
+        return None
+    fixes = [added(subject, text) for text in new]
+    edits = tuple(edit for fix in fixes if fix for edit in fix.edits)
+    titles = ", ".join(f"`{text}`" for text in new)
+    return Fix(title=f"Ask for {titles} {_where(subject)}", edits=edits) if all(fixes) else None
+
+
+def _where(subject: Subject) -> str:
+    environment = subject.environment
+    if environment is None:
+        return "in the `Dockerfile`"
+    return f"in `{environment.defined_by}`" if environment.defined_by else "in a `requirements.txt`"
+
+
+def _finding(subject: Subject, found: Found, *, message: str, hint: str, fix: Fix | None = None) -> Finding:
+    notebook, cell, command = found
+    return Finding(
+        message=message,
+        file=notebook.path,
+        line=subject.line_of(notebook, cell, command.line),
+        cell=cell.number,
+        hint=hint,
+        fix=fix,
+    )
+
+
+RULES = (
+    Rule(
+        code="D201",
+        name="installed-by-cell",
+        severity="warning",
+        why="Every start installs it anew, whatever is newest then, and without a network the notebook fails.",
+        find=_installed_by_a_cell,
+    ),
+    Rule(
+        code="D202",
+        name="installed-again",
+        severity="info",
+        why="It costs time at every start, and may change the versions that the file names.",
+        find=_installed_again,
+    ),
+    Rule(
+        code="D203",
+        name="system-packages-in-cell",
+        severity="error",
+        why="Notebooks run as a user who may not install system packages.",
+        find=_system_packages,
+    ),
+)
