@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from r2i.check.findings import Finding, Report, Reported, Rule
+from r2i.check.hermeticity import hermeticity
 from r2i.check.notebooks import LARGEST
 from r2i.check.rules import RULES
 from r2i.check.subject import Subject
@@ -32,6 +33,7 @@ def check(subject: Subject, rules: Iterable[Rule] = RULES, *, strict: bool = Fal
         strict=strict,
         prefix=_prefix(subject),
         size=subject.forecast,
+        hermeticity=hermeticity(subject),
     )
 
 

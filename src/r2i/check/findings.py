@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from r2i.check.hermeticity import Hermeticity
     from r2i.check.runs import DynamicReport
     from r2i.check.size import Forecast
     from r2i.check.subject import Subject
@@ -93,7 +94,8 @@ class Report:
     `rules` are those that were looked for. `suppressed` counts what the repository itself asked not to hear, `strict`
     says that warnings count as errors do. `prefix` is the way from the top of the repository to the directory that was
     checked, which all files are relative to: empty, or with a slash at its end. `size` is about what the image will
-    weigh. `dynamic` is what came of a build, where one was asked for.
+    weigh, `hermeticity` what it takes from outside that nobody pinned; both are None where nothing can be planned.
+    `dynamic` is what came of a build, where one was asked for.
     """
 
     findings: tuple[Reported, ...]
@@ -102,6 +104,7 @@ class Report:
     strict: bool = False
     prefix: str = ""
     size: Forecast | None = None
+    hermeticity: Hermeticity | None = None
     dynamic: DynamicReport | None = None
 
     def count(self, severity: Severity) -> int:

@@ -33,6 +33,8 @@ def show(report: Report, console: Console, *, directory: str = "") -> None:
         console.print()
     if report.size is not None:
         _print(console, _with_literals(report.size.sentence, before="Size: "))
+    if report.hermeticity is not None:
+        _print(console, _with_literals(report.hermeticity.sentence, before="Not pinned: "))
     _print(console, _summary(report))
 
 

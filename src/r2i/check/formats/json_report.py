@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from r2i.check.findings import Report, Reported
+from r2i.check.hermeticity import Hermeticity, Share
 from r2i.check.runs import to_json as dynamic_to_json
 from r2i.check.size import Forecast
 
@@ -19,6 +20,7 @@ def to_json(report: Report) -> str:
         "findings": [_finding(reported) for reported in report.findings],
         "suppressed": report.suppressed,
         "size": None if report.size is None else _size(report.size),
+        "hermeticity": None if report.hermeticity is None else _hermeticity(report.hermeticity),
         "dynamic": None if report.dynamic is None else dynamic_to_json(report.dynamic),
     }
     # ASCII, so that names which are no UTF-8 get through, and nothing that a terminal would obey.
@@ -36,6 +38,23 @@ def _size(forecast: Forecast) -> dict[str, object]:
             for part in forecast.parts
         ],
     }
+
+
+def _hermeticity(found: Hermeticity) -> dict[str, object]:
+    return {
+        "sentence": found.sentence,
+        "distributions": _share(found.distributions),
+        "base_images": list(found.base_images),
+        "apt": _share(found.apt),
+        "git": found.git,
+        "downloads": found.downloads,
+        "installations": found.installations,
+        "as_of": found.as_of,
+    }
+
+
+def _share(share: Share) -> dict[str, int]:
+    return {"unpinned": share.unpinned, "total": share.total}
 
 
 def _finding(reported: Reported) -> dict[str, object]:
