@@ -33,7 +33,7 @@ def step(
     which: Mapping[str, Any], inputs: Mapping[str, str], *, cwd: Path, runner: Path
 ) -> subprocess.CompletedProcess[str]:
     """Run the script of a step as `shell: bash` does, with inputs and defaults as GitHub fills them in."""
-    known = {name: entry["default"] for name, entry in ACTION["inputs"].items()} | inputs
+    known = {**{name: entry["default"] for name, entry in ACTION["inputs"].items()}, **inputs}
     values = {f"inputs.{name}": value for name, value in known.items()} | {"github.action_path": str(ROOT)}
     environment = {
         name: re.sub(r"\$\{\{ (\S+) \}\}", lambda match: values[match[1]], text)
@@ -117,7 +117,8 @@ def test_the_hook_is_as_pre_commit_wants_it() -> None:
 
 def test_the_hook_runs_when_a_file_changes_that_counts() -> None:
     (hook,) = HOOKS
-    named = [name for pack in (*CHAIN, *ENVIRONMENTS) for name in pack.files if "*" not in name]
+    files = [*(each.files for each in CHAIN), *(each.files for each in ENVIRONMENTS)]
+    named = [name for names in files for name in names if "*" not in name]
     counts = [*named, *UNSUPPORTED, "a.ipynb", "src/helpers.py", "binder/postBuild"]
 
     assert [name for name in counts if not re.search(hook["files"], name)] == []

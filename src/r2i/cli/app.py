@@ -25,6 +25,7 @@ COMMANDS = {
     "run": "Build if needed, and open Jupyter.",
     "build": "Build an image.",
     "check": "Find what keeps a repository from being ready, and mend it.",
+    "init": "Write the files with which a repository is ready for Binder.",
     "badge": "Print the badge that opens a repository on Binder.",
     "plan": "Show what would be built, and why.",
     "dockerfile": "Print the Dockerfile, or write a folder to build anywhere.",

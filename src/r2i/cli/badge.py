@@ -57,27 +57,34 @@ def launch_of(
         return Launch(address=doi, urlpath=opened(urlpath, has=None), hub=hub), ()
     source = parsed(typed, None, subdir)
     if source.provider == "local":
-        return _of_directory(source, ref, urlpath=urlpath, hub=hub)
+        checkout = Checkout.open(Path(source.location), subdirectory=source.subdirectory)
+        wanted = NEWEST if ref is None else checked_ref(ref)
+        found = state_of(checkout, wanted)
+        launch, told = launch_of_directory(checkout, found, wanted, urlpath=urlpath, hub=hub)
+        return launch, (*told, *(cautions(found, wanted) if found else ()))
     address = public_address(source, typed)
     prefix = f"{source.subdirectory}/" if source.subdirectory else ""
     path = opened(urlpath, has=None, prefix=prefix)
     return Launch(address=address, ref=_ref_of(source, ref), urlpath=path, hub=hub), tuple(_told(source))
 
 
-def _of_directory(
-    source: Source, ref: str | None, *, urlpath: str, hub: str
-) -> tuple[Launch, tuple[str, ...]]:
-    from r2i.sources import parse
+def state_of(checkout: Checkout, ref: str) -> Published | None:
     from r2i.sources.git_program import git_program
 
-    wanted = NEWEST if ref is None else checked_ref(ref)
-    checkout = Checkout.open(Path(source.location), subdirectory=source.subdirectory)
-    found = published(checkout, git_program(os.environ, file_allowed=False), wanted)
+    return published(checkout, git_program(os.environ, file_allowed=False), ref)
+
+
+def launch_of_directory(
+    checkout: Checkout, found: Published | None, ref: str, *, urlpath: str, hub: str
+) -> tuple[Launch, tuple[str, ...]]:
+    """What the hub is to open of the directory's remote; raise `UsageError` where it has none."""
+    from r2i.sources import parse
+
     remote = _remote(found)
     origin = parse(remote, cwd=checkout.root)
     path = opened(urlpath, has=partial(_lies_in, checkout), prefix=found.prefix if found else "")
-    launch = Launch(address=public_address(origin, remote), ref=wanted, urlpath=path, hub=hub)
-    return launch, (*_told(origin), *(cautions(found, wanted) if found else ()))
+    launch = Launch(address=public_address(origin, remote), ref=ref, urlpath=path, hub=hub)
+    return launch, tuple(_told(origin))
 
 
 def _remote(found: Published | None) -> str:

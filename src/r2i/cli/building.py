@@ -104,9 +104,16 @@ def build_if_needed(engine: Engine, source: Source, settings: BuildSettings, *, 
     if source.provider != "local":
         return _ensure_revision(engine, source, settings, started=started)
     with checked_out(source) as checkout:
-        settings = _dated(source, checkout, settings)
-        tags = settings.tags or (image_reference(source, settings.options, revision=None),)
-        return _ensure_directory(engine, source, checkout, settings, tags=tags, started=started)
+        return build_directory(engine, source, checkout, settings, started=started)
+
+
+def build_directory(
+    engine: Engine, source: Source, checkout: Checkout, settings: BuildSettings, *, started: float
+) -> Image:
+    """The image of a directory of this machine, as the checkout has it."""
+    settings = _dated(source, checkout, settings)
+    tags = settings.tags or (image_reference(source, settings.options, revision=None),)
+    return _ensure_directory(engine, source, checkout, settings, tags=tags, started=started)
 
 
 def _ensure_revision(engine: Engine, source: Source, settings: BuildSettings, *, started: float) -> Image:

@@ -1,0 +1,273 @@
+"""`r2i init`: the files with which a repository is ready for Binder."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from r2i.check.findings import Fix
+from r2i.check.fixes import combined, diff, write
+from r2i.check.subject import Subject
+from r2i.checkout import Checkout
+from r2i.cli.as_of import asked, dated
+from r2i.cli.badge import launch_of_directory, state_of
+from r2i.cli.building import BuildSettings, build_directory
+from r2i.cli.common import (
+    ca_bundle_option,
+    checked_out,
+    engine_option,
+    note,
+    options_from,
+    parsed,
+    plan_options,
+    source_options,
+)
+from r2i.engines.protocol import Engine, RunRequest
+from r2i.errors import EngineError, R2iError, UsageError
+from r2i.model import Evidence, Source
+from r2i.overlay import overlay
+from r2i.quoting import printable
+from r2i.ready.badge import FORMATS, HUB, NEWEST, Launch
+from r2i.ready.look import Look, look_into
+from r2i.ready.needs import Needs, needed
+from r2i.ready.proposals import environment_fixes, loose, unwritten, workflow_fix
+from r2i.ready.readme import badge_fix, readme_of
+from r2i.ready.remedies import remedied
+
+DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@click.command()
+@partial(source_options, default=".")
+@click.option("--yes", is_flag=True, help="Write the files without asking.")
+@click.option("--no-build", is_flag=True, help="Build nothing: what is installed is not pinned.")
+@engine_option("What builds and runs.")
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "rich", "plain"]),
+    default="auto",
+    show_default=True,
+    help="How the build is shown.",
+)
+@ca_bundle_option
+@plan_options
+def init(source: str, ref: str | None, subdir: str, **chosen: Any) -> None:
+    """Write the files with which SOURCE is ready for Binder.
+
+    SOURCE is a directory. Looks at what its notebooks and modules import, builds an image to find releases that work
+    together, and asks before it writes a file.
+    """
+    started = time.monotonic()
+    understood = parsed(source, ref, subdir)
+    if understood.provider != "local":
+        raise UsageError("`r2i init` writes files of this machine", hint="Clone the repository first")
+    with checked_out(understood) as checkout:
+        subject = _subject(checkout, understood, chosen)
+        if isinstance(subject.planned, R2iError):
+            raise subject.planned
+        asking = not chosen["yes"]
+        if asking and not sys.stdin.isatty():
+            raise UsageError("There is no terminal to ask on", hint="Say `--yes` to write the files")
+        needs = _with_apt(needed(subject), chosen["apt"])
+        _say_found(subject, needs)
+        fixes = _environment(subject, needs, chosen, started=started)
+        launch = _launch(subject)
+        readme = readme_of(subject)
+        if launch and readme:
+            fixes.append(badge_fix(subject, readme, launch))
+        if _on_github(subject, launch):
+            fixes.append(workflow_fix(subject))
+        _write([fix for fix in fixes if fix], subject, asking=asking)
+    if launch and not readme:
+        note("There is no README. This is the badge for yours:")
+        click.echo(FORMATS["markdown"](launch))
+
+
+def _subject(checkout: Checkout, source: Source, chosen: Mapping[str, Any]) -> Subject:
+    from r2i.check.git_facts import git_facts
+    from r2i.check.rules import CODES
+    from r2i.check.settings import settings_of
+    from r2i.sources.git_program import git_program
+
+    options = dated(options_from(chosen), asked(chosen["as_of"]), checkout=checkout, source=source, note=note)
+    return Subject(
+        checkout=checkout,
+        options=options,
+        git=git_facts(checkout, git_program(os.environ, file_allowed=False)),
+        settings=settings_of(checkout, codes=CODES),
+        source=source,
+    )
+
+
+def _with_apt(needs: Needs, packages: Iterable[str]) -> Needs:
+    return replace(needs, apt={**needs.apt, **dict.fromkeys(packages, Evidence(why="`--apt`"))})
+
+
+def _say_found(subject: Subject, needs: Needs) -> None:
+    note(f"{_count(len(subject.notebooks), 'notebook')}, {_count(len(subject.modules), 'module')}")
+    for kind, found in (("install", needs.requirements), ("install with apt", needs.apt)):
+        for name, why in found.items():
+            note(f"  {kind} {click.style(printable(name), bold=True)}: {_because(why)}")
+
+
+def _because(why: Evidence) -> str:
+    where = f"{printable(why.file)}:{why.line} " if why.file else ""
+    return f"{where}{printable(why.why)}"
+
+
+def _environment(
+    subject: Subject, needs: Needs, chosen: Mapping[str, Any], *, started: float
+) -> list[Fix | None]:
+    """What to write for the image, with the versions that were installed where it was built."""
+    draft = environment_fixes(subject, needs, versions={})
+    if not draft and not loose(subject):
+        return []
+    if chosen["no_build"]:
+        for why in needs.unknown.values():
+            _warn(f"{_because(why)}, and nobody knows which package has it")
+        if needs.requirements or loose(subject):
+            note("Nothing was built, so nothing is pinned: `r2i init` without `--no-build` does that")
+        fixes: list[Fix] = draft
+    else:
+        needs, look = _tried(subject, needs, draft, chosen, started=started)
+        fixes = environment_fixes(subject, needs, versions=look.versions)
+        _say_failed(needs, look)
+    for words in unwritten(subject, needs):
+        _warn(printable(words))
+    return [*fixes]
+
+
+def _tried(
+    subject: Subject, needs: Needs, draft: list[Fix], chosen: Mapping[str, Any], *, started: float
+) -> tuple[Needs, Look]:
+    """Build without versions to find them, then with them to see that they hold."""
+    engine = _engine(chosen)
+    look = partial(_looked, engine, subject, chosen, started=started)
+    note("Building, to find releases that work together (`--no-build` leaves that out)")
+    seen = look(needs, draft)
+    needs = remedied(needs, seen.failed)
+    fixes = environment_fixes(subject, needs, versions=seen.versions)
+    if fixes != draft:
+        note("Building again, with what is to be written")
+        seen = look(needs, fixes)
+    return needs, seen
+
+
+def _engine(chosen: Mapping[str, Any]) -> Engine:
+    from r2i.engines import choose
+
+    try:
+        return choose(chosen["engine"], os.environ)
+    except EngineError as error:
+        error.hint = f"{error.hint}; or build nothing: `r2i init --no-build`"
+        raise
+
+
+def _looked(
+    engine: Engine,
+    subject: Subject,
+    chosen: Mapping[str, Any],
+    needs: Needs,
+    fixes: Sequence[Fix],
+    *,
+    started: float,
+) -> Look:
+    """Build the repository as it would be, and look into the image. `postBuild` is run in the container."""
+    from r2i.host import container_script
+    from r2i.launch import with_settings
+
+    changes = combined(subject.checkout, fixes)
+    files = {
+        path: after.decode(errors="replace")
+        for path, (_, after) in changes.contents.items()
+        if path not in changes.executable
+    }
+    settings = BuildSettings(
+        options=subject.options,
+        engine=chosen["engine"],
+        tags=(),
+        progress=chosen["progress"],
+        no_cache=False,
+        ca_bundle=chosen["ca_bundle"],
+    )
+    assert subject.source is not None  # noqa: S101 - for mypy
+    image = build_directory(
+        engine, subject.source, overlay(subject.checkout, files), settings, started=started
+    )
+
+    def with_network(request: RunRequest) -> RunRequest:
+        script = container_script(os.environ, ca_bundle=chosen["ca_bundle"], home=Path.home(), given={})
+        return with_settings(request, script)
+
+    prepare = "".join(f"{command}\n" for command in needs.commands)
+    return look_into(engine, image.reference, needs.imports, prepare=prepare, with_settings=with_network)
+
+
+def _say_failed(needs: Needs, look: Look) -> None:
+    for module, said in look.failed.items():
+        _warn(f"{_because(needs.imports[module])}, which fails in the image: {printable(said)}")
+    if needs.imports and not look.failed:
+        note(f"{click.style('Built:', fg='green', bold=True)} all {len(needs.imports)} imports work in it")
+
+
+def _launch(subject: Subject) -> Launch | None:
+    """What the badge opens: the only notebook, or the one that is called so."""
+    names = [notebook.path for notebook in subject.notebooks]
+    first = next((name for name in names if name == "index.ipynb"), names[0] if len(names) == 1 else "")
+    state = state_of(subject.checkout, NEWEST)
+    if state and state.prefix:
+        _warn(f"Binder builds the whole repository, and does not look into `{printable(state.prefix)}`")
+    try:
+        return launch_of_directory(subject.checkout, state, NEWEST, urlpath=first, hub=HUB)[0]
+    except UsageError as error:
+        note(f"No badge yet: {printable(error.message)}. `r2i badge` makes it")
+        return None
+
+
+def _on_github(subject: Subject, launch: Launch | None) -> bool:
+    """Where it is published is not known before there is a remote."""
+    return subject.checkout.is_dir(".github") or launch is None or "/v2/gh/" in launch.url
+
+
+def _write(fixes: Sequence[Fix], subject: Subject, *, asking: bool) -> None:
+    """Show each change and ask for it, then make them all."""
+    accepted = [fix for fix in fixes if _shown(fix, subject) and (not asking or _agreed())]
+    changes = combined(subject.checkout, accepted)
+    write(subject.checkout, changes)
+    written = [printable(path) for path in changes.contents]
+    if written:
+        note(f"{click.style('Wrote', fg='green', bold=True)} {', '.join(written)}")
+        note("Commit and push them: a hub sees what is published")
+    elif not fixes:
+        note("There is nothing to write")
+
+
+def _shown(fix: Fix, subject: Subject) -> bool:
+    changes = combined(subject.checkout, [fix])
+    if not changes.applied:
+        _warn(f"{printable(fix.title)}: cannot be written, for it lies behind a link")
+        return False
+    note(f"\n{click.style(printable(fix.title), bold=True)}")
+    for line in diff(changes):
+        note(click.style(printable(line), fg=DIFF_COLOURS.get(line[:1])))
+    return True
+
+
+def _agreed() -> bool:
+    return click.confirm("Write it?", default=True, err=True)
+
+
+def _warn(words: str) -> None:
+    note(f"{click.style('Warning:', fg='yellow')} {words}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,134 @@
+"""A look into an image: which versions it has of what, and which modules cannot be imported there."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from packaging.version import InvalidVersion, Version
+
+from r2i.engines.protocol import Engine, File, RunRequest
+from r2i.errors import NotReadyError
+from r2i.requirements.specifiers import normalised
+
+#: Where the task lies in the container.
+TASK, SCRIPT, PREPARE = "/.r2i-task", "/.r2i-look.py", "/.r2i-prepare"
+
+#: For any Python that a repository may ask for, also 2.7. Versions come first: an import may end the process.
+LOOK = """\
+import json, sys
+
+task = json.load(open("/.r2i-task"))
+mark = task["mark"]
+try:
+    from importlib.metadata import distributions
+    found = {each.metadata["Name"]: each.version for each in distributions() if each.metadata["Name"]}
+except ImportError:
+    import pkg_resources
+    found = {each.project_name: each.version for each in pkg_resources.working_set}
+print("\\n" + mark + json.dumps({"versions": found}))
+sys.stdout.flush()
+
+def fails(module):
+    try:
+        __import__(module)
+        return ""
+    except ImportError as error:
+        parent, _, name = module.rpartition(".")
+        if parent:
+            # What is imported from a module need not be one.
+            __import__(parent)
+            if hasattr(sys.modules[parent], name):
+                return ""
+        return "%s: %s" % (type(error).__name__, error)
+
+for module in task["modules"]:
+    print("\\n" + mark + json.dumps({"trying": module}))
+    sys.stdout.flush()
+    try:
+        said = fails(module)
+    except BaseException as error:
+        said = "%s: %s" % (type(error).__name__, error)
+    print("\\n" + mark + json.dumps({"tried": module, "said": said[:2000]}))
+    sys.stdout.flush()
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """`versions` are of normalised names, `failed` says why a module cannot be imported."""
+
+    versions: Mapping[str, str] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+def look_into(
+    engine: Engine,
+    image: str,
+    modules: Iterable[str],
+    *,
+    prepare: str = "",
+    with_settings: Callable[[RunRequest], RunRequest],
+) -> Look:
+    """Start a container of the image, and try to import there; `prepare` is a shell script that runs before."""
+    mark = secrets.token_hex(8)
+    task = json.dumps({"mark": mark, "modules": [*modules]})
+    texts = {TASK: task, SCRIPT: LOOK, PREPARE: prepare}
+    request = RunRequest(
+        image=image,
+        command=("sh", "-c", f"sh -e {PREPARE} && exec /srv/env/bin/python {SCRIPT}"),
+        files=tuple(File(path=path, text=text) for path, text in texts.items()),
+    )
+    with engine.start(with_settings(request)) as container:
+        lines = [*container.logs()]
+        status = container.wait()
+    seen = read_look(lines, mark)
+    if not seen.versions:
+        raise NotReadyError(
+            f"The image does not run: its Python ended with status {status}",
+            hint="Its last lines above say why",
+            log=tuple(lines[-20:]),
+        )
+    return seen
+
+
+def read_look(lines: Iterable[str], mark: str) -> Look:
+    """What the script said among whatever else was printed; a module that ended the process has failed, too."""
+    versions: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    for line in lines:
+        said = _message(line, mark)
+        match said:
+            case {"versions": dict(found)}:
+                versions = {
+                    normalised(str(name)): str(one) for name, one in found.items() if _is_version(one)
+                }
+            case {"trying": str(module)}:
+                failed[module] = "Python ended while it imported it"
+            case {"tried": str(module), "said": ""}:
+                failed.pop(module, None)
+            case {"tried": str(module), "said": str(words)}:
+                failed[module] = words
+            case _:
+                pass
+    return Look(versions=versions, failed=failed)
+
+
+def _message(line: str, mark: str) -> object:
+    """Whatever runs there may write anything, also after the mark."""
+    if not line.startswith(mark):
+        return None
+    try:
+        return json.loads(line.removeprefix(mark))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_version(text: object) -> bool:
+    try:
+        Version(str(text))
+    except InvalidVersion:
+        return False
+    return True

@@ -1,0 +1,149 @@
+"""What a repository's code needs and its files do not say: distributions, Debian packages, steps of `postBuild`."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from r2i.check.imports import Use, uses
+from r2i.check.notebooks import Cell, Notebook
+from r2i.check.provided import of_conda, providers
+from r2i.check.shell import Install, installs
+from r2i.check.subject import Subject
+from r2i.model import Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """Each need with the first line that has it.
+
+    `requirements` are to be installed; `unknown` are modules of which nobody knows the distribution; `apt` are Debian
+    packages, `commands` those of `postBuild`; `imports` is every module of others as it is imported, with what is
+    imported from it.
+    """
+
+    requirements: Mapping[str, Evidence] = field(default_factory=dict)
+    unknown: Mapping[str, Evidence] = field(default_factory=dict)
+    apt: Mapping[str, Evidence] = field(default_factory=dict)
+    commands: Mapping[str, Evidence] = field(default_factory=dict)
+    imports: Mapping[str, Evidence] = field(default_factory=dict)
+
+
+def needed(subject: Subject) -> Needs:
+    """Look at all imports, calls and commands of notebooks, and of the modules that they import."""
+    used: dict[str, Evidence] = {}
+    for use in uses(subject).needed:
+        used.setdefault(use.module, _at(subject, use, f"imports `{use.module}`"))
+    return Needs(
+        requirements=dict(sorted(_requirements(subject), key=lambda item: item[0].lower())),
+        unknown={
+            one.module: _at(subject, one.first, f"imports `{one.module}`")
+            for one in subject.missing
+            if not one.distributions
+        },
+        apt=dict(_packages(subject, used)),
+        commands=dict(_commands(subject)),
+        imports=used,
+    )
+
+
+def distribution_of(module: str) -> str | None:
+    """What to install for a module as it is imported (`google.protobuf.message`); None where nobody knows."""
+    return next(map(_without_screen, providers(module)), None)
+
+
+@cache
+def table() -> Mapping[str, Any]:
+    return tomllib.loads(files("r2i.ready").joinpath("needs.toml").read_text(encoding="utf-8"))
+
+
+def _without_screen(distribution: str) -> str:
+    return str(table()["instead"].get(distribution, distribution))
+
+
+def _requirements(subject: Subject) -> Iterator[tuple[str, Evidence]]:
+    """What cells install, and what is imported that nothing has."""
+    conda = subject.environment is not None and subject.environment.manager == "conda"
+    declared = set(subject.environment.names) if subject.environment else set()
+    for notebook, cell, command in _installs(subject):
+        for text, name in zip(command.wanted, command.names, strict=True):
+            if command.installer == "pip" and name not in declared and not conda:
+                declared.add(name)
+                yield text, _of_cell(subject, notebook, cell, command.line, "installed by the cell")
+    for one in subject.missing:
+        if one.distributions:
+            name = one.distributions[0]
+            text = of_conda(name) if conda else _without_screen(name)
+            yield text, _at(subject, one.first, f"imports `{one.module}`")
+
+
+def _installs(subject: Subject) -> Iterator[tuple[Notebook, Cell, Install]]:
+    for notebook, cell, facts in subject.code:
+        for command in installs(cell.source, facts):
+            yield notebook, cell, command
+
+
+def _packages(subject: Subject, imports: Mapping[str, Evidence]) -> Iterator[tuple[str, Evidence]]:
+    """Debian packages by the modules and programs that call for them, and those that cells install."""
+    found: list[tuple[str, Evidence]] = [
+        (table()["modules"][top], why)
+        for module, why in imports.items()
+        if (top := module.partition(".")[0]) in table()["modules"]
+    ]
+    for notebook, cell, facts in subject.code:
+        for command in facts.commands:
+            program = command.text.partition(" ")[0]
+            if command.sign == "!" and program in table()["programs"]:
+                why = _of_cell(subject, notebook, cell, command.line, f"runs `{program}`")
+                found.append((table()["programs"][program], why))
+    for notebook, cell, install in _installs(subject):
+        if install.installer == "apt":
+            why = _of_cell(subject, notebook, cell, install.line, "installed by the cell")
+            found.append((" ".join(install.names), why))
+    seen = _apt(subject)
+    for packages, why in found:
+        for package in packages.split():
+            if package not in seen:
+                seen.add(package)
+                yield package, why
+
+
+def _apt(subject: Subject) -> set[str]:
+    path = subject.config("apt.txt")
+    if path is None:
+        return set()
+    lines = subject.checkout.read(path).splitlines()
+    return {word for line in lines for word in line.partition("#")[0].split()}
+
+
+def _commands(subject: Subject) -> Iterator[tuple[str, Evidence]]:
+    """Steps of `postBuild` that it does not have yet."""
+    path = subject.config("postBuild")
+    there = subject.checkout.read(path) if path else ""
+    for rule in table()["calls"]:
+        for notebook, cell, facts in subject.code:
+            if rule["name"].partition(".")[0] not in cell.source:
+                continue
+            for call in facts.calls:
+                argument = call.arguments[0] if call.name == rule["name"] and call.arguments else None
+                if not isinstance(argument, str) or argument in there:
+                    continue
+                if re.fullmatch(rule["argument"], argument):
+                    why = _of_cell(subject, notebook, cell, call.line, f"loads `{argument}`")
+                    yield rule["command"].format(argument), why
+
+
+def _at(subject: Subject, use: Use, why: str) -> Evidence:
+    if use.notebook and use.cell:
+        return _of_cell(subject, use.notebook, use.cell, use.line, why)
+    return Evidence(why=why, file=use.path, line=use.line)
+
+
+def _of_cell(subject: Subject, notebook: Notebook, cell: Cell, line: int, why: str) -> Evidence:
+    place = subject.line_of(notebook, cell, line)
+    return Evidence(why=f"{why} (cell {cell.number})", file=notebook.path, line=place)

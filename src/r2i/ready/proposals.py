@@ -1,0 +1,182 @@
+"""The files that a repository lacks, as changes of what is there: what to install, which Python, the workflow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.resources import files
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from r2i import __version__
+from r2i.check.declared import Declared
+from r2i.check.findings import Edit, Fix
+from r2i.check.fixes import appended
+from r2i.check.requirement_edits import added, altered
+from r2i.check.subject import Subject
+from r2i.ready.needs import Needs
+from r2i.requirements.specifiers import normalised
+
+HEAD = "# What the notebooks and modules of this repository import.\n"
+HEAD_PINNED = (
+    HEAD + "# These are pinned to what was tried; what they need in turn is resolved at each build.\n"
+)
+
+#: Files that count in the root as they do in `binder/`: with one of them there, a new `binder/` would hide it.
+IN_ROOT = ("apt.txt", "runtime.txt", "postBuild", "start", "Dockerfile")
+
+EXACT = re.compile(r"===?[^*]+")
+
+WORKFLOW = ".github/workflows/binder.yml"
+
+
+def directory(subject: Subject) -> str:
+    """Where configuration goes: where it is, else into `binder/`. Empty for the root."""
+    if subject.config_dir:
+        return subject.config_dir
+    declares = subject.environment is not None and subject.environment.defined_by
+    return "" if declares or any(map(subject.checkout.has, IN_ROOT)) else "binder"
+
+
+def environment_fixes(
+    subject: Subject, needs: Needs, *, versions: Mapping[str, str], apt: Iterable[str] = ()
+) -> list[Fix]:
+    """What to write for an image that has all that is needed. `versions` are of normalised names, empty before a build."""
+    if subject.environment is None:  # a `Dockerfile` says all
+        return []
+    fixes = [
+        _requirements(subject, needs, versions),
+        _python(subject),
+        _packages(subject, (*needs.apt, *apt)),
+        _post_build(subject, needs),
+    ]
+    return [fix for fix in fixes if fix is not None]
+
+
+def unwritten(subject: Subject, needs: Needs) -> Iterator[str]:
+    """What is missing where no line can be added, in sentences."""
+    environment = subject.environment
+    if environment is None:
+        return
+    for text, why in needs.requirements.items():
+        if environment.defined_by and added(subject, text) is None:
+            yield f"`{environment.defined_by}` does not ask for `{text}`, which {why.file}:{why.line} needs"
+
+
+def workflow_fix(subject: Subject) -> Fix | None:
+    """A workflow for GitHub, unless one of those that are there checks the repository."""
+    texts = [
+        subject.checkout.read(path)
+        for path in subject.checkout.entries(".github/workflows")
+        if path.endswith((".yml", ".yaml"))
+    ]
+    if any(re.search(r"\br2i\b", text) for text in texts) or subject.checkout.has(WORKFLOW):
+        return None
+    text = files("r2i.ready").joinpath("workflow.yml").read_text(encoding="utf-8")
+    return Fix(
+        title=f"Let GitHub check each change (`{WORKFLOW}`)",
+        edits=(appended(subject.checkout, WORKFLOW, text.format(version=__version__)),),
+    )
+
+
+def _requirements(subject: Subject, needs: Needs, versions: Mapping[str, str]) -> Fix | None:
+    environment = subject.environment
+    assert environment is not None  # noqa: S101 - for mypy
+    lines = [pinned(text, versions) for text in needs.requirements]
+    if not environment.defined_by:
+        if not lines:
+            return None
+        path = _path(subject, "requirements.txt")
+        text = (HEAD_PINNED if versions else HEAD) + "".join(f"{line}\n" for line in lines)
+        return Fix(
+            title=f"Install {_count(len(lines), 'package')} (`{path}`)",
+            edits=(Edit(file=path, start=0, end=0, text=text.encode()),),
+        )
+    found = [fix for line in lines if (fix := added(subject, line))]
+    pins = [edit for one in loose(subject) if one.name in versions and (edit := _pin(subject, one, versions))]
+    edits = (*pins, *dict.fromkeys(edit for fix in found for edit in fix.edits))
+    doing = [
+        *([f"Pin {_count(len(pins), 'package')}"] if pins else []),
+        *([f"{'add' if pins else 'Add'} {_count(len(found), 'package')}"] if found else []),
+    ]
+    return Fix(title=f"{' and '.join(doing)} (`{environment.defined_by}`)", edits=edits) if edits else None
+
+
+def loose(subject: Subject) -> list[Declared]:
+    """What is asked for without an exact version, in files that pip reads."""
+    return [
+        one
+        for one in subject.declared
+        if one.installer == "pip"
+        and one.file.endswith(".txt")
+        and not one.url
+        and not EXACT.fullmatch(one.specifier.replace(" ", ""))
+    ]
+
+
+def _pin(subject: Subject, one: Declared, versions: Mapping[str, str]) -> Edit | None:
+    return altered(subject, one, pinned(one.text, versions))
+
+
+def pinned(text: str, versions: Mapping[str, str]) -> str:
+    """A requirement with the version that was installed, where that is known; its extras and its condition stay."""
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        return text
+    version = versions.get(normalised(requirement.name))
+    if version is None or EXACT.fullmatch(str(requirement.specifier)):
+        return text
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    marker = f" ; {requirement.marker}" if requirement.marker else ""
+    # What follows a plus names a build (`2.9.0+cpu`), which is to be had elsewhere only.
+    return f"{requirement.name}{extras}=={version.partition('+')[0]}{marker}"
+
+
+def _python(subject: Subject) -> Fix | None:
+    """The minor version, as Binder reads it; an environment of conda names its own."""
+    environment, plan = subject.environment, subject.plan
+    if environment is None or plan is None or plan.python is None:
+        return None
+    if subject.config("runtime.txt"):
+        return None
+    if environment.defined_by and environment.buildpack != "requirements":
+        return None
+    path = _path(subject, "runtime.txt")
+    minor = ".".join(plan.python.version.split(".")[:2])
+    return Fix(
+        title=f"Take Python {minor}: {plan.python.evidence.why} (`{path}`)",
+        edits=(Edit(file=path, start=0, end=0, text=f"python-{minor}\n".encode()),),
+    )
+
+
+def _packages(subject: Subject, packages: Iterable[str]) -> Fix | None:
+    lines = "".join(f"{package}\n" for package in dict.fromkeys(packages))
+    path = subject.config("apt.txt") or _path(subject, "apt.txt")
+    if not lines:
+        return None
+    return Fix(
+        title=f"Install {_count(lines.count(chr(10)), 'Debian package')} (`{path}`)",
+        edits=(appended(subject.checkout, path, lines),),
+    )
+
+
+def _post_build(subject: Subject, needs: Needs) -> Fix | None:
+    if not needs.commands:
+        return None
+    known = subject.config("postBuild")
+    path = known or _path(subject, "postBuild")
+    lines = "".join(f"{command}\n" for command in needs.commands)
+    return Fix(
+        title=f"Fetch what code loads and no package brings (`{path}`)",
+        edits=(appended(subject.checkout, path, lines if known else f"#!/bin/sh\nset -e\n{lines}"),),
+        executable=(path,),
+    )
+
+
+def _path(subject: Subject, name: str) -> str:
+    return "/".join(filter(None, (directory(subject), name)))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,344 @@
+"""`r2i init` without an engine: what it writes, what it leaves alone, how it asks."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from r2i.check.subject import Subject
+from r2i.checkout import Checkout
+from r2i.cli.app import run
+from r2i.ready.look import read_look
+from r2i.ready.needs import needed, table
+from r2i.ready.proposals import pinned
+from tests.ready.repositories import files_of, notebook, repository
+
+R2I = Path(sys.executable).with_name("r2i")
+BADGE = "[![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/me/course/HEAD"
+
+
+@pytest.fixture(autouse=True)
+def outside_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+
+
+def init(directory: Path, *arguments: str) -> int:
+    return run(["init", str(directory), "--no-build", "--yes", *arguments])
+
+
+def test_a_folder_of_notebooks_gets_what_it_lacks(tmp_path: Path) -> None:
+    directory = repository(
+        tmp_path,
+        {
+            "first.ipynb": notebook(
+                "import numpy as np\nimport helpers\nimport cv2", "%pip install -q 'tabulate>0.8' "
+            ),
+            "helpers.py": "from yaml import safe_load\nimport graphviz\n",
+            "tests/test_helpers.py": "import pytest\n",
+            "README.md": "# A course\n\nWelcome\n",
+        },
+    )
+
+    assert init(directory) == 0
+    files = files_of(directory)
+    assert files["binder/requirements.txt"].splitlines()[1:] == [
+        "graphviz",
+        "numpy",
+        "opencv-python-headless",
+        "pyyaml",
+        "tabulate>0.8",
+    ]
+    assert files["binder/apt.txt"] == "graphviz\n"
+    assert files["binder/runtime.txt"] == "python-3.13\n"
+    assert files["README.md"] == f"# A course\n\n{BADGE}?urlpath=lab%2Ftree%2Ffirst.ipynb)\n\nWelcome\n"
+
+
+def test_the_second_time_nothing_changes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = repository(
+        tmp_path,
+        {
+            "a.ipynb": notebook("import numpy, spacy\nnlp = spacy.load('en_core_web_sm')", "!ffmpeg -i x y"),
+            "README.md": "# A\n",
+        },
+    )
+    init(directory)
+    before = files_of(directory)
+    capsys.readouterr()
+
+    assert init(directory) == 0
+    assert files_of(directory) == before
+    assert "There is nothing to write" in capsys.readouterr().err
+
+
+def test_the_workflow_runs_the_check_with_actions_that_cannot_change(tmp_path: Path) -> None:
+    directory = repository(tmp_path, {"a.ipynb": notebook("1")})
+    init(directory)
+    workflow = yaml.safe_load((directory / ".github/workflows/binder.yml").read_text(encoding="utf-8"))
+    (job,) = workflow["jobs"].values()
+
+    assert workflow["permissions"] == {"contents": "read"}
+    assert all(len(step["uses"].partition("@")[2]) == 40 for step in job["steps"] if "uses" in step)
+    assert "r2i check --format github" in job["steps"][-1]["run"]
+
+
+def test_a_workflow_that_checks_is_left_alone(tmp_path: Path) -> None:
+    there = {"a.ipynb": notebook("1"), ".github/workflows/ci.yaml": "run: r2i check\n"}
+    directory = repository(tmp_path, there)
+    init(directory)
+
+    assert not (directory / ".github/workflows/binder.yml").exists()
+
+
+def test_elsewhere_than_on_github_there_is_no_workflow_of_its(tmp_path: Path) -> None:
+    directory = repository(tmp_path, {"a.ipynb": notebook("1")}, remote="git@gitlab.com:me/course.git")
+    init(directory)
+
+    assert not (directory / ".github").exists()
+
+
+def test_what_is_declared_in_the_root_stays_there(tmp_path: Path) -> None:
+    requirements = "numpy==2.3.4  # the grid\r\nscikit-learn\r\n"
+    directory = repository(
+        tmp_path,
+        {"requirements.txt": requirements, "a.ipynb": notebook("import numpy, sklearn, seaborn, scipy")},
+    )
+    init(directory)
+
+    assert (directory / "requirements.txt").read_bytes().decode() == f"{requirements}seaborn\r\n"
+    assert (directory / "runtime.txt").read_text() == "python-3.13\n"
+    assert not (directory / "binder").exists()
+
+
+def test_an_environment_of_conda_gets_a_line_of_its_own_kind(tmp_path: Path) -> None:
+    text = "name: x\ndependencies:\n  - python=3.12\n  - numpy=2.1\n"
+    directory = repository(
+        tmp_path, {"binder/environment.yml": text, "a.ipynb": notebook("import numpy, cartopy")}
+    )
+    init(directory)
+
+    assert (directory / "binder/environment.yml").read_text() == f"{text}  - cartopy\n"
+    assert not (directory / "binder/runtime.txt").exists()
+
+
+def test_where_no_line_can_be_added_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pipfile = '[packages]\nnumpy = "*"\n'
+    directory = repository(
+        tmp_path, {"Pipfile": pipfile, "a.ipynb": notebook("import numpy, seaborn", "!ffmpeg -i x")}
+    )
+
+    assert init(directory) == 0
+    assert "`Pipfile` does not ask for `seaborn`, which a.ipynb:5 needs" in capsys.readouterr().err
+    assert (directory / "Pipfile").read_text() == pipfile
+    assert (directory / "apt.txt").read_text() == "ffmpeg\n"
+
+
+def test_a_dockerfile_says_all(tmp_path: Path) -> None:
+    directory = repository(
+        tmp_path, {"Dockerfile": "FROM debian\n", "a.ipynb": notebook("import numpy"), "README.md": "# A\n"}
+    )
+    init(directory)
+
+    assert set(files_of(directory)) == {"Dockerfile", "README.md", "a.ipynb", ".github/workflows/binder.yml"}
+
+
+def test_what_code_loads_is_fetched_by_post_build(tmp_path: Path) -> None:
+    directory = repository(
+        tmp_path, {"a.ipynb": notebook("import spacy\nspacy.load('de_core_news_md'); spacy.load('$(x)')")}
+    )
+    init(directory)
+
+    assert (directory / "binder/postBuild").read_text() == (
+        "#!/bin/sh\nset -e\npython -m spacy download de_core_news_md\n"
+    )
+    assert os.access(directory / "binder/postBuild", os.X_OK)
+
+
+def test_without_a_readme_the_badge_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    init(repository(tmp_path, {"a.ipynb": notebook("1"), "b.ipynb": notebook("1")}))
+
+    assert capsys.readouterr().out == f"{BADGE})\n"
+
+
+def test_without_a_remote_there_is_no_badge_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = repository(tmp_path, {"a.ipynb": notebook("1"), "README.md": "# A\n"}, remote="")
+
+    assert init(directory) == 0
+    assert "No badge yet" in capsys.readouterr().err
+    assert (directory / "README.md").read_text() == "# A\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("README.md", "# A\n\n[![Tests](x)](y)\n", "# A\n\nBADGE\n[![Tests](x)](y)\n"),
+        ("README.md", "# A", "# A\n\nBADGE\n"),
+        ("README.md", "# A\nText\n", "# A\n\nBADGE\n\nText\n"),
+        ("README.md", "A\r\n===\r\n\r\nText\r\n", "A\r\n===\r\n\r\nBADGE\r\n\r\nText\r\n"),
+        ("README.md", "---\ntitle: x\n---\n# A\n", "---\ntitle: x\n---\n# A\n\nBADGE\n"),
+        ("README.md", "\ufeffText\n", "\ufeffBADGE\n\nText\n"),
+        ("README.md", "", "BADGE\n"),
+        ("README.md", "# A\n\n[b](https://hub.example.org/v2/gh/me/course/HEAD)\n", None),
+        ("readme.rst", "===\nA\n===\n\nText\n", "===\nA\n===\n\nBADGE\n\nText\n"),
+        ("README.rst", "A\n~\n", "BADGE\n\nA\n~\n"),
+    ],
+)
+def test_the_badge_goes_below_the_title(tmp_path: Path, name: str, before: str, after: str | None) -> None:
+    directory = repository(tmp_path, {name: before, "a.ipynb": notebook("1"), "b.ipynb": notebook("1")})
+    init(directory)
+    badge = f"{BADGE})"
+    if name.endswith("rst"):
+        url = "https://mybinder.org"
+        badge = f".. image:: {url}/badge_logo.svg\n   :target: {url}/v2/gh/me/course/HEAD\n   :alt: Binder"
+    expected = before if after is None else after.replace("BADGE", badge)
+
+    assert (directory / name).read_bytes().decode() == expected
+
+
+def test_a_module_that_nobody_knows_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    init(repository(tmp_path, {"a.ipynb": notebook("1", "import numpy\nimport ours_only")}))
+
+    said = capsys.readouterr().err
+    assert "imports `ours_only` (cell 2), and nobody knows which package has it" in said
+    assert "nothing is pinned" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["me/course"], 2, "Clone the repository first"),
+        (["."], 2, "Say `--yes`"),
+        (["nowhere"], 3, "There is no directory"),
+    ],
+)
+def test_mistakes_are_told(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+    directory = repository(tmp_path, {"a.ipynb": notebook("1")})
+    done = subprocess.run(
+        [R2I, "init", *arguments], cwd=directory, input="", capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == code
+    assert words in done.stderr
+    assert set(files_of(directory)) == {"a.ipynb"}
+
+
+def test_files_that_are_wrong_are_told_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    directory = repository(tmp_path, {"apt.txt": "curl; rm\n", "a.ipynb": notebook("1")})
+
+    assert init(directory) == 5
+    assert "apt.txt:1" in capsys.readouterr().err
+
+
+@contextmanager
+def on_a_terminal(directory: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`r2i init --no-build` with a terminal to ask on, and the end of it where answers are typed."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [R2I, "init", "--no-build"],
+        cwd=directory,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+    os.close(theirs)
+    try:
+        yield process, ours
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(ours)
+
+
+def test_on_a_terminal_each_file_is_asked_for(tmp_path: Path) -> None:
+    directory = repository(tmp_path, {"a.ipynb": notebook("import numpy"), "README.md": "# A\n"})
+    with on_a_terminal(directory) as (process, terminal):
+        os.write(terminal, b"y\nn\n\nn\n")
+        _, said = process.communicate(timeout=60)
+
+        assert process.returncode == 0, said
+    assert said.count("Write it? [Y/n]") == 4
+    assert set(files_of(directory)) == {"README.md", "a.ipynb", "binder/requirements.txt"}
+    assert BADGE in (directory / "README.md").read_text()
+
+
+def test_an_interrupt_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    directory = repository(tmp_path, {"a.ipynb": notebook("import numpy"), "README.md": "# A\n"})
+    before = files_of(directory)
+    with on_a_terminal(directory) as (process, terminal):
+        os.write(terminal, b"y\ny\n")
+        assert process.stderr is not None
+        asked = 0
+        while asked < 3:
+            asked += process.stderr.read(1) == "?"
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+        assert process.returncode == 130
+    assert files_of(directory) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("numpy", "numpy==2.1"),
+        ("numpy>=1.2,<3", "numpy==2.1"),
+        ("Num_Py", "Num_Py"),
+        ("numpy==1.9", "numpy==1.9"),
+        ("numpy==1.*", "numpy==2.1"),
+        ("torch[b,a]; python_version > '3.8'", 'torch[a,b]==2.9.0 ; python_version > "3.8"'),
+        ("no requirement", "no requirement"),
+    ],
+)
+def test_what_was_installed_is_pinned(text: str, expected: str) -> None:
+    assert pinned(text, {"numpy": "2.1", "torch": "2.9.0+cpu"}) == expected
+
+
+def test_a_look_tells_versions_and_failures() -> None:
+    said: list[object] = [
+        {"versions": {"Num_Py": "2.1", "evil": "1 # x"}},
+        {"trying": "a"},
+        {"tried": "a", "said": ""},
+        {"trying": "b"},
+        {"tried": "b", "said": "ImportError: no"},
+        {"trying": "c"},
+    ]
+    lines = ["noise", "Mx", "M" * 9, "M[" * 99_999, *(f"M{json.dumps(one)}" for one in said)]
+
+    look = read_look(lines, "M")
+
+    assert look.versions == {"num-py": "2.1"}
+    assert look.failed == {"b": "ImportError: no", "c": "Python ended while it imported it"}
+
+
+@given(st.lists(st.text()))
+def test_whatever_a_container_says_is_read(lines: list[str]) -> None:
+    assert not read_look([f"M{line}" for line in lines], "M").versions
+
+
+def test_names_in_the_table_are_names() -> None:
+    packages = " ".join([*table()["modules"].values(), *table()["programs"].values()])
+
+    assert all(word.isidentifier() for word in table()["modules"])
+    assert not set(packages) - set("abcdefghijklmnopqrstuvwxyz0123456789.+- ")
+
+
+def test_needs_are_found_in_modules_that_notebooks_reach_only(tmp_path: Path) -> None:
+    directory = repository(
+        tmp_path,
+        {"a.ipynb": notebook("import used"), "used.py": "import pandas", "unused.py": "import scipy"},
+    )
+
+    assert list(needed(Subject(Checkout.open(directory))).requirements) == ["pandas"]
