@@ -11,11 +11,20 @@ from hypothesis import strategies as st
 from r2i.check.checking import check
 from r2i.check.fixes import combined, write
 from r2i.check.git_facts import GitFacts
-from r2i.check.rules import commands, committed, config, names, runtime, scripts
+from r2i.check.rules import (
+    binder,
+    commands,
+    committed,
+    config,
+    names,
+    own_dockerfile,
+    runtime,
+    scripts,
+)
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 
-MODULES = (config, runtime, names, committed, scripts, commands)
+MODULES = (config, runtime, names, committed, scripts, commands, binder, own_dockerfile)
 RULES = [rule for module in MODULES for rule in module.RULES]
 
 
@@ -119,6 +128,70 @@ def test_all_that_is_wrong_with_a_script_is_mended_at_once(tmp_path: Path) -> No
     assert codes(subject) == []
     assert (tmp_path / "postBuild").read_bytes() == b"#!/bin/bash\nset -e\npip install .\n"
     assert (tmp_path / "apt.txt").read_bytes() == b"graphviz\n"
+
+
+INSTRUCTION = st.builds(
+    "{} {}\n".format,
+    st.sampled_from(["FROM", "from", "USER", "ENTRYPOINT", "COPY", "ADD", "ARG", "ENV", "RUN", "#", "CMD"]),
+    st.sampled_from(
+        ["a AS b", "b", "python", "$X", "X=$Y", "Y=${X}", '["a", 1]', '["sh", "-c"]', "--from=b . .", "<<EOF"]
+    )
+    | st.text(max_size=12),
+)
+
+
+def found_in_dockerfile(directory: Path, text: str) -> list[str]:
+    (directory / "Dockerfile").write_text(text, encoding="utf-8", errors="replace")
+    (directory / "a.ipynb").write_text("{}")
+    return codes(Subject(Checkout.open(directory)))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(INSTRUCTION, max_size=6).map("".join))
+def test_any_dockerfile_can_be_looked_at(tmp_path: Path, text: str) -> None:
+    assert set(found_in_dockerfile(tmp_path, text)) <= {rule.code for rule in RULES}
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "swallows"),
+    [
+        ("jupyter lab", True),
+        ('["jupyter-lab"]', True),
+        ('["python3", "-m", "http.server"]', True),
+        ('["bash"]', True),
+        ('["/bin/bash", "-l"]', True),
+        ('["bash", "-lc", "jupyter lab"]', True),
+        ('["bash", "-c", "source a && exec \\"$@\\"", "--"]', False),
+        ("[]", False),
+        ('["tini", "--"]', False),
+        ('["conda", "run", "-n", "science"]', False),
+        ('["/usr/local/bin/_entrypoint.sh"]', False),
+        ('["bash", "/entry.sh"]', False),
+    ],
+)
+def test_an_entrypoint_has_to_run_what_it_is_given(
+    tmp_path: Path, entrypoint: str, *, swallows: bool
+) -> None:
+    text = f"FROM lab/science:1\nCOPY --chown=1000 . .\nENTRYPOINT {entrypoint}\n"
+
+    assert found_in_dockerfile(tmp_path, text) == (["F415"] if swallows else [])
+
+
+@pytest.mark.parametrize(
+    ("base", "found"),
+    [
+        ("python", ["F411"]),
+        ("docker.io/library/python:latest", ["F411"]),
+        ("localhost:5000/python", ["F411"]),
+        ("python:3.12", []),
+        ("python@sha256:0", []),
+        ("$UNKNOWN", []),
+    ],
+)
+def test_a_base_image_has_a_release(tmp_path: Path, base: str, found: list[str]) -> None:
+    text = f"FROM {base}\nRUN pip install jupyterlab\nCOPY --chown=1000 . .\nUSER 1000\n"
+
+    assert found_in_dockerfile(tmp_path, text) == found
 
 
 CONTENT = st.binary(max_size=80) | st.text(max_size=80).map(lambda text: text.encode(errors="replace"))

@@ -6,16 +6,24 @@ from itertools import chain
 
 from r2i.check.findings import Rule
 from r2i.check.rules import (
+    binder,
     commands,
     committed,
     config,
+    credentials,
     imports,
     install_cells,
+    kernels,
     names,
+    notebook_files,
+    own_dockerfile,
+    paths,
+    read_files,
     requirements,
     runtime,
     scripts,
     size,
+    unattended,
 )
 
 #: In the order of their codes: D dependencies, F files, N notebooks, S size.
@@ -30,6 +38,14 @@ RULES: tuple[Rule, ...] = (
         committed.RULES,
         scripts.RULES,
         commands.RULES,
+        binder.RULES,
+        own_dockerfile.RULES,
+        notebook_files.RULES,
+        kernels.RULES,
+        paths.RULES,
+        read_files.RULES,
+        unattended.RULES,
+        credentials.RULES,
         size.RULES,
     ),
 )

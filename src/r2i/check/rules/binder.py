@@ -1,0 +1,166 @@
+"""F40: what r2i builds and mybinder.org, whose builder is repo2docker, does not read."""
+
+from __future__ import annotations
+
+import posixpath
+import tomllib
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+
+from r2i.buildpacks import ENVIRONMENTS
+from r2i.check.findings import Edit, Finding, Fix, Rule
+from r2i.check.subject import Subject
+from r2i.errors import R2iError
+from r2i.model import Detection
+
+#: In the order in which it looks for them, beside the packages in the root.
+READ = ("environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile", "requirements.txt")
+PACKAGES = ("setup.py", "pyproject.toml")
+
+#: The Python that it takes where nothing that it reads names one.
+DEFAULT_PYTHON = "3.10"
+
+MOST_NAMED = 5
+
+
+def _reads_another_file(subject: Subject) -> Iterator[Finding]:
+    decides, instead = _decides(subject), _read_by_binder(subject)
+    if decides and instead and not _missing(subject, decides, instead):
+        yield Finding(
+            message=f"mybinder.org does not read `{decides}`, it installs what `{instead}` asks for",
+            file=decides,
+            hint=f"Keep `{instead}` up to date with it",
+        )
+
+
+def _reads_nothing(subject: Subject) -> Iterator[Finding]:
+    decides, instead = _decides(subject), _read_by_binder(subject)
+    if decides is None:
+        return
+    missing = _missing(subject, decides, instead) if instead else []
+    if instead and not missing:
+        return
+    listed = ", ".join(f"`{name}`" for name in missing[:MOST_NAMED]) + (
+        " …" if len(missing) > MOST_NAMED else ""
+    )
+    yield Finding(
+        message=f"mybinder.org does not read `{decides}`: it takes `{instead}`, which does not ask for {listed}"
+        if instead
+        else f"mybinder.org does not read `{decides}`, and would install nothing of it",
+        file=decides,
+        hint=f"Ask for it in `{instead}`, too" if instead else _how_instead(posixpath.basename(decides)),
+    )
+
+
+def _decides(subject: Subject) -> str | None:
+    """The file that defines the environment, where it is none that mybinder.org would take."""
+    environment = subject.environment
+    if environment is None or not environment.defined_by or not (environment.names or environment.local):
+        return None
+    path = environment.defined_by
+    same = {path, f"{path}.lock", path.removesuffix(".lock")}
+    if posixpath.basename(path) in PACKAGES:
+        same |= {*PACKAGES}
+    if environment.buildpack == "pixi":
+        same.clear()
+    return None if _read_by_binder(subject) in same else path
+
+
+def _read_by_binder(subject: Subject) -> str | None:
+    found = next((path for name in READ if (path := subject.config(name))), None)
+    if found or subject.config_dir:
+        return found
+    return next((name for name in PACKAGES if subject.config(name) and _is_package(subject, name)), None)
+
+
+def _is_package(subject: Subject, name: str) -> bool:
+    if name == "setup.py":
+        return True
+    try:
+        manifest = subject.checkout.read_toml(name)
+    except R2iError:
+        return False
+    return "project" in manifest and "build-system" in manifest
+
+
+def _missing(subject: Subject, decides: str, instead: str) -> list[str]:
+    """What is asked for and mybinder.org would not install; of what a lock holds, that is what it was made for."""
+    environment = subject.environment
+    given = _detected(subject, instead)
+    if environment is None or given is None or given.environment is None:
+        return []
+    wanted = environment.names
+    if environment.exact:
+        manifest = _detected(subject, posixpath.join(posixpath.dirname(decides), "pyproject.toml"))
+        wanted = manifest.environment.names if manifest and manifest.environment else {}
+    return [name for name in wanted if name not in given.environment.names]
+
+
+def _detected(subject: Subject, path: str) -> Detection | None:
+    """What r2i would take from a file if it were the one that decides."""
+    for pack in reversed(ENVIRONMENTS):  # of those that read `pyproject.toml`, the one for packages
+        if posixpath.basename(path) in pack.files and subject.checkout.has(path):
+            try:
+                return pack.detect(subject.checkout, subject.options)
+            except R2iError:
+                return None
+    return None
+
+
+def _how_instead(name: str) -> str | None:
+    return next((hint for pattern, hint in _instead().items() if fnmatchcase(name, pattern)), None)
+
+
+@cache
+def _instead() -> Mapping[str, str]:
+    text = files("r2i.check.rules").joinpath("formats.toml").read_text(encoding="utf-8")
+    table: Mapping[str, str] = tomllib.loads(text)["instead"]
+    return table
+
+
+def _python_version(subject: Subject) -> Iterator[Finding]:
+    python = subject.plan.python if subject.plan else None
+    path = subject.config(".python-version")
+    if python is None or path is None or python.evidence.file != path:
+        return
+    read = _read_by_binder(subject)
+    minor = ".".join(python.version.split(".")[:2])
+    if minor == DEFAULT_PYTHON or (read and posixpath.basename(read) not in ("requirements.txt", *PACKAGES)):
+        return
+    runtime = posixpath.join(subject.config_dir, "runtime.txt")
+    made = Edit(file=runtime, start=0, end=0, text=f"python-{minor}\n".encode())
+    free = not subject.checkout.has(runtime)
+    yield Finding(
+        message=f"mybinder.org does not read `{path}`, and takes another Python than {minor}",
+        file=path,
+        line=python.evidence.line,
+        hint=f"Write `python-{minor}` into `{runtime}`",
+        fix=Fix(title=f"Ask for Python {minor} in `{runtime}`", edits=(made,)) if free else None,
+    )
+
+
+RULES = (
+    Rule(
+        code="F401",
+        name="binder-reads-another-file",
+        severity="info",
+        why="mybinder.org does not know this format, and takes another file here that asks for the same.",
+        find=_reads_another_file,
+    ),
+    Rule(
+        code="F402",
+        name="not-read-by-binder",
+        severity="warning",
+        why="r2i builds it, but mybinder.org does not know this format, and does not say so.",
+        find=_reads_nothing,
+    ),
+    Rule(
+        code="F403",
+        name="python-version-not-read",
+        severity="warning",
+        why="mybinder.org learns the Python from `runtime.txt` or `environment.yml` only.",
+        find=_python_version,
+    ),
+)
