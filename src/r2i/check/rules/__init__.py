@@ -10,20 +10,14 @@ from r2i.check.rules import (
     commands,
     committed,
     config,
-    credentials,
     imports,
     install_cells,
-    kernels,
     names,
-    notebook_files,
     own_dockerfile,
-    paths,
-    read_files,
     requirements,
     runtime,
     scripts,
     size,
-    unattended,
 )
 
 #: In the order of their codes: D dependencies, F files, N notebooks, S size.
@@ -40,12 +34,6 @@ RULES: tuple[Rule, ...] = (
         commands.RULES,
         binder.RULES,
         own_dockerfile.RULES,
-        notebook_files.RULES,
-        kernels.RULES,
-        paths.RULES,
-        read_files.RULES,
-        unattended.RULES,
-        credentials.RULES,
         size.RULES,
     ),
 )
