@@ -14,7 +14,8 @@ from r2i.check.rules import RULES
 from tests.check.cases import CheckCase, all_check_cases, golden_files, laid_out, shown, subject_of
 
 CASES = all_check_cases()
-PAGES = Path(__file__).parents[2] / "docs" / "check"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = DOCS / "check"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -72,3 +73,23 @@ def test_codes_are_stable_and_of_one_kind() -> None:
     assert all(re.fullmatch(r"[FDNS]\d{3}", rule.code) for rule in RULES)
     assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", rule.name) for rule in RULES)
     assert [rule.code for rule in RULES] == sorted(rule.code for rule in RULES)
+
+
+def test_the_documentation_lists_every_rule(*, update_golden: bool) -> None:
+    mended = {case.name.partition("-")[0] for case in CASES if (case.directory / "fixed.diff").exists()}
+    rows = (
+        f"| [{rule.code}](check/{rule.code}.md) | {rule.name} | {rule.severity} | {rule.why}"
+        f" | {'yes' if rule.code in mended else ''} |"
+        for rule in RULES
+    )
+    table = "\n".join(("| code | name | severity | why | `--fix` |", "|---|---|---|---|---|", *rows))
+    page = DOCS / "check.md"
+    text = page.read_text(encoding="utf-8")
+    current = re.sub(
+        r"(?<=<!-- the rules -->\n).*?(?=<!-- end -->)", lambda _: f"{table}\n", text, flags=re.DOTALL
+    )
+    if update_golden:
+        page.write_text(current, encoding="utf-8")
+
+    assert text == current or update_golden
+    assert table in current

@@ -160,7 +160,7 @@ RULES = (
         code="F403",
         name="python-version-not-read",
         severity="warning",
-        why="mybinder.org learns the Python from `runtime.txt` or `environment.yml` only.",
+        why="mybinder.org does not know the file, and takes a Python of its own.",
         find=_python_version,
     ),
 )
