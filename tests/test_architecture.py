@@ -36,8 +36,8 @@ PURE = [
     "server_parts.py",
     "yaml_text.py",
 ]
-#: Not part of r2i's process: a script of its own, which `process.py` puts between r2i and a program.
-PROGRAMS = {"guard.py"}
+#: Not part of r2i's process: scripts of their own, between r2i and a program or in a container.
+PROGRAMS = {"guard.py", "check/in_container/run_notebook.py"}
 INSIDE = [name for name in MODULES if name not in PROGRAMS]
 IMPURE = {
     "asyncio",

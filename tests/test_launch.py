@@ -23,13 +23,15 @@ from r2i.launch import (
     environment_from,
     hidden_by_editing,
     is_of_use,
+    memory_from,
     mount_from,
     port_from,
     server_command,
+    user_for,
     wait_for_server,
     with_settings,
 )
-from r2i.model import Source
+from r2i.model import Image, Source
 from tests.writing import write
 
 
@@ -290,6 +292,9 @@ class Reached:
     def wait(self) -> int:
         return 3
 
+    def out_of_memory(self) -> bool:
+        return False
+
     def stop(self) -> None:
         self.lives = 0
 
@@ -346,3 +351,23 @@ def test_patience_ends() -> None:
 )
 def test_addresses_that_hold_only_in_the_container_are_not_shown(line: str, *, shown: bool) -> None:
     assert is_of_use(line) is shown
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("512m", 512 << 20), ("4g", 4 << 30), ("1.5 GB", 3 << 29), ("100", 100), ("100b", 100), ("2K", 2048)],
+)
+def test_amounts_of_memory(text: str, size: int) -> None:
+    assert memory_from(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1g", "1 e", "4gg", "١g", "1" * 99])
+def test_what_is_no_amount_of_memory(text: str) -> None:
+    with pytest.raises(UsageError, match="is not an amount of memory"):
+        memory_from(text)
+
+
+@pytest.mark.parametrize("user", ["", "0", "root", "root:root", "0:0"])
+def test_nothing_runs_as_root(user: str) -> None:
+    assert user_for(Image(reference="a", id="b", user=user), 1000) == "1000"
+    assert user_for(Image(reference="a", id="b", user="jovyan"), 1000) is None

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 from r2i.errors import InvalidRepositoryError
+
+ESCAPES = re.compile(
+    r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # strings: titles, links
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # sequences: colours, cursor
+    r"|\x1b[ -/]*[0-~]?"
+)
 
 
 def quoted(value: str) -> str:
@@ -23,3 +30,8 @@ def shell_word(value: str) -> str:
 def printable(value: str) -> str:
     """A string of a repository for a terminal: no escape sequences, no line ends, nothing that cannot be encoded."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
+
+
+def without_escapes(value: str) -> str:
+    """A text of several lines as a terminal would show it, without what moves the cursor or colours; valid Unicode."""
+    return ESCAPES.sub("", value.encode("utf-8", "replace").decode())

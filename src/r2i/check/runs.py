@@ -99,7 +99,7 @@ class Mismatch:
 
 @dataclass(frozen=True, kw_only=True)
 class CellRun:
-    """A code cell. `skipped`: tagged so, or behind the one that failed."""
+    """A code cell. `skipped`: tagged so, or behind the one that failed. `saved`: it had been run when the notebook was saved."""
 
     number: int
     source: str
@@ -107,6 +107,8 @@ class CellRun:
     seconds: float = 0.0
     outputs: tuple[Output, ...] = ()
     stored: tuple[Output, ...] = ()
+    tags: frozenset[str] = frozenset()
+    saved: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TextIO, TypeAlias
 from r2i.engines.protocol import StepEvent
 from r2i.host import mask
 from r2i.model import Dockerfile, Json, Layer, Plan
+from r2i.quoting import ESCAPES
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -51,11 +52,6 @@ MARKS: Mapping[State, str] = {"done": "✓", "cached": "✓", "failed": "✗", "
 STEP = re.compile(r"\s*(?:RUN|COPY|ADD)\s", re.IGNORECASE)
 FROM = re.compile(r"\s*FROM\s", re.IGNORECASE)
 HEREDOC = re.compile(r"(?<=\s)\d*<<-?[\"']?([A-Za-z_][A-Za-z0-9_]*)[\"']?")
-ESCAPES = re.compile(
-    r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # strings: titles, links
-    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # sequences: colours, cursor
-    r"|\x1b[ -/]*[0-~]?"
-)
 
 
 class Renderer(Protocol):

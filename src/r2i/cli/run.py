@@ -34,6 +34,7 @@ from r2i.launch import (
     mount_from,
     port_from,
     server_command,
+    user_for,
     wait_for_server,
     with_settings,
 )
@@ -106,10 +107,10 @@ def run(source: str, ref: str | None, subdir: str, command: tuple[str, ...], **c
 
 def _user(image: Image, user_id: int) -> str | None:
     """A repository's own Dockerfile may leave us at root; a hub would run it as an ordinary user, and so do we."""
-    if image.user.partition(":")[0] not in {"", "0", "root"}:
-        return None
-    note(f"Note: the image would run as root: it runs as the user {user_id}. Its `Dockerfile` lacks `USER`")
-    return str(user_id)
+    user = user_for(image, user_id)
+    if user is not None:
+        note(f"Note: the image would run as root: it runs as the user {user}. Its `Dockerfile` lacks `USER`")
+    return user
 
 
 @contextmanager

@@ -122,6 +122,12 @@ class Docker:
             raise _trouble(done.stderr)
         return int(done.stdout)
 
+    def memory(self) -> int:
+        done = self._ask("info", "--format={{.MemTotal}}")
+        if done.returncode:
+            raise _trouble(done.stderr)
+        return int(done.stdout)
+
     def start(self, request: RunRequest) -> AbstractContextManager[Container]:
         from r2i.engines.docker_container import started
 

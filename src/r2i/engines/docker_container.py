@@ -75,6 +75,10 @@ class DockerContainer:
         # No timeout: the SDK's own is a minute, and a container may be silent for a week.
         return int(self.inner.wait(timeout=None)["StatusCode"])
 
+    def out_of_memory(self) -> bool:
+        self.inner.reload()
+        return bool(self.inner.attrs["State"]["OOMKilled"])
+
     def stop(self) -> None:
         self.inner.stop(timeout=GRACE)
 
@@ -104,10 +108,28 @@ def started(
             raise start_failure(
                 str(getattr(error, "explanation", None) or error), request, "docker"
             ) from error
-        yield DockerContainer(container, host=remote_host(endpoint))
+        with _translated():
+            yield DockerContainer(container, host=remote_host(endpoint))
     finally:
         _remove(client, name)
         client.close()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The daemon may end while we talk to it."""
+    import docker
+    import requests
+    import urllib3
+
+    try:
+        yield
+    except (
+        docker.errors.DockerException,
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,
+    ) as error:
+        raise engine_failure(str(error), "docker") from error
 
 
 def client_for(endpoint: Mapping[str, Any], environ: Mapping[str, str]) -> docker.DockerClient:
@@ -165,6 +187,7 @@ def options(request: RunRequest, name: str) -> dict[str, Any]:
         "environment": {**request.environment},
         "ports": ports,
         "publish_all_ports": request.publish_all,
+        "network_mode": None if request.network else "none",
         "mounts": mounts,
         "user": request.user,
         "mem_limit": checked_memory(request.memory),

@@ -67,6 +67,7 @@ def create_argv(request: RunRequest, name: str, *, environment: Sequence[str] = 
         *(f"--label={key}={value}" for key, value in {**ownership.labels(), **request.labels}.items()),
         *(f"--publish={_published(port)}" for port in request.ports),
         *(("--publish-all",) if request.publish_all else ()),
+        *(() if request.network else ("--network=none",)),
         *(f"--mount={_mounted(mount)}" for mount in request.mounts),
         *(f"--env={word}" for word in environment),
         *((f"--user={request.user}",) if request.user is not None else ()),
@@ -131,6 +132,10 @@ class PodmanContainer:
         if done.returncode:
             raise engine_failure(done.stderr, "podman")
         return int(done.stdout.split()[-1])
+
+    def out_of_memory(self) -> bool:
+        done = self.engine.ask("container", "inspect", "--format={{.State.OOMKilled}}", self.name)
+        return done.stdout.strip() == "true"
 
     def stop(self) -> None:
         done = self.engine.ask("stop", f"--time={GRACE}", self.name)
@@ -203,6 +208,12 @@ class Podman:
 
     def processors(self) -> int:
         done = self.ask("info", "--format={{.Host.CPUs}}")
+        if done.returncode:
+            raise engine_failure(done.stderr, "podman")
+        return int(done.stdout)
+
+    def memory(self) -> int:
+        done = self.ask("info", "--format={{.Host.MemTotal}}")
         if done.returncode:
             raise engine_failure(done.stderr, "podman")
         return int(done.stdout)

@@ -79,12 +79,13 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """One container. An empty `command` runs the image's own."""
+    """One container. An empty `command` runs the image's own. Without `network`, it has only its own loopback."""
 
     image: str
     command: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
     publish_all: bool = False
+    network: bool = True
     mounts: tuple[Mount, ...] = ()
     files: tuple[File, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -112,6 +113,9 @@ class Container(Protocol):
     def wait(self) -> int:
         """Wait for its end and give its exit status."""
 
+    def out_of_memory(self) -> bool:
+        """Whether the system ended it, or a process of it, for the memory that it used."""
+
     def stop(self) -> None:
         """SIGTERM, then after ten seconds SIGKILL."""
 
@@ -131,6 +135,9 @@ class Engine(Protocol):
 
     def processors(self) -> int:
         """How many the machine has on which the containers run."""
+
+    def memory(self) -> int:
+        """How many bytes that machine has."""
 
     def start(self, request: RunRequest) -> AbstractContextManager[Container]:
         """Start a container without new privileges; it is always stopped and removed at the end."""
