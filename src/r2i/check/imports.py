@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
+from r2i.check.notebook_tables import services
 from r2i.check.notebooks import Cell, Notebook
 from r2i.check.provided import STANDARD
 from r2i.check.python_code import Facts, Import
@@ -20,8 +22,9 @@ FOR_DEVELOPERS = re.compile(
 )
 
 #: How code makes modules importable that lie where nobody looks for them.
-ELSEWHERE = re.compile(
-    r"sys\.path|site\.addsitedir|PYTHONPATH|git\s+clone|import_ipynb|importlib|\bwget\b|\bcurl\b|gdown"
+ELSEWHERE = (
+    *("sys.path", "addsitedir", "PYTHONPATH", "importlib", "import_ipynb"),
+    *("git clone", "wget ", "curl ", "gdown "),
 )
 
 
@@ -36,12 +39,17 @@ class Use:
     cell: Cell | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Uses:
-    """The imports that a run needs; `elsewhere` says that modules may come from where no table tells."""
+    """The imports that a run needs, and all code that it runs."""
 
     needed: tuple[Use, ...]
-    elsewhere: bool
+    sources: tuple[str, ...]
+
+    @cached_property
+    def elsewhere(self) -> bool:
+        """Whether modules may come from where no table tells."""
+        return any(word in source for source in self.sources for word in ELSEWHERE)
 
 
 def uses(subject: Subject) -> Uses:
@@ -71,7 +79,7 @@ def uses(subject: Subject) -> Uses:
             pending += _files(one, own)
             if use := _use(one, own):
                 needed.append(Use(module=use, path=path, line=one.line))
-    return Uses(needed=tuple(needed), elsewhere=any(map(ELSEWHERE.search, sources)))
+    return Uses(tuple(needed), tuple(sources))
 
 
 def all_imports(subject: Subject) -> Iterator[str]:
@@ -107,6 +115,8 @@ def own_modules(subject: Subject) -> dict[str, list[str]]:
 
 def _use(one: Import, own: dict[str, list[str]]) -> str | None:
     top = one.module.partition(".")[0]
+    if any(f"{one.module}.".startswith(f"{module}.") for module in services()):
+        return None  # a finding of its own
     if one.optional or one.level or not top or top in STANDARD or top in own or top.startswith("_"):
         return None
     # A name that is imported may be a module of a namespace: `from google.cloud import storage`.

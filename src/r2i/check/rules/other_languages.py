@@ -1,0 +1,202 @@
+"""D31: what cells in R and Julia load, and what is declared."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+
+from r2i.check.findings import Finding, Fix, Rule
+from r2i.check.fixes import appended
+from r2i.check.notebooks import Cell, Notebook
+from r2i.check.requirement_edits import added
+from r2i.check.subject import Subject
+
+NAME = r"[A-Za-z][A-Za-z0-9.]*"
+LOADED = re.compile(
+    rf"\b(?:library|require|requireNamespace|loadNamespace)\(\s*(?:package\s*=\s*)?[\"']?({NAME})[\"']?\s*(?:,[^)]*)?\)"
+    rf"|(?<![\w.$@:])({NAME}):::?(?=[\w.`])"
+)
+QUOTED = re.compile(rf"[\"'](?:[\w.-]+/)?({NAME})[\"']")
+INSTALLED = re.compile(r"install[\w.]*\(([^)]*)\)")
+
+#: Other ways to R packages than by their names.
+ANYTHING = re.compile(r"install_\w+|p_load|\bpak\b|restore\(|bioc", re.IGNORECASE)
+#: Where a script has them from.
+ELSEWHERE = re.compile(r"source\(|read[\w.]*\(|scan\(")
+#: What a Jupyter kernel for R needs, and with it all its users have.
+KERNEL_OF_R = "irkernel"
+
+USING = re.compile(r"^[ \t]*(?:using|import)[ \t]+([\w. ,\t]+?)[ \t]*(?::.*)?(?:;|#|$)", re.MULTILINE)
+PKG_ADD = re.compile(r"Pkg\.add\(|\badd\s+\w|Pkg\.(?:activate|develop|instantiate)")
+#: What Julia itself has, and what its kernel needs.
+JULIA = """
+    ArgTools Artifacts Base Base64 CRC32c Core Dates DelimitedFiles Distributed Downloads FileWatching Future IJulia
+    InteractiveUtils LazyArtifacts LibCURL LibGit2 Libdl LinearAlgebra Logging Main Markdown Mmap NetworkOptions Pkg Printf
+    Profile REPL Random SHA Serialization SharedArrays Sockets SparseArrays Statistics StyledStrings SuiteSparse TOML Tar
+    Test UUIDs Unicode
+"""
+
+
+def _of_r(subject: Subject) -> Iterator[Finding]:
+    cells = [
+        (notebook, cell, "\n".join(line.partition("#")[0] for line in cell.source.split("\n")))
+        for notebook, cell in _cells(subject, "r", "ir")
+    ]
+    if not cells or subject.config("Dockerfile") or (declared := _declared_in_r(subject)) is None:
+        return
+    text = "\n".join(source for _, _, source in cells)
+    if ANYTHING.search(text):
+        return
+    there = declared | {name.lower() for found in INSTALLED.findall(text) for name in QUOTED.findall(found)}
+    there = _closure({*there, KERNEL_OF_R}) | set(_packages()[0])
+    path = subject.config("install.R")
+    for notebook, cell, source in cells:
+        for found in LOADED.finditer(source):
+            name = found[1] or found[2]
+            if name.lower() in there or "character.only" in found[0]:
+                continue
+            there.add(name.lower())
+            fix = _asked_for(subject, name, path)
+            yield Finding(
+                message=f"`{name}` is loaded in R, and no file asks for it",
+                file=notebook.path,
+                line=subject.line_of(notebook, cell, source.count("\n", 0, found.start()) + 1),
+                cell=cell.number,
+                hint=fix.title if fix else f"Install `{name}` in `{path or 'install.R'}`",
+                fix=fix,
+            )
+
+
+def _asked_for(subject: Subject, name: str, install_r: str | None) -> Fix | None:
+    if subject.environment is not None and subject.environment.manager == "conda":
+        return added(subject, f"r-{name.lower()}")
+    if install_r is None:
+        return None
+    edit = appended(subject.checkout, install_r, f'install.packages("{name}")\n')
+    return Fix(title=f"Install `{name}` in `{install_r}`", edits=(edit,))
+
+
+def _declared_in_r(subject: Subject) -> set[str] | None:
+    """Names in lower case; None where what is installed may be anything."""
+    names: set[str] = set()
+    for file, read in READERS.items():
+        path = subject.config(file)
+        text = subject.text(path) if path else None
+        if text is None:
+            continue
+        if file == "install.R" and (ANYTHING.search(text) or ELSEWHERE.search(text)):
+            return None
+        names |= {name.lower() for name in read(text)}
+    script = subject.config("postBuild")
+    if script and re.search(r"\bR(?:script)?\b|install", subject.text(script) or ""):
+        return None
+    for one in subject.declared:
+        if one.name.startswith(("r-", "bioconductor-")):
+            names.add(one.name.partition("-")[2])
+    known = _packages()[1].keys() | set(_packages()[0])
+    return names if names <= known else None
+
+
+def _fields(text: str) -> list[str]:
+    """The packages in the fields of a `DESCRIPTION`."""
+    found = re.findall(r"(?ms)^(?:Depends|Imports|Suggests|LinkingTo):(.*?)(?=^\S|\Z)", text)
+    return [name for field in found for name in re.findall(rf"(?:^|,)\s*({NAME})", field) if name != "R"]
+
+
+READERS: Mapping[str, Callable[[str], list[str]]] = {
+    "install.R": QUOTED.findall,
+    "DESCRIPTION": _fields,
+    "renv.lock": re.compile(rf'"Package"\s*:\s*"({NAME})"').findall,
+    "apt.txt": re.compile(r"^r-(?:cran|bioc)-([a-z0-9.]+)", re.MULTILINE).findall,
+}
+
+
+def _closure(names: set[str]) -> set[str]:
+    needs, found, pending = _packages()[1], set[str](), [*names]
+    while pending:
+        if (name := pending.pop()) not in found:
+            found.add(name)
+            pending += needs.get(name, ())
+    return found
+
+
+@cache
+def _packages() -> tuple[tuple[str, ...], Mapping[str, tuple[str, ...]]]:
+    """What R itself has, and what packages need."""
+    table = tomllib.loads(files("r2i.check").joinpath("r_packages.toml").read_text(encoding="utf-8"))
+    rows = (line.partition(":") for line in table["needs"].splitlines())
+    return tuple(table["base"].split()), {name: tuple(others.split()) for name, _, others in rows}
+
+
+def _of_julia(subject: Subject) -> Iterator[Finding]:
+    """A module of Julia can be loaded only where the project itself asks for it, whatever others need."""
+    cells = _cells(subject, "julia")
+    if not cells or subject.config("Dockerfile") or subject.config("REQUIRE"):
+        return
+    text = "\n".join(cell.source for _, cell in cells)
+    script = subject.config("postBuild")
+    if PKG_ADD.search(text) or (script and "julia" in (subject.text(script) or "")):
+        return
+    path = next(
+        (path for file in ("Project.toml", "JuliaProject.toml") if (path := subject.config(file))), None
+    )
+    own = {file.rpartition("/")[2].removesuffix(".jl") for file in subject.files if file.endswith(".jl")}
+    there = (
+        set(JULIA.split()) | own | set(re.findall(r"\bmodule\s+(\w+)", text)) | _dependencies(subject, path)
+    )
+    for notebook, cell in cells:
+        for found in USING.finditer(cell.source):
+            for module in re.split(r"[\s,]+", found[1].strip()):
+                name = module.partition(".")[0]
+                if not name.isidentifier() or name in there:
+                    continue
+                there.add(name)
+                yield Finding(
+                    message=f"`{name}` is loaded in Julia, and no file asks for it",
+                    file=notebook.path,
+                    line=subject.line_of(notebook, cell, cell.source.count("\n", 0, found.start()) + 1),
+                    cell=cell.number,
+                    hint=f"Run `julia --project={subject.config_dir or '.'} -e 'using Pkg; Pkg.add(\"{name}\")'`",
+                )
+
+
+def _dependencies(subject: Subject, path: str | None) -> set[str]:
+    try:
+        project = tomllib.loads((subject.text(path) or "") if path else "")
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError):
+        return set()
+    names = {str(project.get("name", ""))}
+    for key in ("deps", "extras", "weakdeps"):
+        table = project.get(key)
+        names |= set(table) if isinstance(table, dict) else set()
+    return names
+
+
+def _cells(subject: Subject, *languages: str) -> list[tuple[Notebook, Cell]]:
+    return [
+        (notebook, cell)
+        for notebook in subject.notebooks
+        if notebook.language in languages
+        for cell in notebook.code
+    ]
+
+
+RULES = (
+    Rule(
+        code="D311",
+        name="undeclared-r-package",
+        severity="warning",
+        why="The cell fails: an image has R's own packages, and those that a file asks for.",
+        find=_of_r,
+    ),
+    Rule(
+        code="D312",
+        name="undeclared-julia-package",
+        severity="warning",
+        why="Julia loads only what the project itself asks for.",
+        find=_of_julia,
+    ),
+)

@@ -1,0 +1,191 @@
+"""What requirements, cells and imports say is read whatever they hold; what is not known is not guessed."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from r2i.check import provided as tables
+from r2i.check.checking import check
+from r2i.check.distributions import distributions
+from r2i.check.fixes import combined
+from r2i.check.provided import modules_of, of_conda, of_pypi, optional, provided, providers
+from r2i.check.python_code import facts_of_cell
+from r2i.check.rules import RULES
+from r2i.check.shell import Install, installs
+from r2i.check.subject import Subject
+from r2i.checkout import Checkout
+
+DEPENDENCIES = [rule for rule in RULES if rule.code.startswith("D")]
+
+REQUIREMENTS = [
+    "numpy",
+    "numpy==1.0",
+    "Numpy>=2 ; python_version < '3'",
+    "sklearn",
+    "os",
+    "-e .",
+    "-r a.txt",
+    "[x]",
+]
+REQUIREMENTS += [
+    "git+https://github.com/a/b@c",
+    "pywin32",
+    "torch[cuda] @ https://a/b.zip",
+    "--hash=x",
+    "- pip:",
+    "\\",
+]
+CODE = [
+    "import a.b",
+    "from . import x",
+    "!pip install ",
+    "'",
+    '"',
+    "%conda install -c",
+    "a>1",
+    "&&",
+    "library(",
+    "::",
+    "using A",
+]
+
+
+def found(repo: Path) -> Subject:
+    subject = Subject(checkout=Checkout.open(repo))
+    report = check(subject, DEPENDENCIES)
+    combined(subject.checkout, (one.finding.fix for one in report.findings if one.finding.fix))
+    return subject
+
+
+def notebook(source: str, language: str = "python") -> str:
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [], "source": source}
+    metadata = {"language_info": {"name": language}}
+    return json.dumps({"cells": [cell], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "environment.yml", "pyproject.toml", "Pipfile"])
+def test_any_file_can_be_checked(file: str, tmp_path: Path) -> None:
+    (tmp_path / "a.ipynb").write_text(notebook("import numpy"))
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.binary()
+        | st.lists(st.sampled_from(REQUIREMENTS) | st.text(), max_size=8).map("\n".join).map(_encoded)
+    )
+    def checked(data: bytes) -> None:
+        (tmp_path / file).write_bytes(data)
+        found(tmp_path)
+
+    checked()
+
+
+@pytest.mark.parametrize("language", ["python", "R", "julia"])
+def test_any_cell_can_be_checked(language: str, tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("numpy==2.2.6\n")
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(st.sampled_from(CODE) | st.text(), max_size=8).map("\n".join))
+    def checked(source: str) -> None:
+        (tmp_path / "a.ipynb").write_text(notebook(source, language))
+        found(tmp_path)
+
+    checked()
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
+
+
+def commands(source: str) -> list[Install]:
+    return list(installs(source, facts_of_cell(source)))
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted", "others"),
+    [
+        ("%pip install -q numpy 'pandas>=2,<3'", ("numpy", "pandas>=2,<3"), ()),
+        ("!pip3 install --upgrade numpy > /dev/null 2>&1", ("numpy",), ()),
+        ("!{sys.executable} -m pip install numpy  # for later", ("numpy",), ()),
+        ("!pip install -r more.txt -i https://index.example/simple six", ("six",), ("more.txt",)),
+        ("!pip install git+https://github.com/a/b", (), ("git+https://github.com/a/b",)),
+        ("!conda install -y -c conda-forge numpy=1.26", ("numpy=1.26",), ()),
+        ("%%bash\ncd x\napt-get -y install ffmpeg", ("ffmpeg",), ()),
+        ("!pip install torch --index-url https://index.example/cpu", ("torch",), ()),
+    ],
+)
+def test_what_a_cell_installs(source: str, wanted: tuple[str, ...], others: tuple[str, ...]) -> None:
+    (command,) = commands(source)
+
+    assert (command.wanted, command.others) == (wanted, others)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "if colab:\n    !pip install numpy",
+        "'!pip install numpy'",
+        "!pip list",
+        "# !pip install numpy",
+        "!echo pip install x",
+    ],
+)
+def test_what_installs_nothing(source: str) -> None:
+    assert commands(source) == []
+
+
+def test_what_an_environment_has() -> None:
+    there = provided(["pandas"])
+
+    assert there.has("pandas.plotting")
+    assert there.has("numpy")
+    assert there.has("IPython")
+    assert not there.has("sklearn")
+    assert there.unknown == ()
+    assert provided(["nobodys-package"]).unknown == ("nobodys-package",)
+    assert provided(["r-base", "nodejs"], conda=True).unknown == ()
+    assert provided(["pytorch"], conda=True).has("torch")
+
+
+def test_distributions_of_modules() -> None:
+    assert providers("sklearn.svm")[0] == "scikit-learn"
+    assert providers("cv2")[0] == "opencv-python-headless"
+    assert providers("google.protobuf.message") == ("protobuf",)
+    assert providers("nobodys_module") == ()
+    assert (of_conda("torch"), of_pypi("pytorch"), of_conda("matplotlib")) == (
+        "pytorch",
+        "torch",
+        "matplotlib",
+    )
+
+
+def test_the_tables_hold_names_and_modules_only() -> None:
+    others = tables._others()
+
+    assert others.keys().isdisjoint(distributions())
+    assert all(
+        part.isidentifier() for name in others for module in modules_of(name) for part in module.split(".")
+    )
+    assert "openpyxl" in optional()["pandas"]
+
+
+def test_the_tables_are_read_fast() -> None:
+    for cached in (
+        distributions,
+        tables._others,
+        tables._by_module,
+        tables._programs,
+        tables._table,
+        optional,
+    ):
+        cached.cache_clear()
+    begin = time.process_time()
+    provided(["pandas"])
+    providers("sklearn")
+
+    assert time.process_time() - begin < 0.2
