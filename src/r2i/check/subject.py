@@ -146,9 +146,9 @@ class Subject:
             return "binder"
 
     def config(self, name: str) -> str | None:
-        """The path of a configuration file that counts and is a regular file, None where there is none."""
+        """The path of a configuration file that counts, or of a link to it; None where there is none."""
         path = f"{self.config_dir}/{name}" if self.config_dir else name
-        return path if path in self.files else None
+        return path if path in self.files or (self.checkout.root / path).is_symlink() else None
 
     def text(self, path: str) -> str | None:
         """What a file says, with line ends as `\\n`; None where it is no text that r2i would read."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
 
 from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.findings import Edit, Finding, Fix, Rule
+from r2i.check.provided import of_pypi
 from r2i.check.subject import Subject
 from r2i.errors import R2iError
 from r2i.model import Detection
+from r2i.requirements.lines import Line
 
 #: In the order in which it looks for them, beside the packages in the root.
 READ = ("environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile", "requirements.txt")
@@ -87,15 +90,41 @@ def _is_package(subject: Subject, name: str) -> bool:
 
 def _missing(subject: Subject, decides: str, instead: str) -> list[str]:
     """What is asked for and mybinder.org would not install; of what a lock holds, that is what it was made for."""
-    environment = subject.environment
     given = _detected(subject, instead)
-    if environment is None or given is None or given.environment is None:
+    if given is None or given.environment is None:
         return []
-    wanted = environment.names
-    if environment.exact:
-        manifest = _detected(subject, posixpath.join(posixpath.dirname(decides), "pyproject.toml"))
-        wanted = manifest.environment.names if manifest and manifest.environment else {}
-    return [name for name in wanted if name not in given.environment.names]
+    names = {of_pypi(name) for name in given.environment.names}
+    return [name for name in _wanted(subject, decides) if of_pypi(name) not in names]
+
+
+def _wanted(subject: Subject, decides: str) -> list[str]:
+    from r2i.conda_locks.pixi_manifest import find_manifest, read_manifest
+    from r2i.projects.reading import read_project
+
+    environment = subject.environment
+    assert environment is not None  # noqa: S101 - it has a file that decides
+    try:
+        if environment.buildpack == "pixi" and (path := find_manifest(subject.checkout)):
+            pixi = read_manifest(subject.checkout, path)
+            specs = [spec.name for spec, _ in pixi.conda if spec.name != "python"]
+            return [*specs, *_named(pixi.pypi)]
+        if environment.exact:
+            found = read_project(subject.checkout, posixpath.dirname(decides))
+            return _named(found[0].dependencies or ()) if found else []
+    except R2iError:
+        return []
+    return [*environment.names]
+
+
+def _named(lines: Iterable[Line]) -> list[str]:
+    """Names without those that are for another system."""
+    from r2i.projects.project import distribution
+
+    return [
+        name
+        for line in lines
+        if (name := distribution(line)) and not re.search(r"win32|darwin|Windows|Darwin", line.text)
+    ]
 
 
 def _detected(subject: Subject, path: str) -> Detection | None:

@@ -10,10 +10,11 @@ from functools import cached_property
 
 from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.findings import Finding, Rule
+from r2i.check.provided import of_pypi
 from r2i.check.subject import Subject
 from r2i.checkout import CONFIG_DIRECTORIES, Checkout
 from r2i.errors import R2iError
-from r2i.model import Evidence, Ignored, Options
+from r2i.model import Evidence, Ignored, Notice, Options
 from r2i.planner import config_names, hidden
 
 #: What is written for Binder, or for a person who reads about it. Other files have a life of their own: a package's
@@ -63,13 +64,17 @@ def _empty_directory(subject: Subject) -> Iterator[Finding]:
 
 def _counting_in_root(subject: Subject) -> list[str]:
     """What would count without the directory."""
-    root = InRoot(root=subject.checkout.root, boundary=subject.checkout.boundary)
+    root = _root_of(subject)
     declaring = {name for name in config_names() if _asked_for(root, name, subject.options)}
     return [
         entry.file
         for entry in _hidden(subject)
         if entry.file in declaring or (entry.file in FOR_BINDER and entry.file not in OF_ENVIRONMENT)
     ]
+
+
+def _root_of(subject: Subject) -> InRoot:
+    return InRoot(root=subject.checkout.root, boundary=subject.checkout.boundary)
 
 
 def _hidden_by_directory(subject: Subject) -> Iterator[Finding]:
@@ -84,7 +89,8 @@ def _hidden_by_directory(subject: Subject) -> Iterator[Finding]:
             continue
         hint = f"Say it in `{directory}/`, too, or delete the file"
         if entry.file in OF_ENVIRONMENT:
-            yield from _unheard(subject, entry.file, hint)
+            asked = _asked_for(_root_of(subject), entry.file, subject.options)
+            yield from _unheard(subject, entry.file, asked, hint)
         elif _says_more(subject, entry.file):
             own = subject.config(entry.file)
             instead = f"and `{own}` says something else" if own else "and has none"
@@ -108,14 +114,13 @@ def _is_named(file: str, text: str, directory: str) -> bool:
     return re.search(rf"(?<![\w-])(?<!{own}){re.escape(file)}\b", text) is not None
 
 
-def _unheard(subject: Subject, file: str, hint: str) -> Iterator[Finding]:
-    """What a file asks for, and the environment does not."""
+def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: str) -> Iterator[Finding]:
+    """What a file asks for, and the environment does not, by whatever name conda has for it."""
     environment = subject.environment
     if environment is None:
         return
-    root = InRoot(root=subject.checkout.root, boundary=subject.checkout.boundary)
-    asked = _asked_for(root, file, subject.options)
-    missing = [name for name in asked if name not in environment.names]
+    heard = {of_pypi(name) for name in environment.names}
+    missing = [name for name in asked if of_pypi(name) not in heard]
     if missing:
         by = f"`{environment.defined_by}`" if environment.defined_by else f"`{subject.config_dir}/`"
         yield Finding(
@@ -127,15 +132,15 @@ def _unheard(subject: Subject, file: str, hint: str) -> Iterator[Finding]:
         )
 
 
-def _asked_for(checkout: Checkout, name: str, options: Options) -> Mapping[str, Evidence]:
+def _asked_for(checkout: Checkout, path: str, options: Options) -> Mapping[str, Evidence]:
     """What a file asks for if it defines the environment: nothing where another file of its kind does."""
     for pack in ENVIRONMENTS:
-        if name in pack.files:
+        if posixpath.basename(path) in pack.files:
             try:
                 found = pack.detect(checkout, options)
             except R2iError:
                 continue  # what is not used need not be right
-            if found and found.environment and found.environment.defined_by == name:
+            if found and found.environment and found.environment.defined_by == path:
                 return found.environment.names
     return {}
 
@@ -153,17 +158,24 @@ def _listed(names: list[str]) -> str:
 
 
 def _hidden_by_stronger_file(subject: Subject) -> Iterator[Finding]:
-    if subject.plan is None:
-        return
-    ignored = {entry.file for entry in subject.plan.ignored}
-    for notice in subject.plan.notices:
-        if notice.level == "warning" and notice.file in ignored:
-            yield Finding(
-                message=notice.message,
-                file=notice.file,
-                line=notice.line,
-                hint="Say it in the file that decides, too, or delete this one",
-            )
+    hint = "Say it in the file that decides, too, or delete this one"
+    for notice in _warnings(subject, of_ignored=True):
+        file = notice.file or ""
+        asked = _asked_for(subject.checkout, file, subject.options)
+        if notice.line in {evidence.line for evidence in asked.values()}:
+            yield from _unheard(subject, file, asked, hint)
+        else:
+            yield Finding(message=notice.message, file=file, line=notice.line, hint=hint)
+
+
+def _warnings(subject: Subject, *, of_ignored: bool) -> Iterator[Notice]:
+    """Those of the plan that are about files which do not count, or all others."""
+    plan = subject.plan
+    if plan is not None:
+        ignored = {entry.file for entry in plan.ignored}
+        for notice in plan.notices:
+            if notice.level == "warning" and (notice.file in ignored) == of_ignored:
+                yield notice
 
 
 def _hidden_by_dockerfile(subject: Subject) -> Iterator[Finding]:
@@ -182,10 +194,8 @@ def _hidden_by_dockerfile(subject: Subject) -> Iterator[Finding]:
 
 
 def _warned_of(subject: Subject) -> Iterator[Finding]:
-    if subject.plan is not None:
-        for notice in subject.plan.notices:
-            if notice.level == "warning":
-                yield Finding(message=notice.message, file=notice.file, line=notice.line)
+    for notice in _warnings(subject, of_ignored=False):
+        yield Finding(message=notice.message, file=notice.file, line=notice.line)
 
 
 RULES = (
