@@ -6,7 +6,7 @@ import posixpath
 import re
 import tomllib
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from r2i.buildpacks import ENVIRONMENTS
@@ -37,10 +37,10 @@ SHORTEST = 7
 def _misspelled(subject: Subject) -> Iterator[Finding]:
     if subject.config("Dockerfile"):
         return
-    used = _used(subject)
+    used, known = _used(subject), frozenset(config_names())
     for path in subject.files:
         directory, _, name = path.rpartition("/")
-        if directory != subject.config_dir or path in used or name in config_names():
+        if directory != subject.config_dir or path in used or name in known:
             continue
         right = meant_by(name) or _meant_alone(subject, name)
         if right and _would_count(subject, right) and not _is_something_else(subject, path, right):
@@ -92,6 +92,7 @@ def _is_slip(name: str, right: str) -> bool:
     return rest[1:] == right_rest
 
 
+@lru_cache(maxsize=64)
 def _squashed(name: str) -> str:
     return re.sub(r"[-_ ]", "", name.lower())
 
@@ -132,10 +133,11 @@ def _is_something_else(subject: Subject, path: str, right: str) -> bool:
 def _misnamed_directory(subject: Subject) -> Iterator[Finding]:
     if subject.config_dir:
         return
+    known = frozenset(config_names())
     inside: dict[str, list[str]] = {}
     for path in subject.files:
         directory, _, name = path.rpartition("/")
-        if name in config_names():
+        if name in known:
             inside.setdefault(directory, []).append(path)
     for directory, paths in inside.items():
         right = re.sub(r"s$", "", directory.lower())
