@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pins names
+.PHONY: help demo test lint pins sizes names
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ lint: $(VENV)/developed  ## Check style and types
 pins: $(VENV)/developed  ## Refresh what ships with r2i: the locks of Jupyter and the tools, the table of wheels
 	$(BIN)/python tools/refresh_pins.py
 	$(BIN)/uv run --quiet --python $(BIN)/python tools/refresh_wheels.py
+
+sizes: $(VENV)/developed  ## Refresh the tables of what packages hold, need and weigh
+	$(BIN)/uv run --quiet --python $(BIN)/python tools/refresh_distributions.py
+	$(BIN)/python tools/refresh_apt_sizes.py
 
 names: $(VENV)/developed  ## Say what is no longer true in the table of Debian's and Ubuntu's packages
 	$(BIN)/python tools/check_apt_names.py $(MIRRORS)

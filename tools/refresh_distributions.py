@@ -5,8 +5,8 @@
 """Write `src/r2i/check/distributions.toml` anew: what the newest wheel of a distribution holds, needs and weighs.
 
 `uv run tools/refresh_distributions.py [--wheels DIRECTORY …] [NAME …]`: distributions of which there is a wheel in a
-directory are read there, those that are named from the package index (only the ends of the files are downloaded).
-Other rows stay as they are.
+directory are read there, those that are named (all that the table has, where nothing is said) from the package index;
+only the ends of the files are downloaded. Other rows stay as they are.
 """
 
 from __future__ import annotations
@@ -92,12 +92,15 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--wheels", action="append", type=Path, default=[])
     parser.add_argument("names", nargs="*")
     given = parser.parse_args(arguments)
-    found = {one.name: one for one in in_directories(given.wheels)}
-    for name in given.names:
-        if one := in_index(canonicalize_name(name)):
-            found[one.name] = one
     old = tomllib.loads(TARGET.read_text(encoding="utf-8"))["distributions"] if TARGET.exists() else ""
     rows = {line.partition(" ")[0]: line for line in old.splitlines()}
+    found = {one.name: one for one in in_directories(given.wheels)}
+    pending = given.names or ([] if given.wheels else [*rows])
+    while pending:
+        name = canonicalize_name(pending.pop())
+        if name not in found and (one := in_index(name)):
+            found[name] = one
+            pending += [requirement.name for requirement in one.requires if requirement.extras]
     rows |= {name: row(one, found) for name, one in found.items()}
     body = "\n".join(rows[name].rstrip() for name in sorted(rows))
     TARGET.write_text(f"{HEADER}distributions = '''\n{body}\n'''\n", encoding="utf-8")
@@ -140,9 +143,7 @@ def in_index(name: str) -> Distribution | None:
 
 def fits(tag: Tag) -> bool:
     """The Python does not matter: wheels of one release are about of one size."""
-    return (
-        tag.platform == "any" or tag.platform.endswith("linux_x86_64") or "manylinux" in tag.platform
-    ) and (tag.platform == "any" or "x86_64" in tag.platform)
+    return tag.platform == "any" or re.fullmatch(r"(manylinux\w+|linux)_x86_64", tag.platform) is not None
 
 
 def read(wheel: zipfile.ZipFile, *, version: str) -> Distribution:

@@ -12,6 +12,8 @@ from r2i.check.size import Forecast, Part, forecast, smaller, spoken_size
 from r2i.checkout import Checkout
 from r2i.model import Options
 from r2i.planner import declared_environment, make_plan
+from r2i.process import run
+from tests.building import image_of
 
 
 def forecast_of(directory: Path, files: dict[str, str], repository: int = 0) -> Forecast:
@@ -96,6 +98,13 @@ def test_conda_has_names_of_its_own(tmp_path: Path) -> None:
     assert part(found, "pytorch").unpacked < 1.2e9
 
 
+def test_layers_share_what_they_need(tmp_path: Path) -> None:
+    toolchain = forecast_of(tmp_path / "a", {"apt.txt": "gfortran\n"})
+    asked = [part for part in toolchain.parts if part.name == "gfortran"]
+
+    assert sum(part.unpacked for part in asked) < 300e6
+
+
 def test_a_dockerfile_is_not_forecast(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM debian\n", encoding="utf-8")
     checkout = Checkout.open(tmp_path)
@@ -130,3 +139,13 @@ def test_there_is_a_hint_for_what_weighs_most(tmp_path: Path) -> None:
         file = "apt.txt" if name.startswith("texlive") else "requirements.txt"
 
         assert part(forecast_of(tmp_path / name, {file: f"{name}\n"}), name).unpacked > 500e6
+
+
+@pytest.mark.engine
+def test_the_forecast_comes_close_to_the_image(tmp_path: Path) -> None:
+    files = {"requirements.txt": "sympy\npandas\n", "apt.txt": "graphviz\n"}
+    found = forecast_of(tmp_path / "forecast", files)
+    with image_of(tmp_path / "forecast") as image:
+        size = int(run(["docker", "image", "inspect", "--format", "{{.Size}}", image.tag]).stdout)
+
+    assert 0.9 < found.unpacked / size < 1.1

@@ -127,6 +127,7 @@ class _Packages:
 
     def __init__(self) -> None:
         self.known = 0
+        self.debian: set[str] = set()
         self.unknown: set[str] = set()
 
     def of_debian(self, layer: Layer) -> Iterator[Part]:
@@ -135,7 +136,7 @@ class _Packages:
             re.split("[:=/]", spec)[0]: lines.get(f"`{spec}`", layer.evidence[0])
             for spec in _words(layer, "packages")
         }
-        yield from self._parts(asked, _debian().get, set())
+        yield from self._parts(asked, _debian().get, self.debian)
 
     def of_python(self, layer: Layer, environment: PythonEnvironment | None) -> Iterator[Part]:
         seen: set[str] = set()
