@@ -84,15 +84,25 @@ def _say(report: Report, *, form: str, output: Path | None, directory: str) -> N
 
     if form == "text" or output is not None:
         show(report, Console(), directory=directory)
-    if form == "text" and output is not None:
-        with output.open("w", encoding="utf-8") as file:
-            show(report, Console(file=file), directory=directory)
+    if output is not None:
+        _write(report, form=form, output=output, directory=directory)
     elif form != "text":
-        text = FORMATS[form](report)
-        if output is None:
-            click.echo(text, nl=False)
-        else:
-            output.write_text(text, encoding="utf-8")
+        click.echo(FORMATS[form](report), nl=False)
+
+
+def _write(report: Report, *, form: str, output: Path, directory: str) -> None:
+    from rich.console import Console
+
+    try:
+        with output.open("w", encoding="utf-8") as file:
+            if form == "text":
+                show(report, Console(file=file, color_system=None), directory=directory)
+            else:
+                file.write(FORMATS[form](report))
+    except OSError as error:
+        raise UsageError(
+            f"`--output {printable(str(output))}` cannot be written: {error.strerror}", hint="Name another file"
+        ) from error
 
 
 def _subject(checkout: Checkout, source: Source, chosen: Mapping[str, Any]) -> Subject:

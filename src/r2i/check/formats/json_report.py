@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from r2i.check.findings import Report, Reported
-from r2i.check.hermeticity import Hermeticity, Share
 from r2i.check.runs import to_json as dynamic_to_json
-from r2i.check.size import Forecast
+
+if TYPE_CHECKING:
+    from r2i.check.hermeticity import Hermeticity, Share
+    from r2i.check.size import Forecast
 
 VERSION = 1
 

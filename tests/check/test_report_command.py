@@ -1,0 +1,73 @@
+"""`r2i check` writes reports where it is told, with paths that CI systems understand."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from r2i.process import Completed, run
+from tests.building import R2I, write
+from tests.check.cases import GIT
+
+CONTRADICTION = {
+    "analysis/requirements.txt": "numpy==2.3.1\n",
+    "analysis/binder/.keep": "",
+    "README.md": "x\n",
+}
+
+
+def check(directory: Path, *arguments: str) -> Completed:
+    return run([R2I, "check", *arguments], cwd=directory, env={**os.environ, "NO_COLOR": "1"})
+
+
+def work_tree(directory: Path) -> Path:
+    write(directory, CONTRADICTION)
+    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message=x"]):
+        subprocess.run([*GIT, *command], cwd=directory, check=True)
+    return directory
+
+
+def test_a_report_for_a_program_beside_the_text(tmp_path: Path) -> None:
+    work_tree(tmp_path)
+    done = check(tmp_path, "analysis", "--format", "sarif", "--output", "out.sarif")
+    results = json.loads((tmp_path / "out.sarif").read_text(encoding="utf-8"))["runs"][0]["results"]
+
+    assert done.returncode == 8
+    assert "\nSize: about " in done.stdout
+    assert "\nNot pinned: " in done.stdout
+    assert {
+        result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].split("/")[0]
+        for result in results
+    } == {"analysis"}
+
+
+def test_paths_are_those_of_the_repository(tmp_path: Path) -> None:
+    work_tree(tmp_path)
+
+    for arguments in (["analysis"], [".", "--subdir", "analysis"]):
+        assert "file=analysis/" in check(tmp_path, *arguments, "--format", "github").stdout
+
+
+def test_the_text_into_a_file_is_plain(tmp_path: Path) -> None:
+    work_tree(tmp_path)
+    done = check(tmp_path, "analysis", "-o", "report.txt")
+
+    assert (tmp_path / "report.txt").read_text(encoding="utf-8") == done.stdout
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    done = check(work_tree(tmp_path), "analysis", "-o", "nowhere/report.txt")
+
+    assert done.returncode == 2
+    assert "`--output nowhere/report.txt` cannot be written" in done.stderr
+
+
+def test_strict_is_for_every_format(tmp_path: Path) -> None:
+    write(tmp_path, {"requirements.txt": "numpy\n"})
+
+    for form in ("json", "junit", "github", "sarif", "text"):
+        assert check(tmp_path, "--format", form).returncode == 0
+        assert check(tmp_path, "--format", form, "--strict").returncode == 8
+    assert json.loads(check(tmp_path, "--format", "json", "--strict").stdout)["ready"] is False
