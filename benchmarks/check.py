@@ -41,7 +41,7 @@ from sklearn.model_selection import train_test_split
 
 CELLS = (
     """\
-data = pd.read_csv("data/table-{n}.csv", index_col=0)
+data = pd.read_csv("../data/table-{n}.csv", index_col=0)
 data.head()
 """,
     """\
@@ -115,7 +115,6 @@ def fill(repo: Path, notebooks: int = NOTEBOOKS) -> int:
     for number in range(notebooks):
         directory = repo / f"part-{number // 25:02}"
         directory.mkdir(exist_ok=True)
-        (directory / "data").exists() or (directory / "data").symlink_to("../data")
         text = json.dumps(notebook(chance, pictures), indent=1, ensure_ascii=False)
         total += (directory / f"analysis-{number:03}.ipynb").write_bytes(text.encode() + b"\n")
     return total

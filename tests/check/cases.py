@@ -42,7 +42,7 @@ class CheckCase:
 
     `uncommitted` are files that are there and not in git, `executable` those that have the bit in the index, `remote` is the
     address of `origin`, `options` are those of `r2i check` in Python's spelling. `large` are files of nothing, with their
-    sizes in bytes.
+    sizes in bytes, `submodules` directories of git's that were not fetched.
     """
 
     name: str
@@ -52,6 +52,7 @@ class CheckCase:
     remote: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     large: dict[str, int] = field(default_factory=dict)
+    submodules: list[str] = field(default_factory=list)
 
     @property
     def directory(self) -> Path:
@@ -85,6 +86,10 @@ def laid_out(case: CheckCase, directory: Path) -> Path:
             ("init", "--quiet", "--initial-branch=main"),
             ("add", "--all"),
             *(("rm", "--quiet", "--cached", file) for file in case.uncommitted),
+            *(
+                ("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},{path}")
+                for path in case.submodules
+            ),
             ("commit", "--quiet", "--allow-empty", "--message=x"),
             *([("remote", "add", "origin", case.remote)] if case.remote else []),
         ):

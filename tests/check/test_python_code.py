@@ -6,7 +6,7 @@ import ast
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2i.check.ipython_code import Command, as_python
@@ -233,6 +233,7 @@ def test_hostile_code_is_read_in_linear_time(name: str) -> None:
     assert time.process_time() - started < 3
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from(list("ab \n\t%!?=\\\"'()[]{}#;,/>.1:$")), max_size=80))
 def test_any_cell_has_as_many_lines_as_before(source: str) -> None:
     python, found, _ = as_python(source)
@@ -243,6 +244,7 @@ def test_any_cell_has_as_many_lines_as_before(source: str) -> None:
     assert isinstance(facts_of_cell(source).broken, bool)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_has_facts(source: str) -> None:
     for facts in (facts_of_cell(source), facts_of_module(source)):

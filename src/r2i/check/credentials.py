@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +33,15 @@ class Credential:
 
 #: What a password is called where it is set: `DB_PASSWORD = "…"`, `login(token="…")`, `"api_key": "…"`.
 NAMED = re.compile(
-    r"""(?<![A-Za-z0-9])(?P<name>[A-Za-z0-9_]{0,60}?(?:password|passwd|pwd|secret|token|api_?key|access_?key|secret_?key))"""
-    r"""["']?[ \t]*(?::[ \t]*str[ \t]*)?[=:][ \t]*(?P<quote>["'])(?P<value>[^"'\s]{8,200})(?P=quote)""",
+    r"""(?<![A-Za-z0-9_])(?P<name>[A-Za-z0-9_]{0,60}?(?:password|passwd|pwd|secret|token|api_?key|access_?key|secret_?key))"""
+    r"""["']?[ \t]*(?::[ \t]*str[ \t]*)?[=:][ \t]*(?P<quote>["'])(?P<quoted>[^"'\s]{8,200})(?P=quote)(?P<value>)""",
     re.IGNORECASE,
 )
 
 #: The same in files in which values have no quotes: `.env`, `.netrc`.
 UNQUOTED = re.compile(
     r"""^[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z0-9_]{0,60}?(?:password|passwd|pwd|secret|token|api_?key|access_?key|secret_?key))"""
-    r"""[ \t]*[=:][ \t]*(?P<quote>["']?)(?P<value>[^"'\s#]{8,200})(?P=quote)[ \t]*$""",
+    r"""[ \t]*[=:][ \t]*(?:(?P<quote>["'])(?P<quoted>[^"'\s]{8,200})(?P=quote)|(?P<value>[^"'\s#]{8,200}))[ \t]*$""",
     re.IGNORECASE | re.MULTILINE,
 )
 NETRC = re.compile(r"\bpassword[ \t]+(?P<value>\S{4,200})")
@@ -91,7 +92,7 @@ def credentials_in_settings(text: str, *, netrc: bool = False) -> tuple[Credenti
 def _shaped(text: str) -> Iterator[Credential]:
     for pattern, shape in _shapes():
         for match in pattern.finditer(text):
-            if _random(match["rest"]):
+            if shape.get("even") or _random(match["rest"]):
                 yield Credential(
                     what=shape["what"],
                     line=_line(text, match.start()),
@@ -103,10 +104,10 @@ def _shaped(text: str) -> Iterator[Credential]:
 
 def _named(text: str, pattern: re.Pattern[str], known: set[str]) -> Iterator[Credential]:
     for match in pattern.finditer(text):
-        value = match["value"]
+        value = match["value"] or match["quoted"]
         if value not in known and _strong(value, password="pass" in match["name"].lower()):
             yield Credential(
-                what=f"the value of `{match['name']}`", line=_line(text, match.start("value")), secret=value
+                what=f"the value of `{match['name']}`", line=_line(text, match.start("name")), secret=value
             )
 
 
@@ -135,7 +136,7 @@ def entropy(text: str) -> float:
 
 
 @cache
-def _shapes() -> tuple[tuple[re.Pattern[str], dict[str, str]], ...]:
+def _shapes() -> tuple[tuple[re.Pattern[str], dict[str, Any]], ...]:
     table = tomllib.loads(resources.files("r2i.check").joinpath("credentials.toml").read_text("utf-8"))
     return tuple(
         (

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from r2i.check.notebook_tables import services
 from r2i.check.notebooks import Cell, Notebook
 from r2i.check.provided import STANDARD
 from r2i.check.python_code import Facts, Import
@@ -114,6 +115,8 @@ def own_modules(subject: Subject) -> dict[str, list[str]]:
 
 def _use(one: Import, own: dict[str, list[str]]) -> str | None:
     top = one.module.partition(".")[0]
+    if any(f"{one.module}.".startswith(f"{module}.") for module in services()):
+        return None  # a finding of its own
     if one.optional or one.level or not top or top in STANDARD or top in own or top.startswith("_"):
         return None
     # A name that is imported may be a module of a namespace: `from google.cloud import storage`.

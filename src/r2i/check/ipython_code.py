@@ -40,6 +40,10 @@ OPTIONS = re.compile(r"(?:-[nrpf]\s*\S+\s+|-\w+\s+)*")
 #: Whether a cell may have anything that is not Python.
 SUSPICIOUS = re.compile(r"^[ \t]*(?:[%!?/,;]|>>> |In ?\[)|=[ \t]*[%!]|\?[ \t;]*$", re.MULTILINE)
 
+#: One of these is in each that is: finding a string is faster.
+STARTS = (",", "/", ";", " ", "\t")
+MARKS = ("%", "!", "?", ">>>", "In [", "In[", "\n,", "\n/", "\n;")
+
 PROMPT = re.compile(r"^[ \t]*(?:>>> ?|\.\.\. ?|In ?\[\d+\]: ?| {2,}\.{3,}: ?)", re.MULTILINE)
 BEGINS_WITH_PROMPT = re.compile(r"\s*(?:>>>|In ?\[\d+\]:)")
 
@@ -59,6 +63,11 @@ PIECE = re.compile(
 )
 
 
+#: Statements of one line as most are, to be done with at once: words, strings, and brackets that hold such.
+_WORDS = r"""[^"'\#\\()\[\]{}\n?]++|"[^"\\\n]*+"(?!")|'[^'\\\n]*+'(?!')"""
+SIMPLE = re.compile(rf"(?:{_WORDS}|[(\[{{](?:{_WORDS}|[(\[{{](?:{_WORDS})*+[)\]}}])*+[)\]}}])*+(?=\n|\Z)")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Command:
     """A line that IPython gives to a shell (`!`) or to a magic (`%`, `%%` for a whole cell): `pip install x`, at its line."""
@@ -70,7 +79,7 @@ class Command:
 
 def as_python(source: str) -> tuple[str, tuple[Command, ...], str]:
     """The cell as Python with the same lines, what it asks of IPython, and the language of its body, lower case."""
-    if not SUSPICIOUS.search(source):
+    if not ((source[:1] in STARTS or any(mark in source for mark in MARKS)) and SUSPICIOUS.search(source)):
         return _dedented(source), (), "python"
     if BEGINS_WITH_PROMPT.match(source):
         source = PROMPT.sub("", source)
@@ -109,6 +118,8 @@ def _statements(source: str, commands: list[Command]) -> Iterator[str]:
 
 def _end_of_statement(source: str, at: int) -> tuple[int, bool]:
     """Where it ends, before its line end, and whether it asks for help (`numpy.array?`)."""
+    if simple := SIMPLE.match(source, at):
+        return simple.end(), False
     depth, is_help = 0, False
     while match := PIECE.match(source, at):
         kind = match.lastgroup
@@ -138,5 +149,5 @@ def _replaced(match: re.Match[str], commands: list[Command], line: int) -> str:
 
 def _dedented(source: str) -> str:
     """IPython takes the indentation of the first line from all of them."""
-    match = re.match(r"(?:[ \t]*\n)*([ \t]+)\S", source)
+    match = re.match(r"(?:[ \t]*\n)*([ \t]+)\S", source) if source[:1].isspace() else None
     return re.sub(f"(?m)^{match[1]}", "", source) if match else source

@@ -50,10 +50,10 @@ def string(text: str, at: int) -> tuple[str, int] | None:
     if not text.startswith('"', at):
         return None
     try:
-        value, end = DECODER.raw_decode(text, at)
+        value, after = DECODER.raw_decode(text, at)
     except ValueError:
         return None
-    return value, end
+    return value, after
 
 
 def found(text: str, *keys: str) -> int | None:
@@ -64,6 +64,11 @@ def found(text: str, *keys: str) -> int | None:
     return at
 
 
+def end(text: str, at: int) -> int:
+    """Where the value at `at` ends."""
+    return DECODER.raw_decode(text, at)[1]
+
+
 def _after_space(text: str, at: int) -> int:
     match = SPACE.match(text, at)
     return match.end() if match else at
@@ -71,5 +76,4 @@ def _after_space(text: str, at: int) -> int:
 
 def _after(text: str, value: int) -> int:
     """Where what follows the value begins."""
-    _, end = DECODER.raw_decode(text, value)
-    return _after_space(text, end)
+    return _after_space(text, end(text, value))

@@ -61,7 +61,7 @@ class Cell:
 class Notebook:
     """`error` says why it could not be read, `problem` of what kind that is, and `error_line` where; then it has no cells.
 
-    `kernel` is the name of its kernelspec and `language` that of what its cells are written in, lower case; both are
+    `kernel` is the name of its kernelspec, `kernel_title` what people see of it, and `language` that of what its cells are written in, lower case; both are
     empty where it does not say. `language_named` tells whether `language_info` does, by which JupyterLab finds a kernel.
     `version` is the major number of its format, None where that is none.
     """
@@ -70,6 +70,7 @@ class Notebook:
     size: int
     cells: tuple[Cell, ...] = ()
     kernel: str = ""
+    kernel_title: str = ""
     language: str = ""
     language_named: bool = False
     language_version: str = ""
@@ -154,6 +155,7 @@ def _notebook(path: str, size: int, document: Mapping[str, Any]) -> Notebook:
             _cell(number, cell, measured=size > SMALL, leaky=leaky) for number, cell in enumerate(cells, 1)
         ),
         kernel=_text(kernel.get("name")),
+        kernel_title=_text(kernel.get("display_name")),
         language=_text(info.get("name") or kernel.get("language")).lower(),
         language_named=bool(_text(info.get("name"))),
         language_version=_text(info.get("version")),
@@ -182,6 +184,26 @@ class Places:
             return 1
         begin, lines = self._cells[cell - 1]
         return lines[source_line - 1] if 0 < source_line <= len(lines) else begin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A value in a file: its first line, counted from 1, and its first byte and that after its last one."""
+
+    line: int
+    start: int
+    end: int
+
+
+def place_of(checkout: Checkout, path: str, *keys: str) -> Place | None:
+    """Where the value of a notebook is to which the keys of nested objects lead, None where there is none."""
+    text = checkout.read_bytes(path, limit=LARGEST).decode(errors="replace")
+    at = json_places.found(text, *keys)
+    if at is None:
+        return None
+    start = len(text[:at].encode())
+    length = len(text[at : json_places.end(text, at)].encode())
+    return Place(line=text.count("\n", 0, at) + 1, start=start, end=start + length)
 
 
 def _cell_places(text: str) -> Iterator[int]:

@@ -10,6 +10,7 @@ from r2i.check.declared import Declared, declared
 from r2i.check.git_facts import GitFacts
 from r2i.check.notebooks import Cell, Notebook, Places, read_notebook
 from r2i.check.python_code import Facts, facts_of_cell, facts_of_module
+from r2i.check.reads import Read, lacking
 from r2i.check.settings import Settings
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
@@ -119,6 +120,14 @@ class Subject:
         )
 
     @cached_property
+    def code_of(self) -> dict[str, list[tuple[Cell, Facts]]]:
+        """The same by the path of the notebook."""
+        found: dict[str, list[tuple[Cell, Facts]]] = {}
+        for notebook, cell, facts in self.code:
+            found.setdefault(notebook.path, []).append((cell, facts))
+        return found
+
+    @cached_property
     def modules(self) -> dict[str, Facts]:
         """What the Python files say, by path."""
         found = {}
@@ -136,6 +145,11 @@ class Subject:
         from r2i.check.missing import missing
 
         return tuple(missing(self))
+
+    @cached_property
+    def lacking(self) -> tuple[Read, ...]:
+        """Files that notebooks read and a clone of the repository does not have."""
+        return lacking(self)
 
     @cached_property
     def config_dir(self) -> str:

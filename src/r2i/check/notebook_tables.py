@@ -1,0 +1,94 @@
+"""What the rules about notebooks know of kernels, of functions that read files, and of paths: `notebook_tables.toml`."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kernel:
+    """A kernel that is not in every image, and what files say that install it."""
+
+    names: re.Pattern[str]
+    language: str
+    words: tuple[str, ...]
+    hint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Functions that read a file, and the names of their argument. `usual` are names that modules are given."""
+
+    functions: frozenset[str]
+    keywords: frozenset[str]
+    words: tuple[str, ...]
+    usual: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elsewhere:
+    """How a path begins that only one kind of machine has."""
+
+    path: re.Pattern[str]
+    where: str
+
+
+@cache
+def kernels() -> tuple[Kernel, ...]:
+    return tuple(
+        Kernel(
+            names=re.compile(one["names"]),
+            language=one["language"],
+            words=(*one["words"],),
+            hint=one["hint"],
+        )
+        for one in _tables()["kernel"]
+    )
+
+
+@cache
+def reading() -> Reading:
+    table = _tables()["reading"]
+    return Reading(
+        functions=frozenset(
+            f"{module}.{name}".lstrip(".") for module, names in table["functions"].items() for name in names
+        ),
+        keywords=frozenset(table["keywords"]),
+        words=(*table["words"],),
+        usual=table["usual"],
+    )
+
+
+@cache
+def bringing() -> re.Pattern[str]:
+    return re.compile("|".join(_tables()["bringing"]["words"]), re.IGNORECASE)
+
+
+@cache
+def elsewhere(user: str) -> tuple[Elsewhere, ...]:
+    return tuple(
+        Elsewhere(path=re.compile(one["path"].replace("{user}", re.escape(user))), where=one["where"])
+        for one in _tables()["elsewhere"]["paths"]
+    )
+
+
+@cache
+def elsewhere_words() -> tuple[str, ...]:
+    return (*_tables()["elsewhere"]["words"],)
+
+
+@cache
+def services() -> Mapping[str, str]:
+    table: dict[str, str] = _tables()["services"]
+    return table
+
+
+@cache
+def _tables() -> dict[str, Any]:
+    return tomllib.loads(resources.files("r2i.check").joinpath("notebook_tables.toml").read_text("utf-8"))

@@ -1,0 +1,270 @@
+"""Files that notebooks read, and whether somebody else has them.
+
+Only plain relative paths count, in calls that are known to read, from the notebook's directory. Where code changes the
+directory, or brings or makes files in a way that we do not follow, nothing is said of them.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+from urllib.parse import unquote
+
+from r2i.check.ipython_code import Command
+from r2i.check.notebook_tables import bringing, reading
+from r2i.check.notebooks import Cell, Notebook
+from r2i.check.python_code import Call, Facts
+from r2i.errors import R2iError
+
+if TYPE_CHECKING:
+    from r2i.check.subject import Subject
+
+#: A path that is meant as it stands: no pattern, variable, address or option.
+PLAIN = re.compile(r"(?![/~-])[\w .,()+@&=/-]{1,300}(?<![ /])")
+
+#: A mode of `open` by which a file is made.
+WRITING = re.compile(r"[rbt+U]{0,2}[wax][rbt+U]{0,2}")
+
+#: Commands of a shell that read all files that they name, and those that run one.
+SHOWING, RUNNING = (
+    frozenset({"cat", "head", "tail", "less", "wc"}),
+    frozenset({"python", "python3", "bash", "sh"}),
+)
+RUN_MAGICS = frozenset({"run", "load"})
+PROGRAMS = SHOWING | RUNNING | RUN_MAGICS
+
+PICTURE = re.compile(
+    r"!\[[^\]\n]{0,500}\]\(<?([^)\s>]{1,500})|<img\b[^>]{0,500}?\bsrc=[\"']([^\"']{1,500})[\"']",
+    re.IGNORECASE,
+)
+
+#: Cells whose failure is provided for.
+TOLERANT = frozenset({"skip-execution", "raises-exception"})
+
+#: Names of files as they stand in code, and the ends of those that code puts together: `f"{name}.csv"`, `name + ".csv"`.
+FILE_NAME = re.compile(r"[\w@+=-][\w.@+=-]*\.\w+")
+TAIL = re.compile(r"""(?:[}"'*]|%\w)([\w-]*\.\w+)["']""")
+
+#: Other text that may make a file.
+SCRIPTS = (
+    ".py",
+    ".sh",
+    ".R",
+    ".r",
+    ".jl",
+    ".smk",
+    ".mk",
+    ".yml",
+    ".yaml",
+    ".toml",
+    ".cfg",
+    ".do",
+    ".m",
+    ".pl",
+)
+SCRIPT_NAMES = frozenset({"Makefile", "Snakefile", "postBuild", "start", "Dockerfile", "justfile"})
+LARGEST_SCRIPT, MOST_SCRIPTS = 200_000, 2_000
+
+#: What a file of git LFS begins with where its content was not fetched, and how long such a file may be.
+POINTER, LONGEST_POINTER = b"version https://git-lfs.github.com/spec/v1", 300
+
+State: TypeAlias = Literal["missing", "ignored", "untracked", "pointer", "submodule"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """A file that a cell needs and a clone of the repository lacks, with the line of the cell that says so.
+
+    `said` is how it stands there, `path` that from the root, None where it leads out. `picture` where text shows it.
+    """
+
+    notebook: Notebook
+    cell: Cell
+    line: int
+    said: str
+    path: str | None
+    state: State = "missing"
+    picture: bool = False
+
+
+def lacking(subject: Subject) -> tuple[Read, ...]:
+    """What notebooks read that is not there for others; a file once for each notebook."""
+    wanted = [*_reads(subject), *_pictures(subject)]
+    suspects = [(read, state) for read in wanted if (state := _state(subject, read))]
+    if not suspects:
+        return ()
+    made = _Made(subject, wanted)
+    found: dict[tuple[str, str], Read] = {}
+    for read, state in suspects:
+        if state in ("pointer", "submodule") or not made.possibly(read):
+            found.setdefault(
+                (read.notebook.path, read.said),
+                Read(
+                    notebook=read.notebook,
+                    cell=read.cell,
+                    line=read.line,
+                    said=read.said,
+                    path=read.path,
+                    state=state,
+                    picture=read.picture,
+                ),
+            )
+    return (*found.values(),)
+
+
+def _reads(subject: Subject) -> Iterator[Read]:
+    """All that code reads for sure."""
+    words = reading().words
+    for notebook in subject.notebooks:
+        cells = subject.code_of.get(notebook.path, [])
+        names = _names(facts for _, facts in cells)
+        for cell, facts in cells:
+            if cell.tags & TOLERANT:
+                continue
+            calls = facts.calls if any(word in cell.source for word in words) else ()
+            for line, said in _said(calls, facts.commands, names):
+                if PLAIN.fullmatch(said):
+                    path = _inside(subject, said, notebook)
+                    yield Read(notebook=notebook, cell=cell, line=line, said=said, path=path)
+
+
+def _inside(subject: Subject, said: str, notebook: Notebook) -> str | None:
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(notebook.path), said))
+    return path if path in subject.files else subject.checkout.inside(said, relative_to=notebook.path)
+
+
+def _names(cells: Iterable[Facts]) -> Mapping[str, str]:
+    """What the names of modules stand for in a notebook."""
+    names = dict(reading().usual)
+    for facts in cells:
+        for one in facts.imports:
+            names |= dict(one.bound)
+    return names
+
+
+def _said(
+    calls: Iterable[Call], commands: Iterable[Command], names: Mapping[str, str]
+) -> Iterator[tuple[int, str]]:
+    for call in calls:
+        if not call.optional and (path := _path_of(call, names)):
+            yield call.line, path
+    for command in commands:
+        for path in _paths_of(command):
+            yield command.line, path
+
+
+def _path_of(call: Call, names: Mapping[str, str]) -> str | None:
+    """What a call reads, None where it reads nothing, or something that is put together."""
+    first, dot, rest = call.name.partition(".")
+    name = f"{names.get(first, first)}{dot}{rest}"
+    if name not in reading().functions:
+        return None
+    modes = (*call.arguments[1:2], dict(call.keywords).get("mode"))
+    if any(isinstance(mode, str) and WRITING.fullmatch(mode) for mode in modes):
+        return None
+    given = [*call.arguments[:1], *(value for key, value in call.keywords if key in reading().keywords)]
+    return given[0] if given and isinstance(given[0], str) else None
+
+
+def _paths_of(command: Command) -> Iterator[str]:
+    if command.text.partition(" ")[0] not in PROGRAMS:
+        return
+    try:
+        words = shlex.split(re.split(r"[|;<>&]", command.text)[0])
+    except ValueError:
+        return
+    if not words:
+        return
+    files = [word for word in words[1:] if not word.startswith("-") and not word.isdigit()]
+    if command.sign == "!" and words[0] in SHOWING:
+        yield from files
+    elif command.sign == "!" and words[0] in RUNNING and "-m" not in words and "-c" not in words:
+        yield from (file for file in files[:1] if file.endswith((".py", ".sh")))
+    elif command.sign == "%" and words[0] in RUN_MAGICS:
+        yield from (file for file in files[:1] if file.endswith((".py", ".ipynb")))
+
+
+def _pictures(subject: Subject) -> Iterator[Read]:
+    """All that the text of notebooks shows."""
+    for notebook in subject.notebooks:
+        for cell in notebook.cells:
+            if cell.kind != "markdown" or not ("![" in cell.source or "<img" in cell.source.lower()):
+                continue
+            for match in PICTURE.finditer(cell.source):
+                said = unquote((match[1] or match[2]).partition("?")[0])
+                path = _inside(subject, said, notebook) if PLAIN.fullmatch(said) else None
+                if path is not None and "." in said.rpartition("/")[2]:
+                    line = cell.source.count("\n", 0, match.start()) + 1
+                    yield Read(notebook=notebook, cell=cell, line=line, said=said, path=path, picture=True)
+
+
+def _state(subject: Subject, read: Read) -> State | None:
+    """Why a clone of the repository lacks the file, None where it does not."""
+    path, git = read.path, subject.git
+    if path is None or not (path in subject.files or subject.checkout.has(path)):
+        submodules = git.submodules if git and path else ()
+        return "submodule" if any(f"{path}/".startswith(f"{one}/") for one in submodules) else "missing"
+    if git and git.is_ignored(path) and path not in git.modes:
+        return "ignored"
+    if git and path in git.untracked:
+        return "untracked"
+    return "pointer" if _is_pointer(subject, path) else None
+
+
+def _is_pointer(subject: Subject, path: str) -> bool:
+    if subject.files.get(path, LONGEST_POINTER) >= LONGEST_POINTER:
+        return False
+    try:
+        return subject.checkout.read_bytes(path).startswith(POINTER)
+    except R2iError:
+        return False
+
+
+class _Made:
+    """Whether the repository may make or bring a file itself."""
+
+    def __init__(self, subject: Subject, wanted: Iterable[Read]) -> None:
+        self._wanted = Counter(_token(read.said) for read in wanted if not read.picture)
+        texts = {
+            notebook.path: "\n".join(cell.source for cell in notebook.code) for notebook in subject.notebooks
+        }
+        scripts = [*_scripts(subject)]
+        self._brought = {path for path, text in texts.items() if bringing().search(text)}
+        self._everything = any(bringing().search(text) for name, text in scripts if name in SCRIPT_NAMES)
+        self._text = "\n".join([*texts.values(), *(text for _, text in scripts)])
+        self._said = Counter(FILE_NAME.findall(self._text))
+        self._tails = frozenset(TAIL.findall(self._text))
+
+    def possibly(self, read: Read) -> bool:
+        if self._everything or read.notebook.path in self._brought:
+            return True
+        token = _token(read.said)
+        stem = token.rpartition(".")[0]
+        return (
+            self._said[token] > self._wanted[token]
+            or any(token.endswith(tail) and token != tail for tail in self._tails)
+            or ("." in token and any(f"{quote}{stem}{quote}" in self._text for quote in "\"'"))
+            or ("." not in token and self._text.count(token) > self._wanted[token])
+        )
+
+
+def _token(said: str) -> str:
+    """The name of the file, as it is counted in all code."""
+    name = said.rpartition("/")[2]
+    found = FILE_NAME.findall(name)
+    return found[-1] if found else name
+
+
+def _scripts(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Names and texts of what else may make files."""
+    left = MOST_SCRIPTS
+    for path, size in subject.files.items():
+        name = path.rpartition("/")[2]
+        if size <= LARGEST_SCRIPT and (name in SCRIPT_NAMES or name.endswith(SCRIPTS)) and left:
+            left -= 1
+            yield name, subject.text(path) or ""

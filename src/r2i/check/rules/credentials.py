@@ -1,0 +1,104 @@
+"""N403, N404: passwords and tokens that anybody who has the repository can read. No finding shows one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from r2i.check.credentials import Credential, credentials_in_code, credentials_in_settings
+from r2i.check.findings import Finding, Rule
+from r2i.check.notebooks import LARGEST
+from r2i.check.subject import Subject
+from r2i.errors import R2iError
+
+#: Files of settings, and those whose values have no quotes.
+UNQUOTED = re.compile(
+    r"(?:^|/)(?:\.env(?:\.\w+)?|[\w-]+\.env|\.?_?netrc|\.pypirc|\.npmrc|\.Renviron|kaggle\.json|\.s3cfg|credentials"
+    r"|[^/]+\.(?:ini|cfg|conf|properties|pem|key)|id_(?:rsa|dsa|ecdsa|ed25519))$"
+)
+QUOTED = re.compile(r"(?:^|/)(?:postBuild|start|Dockerfile|[^/]+\.(?:py|R|jl|sh|toml|ya?ml|json))$")
+NETRC = re.compile(r"(?:^|/)[._]netrc$")
+EXAMPLES = re.compile(r"(?:^|/)tests?/|\.(?:example|sample|template|dist)\b", re.IGNORECASE)
+LOCKS = re.compile(r"(?:^|/)(?:package-lock\.json|[^/]*\.lock|[^/]*lock\.(?:ya?ml|json|toml))$")
+
+#: Larger files are data, in bytes.
+LARGEST_SETTINGS = 200_000
+
+
+def _in_notebooks(subject: Subject) -> Iterator[Finding]:
+    for notebook in subject.notebooks:
+        for cell in notebook.cells:
+            for one in credentials_in_code(cell.source):
+                yield Finding(
+                    message=f"{_what(one)} stands in the notebook",
+                    file=notebook.path,
+                    line=subject.line_of(notebook, cell, one.line),
+                    cell=cell.number,
+                    hint=_hint(one),
+                )
+            for one in cell.leaks:
+                yield Finding(
+                    message=f"{_what(one)} stands in the outputs of the cell",
+                    file=notebook.path,
+                    line=_line_of_output(subject, notebook.path, one),
+                    cell=cell.number,
+                    hint=f"{_hint(one)}; clear the outputs",
+                )
+
+
+def _in_files(subject: Subject) -> Iterator[Finding]:
+    for path, size in subject.tracked.items():
+        unquoted = UNQUOTED.search(path)
+        if (
+            size > LARGEST_SETTINGS
+            or not (unquoted or QUOTED.search(path))
+            or EXAMPLES.search(path)
+            or LOCKS.search(path)
+        ):
+            continue
+        text = subject.text(path) or ""
+        if unquoted:
+            found = credentials_in_settings(text, netrc=bool(NETRC.search(path)))
+        else:
+            found = credentials_in_code(text)
+        for one in found:
+            yield Finding(
+                message=f"{_what(one)} stands in the file", file=path, line=one.line, hint=_hint(one)
+            )
+
+
+def _what(one: Credential) -> str:
+    shown = f" (`{one.begin}…`)" if one.begin and not one.begin.startswith("-") else ""
+    return f"{one.what[:1].upper()}{one.what[1:]}{shown}"
+
+
+def _hint(one: Credential) -> str:
+    where = f" at {one.who}" if one.who else ""
+    return f"Revoke it{where}: git keeps it in its history; read a new one from an environment variable"
+
+
+def _line_of_output(subject: Subject, path: str, one: Credential) -> int | None:
+    try:
+        data = subject.checkout.read_bytes(path, limit=LARGEST)
+    except R2iError:
+        return None
+    at = data.find(one.secret.encode())
+    return data.count(b"\n", 0, at) + 1 if at >= 0 else None
+
+
+RULES = (
+    Rule(
+        code="N403",
+        name="credential-in-notebook",
+        severity="error",
+        why="Whoever has the repository or its image has what it opens.",
+        find=_in_notebooks,
+    ),
+    Rule(
+        code="N404",
+        name="credential-in-file",
+        severity="error",
+        why="Whoever has the repository or its image has what it opens.",
+        find=_in_files,
+    ),
+)

@@ -1,0 +1,120 @@
+"""N301: paths that only the author's machine has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+
+from r2i.check.findings import Finding, Rule
+from r2i.check.notebook_tables import Elsewhere, elsewhere, elsewhere_words
+from r2i.check.notebooks import Cell
+from r2i.check.python_code import Facts
+from r2i.check.subject import Subject
+
+#: Calls that only show their text.
+SHOWING = frozenset({"print", "display", "warn", "warnings.warn", "input", "help", "Markdown", "HTML"})
+
+#: Strings of any language; a comment runs to the end of its line.
+QUOTED = re.compile(r"(?m)^[ \t]*(?:#|//).*$|\"([^\"\n]{3,400})\"|'([^'\n]{3,400})'")
+
+#: Modules whose paths are examples.
+TESTS = re.compile(
+    r"(?:^|/)(?:tests?|testing|docs?|examples?)/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|setup)\.py$"
+)
+
+LONGEST = 60
+
+
+def _elsewhere(subject: Subject) -> Iterator[Finding]:
+    rows = elsewhere(subject.options.user_name)
+    for notebook in subject.notebooks:
+        python = {cell.number: facts for cell, facts in subject.code_of.get(notebook.path, ())}
+        seen: dict[str, tuple[Cell, int, str, Elsewhere]] = {}
+        more: dict[str, int] = {}
+        for cell in notebook.code:
+            if not any(word in cell.source for word in elsewhere_words()):
+                continue
+            for line, text in _said(cell.source, python.get(cell.number)):
+                if found := _row(rows, text):
+                    row, root = found
+                    more[root] = more.get(root, -1) + 1
+                    seen.setdefault(root, (cell, line, text, row))
+        for root, (cell, line, text, row) in seen.items():
+            yield Finding(
+                message=_message(text, row, more[root]),
+                file=notebook.path,
+                line=subject.line_of(notebook, cell, line),
+                cell=cell.number,
+                hint=_hint(subject, text, notebook.path),
+            )
+    yield from _in_modules(subject, rows)
+
+
+def _in_modules(subject: Subject, rows: Iterable[Elsewhere]) -> Iterator[Finding]:
+    for path, facts in subject.modules.items():
+        if TESTS.search(path) or not any(word in facts.source for word in elsewhere_words()):
+            continue
+        seen: dict[str, tuple[int, str, Elsewhere]] = {}
+        for line, text in _said(facts.source, facts):
+            if found := _row(rows, text):
+                seen.setdefault(found[0].where, (line, text, found[0]))
+        for line, text, row in seen.values():
+            hint = _hint(subject, text, "")
+            yield Finding(message=_message(text, row, 0), file=path, line=line, hint=hint)
+
+
+def _said(source: str, facts: Facts | None) -> Iterator[tuple[int, str]]:
+    """Each string of a piece of code that may be a path, with its line."""
+    if facts is None or facts.language != "python":
+        for match in QUOTED.finditer(source):
+            if text := match[1] or match[2]:
+                yield source.count("\n", 0, match.start()) + 1, text
+        return
+    for literal in facts.literals:
+        if not (literal.alone or literal.optional or literal.call in SHOWING or "\n" in literal.value):
+            yield literal.line, literal.value
+    for command in facts.commands:
+        for word in re.split(r"[\s=\"']+", command.text):
+            yield command.line, word
+
+
+def _row(rows: Iterable[Elsewhere], text: str) -> tuple[Elsewhere, str] | None:
+    """Whose path it is, and how it begins."""
+    return next(((row, match[0]) for row in rows if (match := row.path.match(text))), None)
+
+
+def _message(text: str, row: Elsewhere, more: int) -> str:
+    shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    said = f", nor {more} more like it" if more else ""
+    return f"`{shown}` is a path of {row.where}: no image has it{said}"
+
+
+def _hint(subject: Subject, text: str, notebook: str) -> str:
+    """The file of the repository that the path ends with, where there is one."""
+    parts = [part for part in re.split(r"[\\/]+", text) if part]
+    for start in range(1, len(parts)):
+        path = "/".join(parts[start:])
+        if path in subject.files:
+            return f"Write `{_relative(path, notebook)}`, which is in the repository"
+    return "Put the file into the repository, and name it by its path from the notebook's directory"
+
+
+def _relative(path: str, notebook: str) -> str:
+    """A path of the repository as the notebook has to name it."""
+    here, there = PurePosixPath(notebook).parent.parts, PurePosixPath(path).parts
+    shared = 0
+    while shared < min(len(here), len(there) - 1) and here[shared] == there[shared]:
+        shared += 1
+    return "/".join([*[".."] * (len(here) - shared), *there[shared:]])
+
+
+RULES = (
+    Rule(
+        code="N301",
+        name="path-of-one-machine",
+        severity="error",
+        why="What lies there is on the author's machine, and in no image.",
+        find=_elsewhere,
+    ),
+)
