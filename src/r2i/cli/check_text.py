@@ -19,6 +19,8 @@ COLOURS: dict[Severity, str] = {"error": "bold red", "warning": "yellow", "info"
 #: Prose in longer lines is hard to read.
 WIDEST = 110
 
+HANGING = 4
+
 
 def show(report: Report, console: Console, *, directory: str = "") -> None:
     """`directory` is the way from here to what was checked: terminals open `directory/file:line` at a click."""
@@ -29,12 +31,17 @@ def show(report: Report, console: Console, *, directory: str = "") -> None:
         for one, place in zip(reported, places, strict=True):
             _print(console, _heading(one, place, width))
             for text in _said(one):
-                _print(console, text, indent=4)
+                _print(console, text, indent=HANGING)
         console.print()
     if report.size is not None:
         _print(console, _with_literals(report.size.sentence, before="Size: "))
     if report.hermeticity is not None:
         _print(console, _with_literals(report.hermeticity.sentence, before="Not pinned: "))
+    if report.dynamic is not None:
+        from r2i.cli.execution_text import lines
+
+        for text, indent in lines(report.dynamic):
+            _print(console, text, indent=indent)
     _print(console, _summary(report))
 
 
@@ -97,10 +104,23 @@ def _summary(report: Report) -> Text:
 
 def _print(console: Console, text: Text, *, indent: int = 0) -> None:
     """Wrapped on a terminal, a line each elsewhere; never with blanks at the end."""
-    lines = [text]
-    if console.is_terminal:
-        lines = [*text.wrap(console, max(20, min(console.width, WIDEST) - indent))]
-    for line in lines:
+    for line in _wrapped(console, text, indent) if console.is_terminal else [text]:
         line.rstrip()
         line.pad_left(indent)
         console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _wrapped(console: Console, text: Text, indent: int) -> Iterator[Text]:
+    """What begins at the margin goes on below it with an indent, so that the next text is seen to begin."""
+    from rich.text import Text
+
+    width = max(20, min(console.width, WIDEST) - indent)
+    first, *others = text.wrap(console, width)
+    yield first
+    if others and indent == 0:
+        for line in others:
+            line.rstrip()
+        others = [*Text(" ").join(others).wrap(console, width - HANGING)]
+        for line in others:
+            line.pad_left(HANGING)
+    yield from others
