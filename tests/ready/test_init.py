@@ -121,6 +121,32 @@ def test_what_is_declared_in_the_root_stays_there(tmp_path: Path) -> None:
     assert not (directory / "binder").exists()
 
 
+def test_options_that_make_it_build_are_kept_in_the_files(tmp_path: Path) -> None:
+    directory = repository(
+        tmp_path,
+        {
+            "requirements.txt": "SKlearn==0.0\nwheel\n",
+            "runtime.txt": "python-3.11\n",
+            "a.ipynb": notebook("import sklearn"),
+        },
+    )
+    options = [
+        "--replace",
+        "sklearn=scikit-learn",
+        "--replace",
+        "wheel=",
+        "--python",
+        "3.13",
+        "--apt",
+        "libpq5",
+    ]
+
+    assert init(directory, *options) == 0
+    assert (directory / "requirements.txt").read_text() == "scikit-learn\n"
+    assert (directory / "runtime.txt").read_text() == "python-3.13\n"
+    assert (directory / "apt.txt").read_text() == "libpq5\n"
+
+
 def test_an_environment_of_conda_gets_a_line_of_its_own_kind(tmp_path: Path) -> None:
     text = "name: x\ndependencies:\n  - python=3.12\n  - numpy=2.1\n"
     directory = repository(

@@ -152,13 +152,26 @@ def _tried(
     engine = _engine(chosen)
     look = partial(_looked, engine, subject, chosen, started=started)
     note("Building, to find releases that work together (`--no-build` leaves that out)")
-    seen = look(needs, draft)
-    needs = remedied(needs, seen.failed)
-    fixes = environment_fixes(subject, needs, versions=seen.versions)
-    if fixes != draft:
-        note("Building again, with what is to be written")
-        seen = look(needs, fixes)
+    try:
+        seen = look(needs, draft)
+        needs = remedied(needs, seen.failed)
+        fixes = environment_fixes(subject, needs, versions=seen.versions)
+        if fixes != draft:
+            note("Building again, with what is to be written")
+            seen = look(needs, fixes)
+    except R2iError:
+        note("Nothing was written")
+        raise
+    _forget_typed()
     return needs, seen
+
+
+def _forget_typed() -> None:
+    """What somebody typed while the build ran is no answer to what is asked now."""
+    if sys.stdin.isatty():
+        import termios
+
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
 
 
 def _engine(chosen: Mapping[str, Any]) -> Engine:
@@ -215,7 +228,9 @@ def _say_failed(needs: Needs, look: Look) -> None:
     for module, said in look.failed.items():
         _warn(f"{_because(needs.imports[module])}, which fails in the image: {printable(said)}")
     if needs.imports and not look.failed:
-        note(f"{click.style('Built:', fg='green', bold=True)} all {len(needs.imports)} imports work in it")
+        tried = "1 import was" if len(needs.imports) == 1 else f"{len(needs.imports)} imports were"
+        works = "works" if len(needs.imports) == 1 else "work"
+        note(f"{click.style('Built:', fg='green', bold=True)} {tried} tried in it, and {works}")
 
 
 def _launch(subject: Subject) -> Launch | None:

@@ -12,7 +12,7 @@ from r2i import __version__
 from r2i.check.declared import Declared
 from r2i.check.findings import Edit, Fix
 from r2i.check.fixes import appended
-from r2i.check.requirement_edits import added, altered
+from r2i.check.requirement_edits import added, altered, removed
 from r2i.check.subject import Subject
 from r2i.ready.needs import Needs
 from r2i.requirements.specifiers import normalised
@@ -82,7 +82,7 @@ def workflow_fix(subject: Subject) -> Fix | None:
 def _requirements(subject: Subject, needs: Needs, versions: Mapping[str, str]) -> Fix | None:
     environment = subject.environment
     assert environment is not None  # noqa: S101 - for mypy
-    lines = [pinned(text, versions) for text in needs.requirements]
+    lines = [pinned(text, versions) for text in _replaced(subject, needs.requirements)]
     if not environment.defined_by:
         if not lines:
             return None
@@ -93,29 +93,43 @@ def _requirements(subject: Subject, needs: Needs, versions: Mapping[str, str]) -
             edits=(Edit(file=path, start=0, end=0, text=text.encode()),),
         )
     found = [fix for line in lines if (fix := added(subject, line))]
-    pins = [edit for one in loose(subject) if one.name in versions and (edit := _pin(subject, one, versions))]
+    pins = [edit for one in loose(subject) if (edit := _pin(subject, one, versions))]
     edits = (*pins, *dict.fromkeys(edit for fix in found for edit in fix.edits))
     doing = [
-        *([f"Pin {_count(len(pins), 'package')}"] if pins else []),
+        *([f"{'Pin' if versions else 'Change'} {_count(len(pins), 'package')}"] if pins else []),
         *([f"{'add' if pins else 'Add'} {_count(len(found), 'package')}"] if found else []),
     ]
     return Fix(title=f"{' and '.join(doing)} (`{environment.defined_by}`)", edits=edits) if edits else None
 
 
+def _replaced(subject: Subject, texts: Iterable[str]) -> Iterator[str]:
+    """With what `--replace` puts in the place of some."""
+    replacements = {normalised(old): new for old, new in subject.options.replace.items()}
+    for text in texts:
+        name = re.match(r"[\w.-]*", text)
+        if instead := replacements.get(normalised(name[0]) if name else "", text):
+            yield instead
+
+
 def loose(subject: Subject) -> list[Declared]:
-    """What is asked for without an exact version, in files that pip reads."""
+    """What is asked for without an exact version, or replaced by an option, in files that pip reads."""
+    replaced = {normalised(old) for old in subject.options.replace}
     return [
         one
         for one in subject.declared
         if one.installer == "pip"
         and one.file.endswith(".txt")
         and not one.url
-        and not EXACT.fullmatch(one.specifier.replace(" ", ""))
+        and (one.name in replaced or not EXACT.fullmatch(one.specifier.replace(" ", "")))
     ]
 
 
 def _pin(subject: Subject, one: Declared, versions: Mapping[str, str]) -> Edit | None:
-    return altered(subject, one, pinned(one.text, versions))
+    text = next(_replaced(subject, [one.text]), None)
+    if text is None:
+        return removed(subject, one)
+    text = pinned(text, versions)
+    return altered(subject, one, text) if text != one.text else None
 
 
 def pinned(text: str, versions: Mapping[str, str]) -> str:
@@ -138,15 +152,20 @@ def _python(subject: Subject) -> Fix | None:
     environment, plan = subject.environment, subject.plan
     if environment is None or plan is None or plan.python is None:
         return None
-    if subject.config("runtime.txt"):
+    known = subject.config("runtime.txt")
+    if known and subject.options.python is None:
         return None
     if environment.defined_by and environment.buildpack != "requirements":
         return None
-    path = _path(subject, "runtime.txt")
+    path = known or _path(subject, "runtime.txt")
     minor = ".".join(plan.python.version.split(".")[:2])
+    before = subject.checkout.read_bytes(path) if known else b""
+    text = f"python-{minor}\n".encode()
+    if before.strip() == text.strip():
+        return None
     return Fix(
         title=f"Take Python {minor}: {plan.python.evidence.why} (`{path}`)",
-        edits=(Edit(file=path, start=0, end=0, text=f"python-{minor}\n".encode()),),
+        edits=(Edit(file=path, start=0, end=len(before), text=text),),
     )
 
 
