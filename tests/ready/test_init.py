@@ -108,6 +108,30 @@ def test_elsewhere_than_on_github_there_is_no_workflow_of_its(tmp_path: Path) ->
     assert not (directory / ".github").exists()
 
 
+def test_a_directory_of_a_repository_gets_no_workflow(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = repository(tmp_path, {"docs/a.ipynb": notebook("import numpy")})
+    init(directory / "docs")
+
+    assert set(files_of(directory / "docs")) == {"a.ipynb", "binder/requirements.txt", "binder/runtime.txt"}
+    said = capsys.readouterr()
+    assert "at the top of the repository, not in `docs/`" in said.err
+    assert "urlpath=lab%2Ftree%2Fdocs%2Fa.ipynb" in said.out
+
+
+def test_what_lies_behind_a_link_out_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = repository(tmp_path, {"a.ipynb": notebook("1")})
+    (tmp_path / "outside").mkdir()
+    (directory / ".github").symlink_to("../outside")
+
+    assert init(directory) == 0
+    assert "cannot be written, for it lies behind a link" in capsys.readouterr().err
+    assert not list((tmp_path / "outside").iterdir())
+
+
 def test_what_is_declared_in_the_root_stays_there(tmp_path: Path) -> None:
     requirements = "numpy==2.3.4  # the grid\r\nscikit-learn\r\n"
     directory = repository(

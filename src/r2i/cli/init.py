@@ -39,6 +39,7 @@ from r2i.ready.badge import FORMATS, HUB, NEWEST, Launch
 from r2i.ready.look import Look, look_into
 from r2i.ready.needs import Needs, needed
 from r2i.ready.proposals import environment_fixes, loose, unwritten, workflow_fix
+from r2i.ready.published import Published
 from r2i.ready.readme import badge_fix, readme_of
 from r2i.ready.remedies import remedied
 
@@ -79,11 +80,16 @@ def init(source: str, ref: str | None, subdir: str, **chosen: Any) -> None:
         needs = _with_apt(needed(subject), chosen["apt"])
         _say_found(subject, needs)
         fixes = _environment(subject, needs, chosen, started=started)
-        launch = _launch(subject)
+        state = state_of(checkout, NEWEST)
+        launch = _launch(subject, state)
         readme = readme_of(subject)
         if launch and readme:
             fixes.append(badge_fix(subject, readme, launch))
-        if _on_github(subject, launch):
+        if state and state.prefix:
+            _warn(
+                f"Binder looks for these files at the top of the repository, not in `{printable(state.prefix)}`"
+            )
+        elif _on_github(subject, launch):
             fixes.append(workflow_fix(subject))
         _write([fix for fix in fixes if fix], subject, asking=asking)
     if launch and not readme:
@@ -233,13 +239,10 @@ def _say_failed(needs: Needs, look: Look) -> None:
         note(f"{click.style('Built:', fg='green', bold=True)} {tried} tried in it, and {works}")
 
 
-def _launch(subject: Subject) -> Launch | None:
+def _launch(subject: Subject, state: Published | None) -> Launch | None:
     """What the badge opens: the only notebook, or the one that is called so."""
     names = [notebook.path for notebook in subject.notebooks]
     first = next((name for name in names if name == "index.ipynb"), names[0] if len(names) == 1 else "")
-    state = state_of(subject.checkout, NEWEST)
-    if state and state.prefix:
-        _warn(f"Binder builds the whole repository, and does not look into `{printable(state.prefix)}`")
     try:
         return launch_of_directory(subject.checkout, state, NEWEST, urlpath=first, hub=HUB)[0]
     except UsageError as error:
