@@ -8,6 +8,7 @@ from r2i.check.findings import Finding, Report, Reported, Rule
 from r2i.check.hermeticity import hermeticity
 from r2i.check.notebooks import LARGEST
 from r2i.check.rules import RULES
+from r2i.check.settings import COMMENT
 from r2i.check.subject import Subject
 from r2i.errors import R2iError
 
@@ -58,6 +59,7 @@ def _line(subject: Subject, finding: Finding) -> str:
             text = subject.checkout.read_bytes(finding.file, limit=LARGEST).decode(errors="replace")
         except R2iError:
             text = ""
-        subject.lines[finding.file] = text.split("\n")
+        # Of files without such a comment no line is kept: they may be large, and many.
+        subject.lines[finding.file] = text.split("\n") if COMMENT.search(text) else []
     lines = subject.lines[finding.file]
     return lines[finding.line - 1] if finding.line <= len(lines) else ""

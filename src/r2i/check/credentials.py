@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from itertools import groupby
 from typing import Any
 
 
@@ -153,4 +154,11 @@ def _shapes() -> tuple[tuple[re.Pattern[str], dict[str, Any]], ...]:
 @cache
 def _begins() -> re.Pattern[str]:
     table = tomllib.loads(resources.files("r2i.check").joinpath("credentials.toml").read_text("utf-8"))
-    return re.compile("|".join(re.escape(begin) for shape in table["shape"] for begin in shape["begin"]))
+    begins = sorted(begin for shape in table["shape"] for begin in shape["begin"])
+    # Grouped by their first letter, it is twice as fast.
+    return re.compile(
+        "|".join(
+            f"{re.escape(first)}(?:{'|'.join(re.escape(begin[1:]) for begin in same)})"
+            for first, same in groupby(begins, key=lambda begin: begin[0])
+        )
+    )

@@ -65,9 +65,17 @@ def reading() -> Reading:
     )
 
 
+def brings(text: str) -> bool:
+    """Whether code or a script may bring files in a way that we do not follow."""
+    words, patterns = _bringing()
+    text = text.lower()
+    return any(word in text for word in words) or patterns.search(text) is not None
+
+
 @cache
-def bringing() -> re.Pattern[str]:
-    return re.compile("|".join(_tables()["bringing"]["words"]), re.IGNORECASE)
+def _bringing() -> tuple[tuple[str, ...], re.Pattern[str]]:
+    table = _tables()["bringing"]
+    return (*table["words"],), re.compile("|".join(table["patterns"]))
 
 
 @cache

@@ -22,6 +22,9 @@ LARGEST = 64_000_000
 #: More values than this would need a multiple of the memory that their text needs; half of a hundred megabytes of plots.
 MOST_VALUES = 2_000_000
 
+#: Nobody reads as many, nor has a browser room for them.
+MOST_CELLS = 20_000
+
 #: Outputs of smaller notebooks are not measured, in bytes.
 SMALL = 1_000_000
 
@@ -129,6 +132,8 @@ def _document(data: bytes) -> dict[str, Any]:
         raise _Unreadable("json", message) from error
     if not isinstance(document, dict) or not _has_cells(document):
         raise _Unreadable("shape", "It is JSON, but no notebook: it has no list of cells", 1)
+    if sum(1 for _ in _cells(document)) > MOST_CELLS:
+        raise _Unreadable("large", "It has tens of thousands of cells")
     return document
 
 

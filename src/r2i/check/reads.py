@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import unquote
 
 from r2i.check.ipython_code import Command
-from r2i.check.notebook_tables import bringing, reading
+from r2i.check.notebook_tables import brings, reading
 from r2i.check.notebooks import Cell, Notebook
 from r2i.check.python_code import Call, Facts
 from r2i.errors import R2iError
@@ -39,7 +39,7 @@ RUN_MAGICS = frozenset({"run", "load"})
 PROGRAMS = SHOWING | RUNNING | RUN_MAGICS
 
 PICTURE = re.compile(
-    r"!\[[^\]\n]{0,500}\]\(<?([^)\s>]{1,500})|<img\b[^>]{0,500}?\bsrc=[\"']([^\"']{1,500})[\"']",
+    r"!\[[^\[\]\n]{0,500}\]\(<?([^)\s>]{1,500})|<img\b[^<>]{0,500}?\bsrc=[\"']([^\"']{1,500})[\"']",
     re.IGNORECASE,
 )
 
@@ -47,25 +47,16 @@ PICTURE = re.compile(
 TOLERANT = frozenset({"skip-execution", "raises-exception"})
 
 #: Names of files as they stand in code, and the ends of those that code puts together: `f"{name}.csv"`, `name + ".csv"`.
-FILE_NAME = re.compile(r"[\w@+=-][\w.@+=-]*\.\w+")
+FILE_NAME = re.compile(r"(?<![\w.@+=-])[\w@+=-][\w.@+=-]*\.\w+")
 TAIL = re.compile(r"""(?:[}"'*]|%\w)([\w-]*\.\w+)["']""")
+
+#: Names without an end: `np.savez("arrays")` makes `arrays.npz`.
+WORD = re.compile(r"""["'](?:[^"'\n]{0,200}/)?([\w-]+)["']""")
 
 #: Other text that may make a file.
 SCRIPTS = (
-    ".py",
-    ".sh",
-    ".R",
-    ".r",
-    ".jl",
-    ".smk",
-    ".mk",
-    ".yml",
-    ".yaml",
-    ".toml",
-    ".cfg",
-    ".do",
-    ".m",
-    ".pl",
+    *(".py", ".sh", ".R", ".r", ".jl", ".smk", ".mk", ".do", ".m", ".pl"),
+    *(".yml", ".yaml", ".toml", ".cfg"),
 )
 SCRIPT_NAMES = frozenset({"Makefile", "Snakefile", "postBuild", "start", "Dockerfile", "justfile"})
 LARGEST_SCRIPT, MOST_SCRIPTS = 200_000, 2_000
@@ -95,7 +86,8 @@ class Read:
 def lacking(subject: Subject) -> tuple[Read, ...]:
     """What notebooks read that is not there for others; a file once for each notebook."""
     wanted = [*_reads(subject), *_pictures(subject)]
-    suspects = [(read, state) for read in wanted if (state := _state(subject, read))]
+    states = {path: _state(subject, path) for path in {read.path for read in wanted}}
+    suspects = [(read, state) for read in wanted if (state := states[read.path])]
     if not suspects:
         return ()
     made = _Made(subject, wanted)
@@ -203,9 +195,9 @@ def _pictures(subject: Subject) -> Iterator[Read]:
                     yield Read(notebook=notebook, cell=cell, line=line, said=said, path=path, picture=True)
 
 
-def _state(subject: Subject, read: Read) -> State | None:
+def _state(subject: Subject, path: str | None) -> State | None:
     """Why a clone of the repository lacks the file, None where it does not."""
-    path, git = read.path, subject.git
+    git = subject.git
     if path is None or not (path in subject.files or subject.checkout.has(path)):
         submodules = git.submodules if git and path else ()
         return "submodule" if any(f"{path}/".startswith(f"{one}/") for one in submodules) else "missing"
@@ -217,7 +209,7 @@ def _state(subject: Subject, read: Read) -> State | None:
 
 
 def _is_pointer(subject: Subject, path: str) -> bool:
-    if subject.files.get(path, LONGEST_POINTER) >= LONGEST_POINTER:
+    if not len(POINTER) < subject.files.get(path, 0) < LONGEST_POINTER:
         return False
     try:
         return subject.checkout.read_bytes(path).startswith(POINTER)
@@ -234,11 +226,11 @@ class _Made:
             notebook.path: "\n".join(cell.source for cell in notebook.code) for notebook in subject.notebooks
         }
         scripts = [*_scripts(subject)]
-        self._brought = {path for path, text in texts.items() if bringing().search(text)}
-        self._everything = any(bringing().search(text) for name, text in scripts if name in SCRIPT_NAMES)
-        self._text = "\n".join([*texts.values(), *(text for _, text in scripts)])
-        self._said = Counter(FILE_NAME.findall(self._text))
-        self._tails = frozenset(TAIL.findall(self._text))
+        self._brought = {path for path, text in texts.items() if brings(text)}
+        self._everything = any(brings(text) for name, text in scripts if name in SCRIPT_NAMES)
+        text = "\n".join([*texts.values(), *(text for _, text in scripts)])
+        self._said = Counter(FILE_NAME.findall(text)) + Counter(WORD.findall(text))
+        self._tails = frozenset(TAIL.findall(text))
 
     def possibly(self, read: Read) -> bool:
         if self._everything or read.notebook.path in self._brought:
@@ -248,8 +240,7 @@ class _Made:
         return (
             self._said[token] > self._wanted[token]
             or any(token.endswith(tail) and token != tail for tail in self._tails)
-            or ("." in token and any(f"{quote}{stem}{quote}" in self._text for quote in "\"'"))
-            or ("." not in token and self._text.count(token) > self._wanted[token])
+            or stem in self._said
         )
 
 

@@ -102,7 +102,8 @@ def _large(subject: Subject) -> Iterator[Finding]:
             f"Clear the outputs: `nbstripout {path}` or `jupyter nbconvert --clear-output --inplace {path}`"
         )
         if notebook.problem == "large":
-            message = f"The notebook is {notebook.size / 1e6:,.0f} MB large: it was not looked into, and hardly opens in a browser"
+            said = notebook.error or ""
+            message = f"The notebook hardly opens in a browser, and was not looked into: {said[:1].lower()}{said[1:]}"
             yield Finding(message=message, file=notebook.path, hint=hint)
         elif (outputs := sum(cell.output_size for cell in notebook.cells)) > LARGE:
             largest = max(notebook.cells, key=lambda cell: cell.output_size)

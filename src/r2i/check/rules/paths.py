@@ -23,7 +23,8 @@ TESTS = re.compile(
     r"(?:^|/)(?:tests?|testing|docs?|examples?)/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|setup)\.py$"
 )
 
-LONGEST = 60
+#: How much of a path is shown, and how many of one notebook.
+LONGEST, MOST = 60, 20
 
 
 def _elsewhere(subject: Subject) -> Iterator[Finding]:
@@ -39,7 +40,8 @@ def _elsewhere(subject: Subject) -> Iterator[Finding]:
                 if found := _row(rows, text):
                     row, root = found
                     more[root] = more.get(root, -1) + 1
-                    seen.setdefault(root, (cell, line, text, row))
+                    if len(seen) < MOST:
+                        seen.setdefault(root, (cell, line, text, row))
         for root, (cell, line, text, row) in seen.items():
             yield Finding(
                 message=_message(text, row, more[root]),

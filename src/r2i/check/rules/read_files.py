@@ -15,29 +15,30 @@ HUGE = 50_000_000
 
 
 def _read(subject: Subject, *states: State) -> Iterator[Finding]:
-    for read in subject.lacking:
-        if read.state in states and not read.picture:
-            yield _finding(subject, read)
+    yield from _findings(subject, [one for one in subject.lacking if one.state in states and not one.picture])
 
 
 def _pictures(subject: Subject) -> Iterator[Finding]:
-    for read in subject.lacking:
-        if read.picture:
-            yield _finding(subject, read)
+    yield from _findings(subject, [one for one in subject.lacking if one.picture])
 
 
-def _finding(subject: Subject, read: Read) -> Finding:
-    message, hint = _said(subject, read)
-    return Finding(
-        message=message,
-        file=read.notebook.path,
-        line=subject.line_of(read.notebook, read.cell, read.line),
-        cell=read.cell.number,
-        hint=hint,
-    )
+def _findings(subject: Subject, found: list[Read]) -> Iterator[Finding]:
+    paths = {path.lower(): path for path in subject.files} if found else {}
+    names = {PurePosixPath(path).name: path for path in subject.files} if found else {}
+    for read in found:
+        like = paths.get((read.path or "").lower())
+        message, hint = _said(subject, read, like=like, named=names.get(PurePosixPath(read.said).name))
+        yield Finding(
+            message=message,
+            file=read.notebook.path,
+            line=subject.line_of(read.notebook, read.cell, read.line),
+            cell=read.cell.number,
+            hint=hint,
+        )
 
 
-def _said(subject: Subject, read: Read) -> tuple[str, str]:
+def _said(subject: Subject, read: Read, *, like: str | None, named: str | None) -> tuple[str, str]:
+    """Message and hint; `like` is a file that is the same but for its case, `named` one of the same name elsewhere."""
     verb = "shown" if read.picture else "read"
     path = read.path or read.said
     match read.state:
@@ -45,7 +46,8 @@ def _said(subject: Subject, read: Read) -> tuple[str, str]:
             message = f"`{read.said}` is {verb} here, and lies outside of the repository"
             return message, "Move the file into the repository"
         case "missing":
-            return f"`{read.said}` is {verb} here, and not in the repository", _nearest(subject, read)
+            message = f"`{read.said}` is {verb} here, and not in the repository"
+            return message, _instead(read, like=like, named=named)
         case "ignored" | "untracked":
             why = "git ignores it" if read.state == "ignored" else "it was never added to git"
             force = "-f " if read.state == "ignored" else ""
@@ -63,14 +65,11 @@ def _said(subject: Subject, read: Read) -> tuple[str, str]:
             return message, "`git submodule update --init`"
 
 
-def _nearest(subject: Subject, read: Read) -> str:
-    """Where a file of that name is, be it written otherwise."""
-    path = read.path or ""
-    name = PurePosixPath(path).name
-    if like := next((file for file in subject.files if file.lower() == path.lower()), None):
+def _instead(read: Read, *, like: str | None, named: str | None) -> str:
+    if like:
         return f"The repository has `{like}`: upper and lower case differ in the image"
-    if like := next((file for file in subject.files if PurePosixPath(file).name == name), None):
-        return f"The repository has `{like}`: name it by its path from the notebook's directory"
+    if named:
+        return f"The repository has `{named}`: name it by its path from the notebook's directory"
     return "Commit the file" if read.picture else "Commit the file, or have a cell or `postBuild` download it"
 
 
