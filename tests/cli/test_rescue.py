@@ -58,6 +58,9 @@ class Machine:
     def digest(self, reference: str) -> str | None:
         return None
 
+    def memory(self) -> int:
+        raise NotImplementedError
+
     def processors(self) -> int:
         raise NotImplementedError
 

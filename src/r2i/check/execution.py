@@ -6,6 +6,7 @@ A container has the repository as it is in the image, and nothing of this machin
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import threading
 import time
@@ -59,6 +60,13 @@ SILENCE = 300.0
 
 #: How much of the outputs is kept for a report, in characters of the containers' logs.
 KEPT = 200_000_000
+
+#: What programs say who find no network.
+NO_NETWORK = re.compile(
+    r"network is unreachable|name or service not known|name resolution|could not resolve host|nodename nor servname"
+    r"|no address associated|failed to resolve|urlopen error|max retries exceeded|connecterror|cannot open URL",
+    re.IGNORECASE,
+)
 
 SKIPPED = frozenset({"skip-execution", "raises-exception"})
 
@@ -199,17 +207,20 @@ class _Running:
 
     @contextmanager
     def start(self, engine: Engine, request: RunRequest) -> Iterator[Container]:
-        if self._over:
-            raise _OverError
+        self.go_on()
         with engine.start(request) as container:
             self.hear(container)
-            if self._over:
-                raise _OverError
+            self.go_on()
             try:
                 yield container
             finally:
                 with self._lock:
                     del self._heard[container.id]
+
+    def go_on(self) -> None:
+        """What a container says that we have ended means nothing."""
+        if self._over:
+            raise _OverError
 
     def hear(self, container: Container) -> None:
         with self._lock:
@@ -279,6 +290,7 @@ class _Jobs:
             try:
                 wait_for_server(container, SERVER_PORT)
             except NotReadyError as error:
+                self.running.go_on()
                 container.stop()
                 said = deque((line for line in container.logs() if is_of_use(line)), maxlen=20)
                 result = ServerRun(
@@ -336,7 +348,11 @@ class _Jobs:
         failure = self._followed(task, take)
         if failure is not None:
             transcript.fail(failure)
-        run = compared(transcript.result()) if self.tried >= Level.L4 else transcript.result()
+        run = transcript.result()
+        if run.failure is not None and not self.limits.network:
+            run = replace(run, failure=with_network_hint(run.failure))
+        if self.tried >= Level.L4:
+            run = compared(run)
         text = run.failure.message if run.failure else ""
         self.listen(
             Step(
@@ -374,6 +390,7 @@ class _Jobs:
                     self.running.hear(container)
                     take(message, messages.read)
                     ended = ended or message.get("event") == "end"
+            self.running.go_on()
             if ended:
                 return None
             if container.id in self.running.silent:
@@ -401,6 +418,15 @@ def _no_answer(container: Container, messages: Messages) -> Failure:
         message=f"The container ended with status {status} before the notebook did",
         traceback=tuple(messages.tail),
     )
+
+
+def with_network_hint(failure: Failure) -> Failure:
+    """Where it looks as if the network was missed."""
+    said = f"{failure.error_name}: {failure.error_value}"
+    if failure.kind != "error" or failure.hint is not None or not NO_NETWORK.search(said):
+        return failure
+    hint = "Put what it fetches into the repository, or allow the network with `--network`"
+    return replace(failure, hint=hint)
 
 
 def compared(run: NotebookRun) -> NotebookRun:

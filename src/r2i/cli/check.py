@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from r2i.checkout import Checkout
 from r2i.cli.as_of import asked, dated
 from r2i.cli.check_text import show
 from r2i.cli.common import checked_out, note, options_from, parsed, plan_options, source_options
+from r2i.cli.execution import dynamic_report, execution_options
 from r2i.errors import UsageError
 from r2i.model import Source
 from r2i.quoting import printable
@@ -55,11 +57,13 @@ DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
     help="Write the report there, and show the text.",
 )
 @click.option("--rules", is_flag=True, help="List all rules.")
+@execution_options
 @plan_options
 def check(source: str, ref: str | None, subdir: str, **chosen: Any) -> int:
     """Find what keeps SOURCE from being ready for Binder.
 
     Looks at its files only: needs no engine, and no network for a local directory. Exit code 8 where there are errors.
+    With --build, --execute or --level, builds it too, and runs what was built: exit code 8 below the level.
     """
     if chosen["rules"]:
         _list_rules()
@@ -71,12 +75,14 @@ def check(source: str, ref: str | None, subdir: str, **chosen: Any) -> int:
         subject = _subject(checkout, understood, chosen)
         report = _checked(subject, strict=chosen["strict"])
         if chosen["fix"] and _mended(subject, report, yes=chosen["yes"]):
-            report = _checked(_subject(checkout, understood, chosen), strict=chosen["strict"])
+            subject = _subject(checkout, understood, chosen)
+            report = _checked(subject, strict=chosen["strict"])
+        report = replace(report, dynamic=dynamic_report(subject, understood, chosen))
         directory = os.path.relpath(checkout.root) if understood.provider == "local" else ""
     _say(
         report, form=chosen["form"], output=chosen["output"], directory="" if directory == "." else directory
     )
-    return 0 if report.ready else NOT_READY
+    return 0 if report.ready and (report.dynamic is None or report.dynamic.ok) else NOT_READY
 
 
 def _say(report: Report, *, form: str, output: Path | None, directory: str) -> None:

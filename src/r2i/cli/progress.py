@@ -88,16 +88,20 @@ def renderer(kind: Kind, board: Board, *, stream: TextIO, environ: Mapping[str, 
     """Live progress needs a terminal that moves its cursor and knows Unicode; everything else gets lines."""
     if kind == "json":
         return JsonRenderer(board, stream)
-    live = (
-        stream.isatty()
-        and environ.get("TERM", "dumb") != "dumb"
-        and stream.encoding.lower().startswith("utf")
-    )
-    if kind == "plain" or not live:
+    if kind == "plain" or not moves(stream, environ):
         return PlainRenderer(board, stream)
     from rich.console import Console
 
     return LiveRenderer(board, Console(file=stream))
+
+
+def moves(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether it is a terminal on which lines can be drawn over."""
+    return (
+        stream.isatty()
+        and environ.get("TERM", "dumb") != "dumb"
+        and stream.encoding.lower().startswith("utf")
+    )
 
 
 def clean(text: str) -> str:

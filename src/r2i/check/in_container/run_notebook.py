@@ -19,8 +19,9 @@ import time
 from subprocess import Popen
 from typing import Any, Dict, List, NoReturn, Optional
 
-# nbformat would build a grammar for URIs that no notebook is validated by, which takes longer than all the rest.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+# With these, jsonschema checks formats that notebooks do not have; one builds a grammar, which takes longer than all the rest.
+for name in ("fqdn", "isoduration", "rfc3339_validator", "rfc3986_validator", "rfc3987_syntax", "webcolors"):
+    sys.modules.setdefault(name, None)  # type: ignore[arg-type]
 
 #: What of the outputs is sent, in characters: of a text, of anything else, and of all outputs of a notebook.
 TEXT_LIMIT, DATA_LIMIT, NOTEBOOK_LIMIT = 100_000, 2_000_000, 8_000_000

@@ -1,0 +1,151 @@
+"""`r2i check --build` and `--execute`: build, and run in containers what was built."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from r2i.check.runs import BuildRun, DynamicReport, Level
+from r2i.cli.building import build_options, settings_from
+from r2i.cli.common import note
+from r2i.errors import BuildFailedError, InvalidRepositoryError, NoBuildpackError, R2iError
+from r2i.launch import memory_from, user_for
+from r2i.quoting import printable
+
+if TYPE_CHECKING:
+    from r2i.check.subject import Subject
+    from r2i.model import Source
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+#: What a repository's own files are to blame for; everything else says nothing of the repository.
+ITS_OWN = (BuildFailedError, InvalidRepositoryError, NoBuildpackError)
+
+
+def execution_options(function: Function) -> Function:
+    for decorate in (
+        click.option("--network", is_flag=True, help="Let notebooks use the network."),
+        click.option(
+            "--memory", metavar="SIZE", help="The most memory of a notebook, as `4g`. [default: its share]"
+        ),
+        click.option(
+            "--timeout",
+            type=click.IntRange(min=1),
+            default=600,
+            show_default=True,
+            metavar="SECONDS",
+            help="The most time of a cell.",
+        ),
+        click.option(
+            "--level",
+            type=click.Choice([level.name for level in Level], case_sensitive=False),
+            metavar="L0|…|L4",
+            help="What must be reached. [default: L1 with --build, L3 with --execute]",
+        ),
+        click.option("--execute", is_flag=True, help="Build it, and run every notebook in a container."),
+        click.option("--build", is_flag=True, help="Build it, and start the server and every kernel."),
+        build_options,
+    ):
+        function = decorate(function)
+    return function
+
+
+def levels(*, build: bool, execute: bool, level: str | None) -> tuple[Level, Level] | None:
+    """The level that is asked for, and the one that is tried; None where nothing is to be built.
+
+    Where notebooks run, it costs nothing to compare what they give.
+    """
+    if not (build or execute or level):
+        return None
+    asked = Level[level] if level else Level.L3 if execute else Level.L1
+    if execute or asked >= Level.L3:
+        return asked, Level.L4
+    return asked, max(asked, Level.L1) if build else asked
+
+
+def dynamic_report(subject: Subject, source: Source, chosen: dict[str, Any]) -> DynamicReport | None:
+    """Build and run as far as it was asked for; None where it was not."""
+    wanted = levels(build=chosen["build"], execute=chosen["execute"], level=chosen["level"])
+    if wanted is None:
+        return None
+    from r2i.cli.rescue import image_for
+    from r2i.engines import choose
+
+    asked, tried = wanted
+    memory = None if chosen["memory"] is None else memory_from(chosen["memory"])
+    settings = settings_from(chosen)
+    engine = choose(settings.engine, os.environ)
+    started = time.monotonic()
+    try:
+        image = image_for(engine, source, settings, started=started)
+    except ITS_OWN as error:
+        return DynamicReport(asked=asked, tried=tried, build=_failed(error, time.monotonic() - started))
+    build = BuildRun(seconds=time.monotonic() - started, image=image.reference)
+    if tried < Level.L1:
+        return DynamicReport(asked=asked, tried=tried, build=build)
+
+    from r2i.check.execution import limits, planned, seen
+    from r2i.cli.execution_progress import running
+    from r2i.engines.protocol import RunRequest
+
+    notebooks = planned(subject) if tried >= Level.L2 else ()
+    user = user_for(image, chosen["user_id"])
+    script = _script(chosen) if chosen["network"] else ""
+    bounds = limits(
+        engine,
+        memory=memory,
+        timeout=chosen["timeout"],
+        jobs=len(notebooks) + 1,
+        network=chosen["network"],
+        script=script,
+    )
+    with running(settings.progress, len(notebooks) + 2) as listen:
+        found = seen(
+            engine,
+            RunRequest(image=image.reference, user=user),
+            notebooks,
+            limits=bounds,
+            tried=tried,
+            listen=listen,
+        )
+    return DynamicReport(
+        asked=asked,
+        tried=tried,
+        build=build,
+        server=found.server,
+        kernels=found.kernels,
+        runs=found.runs,
+        notes=(*_notes(user), *found.notes),
+    )
+
+
+def _script(chosen: Mapping[str, Any]) -> str:
+    """The settings of this machine with which a container reaches the network, without credentials."""
+    from r2i.host import container_script
+
+    return container_script(os.environ, ca_bundle=chosen["ca_bundle"], home=Path.home(), given={})
+
+
+def _failed(error: R2iError, seconds: float) -> BuildRun:
+    where = f"{printable(error.where)}: " if error.where else ""
+    note(f"{click.style('Failed:', fg='red', bold=True)} {where}{printable(error.message)}")
+    return BuildRun(
+        seconds=seconds,
+        message=error.message,
+        hint=error.hint,
+        file=error.file,
+        line=error.line,
+        log=error.log,
+        cause=error.diagnosis.cause if error.diagnosis else "",
+    )
+
+
+def _notes(user: str | None) -> tuple[str, ...]:
+    if user is None:
+        return ()
+    return (f"The image would run as root: everything ran as the user {user}",)

@@ -1,0 +1,124 @@
+"""For people: which level a repository reaches, and what keeps it from the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from r2i.check.runs import DynamicReport, Failure, Level, NotebookRun
+from r2i.cli.progress import duration
+from r2i.quoting import printable
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+MARKS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "skipped": ("-", "dim")}
+
+#: How many lines of a cell, and how many of what the kernel said of it last.
+SOURCE, TRACEBACK = 12, 12
+
+
+def lines(report: DynamicReport) -> Iterator[tuple[Text, int]]:
+    """Texts, and how far they are indented."""
+    from rich.text import Text
+
+    for level in Level:
+        mark, style = MARKS[report.status(level)]
+        text = Text.assemble((mark, style), f" {level.name}  {level.meaning}")
+        text.append(f"  {_detail(report, level)}", "dim")
+        yield text, 0
+    yield from ((Text.assemble(("Note: ", "dim"), printable(said)), 0) for said in report.notes)
+    if report.build.image is None:
+        yield from ((Text(printable(line), "dim"), 4) for line in report.build.log[-TRACEBACK:])
+        yield from _said(report.build.message, report.build.hint)
+    if report.server is not None and not report.server.ok:
+        yield from _said(report.server.message, None)
+        yield from ((Text(printable(line), "dim"), 6) for line in report.server.log)
+    for kernel in report.kernels:
+        if not kernel.ok:
+            yield from _said(f"The kernel `{kernel.name}` does not start: {kernel.message}", None)
+    for run in report.runs:
+        yield from _notebook(run, compared=report.asked >= Level.L4)
+    yield _verdict(report), 0
+
+
+def _detail(report: DynamicReport, level: Level) -> str:
+    if level > report.tried or (level > Level.L0 and report.image is None):
+        return ""
+    if level == Level.L0:
+        return f"{report.build.image or ''} {duration(report.build.seconds)}".strip()
+    if level == Level.L1:
+        return printable(", ".join(kernel.name for kernel in report.kernels))
+    passed = sum(run.passed(level) for run in report.runs)
+    return f"{passed} of {len(report.runs)} notebooks"
+
+
+def _notebook(run: NotebookRun, *, compared: bool) -> Iterator[tuple[Text, int]]:
+    """The cell, what was said of it, and every import; nothing of a notebook without a word to say of it."""
+    from rich.text import Text
+
+    mismatches = run.mismatches if compared else ()
+    if run.failure is None and not mismatches and not _worth(run):
+        return
+    mark, style = MARKS["failed" if run.failure or mismatches else "passed"]
+    memory = f", {run.peak_memory / 1e6:.0f} MB" if run.peak_memory else ""
+    cell = f"  cell {run.failure.cell}" if run.failure and run.failure.cell else ""
+    head = Text.assemble((mark, style), " ", (printable(run.path), "bold"), cell)
+    yield head.append(f"  {duration(run.seconds)}{memory}", "dim"), 0
+    if run.failure is not None:
+        yield from _failure(run.failure)
+    for one in run.failed_imports:
+        yield (
+            Text(
+                printable(f"`{one.statement}` (cell {one.cell}) fails: {one.error_name}: {one.error_value}")
+            ),
+            4,
+        )
+    for mismatch in mismatches:
+        yield Text(printable(f"cell {mismatch.cell}, {mismatch.what}: {mismatch.message}")), 4
+        yield from _differing(mismatch.stored, "- ", "red")
+        yield from _differing(mismatch.produced, "+ ", "green")
+    for said in _worth(run):
+        yield Text.assemble(("Note: ", "dim"), printable(said)), 4
+
+
+def _worth(run: NotebookRun) -> tuple[str, ...]:
+    """That nothing is stored is no news where nobody asked for a comparison."""
+    return tuple(said for said in run.notes if "outputs" not in said)
+
+
+def _failure(failure: Failure) -> Iterator[tuple[Text, int]]:
+    from rich.text import Text
+
+    source = failure.source.rstrip().split("\n") if failure.source else []
+    for line in source[:SOURCE]:
+        yield Text.assemble(("| ", "dim"), printable(line)), 4
+    if len(source) > SOURCE:
+        yield Text(f"| … {len(source) - SOURCE} more lines", "dim"), 4
+    if failure.kind != "error":
+        yield from ((Text(printable(line), "dim"), 4) for line in failure.traceback[-TRACEBACK:])
+    yield from _said(failure.message, failure.hint)
+
+
+def _said(message: str, hint: str | None) -> Iterator[tuple[Text, int]]:
+    from rich.text import Text
+
+    yield Text(printable(message), "red"), 4
+    if hint:
+        yield Text.assemble(("Hint: ", "dim"), printable(hint)), 4
+
+
+def _differing(text: str, sign: str, style: str) -> Iterator[tuple[Text, int]]:
+    from rich.text import Text
+
+    for line in text.split("\n")[:3] if text else ():
+        yield Text(printable(f"{sign}{line}"), style), 6
+
+
+def _verdict(report: DynamicReport) -> Text:
+    from rich.text import Text
+
+    reached = "no level" if report.reached is None else report.reached.name
+    if report.ok:
+        return Text(f"It reaches {reached}", "green")
+    return Text(f"It reaches {reached}, and {report.asked.name} was asked for", "bold red")
