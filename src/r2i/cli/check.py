@@ -63,7 +63,7 @@ def check(source: str, ref: str | None, subdir: str, **chosen: Any) -> int:
     """Find what keeps SOURCE from being ready for Binder.
 
     Looks at its files only: needs no engine, and no network for a local directory. Exit code 8 where there are errors.
-    With --build, --execute or --level, builds it too, and runs what was built: exit code 8 below the level.
+    It can also be built, and its notebooks run: exit code 8 below the level that is asked for, too.
     """
     if chosen["rules"]:
         _list_rules()
