@@ -8,11 +8,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
 #: How long a program may take to end after SIGTERM, in seconds.
 GRACE = 10.0
+
+#: Longer lines come in pieces, in bytes: a program need not end its line before our memory is full.
+LONGEST_LINE = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +107,8 @@ def streaming(
         finally:
             os.close(writing)
         try:
-            yield (line.decode(errors="replace").rstrip("\r\n") for line in output), child.wait
+            lines = iter(partial(output.readline, LONGEST_LINE), b"")
+            yield (line.decode(errors="replace").rstrip("\r\n") for line in lines), child.wait
         finally:
             _end(child)
 

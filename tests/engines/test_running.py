@@ -66,6 +66,15 @@ def test_logs_are_followed(engine: Engine) -> None:
         assert container.running()
 
 
+def test_line_without_an_end_comes_in_pieces(engine: Engine) -> None:
+    with engine.start(shell("head -c 5000000 /dev/zero | tr '\\0' x; echo; echo end")) as container:
+        *pieces, last = container.logs()
+
+    assert last == "end"
+    assert sum(map(len, pieces)) == 5_000_000
+    assert max(map(len, pieces)) < 2_000_000
+
+
 def test_container_is_removed_when_we_are_interrupted(engine: Engine) -> None:
     started = time.monotonic()
     with (

@@ -175,7 +175,7 @@ def seen(
         return Seen()
     running = _Running(patience=limits.timeout + SILENCE)
     request = replace(request, memory=str(limits.memory))
-    own = _Jobs(engine, request, limits, tried, listen, running)
+    own = _Jobs(engine, request, limits, tried, listen, running, _Room(KEPT))
     with _pool(limits.workers + 1, running) as submit:
         kernels = submit(own.kernels)
         server = submit(own.server)
@@ -186,7 +186,7 @@ def seen(
         return Seen(
             server=server.result(),
             kernels=started,
-            runs=tuple(_within(KEPT, [run.result() for run in runs])),
+            runs=tuple(run.result() for run in runs),
             notes=notes,
         )
 
@@ -267,6 +267,22 @@ def _pool(workers: int, running: _Running) -> Iterator[Callable[..., Future[Any]
         pool.shutdown()
 
 
+class _Room:
+    """What is left for outputs, in characters."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+
+    def has(self, size: int) -> bool:
+        """Whether there is room for so much, which is taken then."""
+        with self._lock:
+            if size > self._size:
+                return False
+            self._size -= size
+            return True
+
+
 @dataclass(frozen=True)
 class _Jobs:
     engine: Engine
@@ -275,6 +291,7 @@ class _Jobs:
     tried: Level
     listen: Listen
     running: _Running
+    room: _Room
 
     def server(self) -> ServerRun:
         """The server, as `r2i run` and Binder start it; it has the network, as it has there."""
@@ -317,8 +334,7 @@ class _Jobs:
         )
         return result, tuple(notes)
 
-    def notebook(self, notebook: PlannedNotebook) -> tuple[NotebookRun, int]:
-        """The run, and about how much memory its outputs take here."""
+    def notebook(self, notebook: PlannedNotebook) -> NotebookRun:
         began = time.monotonic()
         self.listen(Step(job=notebook.path, state="started"))
         transcript = NotebookTranscript(path=notebook.path, tried=self.tried, imports=notebook.imports)
@@ -362,7 +378,7 @@ class _Jobs:
                 seconds=time.monotonic() - began,
             )
         )
-        return run, size
+        return run if self.room.has(size) else without_outputs(run)
 
     def _followed(
         self, task: Mapping[str, Any], take: Callable[[Mapping[str, Any], int], None]
@@ -447,14 +463,7 @@ def compared(run: NotebookRun) -> NotebookRun:
     )
 
 
-def _within(budget: int, runs: Sequence[tuple[NotebookRun, int]]) -> Iterator[NotebookRun]:
-    """Without the outputs of those for which there is no room."""
-    for run, size in runs:
-        budget -= size
-        yield run if budget >= 0 else _without_outputs(run)
-
-
-def _without_outputs(run: NotebookRun) -> NotebookRun:
+def without_outputs(run: NotebookRun) -> NotebookRun:
     cells = tuple(replace(cell, outputs=(), stored=()) for cell in run.cells)
     return replace(run, cells=cells, notes=(*run.notes, "Its outputs are too many for this report"))
 

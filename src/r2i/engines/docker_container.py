@@ -18,6 +18,7 @@ from r2i.engines.files import archive
 from r2i.engines.protocol import Container, RunRequest
 from r2i.errors import EngineError, UsageError
 from r2i.host import is_loopback
+from r2i.process import LONGEST_LINE
 
 if TYPE_CHECKING:
     import docker
@@ -59,6 +60,8 @@ class DockerContainer:
         try:
             for chunk in chunks:
                 *lines, partial = (partial + chunk).split(b"\n")
+                if len(partial) > LONGEST_LINE:
+                    lines, partial = [*lines, partial], b""
                 yield from (line.decode(errors="replace").removesuffix("\r") for line in lines)
         finally:
             chunks.close()
