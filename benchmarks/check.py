@@ -115,16 +115,18 @@ def fill(repo: Path, notebooks: int = NOTEBOOKS) -> int:
     for number in range(notebooks):
         directory = repo / f"part-{number // 25:02}"
         directory.mkdir(exist_ok=True)
-        text = json.dumps(notebook(chance, pictures), indent=1, ensure_ascii=False)
+        text = json.dumps(notebook(number, chance, pictures), indent=1, ensure_ascii=False)
         total += (directory / f"analysis-{number:03}.ipynb").write_bytes(text.encode() + b"\n")
     return total
 
 
-def notebook(chance: random.Random, pictures: list[str]) -> dict[str, object]:
+def notebook(number: int, chance: random.Random, pictures: list[str]) -> dict[str, object]:
+    """One of ten has something to be found."""
+    kernel = "python3" if number % 10 else "campaign"
     return {
         "cells": list(cells(chance, pictures)),
         "metadata": {
-            "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": kernel},
             "language_info": {"name": "python", "version": "3.12.4", "file_extension": ".py"},
         },
         "nbformat": 4,

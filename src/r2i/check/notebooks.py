@@ -38,6 +38,8 @@ Problem: TypeAlias = Literal[
 #: Where a cell's text is, in version 4 and in version 3 of the format.
 SOURCE_KEYS = ("source", "input")
 
+NO_TAGS: frozenset[str] = frozenset()
+
 #: Keys of outputs, and kinds of their data, in which no text is.
 PICTURES = ("image/", "audio/", "video/", "application/pdf", "png", "jpeg", "svg", "pdf")
 
@@ -261,13 +263,15 @@ def _cell(number: int, cell: Mapping[str, Any], *, measured: bool, leaky: bool) 
         number=number,
         kind=kind if kind in ("code", "raw") else "markdown",
         source=next((_joined(cell[key]) for key in SOURCE_KEYS if key in cell), ""),
-        tags=frozenset(
-            tag for tag in _list(_mapping(cell.get("metadata")).get("tags")) if isinstance(tag, str)
-        ),
+        tags=_tags(tags) if (tags := _mapping(cell.get("metadata")).get("tags")) else NO_TAGS,
         output_size=_size(cell.get("outputs")) if measured else 0,
         execution_count=count if type(count) is int else None,
         leaks=credentials_in("\n".join(_texts(cell))) if leaky else (),
     )
+
+
+def _tags(tags: object) -> frozenset[str]:
+    return frozenset(tag for tag in _list(tags) if isinstance(tag, str))
 
 
 def _texts(cell: Mapping[str, Any]) -> Iterator[str]:

@@ -88,7 +88,7 @@ def _old_format(subject: Subject) -> Iterator[Finding]:
         if notebook.version is not None and OLDEST_FORMAT <= notebook.version < FORMAT:
             command = f"jupyter nbconvert --to notebook --inplace {shlex.quote(notebook.path)}"
             yield Finding(
-                message=f"The notebook has version {notebook.version} of the format, which was replaced in 2015",
+                message=f"The notebook has version {notebook.version} of the format, which since 2015 is at {FORMAT}",
                 file=notebook.path,
                 line=_line(subject, notebook, "nbformat"),
                 hint=f"Convert it: `{command}`",
