@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from r2i.model import Json, PythonEnvironment
+from r2i.tables import read_table
 
 
 def metadata_for(wanted: PythonEnvironment, *, old: bool) -> list[Json]:
@@ -37,5 +36,4 @@ def _names() -> set[str]:
 
 @cache
 def table() -> tuple[dict[str, Any], ...]:
-    text = files("r2i").joinpath("old_releases.toml").read_text(encoding="utf-8")
-    return tuple(tomllib.loads(text)["metadata"])
+    return tuple(read_table("r2i", "old_releases.toml")["metadata"])

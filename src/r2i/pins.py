@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from r2i.model import BaseImage, Release
+from r2i.tables import read_table
 
 
 @cache
 def pins() -> dict[str, Any]:
     """The content of `pins.toml`."""
-    return tomllib.loads(files("r2i").joinpath("pins.toml").read_text(encoding="utf-8"))
+    return read_table("r2i", "pins.toml")
 
 
 def pythons() -> dict[str, dict[str, str]]:

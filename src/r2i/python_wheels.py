@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import operator
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
 from typing import TypeAlias
 
 from r2i.model import Evidence, Pin
 from r2i.pins import pythons
+from r2i.tables import read_table
 
 #: The numbers of a release, and of its post-release.
 Version: TypeAlias = tuple[tuple[int, ...], int]
@@ -137,8 +136,7 @@ def _applies(marker: str, minor: str) -> bool:
 
 @cache
 def _table() -> dict[str, str]:
-    text = files("r2i").joinpath("python_wheels.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)["wheels"]  # type: ignore[no-any-return]
+    return read_table("r2i", "python_wheels.toml")["wheels"]  # type: ignore[no-any-return]
 
 
 def _releases(name: str) -> Iterator[tuple[str, frozenset[str]]]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
+
+from r2i.tables import read_table
 
 #: How the time_t transition of 2024 marks a library; releases before it know the name without the mark.
 TIME64 = "t64"
@@ -40,7 +40,7 @@ class Gone:
 @cache
 def names() -> dict[str, Any]:
     """The content of `apt_names.toml`."""
-    return tomllib.loads(files("r2i.buildpacks").joinpath("apt_names.toml").read_text(encoding="utf-8"))
+    return read_table("r2i.buildpacks", "apt_names.toml")
 
 
 @cache

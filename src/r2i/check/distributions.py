@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+
+from r2i.tables import read_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,8 @@ class Distribution:
 @cache
 def distributions() -> Mapping[str, Distribution]:
     """By normalised name."""
-    text = files("r2i.check").joinpath("distributions.toml").read_text(encoding="utf-8")
-    return {row.name: row for row in map(_row, tomllib.loads(text)["distributions"].splitlines())}
+    rows = read_table("r2i.check", "distributions.toml")["distributions"].splitlines()
+    return {row.name: row for row in map(_row, rows)}
 
 
 def closure(names: Iterable[str]) -> dict[str, Distribution | None]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache, cached_property, lru_cache
-from importlib.resources import files
 from typing import Any
 
 from r2i.engines.instructions import Instruction, Stage, stages
+from r2i.tables import read_table
 
 VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?[^}]*\})")
 PAIR = re.compile(r"(\w+)=(\"[^\"]*\"|'[^']*'|[^\s\"']\S*)")
@@ -126,4 +125,4 @@ def _is_in(table: str, image: str) -> bool:
 
 @cache
 def _images() -> dict[str, Any]:
-    return tomllib.loads(files("r2i.check").joinpath("base_images.toml").read_text(encoding="utf-8"))
+    return read_table("r2i.check", "base_images.toml")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from r2i.check.notebook_tables import services
 from r2i.check.notebooks import Cell, Notebook
-from r2i.check.provided import STANDARD
+from r2i.check.provided import STANDARD, modules_of
 from r2i.check.python_code import Facts, Import
 from r2i.check.subject import Subject
 
@@ -90,6 +90,15 @@ def all_imports(subject: Subject) -> Iterator[str]:
             if found.level == 0:
                 yield found.module
                 yield from (f"{found.module}.{name}" for name in found.names)
+
+
+def is_imported(name: str, imports: Collection[str]) -> bool:
+    """Whether a distribution may be what one of these imports is of; its modules have to be known."""
+    return any(
+        one == module or one.startswith(f"{module}.") or module.startswith(f"{one}.")
+        for module in modules_of(name)
+        for one in imports
+    )
 
 
 def own_modules(subject: Subject) -> dict[str, list[str]]:

@@ -7,16 +7,15 @@ distribution of its name). Nothing of a repository is installed here, and what i
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.resources import files
 from typing import Any
 
 from r2i.check.distributions import closure, distributions
 from r2i.image import KERNEL_PACKAGES, SERVER_PACKAGES
 from r2i.requirements.specifiers import normalised
+from r2i.tables import read_table
 
 #: Modules that some Python had and ours has not, and what every program has.
 OF_OTHER_PYTHONS = frozenset(
@@ -216,7 +215,7 @@ def names() -> Mapping[str, Mapping[str, str]]:
 
 @cache
 def _table(file: str, *, package: str = "r2i.check") -> dict[str, Any]:
-    return tomllib.loads(files(package).joinpath(file).read_text(encoding="utf-8"))
+    return read_table(package, file)
 
 
 def _rows(text: str) -> dict[str, tuple[str, ...]]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
 from typing import Any, TypeAlias
 
 from r2i.check.distributions import Distribution, distributions
 from r2i.model import Evidence, Layer, Plan, PythonEnvironment
+from r2i.tables import read_table
 
 #: Layers whose packages are the Python environment.
 ENVIRONMENTS = frozenset({"environment", "locked", "conda", "conda_lock"})
@@ -235,26 +234,22 @@ def _with_bytecode(unpacked: int, python: int) -> int:
 
 @cache
 def _sizes() -> dict[str, Any]:
-    return _table("sizes.toml")
+    return read_table("r2i.check", "sizes.toml")
 
 
 @cache
 def _conda_names() -> dict[str, str]:
-    names: dict[str, str] = _table("conda_names.toml")["of-pypi"]
+    names: dict[str, str] = read_table("r2i.check", "conda_names.toml")["of-pypi"]
     return names
 
 
 @cache
 def _debian() -> dict[str, _Row]:
     rows = {}
-    for line in _table("apt_sizes.toml")["packages"].splitlines():
+    for line in read_table("r2i.check", "apt_sizes.toml")["packages"].splitlines():
         name, download, unpacked, needs = line.split("|")
         rows[name.strip()] = _Row(int(download) * 1000, int(unpacked) * 1000, tuple(needs.split()))
     return rows
-
-
-def _table(name: str) -> dict[str, Any]:
-    return tomllib.loads(files("r2i.check").joinpath(name).read_text(encoding="utf-8"))
 
 
 def smaller() -> Mapping[str, str]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
-from importlib.resources import files
 
 from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.findings import Edit, Finding, Fix, Rule
@@ -17,6 +15,7 @@ from r2i.check.subject import Subject
 from r2i.errors import R2iError
 from r2i.model import Detection
 from r2i.requirements.lines import Line
+from r2i.tables import read_table
 
 #: In the order in which it looks for them, beside the packages in the root.
 READ = ("environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile", "requirements.txt")
@@ -144,8 +143,7 @@ def _how_instead(name: str) -> str | None:
 
 @cache
 def _instead() -> Mapping[str, str]:
-    text = files("r2i.check.rules").joinpath("formats.toml").read_text(encoding="utf-8")
-    table: Mapping[str, str] = tomllib.loads(text)["instead"]
+    table: Mapping[str, str] = read_table("r2i.check.rules", "formats.toml")["instead"]
     return table
 
 

@@ -6,16 +6,18 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cache, cached_property
 
 from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.findings import Finding, Rule
+from r2i.check.imports import all_imports, is_imported
 from r2i.check.provided import of_pypi
 from r2i.check.subject import Subject
 from r2i.checkout import CONFIG_DIRECTORIES, Checkout
 from r2i.errors import R2iError
-from r2i.model import Evidence, Ignored, Notice, Options
+from r2i.model import Evidence, Ignored, Notice, Options, PythonEnvironment
 from r2i.planner import config_names, hidden
+from r2i.tables import read_table
 
 #: What is written for Binder, or for a person who reads about it. Other files have a life of their own: a package's
 #: `pyproject.toml`, the `Dockerfile` of a deployment.
@@ -115,12 +117,23 @@ def _is_named(file: str, text: str, directory: str) -> bool:
 
 
 def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: str) -> Iterator[Finding]:
-    """What a file asks for, and the environment does not, by whatever name conda has for it."""
+    """What a file asks for, and the environment does not, by whatever name conda has for it.
+
+    Tools of developers that no code here imports are left out: who runs the notebooks does without.
+    """
     environment = subject.environment
     if environment is None:
         return
-    heard = {of_pypi(name) for name in environment.names}
-    missing = [name for name in asked if of_pypi(name) not in heard]
+    brought = _brought_by_package(subject, environment)
+    if brought is None:
+        return
+    heard = {of_pypi(name) for name in environment.names} | brought
+    imports = frozenset(all_imports(subject))
+    missing = [
+        name
+        for name in asked
+        if of_pypi(name) not in heard and (name not in _for_developers() or is_imported(name, imports))
+    ]
     if missing:
         by = f"`{environment.defined_by}`" if environment.defined_by else f"`{subject.config_dir}/`"
         yield Finding(
@@ -130,6 +143,27 @@ def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: s
             line=asked[missing[0]].line,
             hint=hint,
         )
+
+
+@cache
+def _for_developers() -> frozenset[str]:
+    return frozenset(read_table("r2i.check.rules", "developers.toml")["names"])
+
+
+def _brought_by_package(subject: Subject, environment: PythonEnvironment) -> set[str] | None:
+    """What the repository's own package asks for, where it is installed; None where only its code can tell."""
+    if not environment.local:
+        return set()
+    from r2i.projects.project import distribution
+    from r2i.projects.reading import read_project
+
+    try:
+        project = read_project(subject.checkout)
+    except R2iError:
+        return None
+    if project is None or project[0].dependencies is None:
+        return None
+    return {name for line in project[0].dependencies if (name := distribution(line))}
 
 
 def _asked_for(checkout: Checkout, path: str, options: Options) -> Mapping[str, Evidence]:

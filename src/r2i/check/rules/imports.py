@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from r2i.check.distributions import closure, distributions
 from r2i.check.findings import Finding, Fix, Rule
-from r2i.check.imports import all_imports
+from r2i.check.imports import all_imports, is_imported
 from r2i.check.missing import Kind, Missing
 from r2i.check.provided import is_program, modules_of, of_conda, of_pypi, optional
 from r2i.check.requirement_edits import added
@@ -105,16 +105,11 @@ def _never_imported(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _is_for_imports(name: str, imports: Iterable[str]) -> bool:
+def _is_for_imports(name: str, imports: Collection[str]) -> bool:
     """Whether a distribution that nothing imports is there for nothing else."""
-    modules = modules_of(name)
-    if not modules or is_program(name) or is_server_part(name):
+    if not modules_of(name) or is_program(name) or is_server_part(name):
         return False
-    return not any(
-        one == module or one.startswith(f"{module}.") or module.startswith(f"{one}.")
-        for one in imports
-        for module in modules
-    )
+    return not is_imported(name, imports)
 
 
 def _words(subject: Subject) -> frozenset[str]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-import tomllib
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from importlib.resources import files
 
 from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.findings import Finding, Fix, Rule
 from r2i.check.subject import Subject
 from r2i.planner import config_names
+from r2i.tables import read_table
 
 #: What a name can be meant for. The others are so short or so common that a similar one is most likely just similar.
 MEANT = (
@@ -152,8 +151,7 @@ def _misnamed_directory(subject: Subject) -> Iterator[Finding]:
 
 @cache
 def _table(name: str) -> dict[str, str]:
-    text = files("r2i.check.rules").joinpath("names.toml").read_text(encoding="utf-8")
-    table: dict[str, str] = tomllib.loads(text)[name]
+    table: dict[str, str] = read_table("r2i.check.rules", "names.toml")[name]
     return table
 
 

@@ -6,13 +6,13 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from importlib.resources import files
 
 from r2i.check.findings import Finding, Fix, Rule
 from r2i.check.fixes import appended
 from r2i.check.notebooks import Cell, Notebook
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
+from r2i.tables import read_table
 
 NAME = r"[A-Za-z][A-Za-z0-9.]*"
 LOADED = re.compile(
@@ -126,7 +126,7 @@ def _closure(names: set[str]) -> set[str]:
 @cache
 def _packages() -> tuple[tuple[str, ...], Mapping[str, tuple[str, ...]]]:
     """What R itself has, and what packages need."""
-    table = tomllib.loads(files("r2i.check").joinpath("r_packages.toml").read_text(encoding="utf-8"))
+    table = read_table("r2i.check", "r_packages.toml")
     rows = (line.partition(":") for line in table["needs"].splitlines())
     return tuple(table["base"].split()), {name: tuple(others.split()) for name, _, others in rows}
 
