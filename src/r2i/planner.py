@@ -91,7 +91,6 @@ def _compose(
         *_base_layers(base, detections, wanted=wanted, server=server, python=python),
         image.user(name=options.user_name, uid=options.user_id, variables=variables),
         *_python_layers(wanted, python=python, server=server),
-        image.source(),
         *chain.from_iterable(d.layers for d in detections),
     )
     start = next((d.start for d in detections if d.start), None)
@@ -131,6 +130,8 @@ def _base_layers(
     python: Python,
 ) -> Iterable[Layer]:
     yield image.system(base)
+    if wanted.local:
+        yield image.repository()
     yield image.tools(wanted, python=python)
     if server.mode == "split":
         yield image.jupyter_server(base)
@@ -144,8 +145,7 @@ def _python_layers(wanted: PythonEnvironment, *, python: Python, server: Jupyter
     elif python.provider == "conda" and wanted.manager != "conda":
         yield image.conda_interpreter(python)
     yield image.environment(wanted, python=python, server=server)
-    if wanted.local:
-        yield image.package(wanted)
+    yield image.package(wanted) if wanted.local else image.source()
 
 
 def _own_dockerfile(

@@ -43,6 +43,16 @@ def system(base: BaseImage) -> Layer:
     )
 
 
+def repository() -> Layer:
+    """The checkout in a stage of its own, for the step that installs from it."""
+    return Layer(
+        buildpack="image",
+        stage=Stage.SYSTEM,
+        title="The repository's files, to install from",
+        template="repository",
+    )
+
+
 def tools(wanted: PythonEnvironment, *, python: Python) -> Layer:
     conda = ("rattler",) if python.provider == "conda" else ()
     names = tuple(dict.fromkeys(("uv", *wanted.tools, *conda)))
@@ -158,16 +168,20 @@ def environment(wanted: PythonEnvironment, *, python: Python, server: JupyterSer
 
 
 def package(wanted: PythonEnvironment) -> Layer:
-    """What the environment takes from the checkout, still under the requirements that the rest was installed by.
+    """The checkout's files, and what the environment takes from them, still under the requirements of the rest.
 
     With all its dependencies installed before, these have no say any more, and nothing need be looked up.
+
+    One step, and not a `COPY` before it: with BuildKit 0.13 to 0.15 (Docker 26 to 27.2) a step that is given a secret
+    reads all that the steps before it wrote, unless it has done so in an earlier build
+    (https://github.com/moby/buildkit/pull/5251).
     """
     alone = "--no-deps" in wanted.local_options
     mounted = None if alone and not wanted.options else wanted.entry
     return Layer(
         buildpack=wanted.buildpack,
         stage=Stage.PACKAGE,
-        title=f"{wanted.defined_by}: {' '.join(wanted.local)}",
+        title=f"The repository's files, and {wanted.defined_by}: {' '.join(wanted.local)}",
         template="package",
         variables={
             "local": (*wanted.local_options, *wanted.local),
