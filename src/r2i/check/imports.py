@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ ELSEWHERE = (
     *("sys.path", "addsitedir", "PYTHONPATH", "importlib", "import_ipynb"),
     *("git clone", "wget ", "curl ", "gdown "),
 )
+#: How a notebook leaves its directory.
+MOVING = ("chdir", "%cd", "cd ..")
+
+#: Packages and modules, as `setup.py` lies beside them.
+AT_THE_TOP = re.compile(r"(?:src/)?(\w+)(?:/__init__)?\.py")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +105,21 @@ def is_imported(name: str, imports: Collection[str]) -> bool:
         for module in modules_of(name)
         for one in imports
     )
+
+
+def out_of_reach(subject: Subject) -> Iterator[tuple[Notebook, str]]:
+    """Packages at the top of the repository, or in `src`, that a notebook imports and does not find unless they are installed."""
+    packages = {match[1] for path in subject.files if (match := AT_THE_TOP.fullmatch(path))}
+    for notebook in subject.notebooks if packages else ():
+        cells = subject.code_of.get(notebook.path, ())
+        if any(word in cell.source for cell, _ in cells for word in (*ELSEWHERE, *MOVING)):
+            continue
+        directory = posixpath.dirname(notebook.path)
+        for one in (one for _, facts in cells for one in facts.imports if not (one.level or one.optional)):
+            top = one.module.partition(".")[0]
+            beside = (posixpath.join(directory, top, "__init__.py"), posixpath.join(directory, f"{top}.py"))
+            if top in packages and subject.files.keys().isdisjoint(beside):
+                yield notebook, top
 
 
 def own_modules(subject: Subject) -> dict[str, list[str]]:

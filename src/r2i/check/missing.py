@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from r2i.check.distributions import distributions
 from r2i.check.imports import Use, uses
+from r2i.check.notebooks import Notebook
 from r2i.check.provided import Provided, optional, provided, providers
 from r2i.check.shell import Install, installs
 from r2i.check.subject import Subject
@@ -72,9 +73,10 @@ def _missing(
 
 def _there(subject: Subject, environment: PythonEnvironment) -> Provided | None:
     """None where something is installed of which nobody can know what it brings."""
-    commands = [command for _, cell, facts in subject.code for command in installs(cell.source, facts)]
-    if _anything(subject, environment) or any(command.others for command in commands):
+    found = [(book, one) for book, cell, facts in subject.code for one in installs(cell.source, facts)]
+    if _anything(subject, environment) or any(undeclared(subject, book, one) for book, one in found):
         return None
+    commands = [one for _, one in found]
     conda = environment.manager == "conda"
     plan = subject.plan
     return provided(
@@ -103,6 +105,26 @@ def _anything(subject: Subject, environment: PythonEnvironment) -> bool:
         return True
     scripts = [path for name in ("postBuild", "start") if (path := subject.config(name))]
     return any(INSTALLS.search(subject.text(path) or "") for path in scripts)
+
+
+def undeclared(subject: Subject, notebook: Notebook, command: Install) -> list[str]:
+    """The files, directories and URLs that a cell installs and the environment has not, as requirements."""
+    environment = subject.environment
+    files = {evidence.file for evidence in environment.evidence} if environment else set()
+    local = bool(environment and environment.local)
+    found = []
+    for word in command.others:
+        if "://" in word:
+            there = any(one.url.startswith(word) for one in subject.declared)
+            found += [] if there else [word]
+            continue
+        # A cell may have gone to the root before.
+        paths = {subject.checkout.inside(word, relative_to=file) for file in (notebook.path, "")}
+        if any(path and subject.checkout.is_dir(path) for path in paths):
+            found += [] if local else [f"-e {word}"]
+        elif paths.isdisjoint(files):
+            found.append(f"-r {word}" if word.endswith(".txt") else word)
+    return found
 
 
 def _vague(subject: Subject, environment: PythonEnvironment) -> str:

@@ -10,8 +10,9 @@ from functools import cache, cached_property
 
 from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.findings import Finding, Rule
-from r2i.check.imports import all_imports, is_imported
+from r2i.check.imports import all_imports, is_imported, out_of_reach
 from r2i.check.provided import of_pypi
+from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
 from r2i.checkout import CONFIG_DIRECTORIES, Checkout
 from r2i.errors import R2iError
@@ -198,8 +199,22 @@ def _hidden_by_stronger_file(subject: Subject) -> Iterator[Finding]:
         asked = _asked_for(subject.checkout, file, subject.options)
         if notice.line in {evidence.line for evidence in asked.values()}:
             yield from _unheard(subject, file, asked, hint)
+        elif "`-e .`" in notice.message:
+            yield from _package_not_installed(subject, notice)
         else:
             yield Finding(message=notice.message, file=file, line=notice.line, hint=hint)
+
+
+def _package_not_installed(subject: Subject, notice: Notice) -> Iterator[Finding]:
+    """Nobody minds where no notebook imports it, or finds it beside itself."""
+    notebook, package = next(out_of_reach(subject), (None, ""))
+    if notebook is not None and subject.environment is not None:
+        yield Finding(
+            message=f"{notice.message}; `{notebook.path}` imports `{package}`",
+            file=notice.file,
+            hint=f"Ask for `-e .` in `{subject.environment.defined_by}`",
+            fix=added(subject, "-e .") if subject.environment.buildpack == "requirements" else None,
+        )
 
 
 def _warnings(subject: Subject, *, of_ignored: bool) -> Iterator[Notice]:

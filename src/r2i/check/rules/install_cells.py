@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from r2i.check.findings import Finding, Fix, Rule
 from r2i.check.fixes import appended
+from r2i.check.missing import undeclared
 from r2i.check.notebooks import Cell, Notebook
 from r2i.check.provided import of_pypi
 from r2i.check.requirement_edits import added
@@ -28,10 +29,11 @@ def _installed_by_a_cell(subject: Subject) -> Iterator[Finding]:
         if command.installer == "apt":
             continue
         new = [text for text, name in _asked(command) if name not in declared]
-        if not new and not command.others:
+        others = undeclared(subject, notebook, command)
+        if not new and not others:
             continue
-        fix = _ask(subject, command, new)
-        what = ", ".join(f"`{text}`" for text in new) or quoted(command.others[0])
+        fix = _ask(subject, command, new) if not others else None
+        what = ", ".join(f"`{text}`" for text in new) or quoted(others[0])
         yield _finding(
             subject,
             (notebook, cell, command),
@@ -45,7 +47,9 @@ def _installed_again(subject: Subject) -> Iterator[Finding]:
     declared = _declared(subject)
     for notebook, cell, command in _commands(subject):
         asked = [name for _, name in _asked(command)]
-        if command.installer != "apt" and asked and not command.others and declared.issuperset(asked):
+        if command.installer == "apt" or not (asked or command.others):
+            continue
+        if declared.issuperset(asked) and not undeclared(subject, notebook, command):
             yield _finding(
                 subject,
                 (notebook, cell, command),
@@ -91,7 +95,7 @@ def _ask(subject: Subject, command: Install, new: list[str]) -> Fix | None:
     """One more line a requirement; pip's is good for conda's file by its name only, and the other way round."""
     environment = subject.environment
     conda = environment is not None and environment.manager == "conda"
-    if not new or command.others or (command.installer == "conda") != conda:
+    if not new or (command.installer == "conda") != conda:
         return None
     fixes = [added(subject, text) for text in new]
     edits = tuple(edit for fix in fixes if fix for edit in fix.edits)
