@@ -214,6 +214,8 @@ def test_templates_quote_what_they_are_given() -> None:
         r"""|command \| json|appendix|\[home, repo_dir\] \| unique \| join\(" "\)|.* \| (sh|quoted)|.* \| map\("sh"\) \| join\(" "\)"""
     )
     for path in SOURCE.rglob("*.j2"):
+        if path.name.endswith(".html.j2"):
+            continue  # escapes what it is given
         for expression in re.findall(r"{{ (.*?) }}", path.read_text(encoding="utf-8")):
             assert ours.fullmatch(expression), f"{path.name}: {expression}"
 

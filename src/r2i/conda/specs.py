@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from r2i.conda.channels import parse_channel
 from r2i.errors import InvalidRepositoryError
 from r2i.requirements.lines import Line, quoted
 
@@ -84,11 +85,12 @@ def parse_spec(line: Line) -> Spec:
             f"{quoted(line.text)} has a build string that is not valid",
             hint="Write `name=version=build`, or leave the build away",
         )
+    channel = inside.get("channel", found["channel"] or "")
     return Spec(
         name=found["name"].lower(),
         version="" if version == "*" else version,
         build="" if build == "*" else build,
-        channel=inside.get("channel", found["channel"] or ""),
+        channel=parse_channel(replace(line, text=channel)) if channel else "",
     )
 
 
