@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 R2I = str(Path(sys.executable).with_name("r2i"))
+TAG = "r2i-benchmark/execute"
 NOTEBOOKS, SECONDS, TARGET = 10, 5, 30.0
 
 CELLS = {
@@ -42,7 +43,7 @@ def notebook(cells: list[str]) -> str:
     return json.dumps({"cells": code, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
 
 
-def check(directory: Path, engine: str, *options: str) -> tuple[float, str]:
+def check(directory: Path, engine: str, *options: str) -> float:
     began = time.monotonic()
     done = subprocess.run(
         [R2I, "check", str(directory), "--engine", engine, "--format", "json", *options],
@@ -52,7 +53,7 @@ def check(directory: Path, engine: str, *options: str) -> tuple[float, str]:
     )
     if done.returncode:
         sys.exit(done.stderr + done.stdout)
-    return time.monotonic() - began, done.stdout
+    return time.monotonic() - began
 
 
 def main() -> int:
@@ -67,8 +68,9 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="r2i-benchmark-") as directory:
             for number in range(NOTEBOOKS):
                 Path(directory, f"{number}.ipynb").write_text(notebook(cells), encoding="utf-8")
-            check(Path(directory), chosen.engine, "--level", "L0")
-            seconds, _ = check(Path(directory), chosen.engine, "--execute")
+            check(Path(directory), chosen.engine, "--level", "L0", "--tag", TAG)
+            seconds = check(Path(directory), chosen.engine, "--execute", "--tag", TAG)
+            subprocess.run([chosen.engine, "image", "rm", "--force", TAG], capture_output=True, check=False)
         load = os.getloadavg()[0]
         print(
             f"{kind:>10}: {NOTEBOOKS} notebooks of {SECONDS} s in {seconds:.1f} s"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from r2i import process
@@ -222,6 +223,7 @@ class Podman:
     def start(self, request: RunRequest) -> Iterator[Container]:
         """Create and start a container under a name of ours, so that it can be removed however far it came."""
         import secrets
+        from tempfile import TemporaryDirectory
 
         name = f"r2i-{secrets.token_hex(6)}"
         env = child_environment(self.environ, pulls=True)
@@ -234,7 +236,9 @@ class Podman:
                 argv = ("podman", "cp", "--archive=false", "-", f"{name}:/")
                 self._begin(argv, request, env=env, stdin=archive(request.files).decode())
             done = self._begin(("podman", "container", "inspect", "--format={{.Id}}", name), request, env=env)
-            self._begin(("podman", "start", name), request, env=env)
+            # Where the memory does not suffice, conmon 2.1.6 leaves a file `oom` in the directory from which it was started.
+            with TemporaryDirectory(prefix="r2i-") as directory:
+                self._begin(("podman", "start", name), request, env=env, cwd=Path(directory))
             yield PodmanContainer(name=name, id=done.stdout.strip(), engine=self)
         finally:
             self._remove(name)
@@ -243,9 +247,15 @@ class Podman:
         return self.run(("podman", *words), env=child_environment(self.environ), timeout=timeout)
 
     def _begin(
-        self, argv: tuple[str, ...], request: RunRequest, *, env: Mapping[str, str], stdin: str = ""
+        self,
+        argv: tuple[str, ...],
+        request: RunRequest,
+        *,
+        env: Mapping[str, str],
+        stdin: str = "",
+        cwd: Path | None = None,
     ) -> process.Completed:
-        done = self.run(argv, env=env, stdin=stdin)
+        done = self.run(argv, env=env, stdin=stdin, cwd=cwd)
         if done.returncode:
             raise start_failure(done.stderr, request, "podman")
         return done
