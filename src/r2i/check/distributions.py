@@ -26,11 +26,20 @@ class Distribution:
     requires: tuple[str, ...]
 
 
+#: What so few of the table need comes with next to nothing.
+SELDOM = 2
+
+
 @cache
 def distributions() -> Mapping[str, Distribution]:
     """By normalised name."""
     rows = read_table("r2i.check", "distributions.toml")["distributions"].splitlines()
     return {row.name: row for row in map(_row, rows)}
+
+
+def is_often_needed(name: str) -> bool:
+    """Whether so many need a distribution that one which nobody knows is likely to be among them."""
+    return sum(name in row.requires for row in distributions().values()) > SELDOM
 
 
 def closure(names: Iterable[str]) -> dict[str, Distribution | None]:

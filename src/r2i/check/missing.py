@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from r2i.check.distributions import distributions
+from r2i.check.distributions import distributions, is_often_needed
 from r2i.check.imports import Use, uses
 from r2i.check.notebooks import Notebook
 from r2i.check.provided import Provided, optional, provided, providers
@@ -26,7 +26,7 @@ INSTALLS = re.compile(r"\b(?:install|clone|develop|sync|update|add)\b")
 @dataclass(frozen=True, kw_only=True)
 class Missing:
     """A module by the first part of its name, or the distributions that have it, the likeliest first; `others` counts the
-    further files that import it. `unless` says what may have it after all."""
+    further files that import it. `unless` says what may bring it after all."""
 
     kind: Kind
     module: str
@@ -41,24 +41,26 @@ def missing(subject: Subject) -> Iterator[Missing]:
     environment = subject.environment
     if environment is None:
         return
-    found = uses(subject)
     there = _there(subject, environment)
-    if there is None or there.unknown:
+    if there is None:
         return
+    found = uses(subject)
     grouped: dict[tuple[str, ...], list[Use]] = {}
     for use in found.needed:
         if not there.has(use.module):
             grouped.setdefault(providers(use.module) or ("", use.module.partition(".")[0]), []).append(use)
     for names, group in grouped.items():
-        if names[0] == "" and found.elsewhere:
+        if names[0] == "" and (found.elsewhere or there.unknown):
             continue
+        if there.unknown and (names[0] not in distributions() or is_often_needed(names[0])):
+            continue  # who knows what comes with it
         yield _missing(names, group, there, environment)
 
 
 def _missing(
     names: tuple[str, ...], group: list[Use], there: Provided, environment: PythonEnvironment
 ) -> Missing:
-    unless = there.vague or next(_once_needed(environment, names[0]), "")
+    unless = _any_of(there.unknown) or there.vague or next(_once_needed(environment, names[0]), "")
     kind: Kind = "unknown" if names[0] == "" else "probably" if unless else "surely"
     first = group[0]
     return Missing(
@@ -68,6 +70,15 @@ def _missing(
         first=first,
         others=len({use.path for use in group} - {first.path}),
         unless=unless,
+    )
+
+
+def _any_of(unknown: tuple[str, ...]) -> str:
+    listed = [f"`{name}`" for name in unknown[:2]]
+    return (
+        " or ".join(listed)
+        if len(unknown) == len(listed)
+        else f"one of {len(unknown)} packages that r2i does not know"
     )
 
 
@@ -132,9 +143,9 @@ def _vague(subject: Subject, environment: PythonEnvironment) -> str:
     if environment.exact:
         return ""
     if environment.manager == "conda":
-        return "a package of conda's brings it"
+        return "a package of conda's"
     if subject.options.as_of:
-        return "releases of that day bring it"
+        return "a release of that day"
     return ""
 
 
@@ -151,7 +162,7 @@ def _once_needed(environment: PythonEnvironment, name: str) -> Iterator[str]:
         if known is None or version is None or _series(version[1]) == _series(known.version):
             continue
         if (is_leaf and known.requires) or name in optional().get(pin.name, ()):
-            yield f"`{pin.name}` {version[1]} brings it"
+            yield f"`{pin.name}` {version[1]}"
 
 
 def _series(version: str) -> list[str]:

@@ -92,7 +92,7 @@ OF_IPYTHON = frozenset({"IPython", "ipykernel", "ipywidgets", "ipykernel_launche
 class Provided:
     """`modules` are dotted names of what is surely there, `unknown` the distributions that may bring anything else.
 
-    `vague` says why something else may be there, too, however unlikely; empty where nothing can be.
+    `vague` says what may bring something else, however unlikely (`a package of conda's`); empty where nothing can.
     """
 
     modules: frozenset[str]
@@ -123,15 +123,16 @@ def provided(
     asked = {of_pypi(name) if conda else name for name in names}
     of_image = {*KERNEL_PACKAGES, *(SERVER_PACKAGES if server else ()), *(OF_CONDA if conda else ())}
     under_extras = {other for name in extras for other in optional().get(name, ())}
-    found = closure(of_image | asked | under_extras)
+    needed = closure(of_image | asked)
+    found = needed | closure(under_extras)
     modules = {module for name in found for module in modules_of(name)} | OF_IPYTHON
     # Who is asked for by name, and known by nothing else, has that name as most do; nothing more is taken from it.
     modules |= {name.replace("-", "_") for name in asked if not modules_of(name)}
     unknown = [name for name in asked if name not in distributions() and not is_no_python(name, conda=conda)]
     if complete:
         unknown = [name for name in unknown if not modules_of(name)]
-    elif not vague and (gap := next((name for name, row in found.items() if row is None), "")):
-        vague = f"`{gap}` may bring it"
+    elif not vague and (gap := next((name for name, row in needed.items() if row is None), "")):
+        vague = f"`{gap}`"
     return Provided(modules=frozenset(modules), unknown=tuple(sorted(unknown)), vague=vague)
 
 

@@ -21,6 +21,9 @@ from r2i.tables import read_table
 READ = ("environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile", "requirements.txt")
 PACKAGES = ("setup.py", "pyproject.toml")
 
+#: The tables of a `pyproject.toml` without which it takes it for settings of tools.
+OF_PACKAGE = ("project", "build-system")
+
 #: The Python that it takes where nothing that it reads names one.
 DEFAULT_PYTHON = "3.10"
 
@@ -52,7 +55,7 @@ def _reads_nothing(subject: Subject) -> Iterator[Finding]:
         if instead
         else f"mybinder.org does not read `{decides}`, and would install nothing of it",
         file=decides,
-        hint=f"Ask for it in `{instead}`, too" if instead else _how_instead(posixpath.basename(decides)),
+        hint=f"Ask for it in `{instead}`, too" if instead else _how_instead(subject, decides),
     )
 
 
@@ -78,13 +81,14 @@ def _read_by_binder(subject: Subject) -> str | None:
 
 
 def _is_package(subject: Subject, name: str) -> bool:
-    if name == "setup.py":
-        return True
+    return name == "setup.py" or all(table in _manifest(subject, name) for table in OF_PACKAGE)
+
+
+def _manifest(subject: Subject, path: str) -> Mapping[str, object]:
     try:
-        manifest = subject.checkout.read_toml(name)
+        return subject.checkout.read_toml(path)
     except R2iError:
-        return False
-    return "project" in manifest and "build-system" in manifest
+        return {}
 
 
 def _missing(subject: Subject, decides: str, instead: str) -> list[str]:
@@ -137,7 +141,12 @@ def _detected(subject: Subject, path: str) -> Detection | None:
     return None
 
 
-def _how_instead(name: str) -> str | None:
+def _how_instead(subject: Subject, decides: str) -> str | None:
+    lacking = [f"`[{name}]`" for name in OF_PACKAGE if name not in _manifest(subject, decides)]
+    if decides == "pyproject.toml" and lacking:
+        tables = f"the table{'s' if lacking[1:] else ''} {' and '.join(lacking)}"
+        return f"Add {tables}, or list the packages in `requirements.txt`, too"
+    name = posixpath.basename(decides)
     return next((hint for pattern, hint in _instead().items() if fnmatchcase(name, pattern)), None)
 
 

@@ -30,17 +30,36 @@ def _missing(subject: Subject, kind: Kind) -> Iterator[Finding]:
     for one in subject.missing:
         if one.kind == kind:
             name = one.distributions[0]
+            optional = _optional(subject, one.distributions)
             text = of_conda(name) if _is_conda(subject) else name
             called = "it" if text == one.module else f"`{text}`"
-            unless = f", unless {one.unless}" if one.unless else ""
+            unless = f", unless {one.unless} brings it" if one.unless else ""
             fix = added(subject, text)
             yield _finding(
                 subject,
                 one,
-                message=f"`{one.module}` is imported, and nothing asks for {called}{unless}",
+                message=f"`{one.module}` is imported, and {optional} asks for {called}{unless}",
                 hint=fix.title if fix else f"Ask for `{text}` {_where(subject)}",
                 fix=fix,
             )
+
+
+def _optional(subject: Subject, names: Collection[str]) -> str:
+    """Who asks for one of the distributions without being heard."""
+    from r2i.projects.project import distribution
+    from r2i.projects.reading import read_project
+
+    if subject.environment is None or subject.environment.buildpack != "package":
+        return "nothing"
+    found = read_project(subject.checkout, subject.config_dir)
+    tables = (("extra", found[0].extras or {}), ("group", found[0].groups)) if found else ()
+    asking = (
+        f"only the {kind} `{name}`, which is not installed,"
+        for kind, table in tables
+        for name, lines in table.items()
+        if any(distribution(line) in names for line in lines)
+    )
+    return next(asking, "nothing")
 
 
 def _unknown(subject: Subject) -> Iterator[Finding]:
@@ -68,7 +87,10 @@ def _finding(subject: Subject, one: Missing, *, message: str, hint: str, fix: Fi
 
 
 def _where(subject: Subject) -> str:
-    path = subject.environment.defined_by if subject.environment else ""
+    environment = subject.environment
+    path = environment.defined_by if environment else ""
+    if environment and environment.buildpack == "package":  # `setup.py` may have left it to `setup.cfg`
+        path = next((one.file for one in subject.declared), path)
     return f"in `{path}`" if path else "in a `requirements.txt`"
 
 

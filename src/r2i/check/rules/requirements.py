@@ -11,16 +11,20 @@ from r2i.check.findings import Finding, Fix, Rule
 from r2i.check.provided import is_no_python, names
 from r2i.check.requirement_edits import altered, removed
 from r2i.check.subject import Subject
+from r2i.errors import R2iError
 from r2i.requirements.lines import quoted
 from r2i.requirements.specifiers import normalised
 
-#: How each kind of file is pinned, by the buildpack that reads it. `{file}` is its path.
+#: How each kind of file is pinned, by the buildpack that reads it, and a package by who makes it. `{file}` is its path.
 TO_PIN = {
     "requirements": "Run `uv pip compile --universal {file} -o {file}`, which writes the versions into it",
     "conda": "Run `conda env export --no-builds --file {file}` in the environment in which it works",
     "pixi": "Run `pixi lock`, and commit `pixi.lock`",
     "pipfile": "Run `pipenv lock`, and commit `Pipfile.lock`",
-    "package": "Run `uv lock`, and commit `uv.lock`",
+    "project": "Run `uv lock`, and commit `uv.lock`",
+    "poetry": "Run `poetry lock`, and commit `poetry.lock`",
+    "pdm": "Run `pdm lock`, and commit `pdm.lock`",
+    "setuptools": "Write `-e .` into `requirements.in`, and run `uv pip compile --universal requirements.in -o requirements.txt`",
 }
 
 #: Which are chosen elsewhere, by whoever builds the environment.
@@ -57,13 +61,28 @@ def _unpinned(subject: Subject) -> Iterator[Finding]:
     loose = [one for one in asked if one.name not in exact and not is_exact(one)]
     if not loose:
         return
-    hint = TO_PIN.get(environment.buildpack)
+    hint = TO_PIN.get(_made_by(subject) if environment.buildpack == "package" else environment.buildpack)
     yield Finding(
         message=f"{_listed(loose)}: no exact version, of {len(asked)} requirement{'s' if len(asked) > 1 else ''}",
         file=loose[0].file,
         line=loose[0].line,
         hint=hint.format(file=environment.defined_by) if hint else None,
     )
+
+
+def _made_by(subject: Subject) -> str:
+    """What manages the requirements of the repository's package."""
+    path = subject.config("pyproject.toml")
+    try:
+        manifest = subject.checkout.read_toml(path) if path else {}
+    except R2iError:
+        manifest = {}
+    tools = manifest.get("tool", {})
+    if "pdm" in tools:
+        return "pdm"
+    if "project" in manifest:
+        return "project"
+    return "poetry" if "poetry" in tools else "setuptools"
 
 
 def is_exact(one: Declared) -> bool:
