@@ -18,7 +18,7 @@ demo: $(VENV)/installed  ## Build examples/quickstart and open it in Jupyter; pr
 test: $(VENV)/developed  ## Check everything, engines included; prepares the machine where needed
 	@$(MAKE) --no-print-directory lint
 	@tools/prepare-tests $(BIN)/r2i
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/developed  ## Check style and types
 	$(BIN)/ruff check .
