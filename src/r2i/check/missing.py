@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from r2i.check.distributions import distributions, is_often_needed
-from r2i.check.imports import Use, uses
+from r2i.check.imports import Use
 from r2i.check.notebooks import Notebook
 from r2i.check.provided import Provided, optional, provided, providers
 from r2i.check.shell import Install, installs
@@ -44,7 +44,7 @@ def missing(subject: Subject) -> Iterator[Missing]:
     there = _there(subject, environment)
     if there is None:
         return
-    found = uses(subject)
+    found = subject.uses
     grouped: dict[tuple[str, ...], list[Use]] = {}
     for use in found.needed:
         if not there.has(use.module):

@@ -34,18 +34,18 @@ def added(subject: Subject, text: str, *, title: str = "") -> Fix | None:
         return None
     path = environment.defined_by
     if environment.buildpack == "requirements":
-        edits = _appended(subject, path, text)
+        edits = line_added(subject, path, text)
     elif environment.buildpack == "conda":
         edits = _beside_the_last(subject, text)
     elif not path:
-        path = f"{subject.config_dir}/{NEW_FILE}" if subject.config_dir else NEW_FILE
-        edits = _appended(subject, path, text)
+        path = subject.config_path(NEW_FILE)
+        edits = line_added(subject, path, text)
     else:
         edits = ()
     return Fix(title=title or f"Ask for `{text}` in `{path}`", edits=edits) if edits else None
 
 
-def _appended(subject: Subject, path: str, text: str) -> tuple[Edit, ...]:
+def line_added(subject: Subject, path: str, text: str) -> tuple[Edit, ...]:
     """The end of the last line is an edit of its own, so that several of these make it once."""
     data = subject.checkout.read_bytes(path) if subject.checkout.has(path) else b""
     newline = b"\r\n" if b"\r\n" in data else b"\n"

@@ -161,6 +161,13 @@ class _Packages:
         return rows
 
 
+def with_debian_packages(names: Iterable[str]) -> frozenset[str] | None:
+    """These packages with all that they need; None where one of them is not known."""
+    seen: set[str] = set()
+    _, unknown = _closure(names, _debian().get, seen)
+    return None if unknown else frozenset(seen)
+
+
 def _words(layer: Layer, variable: str) -> list[str]:
     value = layer.variables.get(variable, ())
     return [str(word) for word in value] if isinstance(value, tuple) else []

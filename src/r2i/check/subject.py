@@ -18,6 +18,7 @@ from r2i.model import Options, Plan, PythonEnvironment, Source
 from r2i.planner import declared_environment, make_plan
 
 if TYPE_CHECKING:
+    from r2i.check.imports import Uses
     from r2i.check.missing import Missing
     from r2i.check.size import Forecast
 
@@ -147,6 +148,13 @@ class Subject:
         return tuple(missing(self))
 
     @cached_property
+    def uses(self) -> Uses:
+        """What the code that runs imports from outside."""
+        from r2i.check.imports import uses
+
+        return uses(self)
+
+    @cached_property
     def lacking(self) -> tuple[Read, ...]:
         """Files that notebooks read and a clone of the repository does not have."""
         return lacking(self)
@@ -159,9 +167,13 @@ class Subject:
         except R2iError:
             return "binder"
 
+    def config_path(self, name: str) -> str:
+        """Where a configuration file has to lie to count."""
+        return f"{self.config_dir}/{name}" if self.config_dir else name
+
     def config(self, name: str) -> str | None:
         """The path of a configuration file that counts, or of a link to it; None where there is none."""
-        path = f"{self.config_dir}/{name}" if self.config_dir else name
+        path = self.config_path(name)
         return path if path in self.files or (self.checkout.root / path).is_symlink() else None
 
     def text(self, path: str) -> str | None:

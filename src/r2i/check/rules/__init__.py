@@ -24,6 +24,7 @@ from r2i.check.rules import (
     runtime,
     scripts,
     size,
+    system_packages,
     unattended,
 )
 
@@ -31,6 +32,7 @@ from r2i.check.rules import (
 RULES: tuple[Rule, ...] = (
     *chain(
         requirements.RULES,
+        system_packages.RULES,
         install_cells.RULES,
         imports.RULES,
         other_languages.RULES,

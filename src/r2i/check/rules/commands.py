@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from r2i.buildpacks.apt import SPEC
 from r2i.buildpacks.start import hands_over
+from r2i.check.apt_txt import apt_txt, listed, not_listed
 from r2i.check.findings import Edit, Finding, Fix, Rule
-from r2i.check.fixes import appended
 from r2i.check.rules.scripts import Script, scripts
 from r2i.check.shell_script import Line, is_shell, without_sudo
 from r2i.check.subject import Subject
@@ -104,13 +104,11 @@ def _packages(line: Line) -> list[str] | None:
 
 def _into_apt_txt(subject: Subject, script: Script, line: Line, packages: list[str]) -> Fix:
     removed = script.edit(line.first, line.last, None)
-    place = f"{subject.config_dir}/apt.txt" if subject.config_dir else "apt.txt"
-    there = (subject.text(place) or "").split()
-    new = [package for package in dict.fromkeys(packages) if package not in there]
+    new = not_listed(subject, packages)
     if not new:
         return Fix(title=f"Remove line {line.first} of `{script.path}`", edits=(removed,))
-    listed = appended(subject.checkout, place, "".join(f"{package}\n" for package in new))
-    return Fix(title=f"List in `{place}` what `{script.path}` installs with apt", edits=(removed, listed))
+    title = f"List in `{apt_txt(subject)}` what `{script.path}` installs with apt"
+    return Fix(title=title, edits=(removed, listed(subject, new)))
 
 
 def _conda_activate(subject: Subject) -> Iterator[Finding]:

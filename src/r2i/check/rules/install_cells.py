@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from r2i.check.apt_txt import apt_txt, listed, not_listed
 from r2i.check.findings import Finding, Fix, Rule
-from r2i.check.fixes import appended
 from r2i.check.missing import undeclared
 from r2i.check.notebooks import Cell, Notebook
 from r2i.check.provided import of_pypi
@@ -62,18 +62,15 @@ def _system_packages(subject: Subject) -> Iterator[Finding]:
     for notebook, cell, command in _commands(subject):
         if command.installer != "apt":
             continue
-        path = f"{subject.config_dir}/apt.txt" if subject.config_dir else "apt.txt"
-        there = (subject.text(path) or "").split()
-        new = [name for name in command.names if name not in there]
-        listed = ", ".join(f"`{name}`" for name in new) or quoted(command.text)
-        title = f"Ask for {listed} in `{path}`" if new else "Remove the line"
-        edits = (appended(subject.checkout, path, "".join(f"{name}\n" for name in new)),)
+        new = not_listed(subject, command.names)
+        what = ", ".join(f"`{name}`" for name in new) or quoted(command.text)
+        title = f"Ask for {what} in `{apt_txt(subject)}`" if new else "Remove the line"
         yield _finding(
             subject,
             (notebook, cell, command),
-            message=f"{listed}: a cell cannot install it, as nobody is root in an image",
+            message=f"{what}: a cell cannot install it, as nobody is root in an image",
             hint=f"{title}, and remove the line" if new else title,
-            fix=Fix(title=title, edits=edits) if new and subject.environment is not None else None,
+            fix=Fix(title=title, edits=(listed(subject, new),)) if new and subject.environment else None,
         )
 
 

@@ -1,0 +1,113 @@
+"""D11: libraries and programs that lie beside Python, and that an image has where `apt.txt` asks for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+from r2i.check.apt_txt import apt_txt, listed
+from r2i.check.findings import Finding, Fix, Rule
+from r2i.check.imports import Use
+from r2i.check.size import with_debian_packages
+from r2i.check.subject import Subject
+from r2i.model import Evidence
+from r2i.tables import read_table
+
+
+def _libraries(subject: Subject) -> Iterator[Finding]:
+    there, environment = _there(subject), subject.environment
+    if there is None or environment is None:
+        return
+    for library, package in _table("libraries").items():
+        if library in environment.names and package not in there:
+            yield _finding(
+                subject,
+                package,
+                environment.names[library],
+                message=f"`{library}` does not load without the Debian package `{package}`",
+                hint=f"Ask for `{package}` in `{apt_txt(subject)}`, or write `{library}-headless`",
+            )
+
+
+def _programs(subject: Subject) -> Iterator[Finding]:
+    there = _there(subject)
+    seen = set(there or ())
+    for package, evidence, cell in _called(subject) if there is not None else ():
+        if package not in seen:
+            seen.add(package)
+            yield _finding(
+                subject,
+                package,
+                evidence,
+                cell=cell,
+                message=f"{evidence.why} needs the Debian package `{package}`, and no file asks for it",
+                hint=f"Ask for `{package}` in `{apt_txt(subject)}`",
+            )
+
+
+def _there(subject: Subject) -> frozenset[str] | None:
+    """The Debian packages that files ask for; None where others decide, or bring nobody knows what."""
+    environment, plan = subject.environment, subject.plan
+    if environment is None or plan is None or environment.manager == "conda" or subject.options.base_image:
+        return None
+    layers = [layer for layer in plan.layers if layer.template in ("apt", "toolchain")]
+    packages = [layer.variables.get("packages", ()) for layer in layers]
+    specs = [str(spec) for some in packages if isinstance(some, tuple) for spec in some]
+    return with_debian_packages(re.split("[:=/]", spec)[0] for spec in specs)
+
+
+def _called(subject: Subject) -> Iterator[tuple[str, Evidence, int | None]]:
+    """Packages with the line that needs them, and the number of the cell that it is in."""
+    for use in subject.uses.needed:
+        module = use.module.partition(".")[0]
+        if package := _table("modules").get(module):
+            yield package, _evidence(subject, use, module), use.cell.number if use.cell else None
+    for notebook, cell, facts in subject.code:
+        for command in facts.commands:
+            program = command.text.partition(" ")[0]
+            if command.sign == "!" and (package := _table("programs").get(program)):
+                line = subject.line_of(notebook, cell, command.line)
+                yield package, Evidence(why=f"`{program}`", file=notebook.path, line=line), cell.number
+
+
+def _evidence(subject: Subject, use: Use, module: str) -> Evidence:
+    line = subject.line_of(use.notebook, use.cell, use.line) if use.notebook and use.cell else use.line
+    return Evidence(why=f"`{module}`", file=use.path, line=line)
+
+
+def _finding(
+    subject: Subject, package: str, evidence: Evidence, *, message: str, hint: str, cell: int | None = None
+) -> Finding:
+    return Finding(
+        message=message,
+        file=evidence.file,
+        line=evidence.line,
+        cell=cell,
+        hint=hint,
+        fix=Fix(title=f"Ask for `{package}` in `{apt_txt(subject)}`", edits=(listed(subject, [package]),)),
+    )
+
+
+@cache
+def _table(name: str) -> Mapping[str, str]:
+    table: Mapping[str, str] = read_table("r2i.check.rules", "system_packages.toml")[name]
+    return table
+
+
+RULES = (
+    Rule(
+        code="D111",
+        name="system-library",
+        severity="error",
+        why="A wheel does not bring all that it loads, and what is missing is a package of Debian.",
+        find=_libraries,
+    ),
+    Rule(
+        code="D112",
+        name="system-program",
+        severity="warning",
+        why="What calls a program fails where the program is not, and no distribution of Python's brings it.",
+        find=_programs,
+    ),
+)
