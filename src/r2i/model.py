@@ -304,7 +304,8 @@ class Dockerfile:
     layer_lines: Mapping[int, int]
 
 
-ChangeOption: TypeAlias = Literal["python", "as-of", "apt", "replace", "installer"]
+#: `require` (a requirement) and `post-build` (a line of that script) are for the repository's own files: no option has them.
+ChangeOption: TypeAlias = Literal["python", "as-of", "apt", "replace", "installer", "require", "post-build"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -316,14 +317,16 @@ class Change:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """As one types it; several packages are several options."""
+        """As one types it; several packages are several options. Nothing where there is no such option."""
+        if self.option in ("require", "post-build"):
+            return ()
         values = self.value.split() if self.option == "apt" else [self.value]
         return tuple(word for value in values for word in (f"--{self.option}", value))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """Why a build step failed.
+    """Why a build step or a notebook failed.
 
     `cause` is the stable code of a rule (docs/diagnosis.md), `evidence` the line of the log that shows it, `package` the
     name of the distribution that it is about, where it is about one. `changes` may mend it, the smallest first.

@@ -74,7 +74,7 @@ def with_change(options: Options, change: Change) -> Options:
             return replace(options, replace={**options.replace, old: new})
         case "installer":
             return replace(options, installer="pip")
-        case "as-of":
+        case "as-of" | "require" | "post-build":
             return options
 
 
@@ -102,6 +102,8 @@ def lasting(checkout: Checkout, made: Iterable[Made], *, directory: str, defined
                     files[each.file] = text
             case "python" | "apt":
                 _add(checkout, files, each.change, directory=directory)
+            case "require" | "post-build":  # of notebooks, which are not rescued
+                pass
             case "as-of" | "installer":
                 unkept.append(
                     f"`{' '.join(each.change.arguments)}` stands in no file: build with it, or name the releases that it found"

@@ -6,12 +6,16 @@ reaches a terminal or a page unescaped. Tracebacks and text outputs are as the k
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from r2i.model import Json
+
+if TYPE_CHECKING:
+    from r2i.check.causes import Cause
 
 
 class Level(IntEnum):
@@ -35,6 +39,12 @@ MEANINGS: Mapping[Level, str] = {
     Level.L3: "every notebook runs",
     Level.L4: "every output equals the stored one",
 }
+
+#: The first frame of a traceback that is of a cell, and the line that IPython marks in it.
+RAISED = re.compile(
+    r"^(?:Cell In|Input In|<ipython-input|/tmp/ipykernel)[^\n]*\n(?:[^\n]*\n){0,8}?-+> (\d{1,5})\b",
+    re.MULTILINE,
+)
 
 Status: TypeAlias = Literal["passed", "failed", "skipped"]
 
@@ -68,6 +78,12 @@ class Failure:
     error_name: str = ""
     error_value: str = ""
     traceback: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> int | None:
+        """The line of the cell that raised, counted from 1, where the traceback tells it."""
+        found = RAISED.search("\n".join(self.traceback))
+        return int(found[1]) if found else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +193,10 @@ class KernelRun:
 
 @dataclass(frozen=True, kw_only=True)
 class DynamicReport:
-    """`asked` decides over the exit code; `tried` is as far as the check went, and no less."""
+    """`asked` decides over the exit code; `tried` is as far as the check went, and no less.
+
+    `causes` say by the paths of notebooks why they failed, where that is known, and `lines` in which line of the file.
+    """
 
     asked: Level
     tried: Level
@@ -186,6 +205,8 @@ class DynamicReport:
     kernels: tuple[KernelRun, ...] = ()
     runs: tuple[NotebookRun, ...] = ()
     notes: tuple[str, ...] = ()
+    causes: Mapping[str, tuple[Cause, ...]] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def image(self) -> str | None:
@@ -225,7 +246,9 @@ def to_json(report: DynamicReport) -> dict[str, Json]:
         "build": _build(report.build),
         "server": None if report.server is None else _server(report.server),
         "kernels": [_kernel(kernel) for kernel in report.kernels],
-        "notebooks": [_notebook(run) for run in report.runs],
+        "notebooks": [
+            _notebook(run, report.causes.get(run.path, ()), report.lines.get(run.path)) for run in report.runs
+        ],
         "notes": [*report.notes],
     }
 
@@ -262,7 +285,7 @@ def _kernel(kernel: KernelRun) -> Json:
     }
 
 
-def _notebook(run: NotebookRun) -> Json:
+def _notebook(run: NotebookRun, causes: Iterable[Cause], line: int | None) -> Json:
     return {
         "path": run.path,
         "kernel": run.kernel,
@@ -270,6 +293,8 @@ def _notebook(run: NotebookRun) -> Json:
         "seconds": round(run.seconds, 3),
         "peak_memory": run.peak_memory,
         "failure": None if run.failure is None else _failure(run.failure),
+        "line": line,
+        "causes": [_cause(cause) for cause in causes],
         "failed_imports": [_import(failed) for failed in run.failed_imports],
         "mismatches": [_mismatch(mismatch) for mismatch in run.mismatches],
         "cells": [
@@ -290,6 +315,19 @@ def _failure(failure: Failure) -> Json:
         "error_name": failure.error_name,
         "error_value": failure.error_value,
         "traceback": [*failure.traceback],
+    }
+
+
+def _cause(cause: Cause) -> Json:
+    return {
+        "code": cause.code,
+        "message": cause.message,
+        "evidence": cause.evidence,
+        "change": cause.change,
+        "hint": cause.hint,
+        "file": cause.file,
+        "line": cause.line,
+        "options": [word for change in cause.options for word in change.arguments],
     }
 
 

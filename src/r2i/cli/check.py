@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from r2i.check.findings import Report
+from r2i.check.findings import Fix, Report
 from r2i.check.formats import FORMATS
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
@@ -20,6 +20,7 @@ from r2i.cli.as_of import asked, dated
 from r2i.cli.check_text import show
 from r2i.cli.common import checked_out, note, options_from, parsed, plan_options, source_options
 from r2i.cli.execution import dynamic_report, execution_options
+from r2i.cli.execution_files import causes_fixes, report_options, write_reports
 from r2i.errors import UsageError
 from r2i.model import Source
 from r2i.quoting import printable
@@ -57,6 +58,7 @@ DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
     help="Write the report there, and show the text.",
 )
 @click.option("--rules", is_flag=True, help="List all rules.")
+@report_options
 @execution_options
 @plan_options
 def check(source: str, ref: str | None, subdir: str, **chosen: Any) -> int:
@@ -74,10 +76,14 @@ def check(source: str, ref: str | None, subdir: str, **chosen: Any) -> int:
     with checked_out(understood) as checkout:
         subject = _subject(checkout, understood, chosen)
         report = _checked(subject, strict=chosen["strict"])
-        if chosen["fix"] and _mended(subject, report, yes=chosen["yes"]):
+        fixes = [one.finding.fix for one in report.findings if one.finding.fix]
+        if chosen["fix"] and _mended(subject, fixes, yes=chosen["yes"]):
             subject = _subject(checkout, understood, chosen)
             report = _checked(subject, strict=chosen["strict"])
         report = replace(report, dynamic=dynamic_report(subject, understood, chosen))
+        write_reports(subject, report, understood, chosen)
+        if chosen["fix"] and (mending := causes_fixes(report)):
+            _mended(subject, mending, yes=chosen["yes"])
         directory = os.path.relpath(checkout.root) if understood.provider == "local" else ""
     _say(
         report, form=chosen["form"], output=chosen["output"], directory="" if directory == "." else directory
@@ -107,7 +113,8 @@ def _write(report: Report, *, form: str, output: Path, directory: str) -> None:
                 file.write(FORMATS[form](report))
     except OSError as error:
         raise UsageError(
-            f"`--output {printable(str(output))}` cannot be written: {error.strerror}", hint="Name another file"
+            f"`--output {printable(str(output))}` cannot be written: {error.strerror}",
+            hint="Name another file",
         ) from error
 
 
@@ -140,11 +147,11 @@ def _checked(subject: Subject, *, strict: bool) -> Report:
     return check(subject, strict=strict)
 
 
-def _mended(subject: Subject, report: Report, *, yes: bool) -> bool:
+def _mended(subject: Subject, fixes: Iterable[Fix], *, yes: bool) -> bool:
     """Show what the fixes would change, and make the changes once that is agreed to."""
     from r2i.check.fixes import combined, diff, write
 
-    changes = combined(subject.checkout, (one.finding.fix for one in report.findings if one.finding.fix))
+    changes = combined(subject.checkout, fixes)
     if not changes.applied:
         note("There is nothing that can be mended here")
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -89,6 +90,7 @@ def dynamic_report(subject: Subject, source: Source, chosen: dict[str, Any]) -> 
     if tried < Level.L1:
         return DynamicReport(asked=asked, tried=tried, build=build)
 
+    from r2i.check.causes import causes, lines
     from r2i.check.execution import limits, planned, seen
     from r2i.cli.execution_progress import running
     from r2i.engines.protocol import RunRequest
@@ -113,7 +115,7 @@ def dynamic_report(subject: Subject, source: Source, chosen: dict[str, Any]) -> 
             tried=tried,
             listen=listen,
         )
-    return DynamicReport(
+    report = DynamicReport(
         asked=asked,
         tried=tried,
         build=build,
@@ -121,6 +123,11 @@ def dynamic_report(subject: Subject, source: Source, chosen: dict[str, Any]) -> 
         kernels=found.kernels,
         runs=found.runs,
         notes=(*_notes(user), *found.notes),
+    )
+    return replace(
+        report,
+        causes=causes(subject, report, network=chosen["network"]),
+        lines=lines(subject, report),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from r2i.check.runs import DynamicReport, Failure, Level, NotebookRun
@@ -12,10 +13,14 @@ from r2i.quoting import printable
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from r2i.check.causes import Cause
+
 MARKS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "skipped": ("-", "dim")}
 
-#: How many lines of a cell, and how many of what the kernel said of it last.
-SOURCE, TRACEBACK = 12, 12
+#: How many lines of a cell, how many of what the kernel said of it last, and how many frames of a traceback.
+SOURCE, TRACEBACK, FRAMES = 12, 12, 3
+
+WIDEST_PATH = 60
 
 
 def lines(report: DynamicReport) -> Iterator[tuple[Text, int]]:
@@ -37,8 +42,11 @@ def lines(report: DynamicReport) -> Iterator[tuple[Text, int]]:
     for kernel in report.kernels:
         if not kernel.ok:
             yield from _said(f"The kernel `{kernel.name}` does not start: {kernel.message}", None)
+    yield from _table(report)
     for run in report.runs:
-        yield from _notebook(run, compared=report.asked >= Level.L4)
+        yield from _notebook(run, report.causes.get(run.path, ()), compared=report.asked >= Level.L4)
+    if report.runs:
+        yield Text(), 0
     yield _verdict(report), 0
 
 
@@ -53,21 +61,41 @@ def _detail(report: DynamicReport, level: Level) -> str:
     return f"{passed} of {len(report.runs)} notebooks"
 
 
-def _notebook(run: NotebookRun, *, compared: bool) -> Iterator[tuple[Text, int]]:
-    """The cell, what was said of it, and every import; nothing of a notebook without a word to say of it."""
+def _table(report: DynamicReport) -> Iterator[tuple[Text, int]]:
+    """The highest level of each notebook, its time, its memory, and in a word why it comes no further."""
+    from rich.text import Text
+
+    width = max((len(printable(run.path)) for run in report.runs), default=0)
+    for run in report.runs:
+        reached = [level for level in Level if level >= Level.L2 and run.passed(level)]
+        status = run.statuses.get(min(max(report.asked, Level.L2), report.tried), "skipped")
+        mark, style = MARKS["failed" if status == "failed" or run.failure else "passed"]
+        memory = f"{run.peak_memory / 1e6:.0f} MB" if run.peak_memory else ""
+        text = Text.assemble((mark, style), f" {printable(run.path):<{min(width, WIDEST_PATH)}}  ")
+        text.append(
+            f"{reached[-1].name if reached else 'L1'}  {duration(run.seconds):>7}  {memory:>8}", "dim"
+        )
+        causes = report.causes.get(run.path, ())
+        yield text.append(f"  {causes[0].code}" if causes else "", "dim"), 2
+
+
+def _notebook(run: NotebookRun, causes: Iterable[Cause], *, compared: bool) -> Iterator[tuple[Text, int]]:
+    """The cell, what was said of it, why, and every import; nothing of a notebook without a word to say of it."""
     from rich.text import Text
 
     mismatches = run.mismatches if compared else ()
     if run.failure is None and not mismatches and not _worth(run):
         return
     mark, style = MARKS["failed" if run.failure or mismatches else "passed"]
-    memory = f", {run.peak_memory / 1e6:.0f} MB" if run.peak_memory else ""
+    yield Text(), 0
     cell = f"  cell {run.failure.cell}" if run.failure and run.failure.cell else ""
-    head = Text.assemble((mark, style), " ", (printable(run.path), "bold"), cell)
-    yield head.append(f"  {duration(run.seconds)}{memory}", "dim"), 0
+    yield Text.assemble((mark, style), " ", (printable(run.path), "bold"), cell), 0
     if run.failure is not None:
-        yield from _failure(run.failure)
-    for one in run.failed_imports:
+        # A hint of the cause knows more of the repository.
+        yield from _failure(run.failure if not causes else replace(run.failure, hint=None))
+    for cause in causes:
+        yield from _cause(cause)
+    for one in () if causes else run.failed_imports:
         yield (
             Text(
                 printable(f"`{one.statement}` (cell {one.cell}) fails: {one.error_name}: {one.error_value}")
@@ -91,13 +119,32 @@ def _failure(failure: Failure) -> Iterator[tuple[Text, int]]:
     from rich.text import Text
 
     source = failure.source.rstrip().split("\n") if failure.source else []
-    for line in source[:SOURCE]:
-        yield Text.assemble(("| ", "dim"), printable(line)), 4
+    for number, line in enumerate(source[:SOURCE], 1):
+        raised = number == failure.line
+        yield Text.assemble(("> " if raised else "| ", "red" if raised else "dim"), printable(line)), 4
     if len(source) > SOURCE:
         yield Text(f"| … {len(source) - SOURCE} more lines", "dim"), 4
-    if failure.kind != "error":
-        yield from ((Text(printable(line), "dim"), 4) for line in failure.traceback[-TRACEBACK:])
+    yield from ((Text(printable(line), "dim"), 4) for line in _last(failure))
     yield from _said(failure.message, failure.hint)
+
+
+def _last(failure: Failure) -> Iterable[str]:
+    """What the kernel said last; of an error, in which libraries it was raised."""
+    if failure.kind != "error":
+        return failure.traceback[-TRACEBACK:]
+    frames = [line for line in failure.traceback if line.startswith("File ")]
+    return [line.partition("(")[0] for line in frames[-FRAMES:]]
+
+
+def _cause(cause: Cause) -> Iterator[tuple[Text, int]]:
+    from rich.text import Text
+
+    yield Text.assemble(("Cause: ", "bold"), printable(cause.message), (f" ({cause.code})", "dim")), 4
+    if cause.change:
+        place = f"{cause.file}:{cause.line}: " if cause.file and cause.line else ""
+        yield Text.assemble(("Change: ", "green"), printable(f"{place}{cause.change}")), 4
+    if cause.hint:
+        yield Text.assemble(("Or: " if cause.change else "Hint: ", "dim"), printable(cause.hint)), 4
 
 
 def _said(message: str, hint: str | None) -> Iterator[tuple[Text, int]]:

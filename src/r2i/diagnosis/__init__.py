@@ -1,13 +1,17 @@
-"""Why a build step failed, from its log: a cause, and the smallest change that mends it. The table is `rules.toml`."""
+"""Why a build step or a notebook failed, from what it printed: a cause, and the smallest change that mends it.
+
+The table of builds is `rules.toml`, that of notebooks `notebooks.toml`.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 
 from r2i.diagnosis.conflicts import summary
-from r2i.diagnosis.rules import Rule, filled, looked_up, rules
+from r2i.diagnosis.rules import LookUp, Rule, filled, looked_up, rules
 from r2i.model import Change, Diagnosis
 
 __all__ = ["diagnose"]
@@ -30,36 +34,58 @@ WHEELS = re.compile(r"^r2i: `[^`]+` has wheels for Python (?P<wheels>\d[\d., ]*\
 
 NEAR = re.compile(r"^r2i: nearest to `[^`]+`: (?P<near>.+)$", re.MULTILINE)
 
+#: A frame of a traceback, in the library that it is of.
+FRAME = re.compile(r"^File \S*/site-packages/(\w+)", re.MULTILINE)
+
 ABI_TAG = re.compile(r"`cp(\d)(\d+)\w*`")
 
 
-def diagnose(log: Iterable[str], *, pythons: Sequence[str], current: str | None = None) -> Diagnosis | None:
+def diagnose(
+    log: Iterable[str],
+    *,
+    pythons: Sequence[str],
+    current: str | None = None,
+    table: Sequence[Rule] | None = None,
+    look_ups: Mapping[str, LookUp] = MappingProxyType({}),
+    values: Mapping[str, str] = MappingProxyType({}),
+) -> Diagnosis | None:
     """The first rule that fits; None where none does.
 
     `log` are the lines of the failed step, without control characters; `pythons` are those that could be installed,
-    the oldest first (`3.8`), and `current` is the one that was.
+    the oldest first (`3.8`), and `current` is the one that was. `table` is that of builds where no other is given, and
+    `look_ups` are what its rules can ask beyond the tables beside them, `values` what they know from the beginning.
     """
     text = _bounded(log)
-    known = _known(text, pythons=pythons, current=current)
-    for rule in rules():
+    known = {**values, **_known(text, pythons=pythons, current=current)}
+    for rule in rules() if table is None else table:
         for pattern in rule.patterns:
             for count, match in enumerate(pattern.finditer(text)):
                 if count == MAX_MATCHES:
                     break
-                if (found := _applied(rule, match, known, pythons=pythons, current=current)) is not None:
+                if found := _applied(rule, match, known, pythons=pythons, current=current, look_ups=look_ups):
                     return found
     return None
 
 
 def _applied(
-    rule: Rule, match: re.Match[str], known: Mapping[str, str], *, pythons: Sequence[str], current: str | None
+    rule: Rule,
+    match: re.Match[str],
+    known: Mapping[str, str],
+    *,
+    pythons: Sequence[str],
+    current: str | None,
+    look_ups: Mapping[str, LookUp],
 ) -> Diagnosis | None:
     if rule.temporary and "wheels" in known:
         return None  # the index answered: what cannot be reached is what the package's own build fetches
     groups = {name: value.strip() for name, value in match.groupdict().items() if value}
+    if "path" in groups:
+        groups["path"] = groups["path"].replace("\\\\", "\\")  # as `repr` writes it
     values = {**known, **groups}
+    values.setdefault("what", ".".join(values[name] for name in ("module", "name") if name in groups))
     if rule.look_up:
-        found = looked_up(rule.look_up, values)
+        answers = (looked_up(where, values, look_ups) for where in rule.look_up)
+        found = next((answer for answer in answers if answer is not None), None)
         if found is None:
             return None
         values["found"] = found
@@ -107,6 +133,8 @@ def _known(text: str, *, pythons: Sequence[str], current: str | None) -> dict[st
     if built := BUILT.search(text):
         name = built["name"] or built["pip"] or built["both"]
         known |= {"built": built["built"] or name, "name": name}
+    if frames := FRAME.findall(text):
+        known["library"] = frames[-1]
     if near := NEAR.search(text):
         known["near"] = near["near"]
     if wheels := WHEELS.search(text):

@@ -1,18 +1,22 @@
-"""The table of causes (`rules.toml`) and what it looks things up in."""
+"""The tables of causes (`rules.toml` of builds, `notebooks.toml` of notebooks) and what they look things up in."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import TypeAlias
 
 from r2i.model import ChangeOption
 
 #: A value in a text of the table: `{package}`.
 VALUE = re.compile(r"\{(\w+)\}")
+
+#: What is known of a name, None where nothing is: a table, or something that whoever asks for a diagnosis can tell.
+LookUp: TypeAlias = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,27 +38,42 @@ class Rule:
     hint: str = ""
     otherwise: str = ""
     changes: tuple[Template, ...] = ()
-    look_up: str = ""
+    look_up: tuple[str, ...] = ()
     temporary: bool = False
 
 
 @cache
-def rules() -> tuple[Rule, ...]:
+def rules(table: str = "rules.toml") -> tuple[Rule, ...]:
     """In the order of the table: the first that fits counts."""
-    return tuple(_rule(cause, entry) for cause, entry in _table("rules.toml").items())
+    entries = _table(table)
+    return tuple(_rule(cause, _with_patterns(entry, entries)) for cause, entry in entries.items())
 
 
-def looked_up(where: str, values: Mapping[str, str]) -> str | None:
+def looked_up(where: str, values: Mapping[str, str], known: Mapping[str, LookUp]) -> str | None:
     """What the tables say for `files: {name}.pc`; None where they do not know it. Empty is an answer, too."""
     table, _, key = where.partition(": ")
     name = filled(key if "{" in key else f"{{{key}}}", values)
     if name is None:
         return None
+    if table in known:
+        return known[table](name)
     if table in ("files", "words"):
         return _in_debian(table, name)
-    normal = re.sub(r"[-_.]+", "-", name).lower()
-    found = _table("names.toml")[table].get(normal)
-    return None if found is None else str(found)
+    if table in _table("apis.toml"):
+        return by_name(table).get(name)
+    return _text(_table("names.toml")[table].get(re.sub(r"[-_.]+", "-", name).lower()))
+
+
+@cache
+def by_name(table: str) -> Mapping[str, str]:
+    """A table of `apis.toml` turned round where it lists names: by name, the last that has them."""
+    found: dict[str, str] = {}
+    for who, names in _table("apis.toml")[table].items():
+        if table in ("magics", "programs"):
+            found[who] = str(names)
+        else:
+            found |= dict.fromkeys(str(names).split(), who)
+    return found
 
 
 def filled(text: str, values: Mapping[str, str]) -> str | None:
@@ -68,6 +87,10 @@ def _in_debian(table: str, name: str) -> str | None:
     known = _table("debian.toml")[table]
     # A header may be asked for by more or less of its path: `libxml/xpath.h`, `hdf5/serial/hdf5.h`.
     found = known.get(name) or (known.get(name.rpartition("/")[2]) if name.endswith(".h") else None)
+    return _text(found)
+
+
+def _text(found: object) -> str | None:
     return None if found is None else str(found)
 
 
@@ -76,14 +99,27 @@ def _table(name: str) -> dict[str, dict[str, object]]:
     return tomllib.loads(files("r2i.diagnosis").joinpath(name).read_text(encoding="utf-8"))
 
 
+def _with_patterns(
+    entry: Mapping[str, object], entries: Mapping[str, Mapping[str, object]]
+) -> Mapping[str, object]:
+    """Several causes may look the same, and differ in what is found elsewhere: `patterns-of` names the other one."""
+    other = entry.get("patterns-of")
+    if other is None:
+        return entry
+    rest = {name: value for name, value in entry.items() if name != "patterns-of"}
+    return {**rest, "patterns": entries[str(other)]["patterns"]}
+
+
 def _rule(cause: str, entry: Mapping[str, object]) -> Rule:
     fields = {name.replace("-", "_"): value for name, value in entry.items()}
     patterns, changes = fields.pop("patterns"), fields.pop("changes", [])
+    look_up = fields.pop("look_up", [])
     assert isinstance(patterns, list)  # noqa: S101 - the table is ours
     assert isinstance(changes, list)  # noqa: S101
     return Rule(
         cause=cause,
         patterns=tuple(re.compile(pattern, re.MULTILINE) for pattern in patterns),
         changes=tuple(Template(option=o, value=v) for change in changes for o, v in change.items()),
+        look_up=(look_up,) if isinstance(look_up, str) else tuple(look_up),  # type: ignore[arg-type]
         **fields,  # type: ignore[arg-type]
     )

@@ -77,6 +77,10 @@ def lasting(change: Change, config_dir: str) -> str | None:
         case "replace":
             old, _, new = change.value.partition("=")
             return f"Write `{new}` instead of `{old}`" if new else f"Take out `{old}`"
+        case "require":
+            return f"Ask for `{change.value}`"
+        case "post-build":
+            return f"Write `{change.value}` into `{directory}postBuild`"
         case "as-of" | "installer":
             return None
 

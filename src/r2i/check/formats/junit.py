@@ -1,4 +1,7 @@
-"""For CI systems: JUnit's XML, a test case for each rule, so that it shows which hold and which do not."""
+"""For CI systems: JUnit's XML, a test case for each rule, so that it shows which hold and which do not.
+
+What was built and run has suites of its own.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,10 @@ def to_junit(report: Report) -> str:
         suite.append(_case(rule, found.get(rule, []), report))
     whole = Element("testsuites")
     whole.append(suite)
+    if report.dynamic is not None:
+        from r2i.check.formats.execution_junit import execution_suites
+
+        whole.extend(execution_suites(report.dynamic))
     indent(whole)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(whole, encoding="unicode")}\n'
 
