@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 
+from r2i.buildpacks.apt_names import TIME64
 from r2i.check.apt_txt import apt_txt, listed
 from r2i.check.findings import Finding, Fix, Rule
 from r2i.check.imports import Use
@@ -19,14 +20,15 @@ def _libraries(subject: Subject) -> Iterator[Finding]:
     there, environment = _there(subject), subject.environment
     if there is None or environment is None:
         return
-    for library, package in _table("libraries").items():
-        if library in environment.names and package not in there:
+    for name, packages in _table("libraries").items():
+        lacking = [package for package in packages.split() if package not in there]
+        if lacking and name in environment.names:
             yield _finding(
                 subject,
-                package,
-                environment.names[library],
-                message=f"`{library}` does not load without the Debian package `{package}`",
-                hint=f"Ask for `{package}` in `{apt_txt(subject)}`, or write `{library}-headless`",
+                lacking,
+                environment.names[name],
+                message=f"`{name}` does not load without {_named(lacking)}, which no file asks for",
+                hint=f"Ask for {_named(lacking)} in `{apt_txt(subject)}`, or write `{name}-headless`",
             )
 
 
@@ -38,10 +40,10 @@ def _programs(subject: Subject) -> Iterator[Finding]:
             seen.add(package)
             yield _finding(
                 subject,
-                package,
+                [package],
                 evidence,
                 cell=cell,
-                message=f"{evidence.why} needs the Debian package `{package}`, and no file asks for it",
+                message=f"{evidence.why} needs the Debian package `{package}`, which no file asks for",
                 hint=f"Ask for `{package}` in `{apt_txt(subject)}`",
             )
 
@@ -54,7 +56,8 @@ def _there(subject: Subject) -> frozenset[str] | None:
     layers = [layer for layer in plan.layers if layer.template in ("apt", "toolchain")]
     packages = [layer.variables.get("packages", ()) for layer in layers]
     specs = [str(spec) for some in packages if isinstance(some, tuple) for spec in some]
-    return with_debian_packages(re.split("[:=/]", spec)[0] for spec in specs)
+    known = with_debian_packages(re.split("[:=/]", spec)[0] for spec in specs)
+    return known and known | {name.removesuffix(TIME64) for name in known}
 
 
 def _called(subject: Subject) -> Iterator[tuple[str, Evidence, int | None]]:
@@ -77,7 +80,13 @@ def _evidence(subject: Subject, use: Use, module: str) -> Evidence:
 
 
 def _finding(
-    subject: Subject, package: str, evidence: Evidence, *, message: str, hint: str, cell: int | None = None
+    subject: Subject,
+    packages: list[str],
+    evidence: Evidence,
+    *,
+    message: str,
+    hint: str,
+    cell: int | None = None,
 ) -> Finding:
     return Finding(
         message=message,
@@ -85,8 +94,14 @@ def _finding(
         line=evidence.line,
         cell=cell,
         hint=hint,
-        fix=Fix(title=f"Ask for `{package}` in `{apt_txt(subject)}`", edits=(listed(subject, [package]),)),
+        fix=Fix(
+            title=f"Ask for {_named(packages)} in `{apt_txt(subject)}`", edits=(listed(subject, packages),)
+        ),
     )
+
+
+def _named(packages: list[str]) -> str:
+    return " and ".join(f"`{package}`" for package in packages)
 
 
 @cache
