@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from r2i.check.findings import Finding, Report, Reported, Rule
+from r2i.check.findings import Report, Reported, Rule
 from r2i.check.hermeticity import hermeticity
-from r2i.check.notebooks import LARGEST
 from r2i.check.rules import RULES
-from r2i.check.settings import COMMENT
 from r2i.check.subject import Subject
-from r2i.errors import R2iError
 
 
 def check(subject: Subject, rules: Iterable[Rule] = RULES, *, strict: bool = False) -> Report:
@@ -23,7 +20,7 @@ def check(subject: Subject, rules: Iterable[Rule] = RULES, *, strict: bool = Fal
             if rule.general and (finding.file, finding.line) in taken:
                 continue
             taken.add((finding.file, finding.line))
-            if subject.settings.ignores(rule.code, finding.file, _line(subject, finding)):
+            if subject.is_ignored(rule.code, finding.file, finding.line):
                 suppressed += 1
             else:
                 found.append(Reported(rule=rule, finding=finding))
@@ -48,18 +45,3 @@ def _prefix(subject: Subject) -> str:
 def _place(reported: Reported) -> tuple[str, int, str]:
     finding = reported.finding
     return (finding.file or "", finding.line or 0, reported.rule.code)
-
-
-def _line(subject: Subject, finding: Finding) -> str:
-    """The line that a comment to ignore the finding would stand in."""
-    if finding.file is None or finding.line is None:
-        return ""
-    if finding.file not in subject.lines:
-        try:
-            text = subject.checkout.read_bytes(finding.file, limit=LARGEST).decode(errors="replace")
-        except R2iError:
-            text = ""
-        # Of files without such a comment no line is kept: they may be large, and many.
-        subject.lines[finding.file] = text.split("\n") if COMMENT.search(text) else []
-    lines = subject.lines[finding.file]
-    return lines[finding.line - 1] if finding.line <= len(lines) else ""

@@ -76,7 +76,7 @@ def diff(changes: Changes) -> Iterator[str]:
     for file, (before, after) in changes.contents.items():
         old, new = (data.decode(errors="replace").splitlines() for data in (before, after))
         if old == new:
-            yield f"{file}: line ends and byte order mark"
+            yield f"{file}: line ends"
             continue
         yield from difflib.unified_diff(
             old, new, f"a/{file}" if before else "/dev/null", f"b/{file}", lineterm=""

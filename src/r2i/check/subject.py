@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from r2i.check.declared import Declared, declared
 from r2i.check.git_facts import GitFacts
-from r2i.check.notebooks import Cell, Notebook, Places, read_notebook
+from r2i.check.notebooks import LARGEST, Cell, Notebook, Places, read_notebook
 from r2i.check.python_code import Facts, facts_of_cell, facts_of_module
 from r2i.check.reads import Read, lacking
-from r2i.check.settings import Settings
+from r2i.check.settings import COMMENT, Settings
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
 from r2i.model import Options, Plan, PythonEnvironment, Source
@@ -189,9 +190,34 @@ class Subject:
             self._places[notebook.path] = Places(self.checkout, notebook.path)
         return self._places[notebook.path].line(cell.number, line)
 
+    def is_ignored(self, code: str, file: str | None, line: int | None) -> bool:
+        """Whether the repository does not want to hear this, by its settings or a comment in that line."""
+        return self.settings.ignores(code, file, self._line(file, line) if file and line else "")
+
+    def said_at_once(self, code: str, some: Iterable[Declared]) -> Iterator[list[Declared]]:
+        """What goes into one finding: all of them, but for those that a comment keeps from being reported."""
+        together = []
+        for one in some:
+            if self.is_ignored(code, one.file, one.line):
+                yield [one]
+            else:
+                together.append(one)
+        if together:
+            yield together
+
+    def _line(self, file: str, line: int) -> str:
+        if file not in self._lines:
+            try:
+                text = self.checkout.read_bytes(file, limit=LARGEST).decode(errors="replace")
+            except R2iError:
+                text = ""
+            # Of files without such a comment no line is kept: they may be large, and many.
+            self._lines[file] = text.split("\n") if COMMENT.search(text) else []
+        lines = self._lines[file]
+        return lines[line - 1] if line <= len(lines) else ""
+
     @cached_property
-    def lines(self) -> dict[str, list[str]]:
-        """The lines of files in which something was found, as far as they were read."""
+    def _lines(self) -> dict[str, list[str]]:
         return {}
 
     @cached_property

@@ -114,15 +114,15 @@ def _never_imported(subject: Subject) -> Iterator[Finding]:
         if not one.url and name in distributions() and name not in kept and _is_for_imports(name, imports)
     }
     mentioned = _words(subject) if candidates else frozenset()
-    unused = [one for one, name in candidates.items() if not mentioned & {name, one.name, *modules_of(name)}]
-    if unused:
-        shown = list(dict.fromkeys(one.name for one in unused))
+    unused = (one for one, name in candidates.items() if not mentioned & {name, one.name, *modules_of(name)})
+    for some in subject.said_at_once("D304", unused):
+        shown = list(dict.fromkeys(one.name for one in some))
         more = f" and {len(shown) - 4} more" if len(shown) > 4 else ""
         listed = ", ".join(f"`{name}`" for name in shown[:4])
         yield Finding(
             message=f"{listed}{more}: asked for, and no code here imports {'it' if len(shown) == 1 else 'them'}",
-            file=unused[0].file,
-            line=unused[0].line,
+            file=some[0].file,
+            line=some[0].line,
             hint="Remove what is not needed: the image gets smaller",
         )
 

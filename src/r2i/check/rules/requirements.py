@@ -58,16 +58,15 @@ def _unpinned(subject: Subject) -> Iterator[Finding]:
         and not one.url
         and not is_no_python(one.name, conda=one.installer == "conda")
     ]
-    loose = [one for one in asked if one.name not in exact and not is_exact(one)]
-    if not loose:
-        return
     hint = TO_PIN.get(_made_by(subject) if environment.buildpack == "package" else environment.buildpack)
-    yield Finding(
-        message=f"{_listed(loose)}: no exact version, of {len(asked)} requirement{'s' if len(asked) > 1 else ''}",
-        file=loose[0].file,
-        line=loose[0].line,
-        hint=hint.format(file=environment.defined_by) if hint else None,
-    )
+    loose = (one for one in asked if one.name not in exact and not is_exact(one))
+    for some in subject.said_at_once("D101", loose):
+        yield Finding(
+            message=f"{_listed(some)}: no exact version, of {len(asked)} requirement{'s' if len(asked) > 1 else ''}",
+            file=some[0].file,
+            line=some[0].line,
+            hint=hint.format(file=environment.defined_by) if hint else None,
+        )
 
 
 def _made_by(subject: Subject) -> str:

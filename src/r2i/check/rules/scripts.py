@@ -121,12 +121,19 @@ def _windows_line_ends(subject: Subject) -> Iterator[Finding]:
             whole = script.data.replace(b"\r\n", b"\n")
             edits = (Edit(file=script.path, start=0, end=len(script.data), text=whole),)
         yield Finding(
-            message=f"`{script.path}` has Windows line ends: Linux looks for an interpreter of that name",
+            message=f"`{script.path}` has Windows line ends: {_with_line_ends(script)}",
             file=script.path,
             line=1,
             hint=f"Save it with Unix line ends, and add `{script.path} text eol=lf` to `.gitattributes`",
             fix=Fix(title=f"Give `{script.path}` Unix line ends", edits=edits),
         )
+
+
+def _with_line_ends(script: Script) -> str:
+    first = script.text.partition("\n")[0]
+    if not first.startswith("#!"):
+        return "the shell takes them for a part of every last word"
+    return f"Linux looks for `{first[2:].strip()}\\r`"
 
 
 def _byte_order_mark(subject: Subject) -> Iterator[Finding]:
