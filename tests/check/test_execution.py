@@ -153,6 +153,25 @@ def test_ends_are_told_apart(endings: Checked, path: str, kind: str, cell: int |
     assert words in failure["message"]
 
 
+@pytest.mark.parametrize(
+    ("path", "causes"),
+    [
+        ("dead.ipynb", ["kernel-died"]),
+        ("memory.ipynb", ["out-of-memory"]),
+        ("slow.ipynb", ["cell-timeout"]),
+        ("other-language.ipynb", ["kernel-missing"]),
+        ("broken.ipynb", ["notebook-unreadable"]),
+        ("imports.ipynb", ["module-missing", "module-missing"]),
+        ("passes.ipynb", []),
+    ],
+)
+def test_causes_are_told_with_what_mends_them(endings: Checked, path: str, causes: list[str]) -> None:
+    found = endings.notebook(path)["causes"]
+
+    assert [cause["code"] for cause in found] == causes
+    assert all(cause["change"] or cause["hint"] for cause in found)
+
+
 def test_every_import_that_fails_is_named(endings: Checked) -> None:
     found = endings.notebook("imports.ipynb")
 

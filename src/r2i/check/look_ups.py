@@ -44,7 +44,7 @@ POINTER = b"version https://git-lfs.github.com/spec/"
 
 @dataclass(frozen=True)
 class LookUps:
-    """For one cell of one notebook. `network` says that its container had one, `directory` is the home in the image."""
+    """For one cell of one notebook. `network` says that its container had one."""
 
     subject: Subject
     notebook: str

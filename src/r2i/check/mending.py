@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from r2i.check.apt_txt import apt_txt, not_listed
 from r2i.check.findings import Edit, Fix
 from r2i.check.fixes import line_edit
 from r2i.check.requirement_edits import added, altered, line_added
@@ -77,9 +78,8 @@ def _required(subject: Subject, requirement: str) -> Fix | None:
 
 
 def _with_packages(subject: Subject, names: str) -> Fix | None:
-    path = _config_path(subject, "apt.txt")
-    there = {line.partition("#")[0].strip() for line in (subject.text(path) or "").splitlines()}
-    wanted = [name for name in names.split() if name not in there]
+    path = apt_txt(subject)
+    wanted = not_listed(subject, names.split())
     if not wanted:
         return None
     spoken = " and ".join(f"`{name}`" for name in wanted)
@@ -88,7 +88,7 @@ def _with_packages(subject: Subject, names: str) -> Fix | None:
 
 
 def _after_the_build(subject: Subject, command: str) -> Fix:
-    path = _config_path(subject, "postBuild")
+    path = subject.config_path("postBuild")
     new = not subject.checkout.has(path)
     # An edit of its own, so that several commands share it.
     begin = (Edit(file=path, start=0, end=0, text=b"#!/bin/bash\nset -e\n"),) if new else ()
@@ -101,7 +101,7 @@ def _with_python(subject: Subject, version: str) -> Fix | None:
     environment = subject.environment
     if environment is None or environment.buildpack not in ("requirements", ""):
         return None
-    path = _config_path(subject, "runtime.txt")
+    path = subject.config_path("runtime.txt")
     title = f"Write `python-{version}` into `{path}`"
     lines = (subject.text(path) or "").splitlines()
     at = next((number for number, line in enumerate(lines, 1) if line.strip().startswith("python-")), None)
@@ -110,7 +110,3 @@ def _with_python(subject: Subject, version: str) -> Fix | None:
     if lines:
         return None
     return Fix(title=title, edits=(Edit(file=path, start=0, end=0, text=f"python-{version}\n".encode()),))
-
-
-def _config_path(subject: Subject, name: str) -> str:
-    return f"{subject.config_dir}/{name}" if subject.config_dir else name
