@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -63,13 +63,8 @@ def settings_of(checkout: Checkout, *, codes: Collection[str]) -> Settings:
     if not checkout.has(FILE):
         return Settings()
     tool = checkout.read_toml(FILE).get("tool")
-    r2i = tool.get("r2i") if isinstance(tool, dict) else None
-    given = r2i.get("check", {}) if isinstance(r2i, dict) else {}
-    if not isinstance(given, dict):
-        raise _wrong("`tool.r2i.check` is not a table")
-    unknown = given.keys() - {*KEYS}
-    if unknown:
-        raise _wrong(f"`tool.r2i.check` has no key `{min(unknown)}`", hint=f"It has {', '.join(KEYS)}")
+    r2i = _table(tool.get("r2i", {}) if isinstance(tool, dict) else {}, "tool.r2i", ("check",))
+    given = _table(r2i.get("check", {}), "tool.r2i.check", KEYS)
     ignores = given.get("per-file-ignores", {})
     if not isinstance(ignores, dict):
         raise _wrong("`tool.r2i.check.per-file-ignores` is not a table")
@@ -93,6 +88,7 @@ def with_chosen(
     codes: Collection[str],
 ) -> Settings:
     """The command line decides over the file, and adds to what that ignores; raise `UsageError` where it is wrong."""
+    select, ignore = _separate(select), _separate(ignore)
     for option, given in (("--select", select), ("--ignore", ignore)):
         for code in given:
             if not any(known.startswith(code) for known in codes):
@@ -105,10 +101,24 @@ def with_chosen(
     )
 
 
+def _separate(given: Iterable[str]) -> tuple[str, ...]:
+    """`f1,d` is `F1` and `D`."""
+    return tuple(code.strip().upper() for one in given for code in one.split(",") if code.strip())
+
+
 def parsed_size(text: str) -> int | None:
     """`2 GB`, `500MB` in bytes; None where it is no size."""
     match = SIZE.fullmatch(text)
     return int(float(match[1]) * UNITS[match[2].lower()]) if match else None
+
+
+def _table(value: object, name: str, keys: tuple[str, ...]) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise _wrong(f"`{name}` is not a table")
+    if unknown := value.keys() - {*keys}:
+        known = ", ".join(f"`{key}`" for key in keys)
+        raise _wrong(f"`{name}` has no key `{min(unknown)}`", hint=f"Write one of {known}")
+    return value
 
 
 def _size(value: object) -> int:
