@@ -17,6 +17,7 @@ from r2i.check.fixes import combined
 from r2i.check.provided import modules_of, of_conda, of_pypi, optional, provided, providers
 from r2i.check.python_code import facts_of_cell
 from r2i.check.rules import RULES
+from r2i.check.settings import Settings
 from r2i.check.shell import Install, installs
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
@@ -189,3 +190,33 @@ def test_the_tables_are_read_fast() -> None:
     providers("sklearn")
 
     assert time.process_time() - begin < 0.2
+
+
+@pytest.mark.parametrize("wrong", ["python==3.8", "numpy @ file:///home/conda/numpy", "numpy>==1"])
+def test_the_other_lines_of_a_file_that_cannot_be_read_are_checked(wrong: str, tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text(f"{wrong}\nsklearn\npywin32==306\n")
+    report = check(Subject(checkout=Checkout.open(tmp_path)))
+
+    assert [(one.rule.code, one.finding.line) for one in report.findings if one.rule.severity == "error"] == [
+        ("F101", 1),
+        ("D102", 2),
+        ("D104", 3),
+    ]
+
+
+PROJECT = '[project]\nname = "a"\nversion = "1"\ndependencies = ["numpy"]\n'
+
+
+@pytest.mark.parametrize(
+    ("manifest", "tool"),
+    [
+        (PROJECT, "uv"),
+        (f"{PROJECT}[tool.pdm]\n", "pdm"),
+        ('[tool.poetry]\nname = "a"\n[tool.poetry.dependencies]\nnumpy = "*"\n', "poetry"),
+    ],
+)
+def test_a_package_is_pinned_by_what_manages_it(manifest: str, tool: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(manifest)
+    report = check(Subject(checkout=Checkout.open(tmp_path), settings=Settings(select=("D101",))))
+
+    assert [one.finding.hint for one in report.findings] == [f"Run `{tool} lock`, and commit `{tool}.lock`"]

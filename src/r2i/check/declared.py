@@ -36,15 +36,20 @@ class Declared:
 
 
 def declared(
-    checkout: Checkout, options: Options, environment: PythonEnvironment | None
+    checkout: Checkout, options: Options, environment: PythonEnvironment | None, *, wrong: str | None = None
 ) -> tuple[Declared, ...]:
-    """Nothing where every release is named exactly: what a lock holds was written by a program."""
-    if environment is None or environment.exact:
-        return ()
+    """Nothing where every release is named exactly: what a lock holds was written by a program.
+
+    `wrong` is the file of which another rule says that it cannot be read; of requirements the other lines still can.
+    """
     try:
-        return tuple(_declared(checkout, options, environment))
+        if environment is None and wrong and wrong.endswith(".txt"):
+            return tuple(_pip(_included(checkout, wrong)))
+        if environment is not None and not environment.exact:
+            return tuple(_declared(checkout, options, environment))
     except R2iError:
-        return ()  # another rule says so
+        pass  # another rule says so
+    return ()
 
 
 def _declared(checkout: Checkout, options: Options, environment: PythonEnvironment) -> Iterator[Declared]:
@@ -97,9 +102,13 @@ def _included(checkout: Checkout, path: str) -> Iterator[Line]:
 
 def _pip(lines: Iterable[Line]) -> Iterator[Declared]:
     for line in lines:
-        text, options, _ = split_line(line)
-        editable = next((value for name, value in options if name == "editable"), "")
-        if found := _requirement(text or editable, line):
+        try:
+            text, options, _ = split_line(line)
+            editable = next((value for name, value in options if name == "editable"), "")
+            found = _requirement(text or editable, line)
+        except R2iError:
+            continue  # another rule says so
+        if found:
             yield found
 
 

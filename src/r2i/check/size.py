@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias
 
+from r2i.buildpacks.apt_names import TIME64
 from r2i.check.distributions import Distribution, distributions
 from r2i.model import Evidence, Layer, Plan, PythonEnvironment
 from r2i.tables import read_table
@@ -135,7 +136,7 @@ class _Packages:
             re.split("[:=/]", spec)[0]: lines.get(f"`{spec}`", layer.evidence[0])
             for spec in _words(layer, "packages")
         }
-        yield from self._parts(asked, _debian().get, self.debian)
+        yield from self._parts(asked, _of_debian, self.debian)
 
     def of_python(self, layer: Layer, environment: PythonEnvironment | None) -> Iterator[Part]:
         seen: set[str] = set()
@@ -164,7 +165,7 @@ class _Packages:
 def with_debian_packages(names: Iterable[str]) -> frozenset[str] | None:
     """These packages with all that they need; None where one of them is not known."""
     seen: set[str] = set()
-    _, unknown = _closure(names, _debian().get, seen)
+    _, unknown = _closure(names, _of_debian, seen)
     return None if unknown else frozenset(seen)
 
 
@@ -248,6 +249,11 @@ def _sizes() -> dict[str, Any]:
 def _conda_names() -> dict[str, str]:
     names: dict[str, str] = read_table("r2i.check", "conda_names.toml")["of-pypi"]
     return names
+
+
+def _of_debian(name: str) -> _Row | None:
+    """The table is of a release that marks some libraries; who asks without the mark gets them, too."""
+    return _debian().get(name) or _debian().get(f"{name}{TIME64}")
 
 
 @cache

@@ -91,7 +91,8 @@ class Subject:
     @cached_property
     def declared(self) -> tuple[Declared, ...]:
         """The requirements of that environment as they stand in the files; nothing of a lock."""
-        return declared(self.checkout, self.options, self.environment)
+        wrong = self.planned.file if isinstance(self.planned, R2iError) else None
+        return declared(self.checkout, self.options, self.environment, wrong=wrong)
 
     @cached_property
     def forecast(self) -> Forecast | None:

@@ -12,13 +12,14 @@ from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.findings import Edit, Finding, Fix, Rule
 from r2i.check.provided import of_pypi
 from r2i.check.subject import Subject
+from r2i.check.unheard import OF_ENVIRONMENT
 from r2i.errors import R2iError
 from r2i.model import Detection
 from r2i.requirements.lines import Line
 from r2i.tables import read_table
 
 #: In the order in which it looks for them, beside the packages in the root.
-READ = ("environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile", "requirements.txt")
+READ = OF_ENVIRONMENT
 PACKAGES = ("setup.py", "pyproject.toml")
 
 #: The tables of a `pyproject.toml` without which it takes it for settings of tools.

@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
-from functools import cache, cached_property
+from functools import cache
 
 from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.findings import Finding, Rule
@@ -14,6 +14,7 @@ from r2i.check.imports import all_imports, is_imported, out_of_reach
 from r2i.check.provided import of_pypi
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
+from r2i.check.unheard import OF_ENVIRONMENT, config_in
 from r2i.checkout import CONFIG_DIRECTORIES, Checkout
 from r2i.errors import R2iError
 from r2i.model import Evidence, Ignored, Notice, Options, PythonEnvironment
@@ -22,19 +23,10 @@ from r2i.tables import read_table
 
 #: What is written for Binder, or for a person who reads about it. Other files have a life of their own: a package's
 #: `pyproject.toml`, the `Dockerfile` of a deployment.
-OF_ENVIRONMENT = ("environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile", "requirements.txt")
 FOR_BINDER = (*OF_ENVIRONMENT, "apt.txt", "runtime.txt", "postBuild", "start", "install.R")
 
 #: So many names stand in a message.
 MOST_NAMED = 5
-
-
-class InRoot(Checkout):
-    """The same checkout, as if it had no directory for the configuration."""
-
-    @cached_property
-    def config_dir(self) -> str:
-        return ""
 
 
 def _cannot_be_planned(subject: Subject) -> Iterator[Finding]:
@@ -67,17 +59,13 @@ def _empty_directory(subject: Subject) -> Iterator[Finding]:
 
 def _counting_in_root(subject: Subject) -> list[str]:
     """What would count without the directory."""
-    root = _root_of(subject)
+    root = config_in(subject, "")
     declaring = {name for name in config_names() if _asked_for(root, name, subject.options)}
     return [
         entry.file
         for entry in _hidden(subject)
         if entry.file in declaring or (entry.file in FOR_BINDER and entry.file not in OF_ENVIRONMENT)
     ]
-
-
-def _root_of(subject: Subject) -> InRoot:
-    return InRoot(root=subject.checkout.root, boundary=subject.checkout.boundary)
 
 
 def _hidden_by_directory(subject: Subject) -> Iterator[Finding]:
@@ -92,7 +80,7 @@ def _hidden_by_directory(subject: Subject) -> Iterator[Finding]:
             continue
         hint = f"Say it in `{directory}/`, too, or delete the file"
         if entry.file in OF_ENVIRONMENT:
-            asked = _asked_for(_root_of(subject), entry.file, subject.options)
+            asked = _asked_for(config_in(subject, ""), entry.file, subject.options)
             yield from _unheard(subject, entry.file, asked, hint)
         elif _says_more(subject, entry.file):
             own = subject.config(entry.file)

@@ -12,6 +12,7 @@ from r2i.check.missing import Kind, Missing
 from r2i.check.provided import is_program, modules_of, of_conda, of_pypi, optional
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
+from r2i.check.unheard import unheard
 from r2i.server_parts import is_server_part
 
 #: Asked for by habit: in every environment, or of every image.
@@ -27,39 +28,24 @@ def _probably_missing(subject: Subject) -> Iterator[Finding]:
 
 
 def _missing(subject: Subject, kind: Kind) -> Iterator[Finding]:
-    for one in subject.missing:
-        if one.kind == kind:
-            name = one.distributions[0]
-            optional = _optional(subject, one.distributions)
-            text = of_conda(name) if _is_conda(subject) else name
-            called = "it" if text == one.module else f"`{text}`"
-            unless = f", unless {one.unless} brings it" if one.unless else ""
-            fix = added(subject, text)
-            yield _finding(
-                subject,
-                one,
-                message=f"`{one.module}` is imported, and {optional} asks for {called}{unless}",
-                hint=fix.title if fix else f"Ask for `{text}` {_where(subject)}",
-                fix=fix,
-            )
-
-
-def _optional(subject: Subject, names: Collection[str]) -> str:
-    """Who asks for one of the distributions without being heard."""
-    from r2i.projects.project import distribution
-    from r2i.projects.reading import read_project
-
-    if subject.environment is None or subject.environment.buildpack != "package":
-        return "nothing"
-    found = read_project(subject.checkout, subject.config_dir)
-    tables = (("extra", found[0].extras or {}), ("group", found[0].groups)) if found else ()
-    asking = (
-        f"only the {kind} `{name}`, which is not installed,"
-        for kind, table in tables
-        for name, lines in table.items()
-        if any(distribution(line) in names for line in lines)
-    )
-    return next(asking, "nothing")
+    found = [one for one in subject.missing if one.kind == kind]
+    askers = unheard(subject) if found else ()
+    for one in found:
+        name = one.distributions[0]
+        asker = next((asker for asker in askers if not asker.names.isdisjoint(one.distributions)), None)
+        text = of_conda(name) if _is_conda(subject) else name
+        called = "it" if text == one.module else f"`{text}`"
+        unless = f", unless {one.unless} brings it" if one.unless else ""
+        who = f"only {asker.who}" if asker else "nothing"
+        fix = None if asker and asker.hint else added(subject, text)
+        how = fix.title if fix else f"Ask for `{text}` {_where(subject)}"
+        yield _finding(
+            subject,
+            one,
+            message=f"`{one.module}` is imported, and {who} asks for {called}{unless}",
+            hint=(asker and asker.hint) or how,
+            fix=fix,
+        )
 
 
 def _unknown(subject: Subject) -> Iterator[Finding]:
@@ -105,6 +91,8 @@ def _never_imported(subject: Subject) -> Iterator[Finding]:
     asked = {one: of_pypi(one.name) if one.installer == "conda" else one.name for one in subject.declared}
     names = set(asked.values())
     needed = {other for name in names for row in closure([name]).values() if row for other in row.requires}
+    if 2 * len(needed & names) > len(names):
+        return  # a list of all that was installed
     backends = {other for name in closure(names) for other in optional().get(name, ())}
     kept = {*BY_HABIT, *needed, *backends}
     imports = set(all_imports(subject))
