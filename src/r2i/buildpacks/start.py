@@ -8,7 +8,8 @@ from r2i.checkout import Checkout
 from r2i.model import BaseImage, Detection, Evidence, Layer, Notice, Stage
 from r2i.scripts import inspect
 
-EXEC = re.compile(r"\bexec\s")
+#: What is run in place of the script is the command that it was given, not a Jupyter with that for arguments.
+EXEC = re.compile(r"\bexec\s+(?!jupyter)")
 ARGUMENTS = re.compile(r"\$@|\$\{@\}|\$\*")
 
 

@@ -232,7 +232,8 @@ def _hidden_by_dockerfile(subject: Subject) -> Iterator[Finding]:
 
 def _warned_of(subject: Subject) -> Iterator[Finding]:
     for notice in _warnings(subject, of_ignored=False):
-        yield Finding(message=notice.message, file=notice.file, line=notice.line)
+        sentence = notice.message[:1].upper() + notice.message[1:]
+        yield Finding(message=sentence, file=notice.file, line=notice.line)
 
 
 RULES = (

@@ -75,7 +75,7 @@ def _not_executable(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 message=f"`{path}` is not executable",
                 file=path,
-                hint=f"Run `chmod +x {path}`" + (f" and `git add {path}`" if mode else ""),
+                hint=f"Run `chmod +x {path}`" + (f" and `git add --chmod=+x {path}`" if mode else ""),
                 fix=Fix(title=f"Make `{path}` executable", executable=(path,)),
             )
         elif mode == "100644":
