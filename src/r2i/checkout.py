@@ -69,6 +69,8 @@ class Checkout:
                 else f"`{top}` is not a directory",
                 hint="Check the spelling of `--subdir`" if subdirectory else None,
             )
+        if not os.access(root, os.R_OK | os.X_OK):
+            raise UsageError(f"`{subdirectory or top}` cannot be read", hint="Check its permissions")
         return cls(root=root, boundary=boundary, content_id=content_id, complete=complete, date=date)
 
     @cached_property

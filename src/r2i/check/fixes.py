@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,19 +90,26 @@ def diff(changes: Changes) -> Iterator[str]:
 
 def write(checkout: Checkout, changes: Changes) -> None:
     """Change the files; each is whole at every moment. Raise `R2iError` where one cannot be written."""
-    try:
-        for file, (_, after) in changes.contents.items():
+    for file, (_, after) in changes.contents.items():
+        with _refused(file):
             _replace(checkout.root / file, after)
-        for file in changes.executable:
+    for file in changes.executable:
+        with _refused(file):
             path = checkout.root / file
             mode = path.stat().st_mode
             path.chmod(mode | (mode & 0o444) >> 2)
-        for old, new in changes.renamed:
+    for old, new in changes.renamed:
+        with _refused(old):
             (checkout.root / old).rename(checkout.root / new)
+
+
+@contextmanager
+def _refused(file: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise R2iError(
-            f"`{Path(error.filename or '').name}` cannot be written: {error.strerror}",
-            hint="Check the permissions of the directory",
+            f"`{file}` cannot be changed: {error.strerror}", hint="Check the permissions of its directory"
         ) from error
 
 
