@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -114,14 +113,13 @@ def test_what_is_no_notebook_says_why_and_where(
     assert found.size == len(content)
 
 
-def test_a_notebook_of_500_megabytes_is_not_read(tmp_path: Path) -> None:
+def test_a_notebook_that_fits_into_no_memory_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / NAME).open("wb") as file:
-        file.truncate(500_000_000)
+        file.truncate(10**12)
     checkout = Checkout.open(tmp_path)
 
-    assert read_notebook(checkout, NAME, 500_000_000).problem == "large"
+    assert read_notebook(checkout, NAME, 10**12).problem == "large"
     assert read_notebook(checkout, NAME).error is not None
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 < 500
 
 
 @pytest.mark.parametrize("piece", ["{},", "[],", '{"a":1},', '"ab",', "1.5,"])

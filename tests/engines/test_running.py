@@ -197,7 +197,8 @@ def test_taken_port_is_named(engine: Engine) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        request = shell("sleep 60", ports=(Port(container_port=8888, host_port=port),))
+        ports, labels = (Port(container_port=8888, host_port=port),), {"io.r2i.test": f"port-{port}"}
+        request = shell("sleep 60", ports=ports, labels=labels)
 
         with pytest.raises(EngineError, match=f"Port {port} is already in use"), engine.start(request):
             pass
@@ -210,9 +211,7 @@ def test_taken_port_is_named(engine: Engine) -> None:
                 "--all",
                 "--quiet",
                 "--filter",
-                "label=io.r2i.run=1",
-                "--filter",
-                "status=created",
+                f"label=io.r2i.test=port-{port}",
             ]
         ).stdout
         == ""
