@@ -99,7 +99,7 @@ def test_permissions_stay_and_whoever_reads_may_run(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "binder").write_bytes(b"a file where a directory should be")
 
-    with pytest.raises(R2iError, match="^`binder/apt.txt` cannot be changed: "):
+    with pytest.raises(R2iError, match=r"^`binder/apt\.txt` cannot be changed: "):
         applied(tmp_path, edit(0, 0, b"x", file="binder/apt.txt"))
 
 

@@ -19,6 +19,6 @@ def not_listed(subject: Subject, packages: Iterable[str]) -> list[str]:
     return [package for package in dict.fromkeys(packages) if package not in there]
 
 
-def listed(subject: Subject, packages: Iterable[str]) -> Edit:
+def adding(subject: Subject, packages: Iterable[str]) -> Edit:
     """Each on a line of its own, at the end."""
     return appended(subject.checkout, apt_txt(subject), "".join(f"{package}\n" for package in packages))

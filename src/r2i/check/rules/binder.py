@@ -13,6 +13,7 @@ from r2i.check.findings import Edit, Finding, Fix, Rule
 from r2i.check.provided import of_pypi
 from r2i.check.subject import Subject
 from r2i.check.unheard import OF_ENVIRONMENT
+from r2i.check.wording import named
 from r2i.errors import R2iError
 from r2i.model import Detection
 from r2i.requirements.lines import Line
@@ -27,8 +28,6 @@ OF_PACKAGE = ("project", "build-system")
 
 #: The Python that it takes where nothing that it reads names one.
 DEFAULT_PYTHON = "3.10"
-
-MOST_NAMED = 5
 
 
 def _reads_another_file(subject: Subject) -> Iterator[Finding]:
@@ -48,11 +47,8 @@ def _reads_nothing(subject: Subject) -> Iterator[Finding]:
     missing = _missing(subject, decides, instead) if instead else []
     if instead and not missing:
         return
-    listed = ", ".join(f"`{name}`" for name in missing[:MOST_NAMED]) + (
-        " …" if len(missing) > MOST_NAMED else ""
-    )
     yield Finding(
-        message=f"mybinder.org does not read `{decides}`: it takes `{instead}`, which does not ask for {listed}"
+        message=f"mybinder.org does not read `{decides}`: it takes `{instead}`, which does not ask for {named(missing)}"
         if instead
         else f"mybinder.org does not read `{decides}`, and would install nothing of it",
         file=decides,

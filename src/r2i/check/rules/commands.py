@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from r2i.buildpacks.apt import SPEC
 from r2i.buildpacks.start import hands_over
-from r2i.check.apt_txt import apt_txt, listed, not_listed
+from r2i.check.apt_txt import adding, apt_txt, not_listed
 from r2i.check.findings import Edit, Finding, Fix, Rule
 from r2i.check.rules.scripts import Script, scripts
 from r2i.check.shell_script import Line, is_shell, without_sudo
@@ -108,7 +108,7 @@ def _into_apt_txt(subject: Subject, script: Script, line: Line, packages: list[s
     if not new:
         return Fix(title=f"Remove line {line.first} of `{script.path}`", edits=(removed,))
     title = f"List in `{apt_txt(subject)}` what `{script.path}` installs with apt"
-    return Fix(title=title, edits=(removed, listed(subject, new)))
+    return Fix(title=title, edits=(removed, adding(subject, new)))
 
 
 def _conda_activate(subject: Subject) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from r2i.check.provided import of_pypi
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
 from r2i.check.unheard import OF_ENVIRONMENT, config_in
+from r2i.check.wording import named
 from r2i.checkout import CONFIG_DIRECTORIES, Checkout
 from r2i.errors import R2iError
 from r2i.model import Evidence, Ignored, Notice, Options, PythonEnvironment
@@ -24,9 +25,6 @@ from r2i.tables import read_table
 #: What is written for Binder, or for a person who reads about it. Other files have a life of their own: a package's
 #: `pyproject.toml`, the `Dockerfile` of a deployment.
 FOR_BINDER = (*OF_ENVIRONMENT, "apt.txt", "runtime.txt", "postBuild", "start", "install.R")
-
-#: So many names stand in a message.
-MOST_NAMED = 5
 
 
 def _cannot_be_planned(subject: Subject) -> Iterator[Finding]:
@@ -49,9 +47,8 @@ def _empty_directory(subject: Subject) -> Iterator[Finding]:
         return
     files = _counting_in_root(subject)
     if files:
-        listed = ", ".join(f"`{file}`" for file in files)
         yield Finding(
-            message=f"`{subject.config_dir}/` holds no configuration, but hides what is beside it: {listed}",
+            message=f"`{subject.config_dir}/` holds no configuration, but hides what is beside it: {named(files)}",
             file=files[0],
             hint=f"Move the configuration into `{subject.config_dir}/`, or give that directory another name",
         )
@@ -126,7 +123,7 @@ def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: s
     if missing:
         by = f"`{environment.defined_by}`" if environment.defined_by else f"`{subject.config_dir}/`"
         yield Finding(
-            message=f"{_listed(missing)}: asked for here, but {by} decides and does not name"
+            message=f"{named(missing)}: asked for here, but {by} decides and does not name"
             f" {'it' if len(missing) == 1 else 'them'}",
             file=file,
             line=asked[missing[0]].line,
@@ -174,10 +171,6 @@ def _says_more(subject: Subject, file: str) -> bool:
     own = subject.config(file)
     there = (subject.text(own) or "").split() if own else []
     return bool(set(here) - set(there)) if file == "apt.txt" else bool(here) and here != there
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
 
 
 def _hidden_by_stronger_file(subject: Subject) -> Iterator[Finding]:

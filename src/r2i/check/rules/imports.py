@@ -13,6 +13,7 @@ from r2i.check.provided import is_program, modules_of, of_conda, of_pypi, option
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
 from r2i.check.unheard import unheard
+from r2i.check.wording import named
 from r2i.server_parts import is_server_part
 
 #: Asked for by habit: in every environment, or of every image.
@@ -104,11 +105,9 @@ def _never_imported(subject: Subject) -> Iterator[Finding]:
     mentioned = _words(subject) if candidates else frozenset()
     unused = (one for one, name in candidates.items() if not mentioned & {name, one.name, *modules_of(name)})
     for some in subject.said_at_once("D304", unused):
-        shown = list(dict.fromkeys(one.name for one in some))
-        more = f" and {len(shown) - 4} more" if len(shown) > 4 else ""
-        listed = ", ".join(f"`{name}`" for name in shown[:4])
+        shown = {one.name: one for one in some}
         yield Finding(
-            message=f"{listed}{more}: asked for, and no code here imports {'it' if len(shown) == 1 else 'them'}",
+            message=f"{named(shown)}: asked for, and no code here imports {'it' if len(shown) == 1 else 'them'}",
             file=some[0].file,
             line=some[0].line,
             hint="Remove what is not needed: the image gets smaller",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from r2i.check.apt_txt import apt_txt, listed, not_listed
+from r2i.check.apt_txt import adding, apt_txt, not_listed
 from r2i.check.findings import Finding, Fix, Rule
 from r2i.check.missing import undeclared
 from r2i.check.notebooks import Cell, Notebook
@@ -12,6 +12,7 @@ from r2i.check.provided import of_pypi
 from r2i.check.requirement_edits import added
 from r2i.check.shell import Install, installs
 from r2i.check.subject import Subject
+from r2i.check.wording import named
 from r2i.requirements.lines import quoted
 
 Found = tuple[Notebook, Cell, Install]
@@ -33,7 +34,7 @@ def _installed_by_a_cell(subject: Subject) -> Iterator[Finding]:
         if not new and not others:
             continue
         fix = _ask(subject, command, new) if not others else None
-        what = ", ".join(f"`{text}`" for text in new) or quoted(others[0])
+        what = named(new) or quoted(others[0])
         yield _finding(
             subject,
             (notebook, cell, command),
@@ -63,14 +64,14 @@ def _system_packages(subject: Subject) -> Iterator[Finding]:
         if command.installer != "apt":
             continue
         new = not_listed(subject, command.names)
-        what = ", ".join(f"`{name}`" for name in new) or quoted(command.text)
+        what = named(new) or quoted(command.text)
         title = f"Ask for {what} in `{apt_txt(subject)}`" if new else "Remove the line"
         yield _finding(
             subject,
             (notebook, cell, command),
             message=f"{what}: a cell cannot install it, as nobody is root in an image",
             hint=f"{title}, and remove the line" if new else title,
-            fix=Fix(title=title, edits=(listed(subject, new),)) if new and subject.environment else None,
+            fix=Fix(title=title, edits=(adding(subject, new),)) if new and subject.environment else None,
         )
 
 
@@ -96,7 +97,7 @@ def _ask(subject: Subject, command: Install, new: list[str]) -> Fix | None:
         return None
     fixes = [added(subject, text) for text in new]
     edits = tuple(edit for fix in fixes if fix for edit in fix.edits)
-    titles = ", ".join(f"`{text}`" for text in new)
+    titles = named(new)
     return Fix(title=f"Ask for {titles} {_where(subject)}", edits=edits) if all(fixes) else None
 
 

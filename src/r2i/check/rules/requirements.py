@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from r2i.check.declared import Declared
 from r2i.check.distributions import distributions
@@ -11,6 +11,7 @@ from r2i.check.findings import Finding, Fix, Rule
 from r2i.check.provided import is_no_python, names
 from r2i.check.requirement_edits import altered, removed
 from r2i.check.subject import Subject
+from r2i.check.wording import named
 from r2i.errors import R2iError
 from r2i.requirements.lines import quoted
 from r2i.requirements.specifiers import normalised
@@ -62,7 +63,7 @@ def _unpinned(subject: Subject) -> Iterator[Finding]:
     loose = (one for one in asked if one.name not in exact and not is_exact(one))
     for some in subject.said_at_once("D101", loose):
         yield Finding(
-            message=f"{_listed(some)}: no exact version, of {len(asked)} requirement{'s' if len(asked) > 1 else ''}",
+            message=f"{named(one.name for one in some)}: no exact version, of {len(asked)} requirement{'s' if len(asked) > 1 else ''}",
             file=some[0].file,
             line=some[0].line,
             hint=hint.format(file=environment.defined_by) if hint else None,
@@ -88,13 +89,6 @@ def is_exact(one: Declared) -> bool:
     if one.installer == "conda":
         return NEARLY_EXACT.fullmatch(one.specifier) is not None
     return EXACT.fullmatch(one.specifier.replace(" ", "")) is not None
-
-
-def _listed(some: Iterable[Declared]) -> str:
-    listed = list(dict.fromkeys(one.name for one in some))
-    return ", ".join(f"`{name}`" for name in listed[:4]) + (
-        f" and {len(listed) - 4} more" if len(listed) > 4 else ""
-    )
 
 
 def _not_the_distribution(subject: Subject) -> Iterator[Finding]:

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 from r2i.buildpacks.apt_names import TIME64
-from r2i.check.apt_txt import apt_txt, listed
+from r2i.check.apt_txt import adding, apt_txt
 from r2i.check.findings import Finding, Fix, Rule
 from r2i.check.imports import Use
 from r2i.check.size import with_debian_packages
 from r2i.check.subject import Subject
+from r2i.check.wording import named
 from r2i.model import Evidence
 from r2i.tables import read_table
 
@@ -27,8 +28,8 @@ def _libraries(subject: Subject) -> Iterator[Finding]:
                 subject,
                 lacking,
                 environment.names[name],
-                message=f"`{name}` does not load without {_named(lacking)}, which no file asks for",
-                hint=f"Ask for {_named(lacking)} in `{apt_txt(subject)}`, or write `{name}-headless`",
+                message=f"`{name}` does not load without {named(lacking)}, which no file asks for",
+                hint=f"Ask for {named(lacking)} in `{apt_txt(subject)}`, or write `{name}-headless`",
             )
 
 
@@ -95,13 +96,9 @@ def _finding(
         cell=cell,
         hint=hint,
         fix=Fix(
-            title=f"Ask for {_named(packages)} in `{apt_txt(subject)}`", edits=(listed(subject, packages),)
+            title=f"Ask for {named(packages)} in `{apt_txt(subject)}`", edits=(adding(subject, packages),)
         ),
     )
-
-
-def _named(packages: list[str]) -> str:
-    return " and ".join(f"`{package}`" for package in packages)
 
 
 @cache
