@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from r2i.check.declared import Declared
 from r2i.check.distributions import distributions
-from r2i.check.findings import Finding, Fix, Rule
+from r2i.check.findings import Edit, Finding, Fix, Rule
 from r2i.check.provided import is_no_python, names
 from r2i.check.requirement_edits import altered, removed
 from r2i.check.subject import Subject
@@ -101,13 +101,8 @@ def _not_the_distribution(subject: Subject) -> Iterator[Finding]:
         text = PLACEHOLDER.sub("", re.sub(r"^[\w.-]+", meant, one.text))
         edit = removed(subject, one) if meant in known else altered(subject, one, text)
         doing = f"Remove `{one.name}`: `{meant}` is there" if meant in known else f"Write {quoted(text)}"
-        yield Finding(
-            message=f"`{one.name}` is not the name of a distribution: that is `{meant}`",
-            file=one.file,
-            line=one.line,
-            hint=doing,
-            fix=Fix(title=doing, edits=(edit,)) if edit else None,
-        )
+        message = f"`{one.name}` is not the name of a distribution: that is `{meant}`"
+        yield _wrong(one, message, doing, edit)
 
 
 def _standard_library(subject: Subject) -> Iterator[Finding]:
@@ -119,15 +114,8 @@ def _standard_library(subject: Subject) -> Iterator[Finding]:
             and one.name not in distributions()
             and not one.marker
         ):
-            doing = f"Remove `{one.name}`"
-            edit = removed(subject, one)
-            yield Finding(
-                message=f"`{one.name}` is a module of Python itself: there is nothing to install",
-                file=one.file,
-                line=one.line,
-                hint=doing,
-                fix=Fix(title=doing, edits=(edit,)) if edit else None,
-            )
+            message = f"`{one.name}` is a module of Python itself: there is nothing to install"
+            yield _wrong(one, message, f"Remove `{one.name}`", removed(subject, one))
 
 
 def _other_operating_system(subject: Subject) -> Iterator[Finding]:
@@ -138,14 +126,15 @@ def _other_operating_system(subject: Subject) -> Iterator[Finding]:
         marker = 'sys_platform == "darwin"' if system == "macOS" else 'sys_platform == "win32"'
         in_toml = one.file.endswith(".toml")  # there, it stands in quotes
         text = f"{one.text} ; {marker}" if not in_toml else f"{one.text} ; {marker.replace(chr(34), chr(39))}"
-        edit = altered(subject, one, text)
-        yield Finding(
-            message=f"`{one.name}` is for {system} only",
-            file=one.file,
-            line=one.line,
-            hint=f"Write {quoted(text)}, or remove it",
-            fix=Fix(title=f"Ask for `{one.name}` on {system} only", edits=(edit,)) if edit else None,
-        )
+        doing = f"Write {quoted(text)}, or remove it"
+        title = f"Ask for `{one.name}` on {system} only"
+        yield _wrong(one, f"`{one.name}` is for {system} only", doing, altered(subject, one, text), title)
+
+
+def _wrong(one: Declared, message: str, doing: str, edit: Edit | None, title: str = "") -> Finding:
+    """What is wrong with a requirement, and what to do; done by the edit, where there is one."""
+    fix = Fix(title=title or doing, edits=(edit,)) if edit else None
+    return Finding(message=message, file=one.file, line=one.line, hint=doing, fix=fix)
 
 
 def _pairs(subject: Subject) -> Iterator[tuple[Declared, Declared]]:
@@ -166,24 +155,15 @@ def _declared_twice(subject: Subject) -> Iterator[Finding]:
         same = not spare.specifier or before.specifier == one.specifier
         edit = removed(subject, spare) if same and before.installer == one.installer else None
         doing = f"Remove line {spare.line} of `{spare.file}`" if same else "Keep one of the two"
-        yield Finding(
-            message=f"`{one.name}` is asked for twice: {_place(before, one)} says `{before.text}`",
-            file=one.file,
-            line=one.line,
-            hint=doing,
-            fix=Fix(title=doing, edits=(edit,)) if edit else None,
-        )
+        message = f"`{one.name}` is asked for twice: {_place(before, one)} says `{before.text}`"
+        yield _wrong(one, message, doing, edit)
 
 
 def _contradicting(subject: Subject) -> Iterator[Finding]:
     for before, one in _pairs(subject):
         if _contradict(before, one):
-            yield Finding(
-                message=f"`{one.text}` contradicts {_place(before, one)}, which says `{before.text}`",
-                file=one.file,
-                line=one.line,
-                hint="Keep the one that is meant",
-            )
+            message = f"`{one.text}` contradicts {_place(before, one)}, which says `{before.text}`"
+            yield _wrong(one, message, "Keep the one that is meant", None)
 
 
 def _contradict(before: Declared, one: Declared) -> bool:
@@ -211,12 +191,8 @@ def _git_without_commit(subject: Subject) -> Iterator[Finding]:
         address = one.url.partition("#")[0]
         if not address or not (what := moving(address)):
             continue
-        yield Finding(
-            message=f"{quoted(address)} is {what}, which moves on",
-            file=one.file,
-            line=one.line,
-            hint="Name a commit: `git+https://…@` and its 40 digits, as `git ls-remote` shows them",
-        )
+        doing = "Name a commit: `git+https://…@` and its 40 digits, as `git ls-remote` shows them"
+        yield _wrong(one, f"{quoted(address)} is {what}, which moves on", doing, None)
 
 
 def moving(address: str) -> str:
@@ -250,7 +226,7 @@ RULES = (
     Rule(
         code="D103",
         name="standard-library",
-        severity="warning",
+        severity="error",
         why="Below the names of Python's own modules an index has nothing, or an old copy that breaks others.",
         find=_standard_library,
     ),
