@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +15,16 @@ from r2i.requirements.options import split_line
 from r2i.requirements.reading import AT, MAX_FILES
 from r2i.requirements.specifiers import named, normalised
 from r2i.requirements.urls import direct_url, is_url
+
+EXACT = re.compile(r"===?[^*]+")
+#: `=1.26` in conda's notation.
+NEARLY_EXACT = re.compile(r"(?:==)?\d+\.\d[^*,|<>]*(?:\.\*)?|==.*")
+
+COMMIT = re.compile(r"[0-9a-f]{7,40}")
+TAG = re.compile(r"(?:refs/tags/.+|[\w.-]*\d+\.\d[\w.-]*)", re.ASCII)
+BRANCH_ARCHIVE = re.compile(
+    r".*/archive/(?:refs/heads/[^/]+|main|master|HEAD|develop)\.(?:zip|tar\.gz)(?:#.*)?"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,3 +149,22 @@ def _requirement(text: str, line: Line) -> Declared | None:
         marker=valid.marker,
         extras="[" in valid.text.partition(";")[0],
     )
+
+
+def is_exact(one: Declared) -> bool:
+    if one.installer == "conda":
+        return NEARLY_EXACT.fullmatch(one.specifier) is not None
+    return EXACT.fullmatch(one.specifier.replace(" ", "")) is not None
+
+
+def moving(address: str) -> str:
+    """What an address stands for that changes its content; empty where it does not."""
+    if BRANCH_ARCHIVE.fullmatch(address):
+        return "an archive of a branch"
+    if not address.startswith(("git+", "git:", "git@", "ssh:")):
+        return ""
+    path = re.sub(r"^[\w+]+://[^/]*|^(?:git\+)?git@[^:/]*", "", address)
+    ref = path.rpartition("@")[2] if "@" in path else ""
+    if COMMIT.fullmatch(ref) or TAG.fullmatch(ref):
+        return ""
+    return f"the branch `{ref}` of a repository" if ref else "the newest state of a repository"

@@ -10,7 +10,7 @@ from r2i.buildpacks.apt import SPEC
 from r2i.buildpacks.start import hands_over
 from r2i.check.apt_txt import adding, apt_txt, not_listed
 from r2i.check.findings import Edit, Finding, Fix, Rule
-from r2i.check.rules.scripts import Script, scripts
+from r2i.check.scripts import Script, scripts
 from r2i.check.shell_script import Line, is_shell, without_sudo
 from r2i.check.subject import Subject
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from r2i.check.declared import Declared
+from r2i.check.declared import EXACT, Declared, is_exact, moving
 from r2i.check.distributions import distributions
 from r2i.check.findings import Edit, Finding, Fix, Rule
 from r2i.check.provided import is_no_python, names
@@ -30,16 +30,6 @@ TO_PIN = {
 
 #: Which are chosen elsewhere, by whoever builds the environment.
 NOT_TO_PIN = {"python", "pip", "nodefaults"}
-
-EXACT = re.compile(r"===?[^*]+")
-#: `=1.26` in conda's notation.
-NEARLY_EXACT = re.compile(r"(?:==)?\d+\.\d[^*,|<>]*(?:\.\*)?|==.*")
-
-COMMIT = re.compile(r"[0-9a-f]{7,40}")
-TAG = re.compile(r"(?:refs/tags/.+|[\w.-]*\d+\.\d[\w.-]*)", re.ASCII)
-BRANCH_ARCHIVE = re.compile(
-    r".*/archive/(?:refs/heads/[^/]+|main|master|HEAD|develop)\.(?:zip|tar\.gz)(?:#.*)?"
-)
 
 #: What the scikit-learn developers published below the name of the module.
 PLACEHOLDER = re.compile(r"==0(?:\.0)+(?:\.post\d+)?")
@@ -83,12 +73,6 @@ def _made_by(subject: Subject) -> str:
     if "project" in manifest:
         return "project"
     return "poetry" if "poetry" in tools else "setuptools"
-
-
-def is_exact(one: Declared) -> bool:
-    if one.installer == "conda":
-        return NEARLY_EXACT.fullmatch(one.specifier) is not None
-    return EXACT.fullmatch(one.specifier.replace(" ", "")) is not None
 
 
 def _not_the_distribution(subject: Subject) -> Iterator[Finding]:
@@ -193,19 +177,6 @@ def _git_without_commit(subject: Subject) -> Iterator[Finding]:
             continue
         doing = "Name a commit: `git+https://…@` and its 40 digits, as `git ls-remote` shows them"
         yield _wrong(one, f"{quoted(address)} is {what}, which moves on", doing, None)
-
-
-def moving(address: str) -> str:
-    """What an address stands for that changes its content; empty where it does not."""
-    if BRANCH_ARCHIVE.fullmatch(address):
-        return "an archive of a branch"
-    if not address.startswith(("git+", "git:", "git@", "ssh:")):
-        return ""
-    path = re.sub(r"^[\w+]+://[^/]*|^(?:git\+)?git@[^:/]*", "", address)
-    ref = path.rpartition("@")[2] if "@" in path else ""
-    if COMMIT.fullmatch(ref) or TAG.fullmatch(ref):
-        return ""
-    return f"the branch `{ref}` of a repository" if ref else "the newest state of a repository"
 
 
 RULES = (
