@@ -47,10 +47,11 @@ class Use:
 
 @dataclass(frozen=True)
 class Uses:
-    """The imports that a run needs, and all code that it runs."""
+    """The imports that a run needs, all code that it runs, and the modules of the repository among that."""
 
     needed: tuple[Use, ...]
     sources: tuple[str, ...]
+    modules: frozenset[str] = frozenset()
 
     @cached_property
     def elsewhere(self) -> bool:
@@ -85,7 +86,7 @@ def uses(subject: Subject) -> Uses:
             pending += _files(one, own)
             if use := _use(one, own):
                 needed.append(Use(module=use, path=path, line=one.line))
-    return Uses(tuple(needed), tuple(sources))
+    return Uses(tuple(needed), tuple(sources), frozenset(reached))
 
 
 def all_imports(subject: Subject) -> Iterator[str]:

@@ -20,6 +20,7 @@ from r2i.checkout import CONFIG_DIRECTORIES, Checkout
 from r2i.errors import R2iError
 from r2i.model import Evidence, Ignored, Notice, Options, PythonEnvironment
 from r2i.planner import config_names, hidden
+from r2i.requirements.local import PROJECT_FILES
 from r2i.tables import read_table
 
 #: What is written for Binder, or for a person who reads about it. Other files have a life of their own: a package's
@@ -189,13 +190,16 @@ def _hidden_by_stronger_file(subject: Subject) -> Iterator[Finding]:
 def _package_not_installed(subject: Subject, notice: Notice) -> Iterator[Finding]:
     """Nobody minds where no notebook imports it, or finds it beside itself."""
     notebook, package = next(out_of_reach(subject), (None, ""))
-    if notebook is not None and subject.environment is not None:
-        yield Finding(
-            message=f"{notice.message}; `{notebook.path}` imports `{package}`",
-            file=notice.file,
-            hint=f"Ask for `-e .` in `{subject.environment.defined_by}`",
-            fix=added(subject, "-e .") if subject.environment.buildpack == "requirements" else None,
-        )
+    environment = subject.environment
+    if notebook is None or environment is None:
+        return
+    hint, fix = f"Ask for `-e .` in `{environment.defined_by}`", None
+    if any("requirements.txt" in (subject.text(name) or "") for name in PROJECT_FILES):
+        hint = "Say `pip install --no-deps -e .` in `postBuild`"  # the package reads the file itself
+    elif environment.buildpack == "requirements":
+        fix = added(subject, "-e .")
+    message = f"{notice.message}; `{notebook.path}` imports `{package}`"
+    yield Finding(message=message, file=notice.file, hint=hint, fix=fix)
 
 
 def _warnings(subject: Subject, *, of_ignored: bool) -> Iterator[Notice]:

@@ -54,7 +54,8 @@ def _elsewhere(subject: Subject) -> Iterator[Finding]:
 
 
 def _in_modules(subject: Subject, rows: Iterable[Elsewhere]) -> Iterator[Finding]:
-    for path, facts in subject.modules.items():
+    for path in sorted(subject.uses.modules):
+        facts = subject.modules[path]
         if TESTS.search(path) or not any(word in facts.source for word in elsewhere_words()):
             continue
         seen: dict[str, tuple[int, str, Elsewhere]] = {}
