@@ -54,15 +54,15 @@ def _said(subject: Subject, read: Read, *, like: str | None, named: str | None) 
             message = f"`{read.said}` is {verb} here, and a clone does not have it: {why}"
             if (subject.checkout.root / path).stat().st_size > HUGE:
                 return message, "Publish the file (Zenodo, OSF), and have `postBuild` download it"
-            return message, f"`git add {force}{shlex.quote(path)}`"
+            return message, f"Run `git add {force}{shlex.quote(path)}`"
         case "pointer":
             message = (
                 f"`{read.said}` is {verb} here, and only a pointer of git LFS: its content was not fetched"
             )
-            return message, "`git lfs pull`"
+            return message, "Run `git lfs pull`"
         case "submodule":
             message = f"`{read.said}` is {verb} here, and lies in a submodule that was not fetched"
-            return message, "`git submodule update --init`"
+            return message, "Run `git submodule update --init`"
 
 
 def _instead(read: Read, *, like: str | None, named: str | None) -> str:

@@ -34,7 +34,7 @@ def _not_executable(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 message=f"`{path}` is executable here, but not in git",
                 file=path,
-                hint=f"Run `git update-index --chmod=+x {path}`",
+                hint=f"Run `git add --chmod=+x {path}`",
             )
 
 
