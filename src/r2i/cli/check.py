@@ -92,9 +92,9 @@ def check(source: str, ref: str | None, subdir: str, **chosen: Any) -> int:
 
 
 def _say(report: Report, *, form: str, output: Path | None, directory: str) -> None:
-    from rich.console import Console
-
     if form == "text" or output is not None:
+        from rich.console import Console
+
         show(report, Console(), directory=directory)
     if output is not None:
         _write(report, form=form, output=output, directory=directory)

@@ -10,6 +10,7 @@ from r2i.buildpacks.apt_names import TIME64
 from r2i.check.apt_txt import adding, apt_txt
 from r2i.check.findings import Finding, Fix, Rule
 from r2i.check.imports import Use
+from r2i.check.scripts import scripts
 from r2i.check.size import with_debian_packages
 from r2i.check.subject import Subject
 from r2i.check.wording import named
@@ -73,6 +74,12 @@ def _called(subject: Subject) -> Iterator[tuple[str, Evidence, int | None]]:
             if command.sign == "!" and (package := _table("programs").get(program)):
                 line = subject.line_of(notebook, cell, command.line)
                 yield package, Evidence(why=f"`{program}`", file=notebook.path, line=line), cell.number
+
+    for script in scripts(subject):
+        for line in script.lines:
+            for program, *_ in line.commands:
+                if package := _table("programs").get(program):
+                    yield package, Evidence(why=f"`{program}`", file=script.path, line=line.first), None
 
 
 def _evidence(subject: Subject, use: Use, module: str) -> Evidence:
