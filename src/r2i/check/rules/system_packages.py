@@ -72,8 +72,8 @@ def _called(subject: Subject) -> Iterator[tuple[str, Evidence, int | None]]:
         for command in facts.commands:
             program = command.text.partition(" ")[0]
             if command.sign == "!" and (package := _table("programs").get(program)):
-                line = subject.line_of(notebook, cell, command.line)
-                yield package, Evidence(why=f"`{program}`", file=notebook.path, line=line), cell.number
+                place = subject.line_of(notebook, cell, command.line)
+                yield package, Evidence(why=f"`{program}`", file=notebook.path, line=place), cell.number
 
     for script in scripts(subject):
         for line in script.lines:
