@@ -90,7 +90,7 @@ def test_the_workflow_runs_the_check_with_actions_that_cannot_change(tmp_path: P
 
     assert workflow["permissions"] == {"contents": "read"}
     assert all(len(step["uses"].partition("@")[2]) == 40 for step in job["steps"] if "uses" in step)
-    assert "r2i check --format github" in job["steps"][-1]["run"]
+    assert "r2i check --execute --format github" in job["steps"][-1]["run"]
 
 
 def test_a_workflow_that_checks_is_left_alone(tmp_path: Path) -> None:
