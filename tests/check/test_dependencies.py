@@ -176,6 +176,10 @@ def test_the_tables_hold_names_and_modules_only() -> None:
 
 
 def test_the_tables_are_read_fast() -> None:
+    assert min(_time_to_read() for _ in range(3)) < 0.2
+
+
+def _time_to_read() -> float:
     for cached in (
         distributions,
         tables._others,
@@ -188,8 +192,7 @@ def test_the_tables_are_read_fast() -> None:
     begin = time.process_time()
     provided(["pandas"])
     providers("sklearn")
-
-    assert time.process_time() - begin < 0.2
+    return time.process_time() - begin
 
 
 @pytest.mark.parametrize("wrong", ["python==3.8", "numpy @ file:///home/conda/numpy", "numpy>==1"])
