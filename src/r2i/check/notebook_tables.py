@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
+
+from r2i.tables import read_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,4 +99,4 @@ def services() -> Mapping[str, str]:
 
 @cache
 def _tables() -> dict[str, Any]:
-    return tomllib.loads(resources.files("r2i.check").joinpath("notebook_tables.toml").read_text("utf-8"))
+    return read_table("r2i.check", "notebook_tables.toml")
