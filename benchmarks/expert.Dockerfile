@@ -4,7 +4,7 @@ ENV DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8
 RUN --mount=type=cache,id=expert-apt,target=/var/cache/apt,sharing=locked \
     --mount=type=cache,id=expert-lists,target=/var/lib/apt/lists,sharing=locked \
     rm -f /etc/apt/apt.conf.d/docker-clean \
- && apt-get update -q && apt-get install -yq --no-install-recommends ca-certificates curl git less python3 python3-venv unzip
+ && apt-get update -q && apt-get install -yq --no-install-recommends ca-certificates curl git less python3 python3-venv unzip wget
 
 FROM system AS uv
 RUN --mount=type=secret,id=host,mode=0444 [ ! -f /run/secrets/host ] || . /run/secrets/host; \

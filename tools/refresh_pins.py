@@ -18,7 +18,8 @@ ALWAYS = re.compile(r"( and )?(platform_python_implementation == 'CPython'|sys_p
 
 HEADER = "# Made by `make pins` from {source}; not to be edited.\n"
 
-#: The kernel lives in the repository's environment, not in the server's: `ipykernel` is left out.
+#: The kernel lives in the repository's environment, not in the server's: `ipykernel` is left out. So is what checks IRIs
+#: in schemas, which no part of the server does: its grammar was half of the time that the server needs to start.
 PROJECT = """
 [project]
 name = "server"
@@ -28,7 +29,7 @@ dependencies = {names!r}
 
 [tool.uv]
 environments = ["sys_platform == 'linux' and platform_python_implementation == 'CPython'"]
-override-dependencies = ["ipykernel ; sys_platform == 'never'"]
+override-dependencies = ["ipykernel ; sys_platform == 'never'", "rfc3987-syntax ; sys_platform == 'never'"]
 """
 
 

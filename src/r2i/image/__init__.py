@@ -17,7 +17,16 @@ from r2i.pins import pins
 
 #: What people use in a terminal and packages in their installation; Python is the installer's, the server's and,
 #: where it is the wanted one, the repository's.
-SYSTEM_PACKAGES = ("ca-certificates", "curl", "git", "less", "python3", "python3-venv", "unzip")
+SYSTEM_PACKAGES = (
+    "ca-certificates",
+    "curl",
+    "git",
+    "less",
+    "python3",
+    "python3-venv",
+    "unzip",
+    "wget",
+)
 
 TOOLCHAIN_PACKAGES = ("g++", "gcc", "gfortran", "libc6-dev", "make", "pkg-config", "python3-dev")
 
