@@ -1,7 +1,7 @@
 # As most people write it: apt, pip, no caches.
 FROM docker.io/library/debian:trixie-slim
 ENV DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates curl git less python3 python3-venv unzip \
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates curl git less python3 python3-venv unzip wget \
  && rm -rf /var/lib/apt/lists/*
 RUN python3 -m venv /srv/env
 ENV PATH=/srv/env/bin:$PATH
