@@ -264,3 +264,15 @@ def test_where_nothing_is_asked_for_that_is_said(tmp_path: Path, files: Files) -
 )
 def test_a_notebook_or_a_file_with_configuration_asks_for_something(tmp_path: Path, files: Files) -> None:
     assert plan_of(tmp_path, files).notices == ()
+
+
+@pytest.mark.parametrize(
+    ("pipfile", "warned"), [('paper = {path = "."}\nnumpy = "*"', []), ('numpy = "*"', ["six", "-e ."])]
+)
+def test_what_a_package_here_needs_comes_with_it(tmp_path: Path, pipfile: str, warned: list[str]) -> None:
+    project = '[project]\nname = "paper"\nversion = "1"\ndependencies = ["six"]\n'
+    files = {"Pipfile": f"[packages]\n{pipfile}\n", "pyproject.toml": project}
+    said = [notice.message for notice in plan_of(tmp_path, files).notices if notice.level == "warning"]
+
+    assert len(said) == len(warned)
+    assert all(word in message for word, message in zip(warned, said, strict=True))

@@ -255,8 +255,10 @@ def _environment(checkout: Checkout, options: Options) -> Detection:
 
 def _differences(won: PythonEnvironment, lost: PythonEnvironment) -> Iterable[Notice]:
     """A file that loses and asks for something else may be the one that its author keeps up to date."""
+    installs_itself = any(word == "." or word.startswith(".[") for word in won.local)
+    # What a package here needs comes with it.
     missing = [name for name in lost.names if name not in won.names]
-    if missing and won.names:
+    if missing and won.names and not (installs_itself and "." in lost.local):
         names = ", ".join(f"`{name}`" for name in missing[:5]) + (" …" if len(missing) > 5 else "")
         yield Notice(
             level="warning",
@@ -265,7 +267,7 @@ def _differences(won: PythonEnvironment, lost: PythonEnvironment) -> Iterable[No
             file=lost.defined_by,
             line=lost.names[missing[0]].line,
         )
-    if "." in lost.local and not any(word == "." or word.startswith(".[") for word in won.local):
+    if "." in lost.local and not installs_itself:
         yield Notice(
             level="warning",
             message=f"The package here is not installed: `{won.defined_by}` defines the environment, and has no `-e .`",
