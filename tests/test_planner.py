@@ -270,7 +270,7 @@ def test_a_notebook_or_a_file_with_configuration_asks_for_something(tmp_path: Pa
     ("pipfile", "warned"), [('paper = {path = "."}\nnumpy = "*"', []), ('numpy = "*"', ["six", "-e ."])]
 )
 def test_what_a_package_here_needs_comes_with_it(tmp_path: Path, pipfile: str, warned: list[str]) -> None:
-    project = '[project]\nname = "paper"\nversion = "1"\ndependencies = ["six"]\n'
+    project = '[project]\nname = "paper"\nversion = "1"\ndependencies = ["six"]\n[build-system]\nrequires = ["hatchling"]\n'
     files = {"Pipfile": f"[packages]\n{pipfile}\n", "pyproject.toml": project}
     said = [notice.message for notice in plan_of(tmp_path, files).notices if notice.level == "warning"]
 
