@@ -20,7 +20,8 @@ from r2i.quoting import printable
 
 if TYPE_CHECKING:
     from r2i.check.subject import Subject
-    from r2i.model import Source
+    from r2i.engines.protocol import Engine
+    from r2i.model import Image, Source
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -87,48 +88,43 @@ def dynamic_report(subject: Subject, source: Source, chosen: dict[str, Any]) -> 
     except ITS_OWN as error:
         return DynamicReport(asked=asked, tried=tried, build=_failed(error, time.monotonic() - started))
     build = BuildRun(seconds=time.monotonic() - started, image=image.reference)
+    report = DynamicReport(asked=asked, tried=tried, build=build)
     if tried < Level.L1:
-        return DynamicReport(asked=asked, tried=tried, build=build)
+        return report
+    return _run(subject, engine, image, report, chosen, memory=memory)
 
+
+def _run(
+    subject: Subject,
+    engine: Engine,
+    image: Image,
+    report: DynamicReport,
+    chosen: Mapping[str, Any],
+    *,
+    memory: int | None,
+) -> DynamicReport:
+    """The report of the build, and of what runs of it."""
     from r2i.check.causes import causes, lines
     from r2i.check.execution import limits, planned, seen
     from r2i.cli.execution_progress import running
     from r2i.engines.protocol import RunRequest
 
-    notebooks = planned(subject) if tried >= Level.L2 else ()
+    notebooks = planned(subject) if report.tried >= Level.L2 else ()
     user = user_for(image, chosen["user_id"])
-    script = _script(chosen) if chosen["network"] else ""
     bounds = limits(
         engine,
         memory=memory,
         timeout=chosen["timeout"],
         jobs=len(notebooks) + 1,
         network=chosen["network"],
-        script=script,
+        script=_script(chosen) if chosen["network"] else "",
     )
-    with running(settings.progress, len(notebooks) + 2) as listen:
-        found = seen(
-            engine,
-            RunRequest(image=image.reference, user=user),
-            notebooks,
-            limits=bounds,
-            tried=tried,
-            listen=listen,
-        )
-    report = DynamicReport(
-        asked=asked,
-        tried=tried,
-        build=build,
-        server=found.server,
-        kernels=found.kernels,
-        runs=found.runs,
-        notes=(*_notes(user), *found.notes),
-    )
-    return replace(
-        report,
-        causes=causes(subject, report, network=chosen["network"]),
-        lines=lines(subject, report),
-    )
+    request = RunRequest(image=image.reference, user=user)
+    with running(chosen["progress"], len(notebooks) + 2) as listen:
+        found = seen(engine, request, notebooks, limits=bounds, tried=report.tried, listen=listen)
+    notes = (*_notes(user), *found.notes)
+    ran = replace(report, server=found.server, kernels=found.kernels, runs=found.runs, notes=notes)
+    return replace(ran, causes=causes(subject, ran, network=chosen["network"]), lines=lines(subject, ran))
 
 
 def _script(chosen: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from threading import Event, RLock, Thread
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from r2i.check.execution import Listen, Step
-from r2i.cli.progress import MARKS, MAX_WIDTH, SILENCE, Kind, clean, duration, moves
+from r2i.cli.progress import MARKS, MAX_WIDTH, SILENCE, Kind, clean, duration, moves, moving
 from r2i.model import Json
 
 if TYPE_CHECKING:
@@ -174,20 +174,12 @@ class LiveRenderer:
     """What is over scrolls up, what runs moves: one line each, with its cell and its time."""
 
     def __init__(self, board: Board, console: Console) -> None:
-        from rich.live import Live
         from rich.spinner import Spinner
 
         self._board = board
         self._console = console
         self._spinner = Spinner("dots")
-        self._live = Live(
-            console=console,
-            get_renderable=self.picture,
-            refresh_per_second=10,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._live = moving(console, self.picture)
 
     def start(self) -> None:
         self._live.start()

@@ -26,6 +26,7 @@ from r2i.quoting import ESCAPES
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.live import Live
 
 Kind: TypeAlias = Literal["auto", "rich", "plain", "json"]
 State: TypeAlias = Literal["waiting", "running", "cached", "done", "failed", "stopped"]
@@ -398,11 +399,24 @@ class JsonRenderer:
         self._stream.flush()
 
 
+def moving(console: Console, picture: Callable[[], RenderableType]) -> Live:
+    """A display that shows what `picture` gives at the moment, and is gone at the end."""
+    from rich.live import Live
+
+    return Live(
+        console=console,
+        get_renderable=picture,
+        refresh_per_second=10,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
 class LiveRenderer:
     """Finished layers scroll up, the running one moves, below it its last lines."""
 
     def __init__(self, board: Board, console: Console) -> None:
-        from rich.live import Live
         from rich.spinner import Spinner
 
         self._board = board
@@ -410,14 +424,7 @@ class LiveRenderer:
         self._spinner = Spinner("dots")
         self._lock = RLock()
         self._talker: Row | None = None
-        self._live = Live(
-            console=console,
-            get_renderable=self.picture,
-            refresh_per_second=10,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._live = moving(console, self.picture)
 
     def start(self) -> None:
         self._live.start()
