@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from r2i.checkout import Checkout
+from r2i.engines.docker_container import memory_from
 from r2i.engines.protocol import File, Mount, Port, RunRequest
 from r2i.errors import NotReadyError, UsageError
 from r2i.launch import (
@@ -23,7 +24,6 @@ from r2i.launch import (
     environment_from,
     hidden_by_editing,
     is_of_use,
-    memory_from,
     mount_from,
     port_from,
     server_command,
@@ -355,7 +355,13 @@ def test_addresses_that_hold_only_in_the_container_are_not_shown(line: str, *, s
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("512m", 512 << 20), ("4g", 4 << 30), ("1.5 GB", 3 << 29), ("100", 100), ("100b", 100), ("2K", 2048)],
+    [
+        ("512m", 512 << 20),
+        ("4g", 4 << 30),
+        ("1.5 GB", 3 << 29),
+        ("9000000", 9_000_000),
+        ("9000K", 9000 << 10),
+    ],
 )
 def test_amounts_of_memory(text: str, size: int) -> None:
     assert memory_from(text) == size
@@ -364,6 +370,12 @@ def test_amounts_of_memory(text: str, size: int) -> None:
 @pytest.mark.parametrize("text", ["", "x", "-1g", "1 e", "4gg", "١g", "1" * 99])
 def test_what_is_no_amount_of_memory(text: str) -> None:
     with pytest.raises(UsageError, match="is not an amount of memory"):
+        memory_from(text)
+
+
+@pytest.mark.parametrize("text", ["0", "0g", "1k", "100b", "5.9m"])
+def test_so_little_is_no_limit_or_refused_by_engines(text: str) -> None:
+    with pytest.raises(UsageError, match="less than a container needs"):
         memory_from(text)
 
 

@@ -191,14 +191,6 @@ def check_processors(cpus: float, there: int) -> None:
         )
 
 
-def memory_from(text: str) -> int:
-    """An amount of memory in bytes, as engines take it. Raises `UsageError`."""
-    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?)\s*([bkmgt]?)b?", text.lower(), re.ASCII)
-    if match is None:
-        raise UsageError(f"`--memory {text}` is not an amount of memory", hint="Write it like `512m` or `4g`")
-    return int(float(match[1]) * 1024 ** " kmgt".index(match[2].replace("b", "") or " "))
-
-
 def user_for(image: Image, user_id: int) -> str | None:
     """Whom to run as where the image says root, which no hub would; None where it says somebody else."""
     return str(user_id) if image.user.partition(":")[0] in {"", "0", "root"} else None

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import re
 import shlex
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import TypeAlias
 
 from r2i.doctor import Diagnosis, Finding, check_container, check_engine, check_image
 from r2i.engines.protocol import EngineName
 from r2i.errors import EngineError
+from r2i.interrupts import uninterrupted
 from r2i.machine import Machine, last_line
 from r2i.pins import base_image, is_distribution
 from r2i.process import Completed
@@ -209,34 +206,10 @@ def _await(machine: Machine, engine: EngineName, log: str | None) -> None:
 
 
 def _run(machine: Machine, argv: tuple[str, ...]) -> Completed:
+    # The terminal sends Ctrl-C to the program, too. A package manager that were killed would leave packages half
+    # installed; by itself it ends where that does no harm.
     with uninterrupted():
         return machine.run(argv, env=machine.environ, timeout=INSTALL_PATIENCE)
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let a running program deal with Ctrl-C itself, wait for its end, and only then be interrupted.
-
-    The terminal sends the signal to the program, too. A package manager that were killed would leave packages half
-    installed; by itself it ends where that does no harm.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    seen: list[int] = []
-
-    def remember(signum: int, _frame: FrameType | None) -> None:
-        seen.append(signum)
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, remember) or signal.SIG_DFL for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if seen:
-            raise KeyboardInterrupt
 
 
 def _refuse(engine: EngineName, *, problems: tuple[Finding, ...], machine: Machine, base: str | None) -> None:

@@ -308,13 +308,19 @@ def test_a_repository_that_does_not_build_reaches_nothing(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ENGINES)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_nothing_is_left_after_an_interrupt(name: EngineName, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    "numbers",
+    [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT] * 3],
+    ids=["ctrl-c", "term", "ctrl-c-thrice"],
+)
+def test_nothing_is_left_after_an_interrupt(name: EngineName, numbers: list[signal.Signals]) -> None:
     engine_of(name)
     words = ["check", str(EXECUTIONS / "endings"), "--execute", "--engine", name, "--timeout", "100"]
     with started(R2I, *words, "--progress", "plain", stderr=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         _until_there_are(name, child.pid, 3)
-        child.send_signal(number)
+        for number in numbers:
+            child.send_signal(number)
+            time.sleep(0.2)
         _, said = child.communicate(timeout=60)
 
         assert child.returncode == 130

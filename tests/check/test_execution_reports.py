@@ -434,7 +434,8 @@ def test_reports_are_written_beside_the_text(tmp_path: Path) -> None:
     [
         ("--badge", "badge.svg", "`--badge` says what runs"),
         ("--badge", "badge.png", "is neither a picture nor data"),
-        ("--html", "nowhere/report.html", "cannot be written: No such file or directory"),
+        ("--badge", "nowhere/badge.svg", "cannot be written: there is no directory"),
+        ("--html", "nowhere/report.html", "cannot be written: there is no directory"),
     ],
 )
 def test_reports_that_cannot_be_written_are_usage_errors(

@@ -7,6 +7,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from r2i.process import Completed, run
 from tests.building import R2I, write
 from tests.check.cases import GIT
@@ -71,3 +73,12 @@ def test_strict_is_for_every_format(tmp_path: Path) -> None:
         assert check(tmp_path, "--format", form).returncode == 0
         assert check(tmp_path, "--format", form, "--strict").returncode == 8
     assert json.loads(check(tmp_path, "--format", "json", "--strict").stdout)["ready"] is False
+
+
+@pytest.mark.parametrize("words", [["--network"], ["--memory", "4g"], ["--timeout", "5"], ["--rescue"]])
+def test_what_says_how_to_run_is_wrong_where_nothing_runs(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "requirements.txt").touch()
+    done = run([R2I, "check", str(tmp_path), *words])
+
+    assert done.returncode == 2
+    assert f"`{words[0]}` has no effect where nothing is built" in done.stderr

@@ -24,6 +24,7 @@ from r2i.check.subject import Subject
 from r2i.check.transcript import KernelTranscript, Messages, NotebookTranscript, PlannedImport
 from r2i.engines.protocol import Container, Engine, File, Port, RunRequest
 from r2i.errors import NotReadyError, R2iError
+from r2i.interrupts import uninterrupted
 from r2i.launch import SERVER_PORT, is_of_use, server_command, wait_for_server, with_settings
 
 #: Where the containers find what runs notebooks, and what it is to do: where nobody mounts or writes anything.
@@ -240,9 +241,8 @@ class _Running:
         self._over = True
         with self._lock:
             containers = [container for container, _ in self._heard.values()]
-        for container in containers:
-            with suppress(R2iError, OSError, ValueError):
-                container.stop()
+        with ThreadPoolExecutor() as stopping:  # each may take ten seconds
+            stopping.map(_stop, containers)
 
     def _end_silent(self) -> None:
         now = time.monotonic()
@@ -253,6 +253,11 @@ class _Running:
             container.stop()
 
 
+def _stop(container: Container) -> None:
+    with suppress(R2iError, OSError, ValueError):
+        container.stop()
+
+
 @contextmanager
 def _pool(workers: int, running: _Running) -> Iterator[Callable[..., Future[Any]]]:
     """Whatever happens, no container outlives it."""
@@ -260,11 +265,12 @@ def _pool(workers: int, running: _Running) -> Iterator[Callable[..., Future[Any]
     try:
         yield pool.submit
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        running.end()
+        with uninterrupted():
+            pool.shutdown(wait=False, cancel_futures=True)
+            running.end()
+            pool.shutdown()
         raise
-    finally:
-        pool.shutdown()
+    pool.shutdown()
 
 
 class _Room:

@@ -26,7 +26,7 @@ MACHINES = (
     (re.compile(r"/kaggle/|(?:\.\./)+input/"), "Kaggle"),
     (re.compile(r"/dbfs/|dbfs:"), "Databricks"),
     (re.compile(r"/home/|~"), "its author's machine"),
-    (re.compile(r"/"), "another machine"),
+    (re.compile(r"/(?!(?:proc|sys|dev|run|tmp)/)"), "another machine"),
 )
 
 #: Calls that make files, by the last part of their name.

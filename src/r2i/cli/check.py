@@ -20,7 +20,7 @@ from r2i.cli.as_of import asked, dated
 from r2i.cli.check_text import show
 from r2i.cli.common import checked_out, note, options_from, parsed, plan_options, source_options
 from r2i.cli.execution import dynamic_report, execution_options
-from r2i.cli.execution_files import causes_fixes, report_options, write_reports
+from r2i.cli.execution_files import causes_fixes, report_file, report_options, write_reports
 from r2i.errors import UsageError
 from r2i.model import Source
 from r2i.quoting import printable
@@ -55,6 +55,7 @@ DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
+    callback=report_file,
     help="Write the report there, and show the text.",
 )
 @click.option("--rules", is_flag=True, help="List all rules.")

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from r2i.check.runs import BuildRun, DynamicReport, Level
 from r2i.cli.building import build_options, settings_from
 from r2i.cli.common import note
-from r2i.errors import BuildFailedError, InvalidRepositoryError, NoBuildpackError, R2iError
-from r2i.launch import memory_from, user_for
+from r2i.errors import BuildFailedError, InvalidRepositoryError, NoBuildpackError, R2iError, UsageError
+from r2i.launch import user_for
 from r2i.quoting import printable
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 #: What a repository's own files are to blame for; everything else says nothing of the repository.
 ITS_OWN = (BuildFailedError, InvalidRepositoryError, NoBuildpackError)
+
+#: What only says how to build, or how to run.
+OF_RUNNING = frozenset({"engine", "memory", "network", "no_cache", "rescue", "tags", "timeout", "write"})
 
 
 def execution_options(function: Function) -> Function:
@@ -74,9 +78,11 @@ def dynamic_report(subject: Subject, source: Source, chosen: dict[str, Any]) -> 
     """Build and run as far as it was asked for; None where it was not."""
     wanted = levels(build=chosen["build"], execute=chosen["execute"], level=chosen["level"])
     if wanted is None:
+        _refuse_idle()
         return None
     from r2i.cli.rescue import image_for
     from r2i.engines import choose
+    from r2i.engines.docker_container import memory_from
 
     asked, tried = wanted
     memory = None if chosen["memory"] is None else memory_from(chosen["memory"])
@@ -92,6 +98,18 @@ def dynamic_report(subject: Subject, source: Source, chosen: dict[str, Any]) -> 
     if tried < Level.L1:
         return report
     return _run(subject, engine, image, report, chosen, memory=memory)
+
+
+def _refuse_idle() -> None:
+    """Raise `UsageError` for an option that says how to run what is not to run."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        if given and parameter.name in OF_RUNNING:
+            raise UsageError(
+                f"`{parameter.opts[-1]}` has no effect where nothing is built",
+                hint="Add `--build` or `--execute`",
+            )
 
 
 def _run(

@@ -29,7 +29,13 @@ def report_options(function: Function) -> Function:
             callback=_badge_file,
             help="Write how many notebooks run, as `.svg` or as `.json`.",
         ),
-        click.option("--html", type=file, metavar="FILE", help="Write a page with all that there is to see."),
+        click.option(
+            "--html",
+            type=file,
+            metavar="FILE",
+            callback=report_file,
+            help="Write a page with all that there is to see.",
+        ),
     ):
         function = decorate(function)
     return function
@@ -60,13 +66,24 @@ def causes_fixes(report: Report) -> list[Fix]:
     return [cause.fix for causes in found for cause in causes if cause.fix]
 
 
-def _badge_file(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+def report_file(_: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    """A file that could not be written is better refused before an hour of notebooks than after it."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise UsageError(
+            f"`{parameter.opts[-1]} {printable(str(path))}` cannot be written: there is no directory"
+            f" `{printable(str(path.parent))}`",
+            hint="Make it, or name another file",
+        )
+    return path
+
+
+def _badge_file(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
     if path is not None and path.suffix not in (".svg", ".json"):
         raise UsageError(
             f"`--badge {printable(str(path))}` is neither a picture nor data",
             hint="End its name with `.svg` or `.json`",
         )
-    return path
+    return report_file(context, parameter, path)
 
 
 def _write(option: str, path: Path, text: str) -> None:

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 #: How long a container may take to end after SIGTERM, in seconds.
 GRACE = 10
 
-MEMORY = re.compile(r"\d+(?:\.\d+)?\s*(?:[bkmgt]b?)?", re.IGNORECASE)
+MEMORY = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(?:([bkmgt])b?)?", re.IGNORECASE | re.ASCII)
+
+#: Docker refuses less, and takes 0 for no limit at all, in bytes.
+LEAST_MEMORY = 6 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -201,11 +204,20 @@ def options(request: RunRequest, name: str) -> dict[str, Any]:
 
 def checked_memory(memory: str | None) -> str | None:
     """Raise `UsageError` for what no engine takes for an amount of memory."""
-    if memory is not None and MEMORY.fullmatch(memory) is None:
-        raise UsageError(
-            f"`--memory {memory}` is not an amount of memory", hint="Write it like `512m` or `4g`"
-        )
+    if memory is not None:
+        memory_from(memory)
     return memory
+
+
+def memory_from(text: str) -> int:
+    """An amount of memory in bytes, as engines take it. Raises `UsageError`, also for what they take for no limit."""
+    match = MEMORY.fullmatch(text)
+    if match is None:
+        raise UsageError(f"`--memory {text}` is not an amount of memory", hint="Write it like `512m` or `4g`")
+    amount = int(float(match[1]) * 1024 ** " kmgt".index((match[2] or "b").lower().replace("b", " ")))
+    if amount < LEAST_MEMORY:
+        raise UsageError(f"`--memory {text}` is less than a container needs", hint="Give it `6m` at least")
+    return amount
 
 
 def _devices(gpus: str | None) -> list[Any] | None:
