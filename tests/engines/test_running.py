@@ -260,7 +260,7 @@ def test_file_is_in_the_container_alone(engine: Engine) -> None:
     with engine.start(request) as container:
         first, second, *mounts = container.logs()
         inspected = run([engine.name, "container", "inspect", container.id]).stdout
-    with engine.start(shell("ls /.given || echo none")) as container:
+    with engine.start(shell("[ -e /.given ] || echo none")) as container:
         after = list(container.logs())
 
     assert (first, second) == ("root 444", f"{word} ä")
@@ -309,7 +309,6 @@ def test_limits_hold(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"memory": "1k"}, "`--memory 1k` is refused"),
         ({"gpus": "all"}, "The engine cannot give GPUs"),
         ({"user": "nobody-here"}, "The image has no user `nobody-here`"),
         ({"mounts": (Mount(source=Path("/no/where"), target="/x"),)}, "A mounted path does not exist"),
