@@ -256,8 +256,8 @@ def _environment(checkout: Checkout, options: Options) -> Detection:
 def _differences(won: PythonEnvironment, lost: PythonEnvironment) -> Iterable[Notice]:
     """A file that loses and asks for something else may be the one that its author keeps up to date."""
     installs_itself = any(word == "." or word.startswith(".[") for word in won.local)
-    # What a package here needs comes with it.
     missing = [name for name in lost.names if name not in won.names]
+    # What a package here needs comes with it.
     if missing and won.names and not (installs_itself and "." in lost.local):
         names = ", ".join(f"`{name}`" for name in missing[:5]) + (" …" if len(missing) > 5 else "")
         yield Notice(

@@ -19,7 +19,7 @@ from r2i.check.settings import settings_of
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 from r2i.model import Options
-from r2i.sources.git_program import git_program
+from r2i.sources.git_program import looking_git
 
 CHECKS = Path(__file__).parents[1] / "fixtures" / "checks"
 
@@ -99,9 +99,7 @@ def laid_out(case: CheckCase, directory: Path) -> Path:
 
 def subject_of(case: CheckCase, repo: Path) -> Subject:
     checkout = Checkout.open(repo)
-    git = git_facts(
-        checkout, git_program({"PATH": os.environ["PATH"], "HOME": "/nonexistent"}, file_allowed=False)
-    )
+    git = git_facts(checkout, looking_git({"PATH": os.environ["PATH"], "HOME": "/nonexistent"}))
     return Subject(
         checkout=checkout,
         options=Options(**case.options),

@@ -69,9 +69,9 @@ def launch_of(
 
 
 def state_of(checkout: Checkout, ref: str) -> Published | None:
-    from r2i.sources.git_program import git_program
+    from r2i.sources.git_program import looking_git
 
-    return published(checkout, git_program(os.environ, file_allowed=False), ref)
+    return published(checkout, looking_git(os.environ), ref)
 
 
 def launch_of_directory(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -16,11 +17,10 @@ from r2i.check.findings import Fix, Report
 from r2i.check.formats import FORMATS
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
-from r2i.cli.as_of import asked, dated
 from r2i.cli.check_text import show
-from r2i.cli.common import checked_out, note, options_from, parsed, plan_options, source_options
+from r2i.cli.common import checked_out, note, parsed, plan_options, source_options
 from r2i.cli.execution import dynamic_report, execution_options
-from r2i.cli.execution_files import causes_fixes, report_file, report_options, write_reports
+from r2i.cli.execution_files import causes_fixes, report_file, report_options, write_file, write_reports
 from r2i.errors import UsageError
 from r2i.model import Source
 from r2i.quoting import printable
@@ -106,40 +106,28 @@ def _say(report: Report, *, form: str, output: Path | None, directory: str) -> N
 def _write(report: Report, *, form: str, output: Path, directory: str) -> None:
     from rich.console import Console
 
-    try:
-        with output.open("w", encoding="utf-8") as file:
-            if form == "text":
-                show(report, Console(file=file, color_system=None), directory=directory)
-            else:
-                file.write(FORMATS[form](report))
-    except OSError as error:
-        raise UsageError(
-            f"`--output {printable(str(output))}` cannot be written: {error.strerror}",
-            hint="Name another file",
-        ) from error
+    text = io.StringIO()
+    if form == "text":
+        show(report, Console(file=text, color_system=None), directory=directory)
+    else:
+        text.write(FORMATS[form](report))
+    write_file("--output", output, text.getvalue())
 
 
 def _subject(checkout: Checkout, source: Source, chosen: Mapping[str, Any]) -> Subject:
-    from r2i.check.git_facts import git_facts
     from r2i.check.rules import CODES
-    from r2i.check.settings import settings_of, with_chosen
-    from r2i.sources.git_program import git_program
+    from r2i.check.settings import with_chosen
+    from r2i.cli.subject import subject_of
 
-    options = dated(options_from(chosen), asked(chosen["as_of"]), checkout=checkout, source=source, note=note)
+    subject = subject_of(checkout, source, chosen)
     settings = with_chosen(
-        settings_of(checkout, codes=CODES),
+        subject.settings,
         select=chosen["select"],
         ignore=chosen["ignore"],
         max_size=chosen["max_size"],
         codes=CODES,
     )
-    return Subject(
-        checkout=checkout,
-        options=options,
-        git=git_facts(checkout, git_program(os.environ, file_allowed=False)),
-        settings=settings,
-        source=source,
-    )
+    return replace(subject, settings=settings)
 
 
 def _checked(subject: Subject, *, strict: bool) -> Report:

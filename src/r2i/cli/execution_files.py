@@ -50,14 +50,14 @@ def write_reports(subject: Subject, report: Report, source: Source, chosen: Mapp
 
         changes = combined(subject.checkout, causes_fixes(report))
         title = Path(source.location).name if source.provider == "local" else shown(source.location)
-        _write("--html", chosen["html"], to_html(report, title=title, diff=diff(changes)))
+        write_file("--html", chosen["html"], to_html(report, title=title, diff=diff(changes)))
     if chosen["badge"] is not None:
         from r2i.check.formats.status_badge import to_endpoint, to_svg
 
         path: Path = chosen["badge"]
         if report.dynamic is None:
             raise UsageError("`--badge` says what runs", hint="Add `--build` or `--execute`")
-        _write("--badge", path, (to_svg if path.suffix == ".svg" else to_endpoint)(report.dynamic))
+        write_file("--badge", path, (to_svg if path.suffix == ".svg" else to_endpoint)(report.dynamic))
 
 
 def causes_fixes(report: Report) -> list[Fix]:
@@ -86,7 +86,7 @@ def _badge_file(context: click.Context, parameter: click.Parameter, path: Path |
     return report_file(context, parameter, path)
 
 
-def _write(option: str, path: Path, text: str) -> None:
+def write_file(option: str, path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

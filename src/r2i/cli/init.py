@@ -16,8 +16,6 @@ import click
 from r2i.check.findings import Fix
 from r2i.check.fixes import combined, diff, write
 from r2i.check.subject import Subject
-from r2i.checkout import Checkout
-from r2i.cli.as_of import asked, dated
 from r2i.cli.badge import launch_of_directory, state_of
 from r2i.cli.building import BuildSettings, build_directory
 from r2i.cli.common import (
@@ -25,14 +23,13 @@ from r2i.cli.common import (
     checked_out,
     engine_option,
     note,
-    options_from,
     parsed,
     plan_options,
     source_options,
 )
 from r2i.engines.protocol import Engine, RunRequest
 from r2i.errors import EngineError, R2iError, UsageError
-from r2i.model import Evidence, Source
+from r2i.model import Evidence
 from r2i.overlay import overlay
 from r2i.quoting import printable
 from r2i.ready.badge import FORMATS, HUB, NEWEST, Launch
@@ -66,12 +63,14 @@ def init(source: str, ref: str | None, subdir: str, **chosen: Any) -> None:
     SOURCE is a directory. Looks at what its notebooks and modules import, builds an image to find releases that work
     together, and asks before it writes a file.
     """
+    from r2i.cli.subject import subject_of
+
     started = time.monotonic()
     understood = parsed(source, ref, subdir)
     if understood.provider != "local":
         raise UsageError("`r2i init` writes files of this machine", hint="Clone the repository first")
     with checked_out(understood) as checkout:
-        subject = _subject(checkout, understood, chosen)
+        subject = subject_of(checkout, understood, chosen)
         if isinstance(subject.planned, R2iError):
             raise subject.planned
         asking = not chosen["yes"]
@@ -95,22 +94,6 @@ def init(source: str, ref: str | None, subdir: str, **chosen: Any) -> None:
     if launch and not readme:
         note("There is no README. This is the badge for yours:")
         click.echo(FORMATS["markdown"](launch))
-
-
-def _subject(checkout: Checkout, source: Source, chosen: Mapping[str, Any]) -> Subject:
-    from r2i.check.git_facts import git_facts
-    from r2i.check.rules import CODES
-    from r2i.check.settings import settings_of
-    from r2i.sources.git_program import git_program
-
-    options = dated(options_from(chosen), asked(chosen["as_of"]), checkout=checkout, source=source, note=note)
-    return Subject(
-        checkout=checkout,
-        options=options,
-        git=git_facts(checkout, git_program(os.environ, file_allowed=False)),
-        settings=settings_of(checkout, codes=CODES),
-        source=source,
-    )
 
 
 def _with_apt(needs: Needs, packages: Iterable[str]) -> Needs:

@@ -10,14 +10,11 @@ from pathlib import Path
 
 from r2i import process
 from r2i.process import Runner
-from r2i.sources.git_program import GitProgram, git_environment
+from r2i.sources.git_program import CLOSED, GitProgram, git_environment
 
 COMMITTER = re.compile(r"^committer .*> (\d{1,12}) [+-]\d{4}$", re.MULTILINE)
 
-#: A configuration in the directory may be anybody's: nothing is fetched for it, and so nothing started.
-CLOSED = {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0"}
-
-#: Such a configuration may include a file that never ends, in seconds.
+#: A configuration in the directory may include a file that never ends, in seconds.
 PATIENCE = 5.0
 
 

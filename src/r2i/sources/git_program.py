@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -54,6 +54,9 @@ SETTINGS = {
     "protocol.ext.allow": "never",
     "submodule.recurse": "false",
 }
+
+#: A configuration in a directory may be anybody's: nothing is fetched for it, and so nothing started.
+CLOSED = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0"}
 
 #: A credential helper that says what it finds in the environment. Unlike a header it answers to one server only, and
 #: only when that server asks: git does not take it along when it is redirected.
@@ -217,6 +220,12 @@ def git_program(
         ),
         runner=runner,
     )
+
+
+def looking_git(environ: Mapping[str, str]) -> GitProgram:
+    """Git for a directory of this machine, whose configuration may be anybody's: nothing is fetched for it or written."""
+    git = git_program(environ, file_allowed=False)
+    return replace(git, environment={**git.environment, **CLOSED})
 
 
 def git_environment(

@@ -15,7 +15,7 @@ from r2i.errors import FetchError
 from r2i.model import Source
 from r2i.process import Completed
 from r2i.sources.git_fetch import EVERYTHING, program, unreachable
-from r2i.sources.git_program import GitProgram, git_program
+from r2i.sources.git_program import GitProgram, looking_git
 from r2i.sources.private import private_directory
 from r2i.sources.protocol import Change, Unknown
 
@@ -34,10 +34,7 @@ def last_change_here(
     checkout: Checkout, files: Iterable[str], *, environ: Mapping[str, str]
 ) -> Change | Unknown:
     """Look into the history that a local directory has; nothing is fetched and nothing is written."""
-    git = git_program(environ, file_allowed=False)
-    # What a configuration in that directory says must not make git start anything, not even to fetch what is missing.
-    closed = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0"}
-    git = replace(git, environment={**git.environment, **closed})
+    git = looking_git(environ)
     paths = _with_targets(checkout, files)
     listed = git.ask("--literal-pathspecs", "ls-tree", "-r", "-z", "HEAD", "--", *paths, cwd=checkout.root)
     if listed.returncode:
