@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import Any
 
 from r2i.model import BaseImage, Release
 from r2i.tables import read_table
 
 
-@cache
 def pins() -> dict[str, Any]:
     """The content of `pins.toml`."""
     return read_table("r2i", "pins.toml")

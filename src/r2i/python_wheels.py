@@ -7,7 +7,6 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TypeAlias
 
 from r2i.model import Evidence, Pin
@@ -134,9 +133,9 @@ def _applies(marker: str, minor: str) -> bool:
         return True
 
 
-@cache
 def _table() -> dict[str, str]:
-    return read_table("r2i", "python_wheels.toml")["wheels"]  # type: ignore[no-any-return]
+    wheels: dict[str, str] = read_table("r2i", "python_wheels.toml")["wheels"]
+    return wheels
 
 
 def _releases(name: str) -> Iterator[tuple[str, frozenset[str]]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tomllib
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
 
+@cache
 def read_table(package: str, file: str) -> dict[str, Any]:
-    """Read each time: who asks often keeps what it made of it."""
+    """Read once, and shared: nobody changes what it gives."""
     return tomllib.loads(files(package).joinpath(file).read_text(encoding="utf-8"))

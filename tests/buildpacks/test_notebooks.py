@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -183,15 +182,14 @@ def test_any_bytes_tell_a_version_or_none(before: bytes, inside: bytes) -> None:
     assert found is None or re.fullmatch(r"[0-9]{1,2}\.[0-9]{1,2}", found.version, re.ASCII)
 
 
-def test_thousands_of_notebooks_are_soon_read(tmp_path: Path) -> None:
+@pytest.mark.timeout(60)
+def test_thousands_of_notebooks_are_read(tmp_path: Path) -> None:
     text = ran_on("3.8.1") + " " * 10_000
     checkout = write(tmp_path, {f"{n}.ipynb": text for n in range(2000)})
-    started = time.process_time()
     found = Notebooks().detect(checkout, base_image(None))
 
     assert found is not None
     assert found.ran_on is not None
-    assert time.process_time() - started < 2
 
 
 def test_a_large_notebook_tells_its_python_at_its_end(tmp_path: Path) -> None:

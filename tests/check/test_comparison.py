@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import struct
-import time
 import zlib
 
 import pytest
@@ -156,13 +155,11 @@ def test_any_outputs_can_be_compared(stored: list[Output], outputs: list[Output]
     assert not compared(stored, stored)
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "word", ["1", "a", " ", "\r", "0x", "/tmp/", "pid ", "1 s ", "mon ", "<ipython-input-", "9:", 'id="']
 )
 def test_long_texts_are_compared_in_time(word: str) -> None:
     text = word * (100_000 // len(word))
-    began = time.process_time()
     compared([result(text_html=text + "b")], [result(text_html=text + "a")])
     compared([stream(text + "b")], [stream(text + "a")])
-
-    assert time.process_time() - began < 3

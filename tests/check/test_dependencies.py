@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -173,26 +172,6 @@ def test_the_tables_hold_names_and_modules_only() -> None:
         part.isidentifier() for name in others for module in modules_of(name) for part in module.split(".")
     )
     assert "openpyxl" in optional()["pandas"]
-
-
-def test_the_tables_are_read_fast() -> None:
-    assert min(_time_to_read() for _ in range(3)) < 0.2
-
-
-def _time_to_read() -> float:
-    for cached in (
-        distributions,
-        tables._others,
-        tables._by_module,
-        tables._programs,
-        tables._table,
-        optional,
-    ):
-        cached.cache_clear()
-    begin = time.process_time()
-    provided(["pandas"])
-    providers("sklearn")
-    return time.process_time() - begin
 
 
 @pytest.mark.parametrize("wrong", ["python==3.8", "numpy @ file:///home/conda/numpy", "numpy>==1"])

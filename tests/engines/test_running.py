@@ -9,7 +9,6 @@ import secrets
 import socket
 import subprocess
 import sys
-import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -76,7 +75,6 @@ def test_line_without_an_end_comes_in_pieces(engine: Engine) -> None:
 
 
 def test_container_is_removed_when_we_are_interrupted(engine: Engine) -> None:
-    started = time.monotonic()
     with (
         pytest.raises(KeyboardInterrupt),
         engine.start(shell("trap 'exit 0' TERM; sleep 60 & wait")) as container,
@@ -84,7 +82,6 @@ def test_container_is_removed_when_we_are_interrupted(engine: Engine) -> None:
         raise KeyboardInterrupt
 
     assert not exists(engine, container.id)
-    assert time.monotonic() - started < 9
 
 
 RUN_AND_HANG = """

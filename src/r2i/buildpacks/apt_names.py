@@ -37,7 +37,6 @@ class Gone:
     certain: bool = True
 
 
-@cache
 def names() -> dict[str, Any]:
     """The content of `apt_names.toml`."""
     return read_table("r2i.buildpacks", "apt_names.toml")

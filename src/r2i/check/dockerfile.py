@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from r2i.engines.instructions import Instruction, Stage, stages
@@ -123,6 +123,5 @@ def _is_in(table: str, image: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in _images()[table])
 
 
-@cache
 def _images() -> dict[str, Any]:
     return read_table("r2i.check", "base_images.toml")

@@ -97,6 +97,5 @@ def services() -> Mapping[str, str]:
     return table
 
 
-@cache
 def _tables() -> dict[str, Any]:
     return read_table("r2i.check", "notebook_tables.toml")

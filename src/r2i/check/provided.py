@@ -214,7 +214,6 @@ def names() -> Mapping[str, Mapping[str, str]]:
     return _table("names.toml", package="r2i.diagnosis") | _table("conda_names.toml")
 
 
-@cache
 def _table(file: str, *, package: str = "r2i.check") -> dict[str, Any]:
     return read_table(package, file)
 

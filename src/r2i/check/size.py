@@ -240,12 +240,10 @@ def _with_bytecode(unpacked: int, python: int) -> int:
     return unpacked + int(python * _sizes()["bytecode"]["factor"])
 
 
-@cache
 def _sizes() -> dict[str, Any]:
     return read_table("r2i.check", "sizes.toml")
 
 
-@cache
 def _conda_names() -> dict[str, str]:
     names: dict[str, str] = read_table("r2i.check", "conda_names.toml")["of-pypi"]
     return names

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from r2i.model import ChangeOption
+from r2i.tables import read_table
 
 #: A value in a text of the table: `{package}`.
 VALUE = re.compile(r"\{(\w+)\}")
@@ -94,14 +93,11 @@ def _text(found: object) -> str | None:
     return None if found is None else str(found)
 
 
-@cache
-def _table(name: str) -> dict[str, dict[str, object]]:
-    return tomllib.loads(files("r2i.diagnosis").joinpath(name).read_text(encoding="utf-8"))
+def _table(name: str) -> dict[str, dict[str, Any]]:
+    return read_table("r2i.diagnosis", name)
 
 
-def _with_patterns(
-    entry: Mapping[str, object], entries: Mapping[str, Mapping[str, object]]
-) -> Mapping[str, object]:
+def _with_patterns(entry: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
     """Several causes may look the same, and differ in what is found elsewhere: `patterns-of` names the other one."""
     other = entry.get("patterns-of")
     if other is None:
@@ -110,16 +106,13 @@ def _with_patterns(
     return {**rest, "patterns": entries[str(other)]["patterns"]}
 
 
-def _rule(cause: str, entry: Mapping[str, object]) -> Rule:
+def _rule(cause: str, entry: Mapping[str, Any]) -> Rule:
     fields = {name.replace("-", "_"): value for name, value in entry.items()}
-    patterns, changes = fields.pop("patterns"), fields.pop("changes", [])
-    look_up = fields.pop("look_up", [])
-    assert isinstance(patterns, list)  # noqa: S101 - the table is ours
-    assert isinstance(changes, list)  # noqa: S101
+    patterns, changes, look_up = fields.pop("patterns"), fields.pop("changes", []), fields.pop("look_up", [])
     return Rule(
         cause=cause,
         patterns=tuple(re.compile(pattern, re.MULTILINE) for pattern in patterns),
         changes=tuple(Template(option=o, value=v) for change in changes for o, v in change.items()),
-        look_up=(look_up,) if isinstance(look_up, str) else tuple(look_up),  # type: ignore[arg-type]
-        **fields,  # type: ignore[arg-type]
+        look_up=(look_up,) if isinstance(look_up, str) else tuple(look_up),
+        **fields,
     )

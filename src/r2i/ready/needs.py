@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from r2i.check.imports import Use, uses
@@ -16,6 +13,7 @@ from r2i.check.provided import of_conda, providers
 from r2i.check.shell import Install, installs
 from r2i.check.subject import Subject
 from r2i.model import Evidence
+from r2i.tables import read_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +55,8 @@ def distribution_of(module: str) -> str | None:
     return next(map(_without_screen, providers(module)), None)
 
 
-@cache
 def table() -> Mapping[str, Any]:
-    return tomllib.loads(files("r2i.ready").joinpath("needs.toml").read_text(encoding="utf-8"))
+    return read_table("r2i.ready", "needs.toml")
 
 
 def _without_screen(distribution: str) -> str:

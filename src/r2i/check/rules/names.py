@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.findings import Finding, Fix, Rule
@@ -149,7 +149,6 @@ def _misnamed_directory(subject: Subject) -> Iterator[Finding]:
             )
 
 
-@cache
 def _table(name: str) -> dict[str, str]:
     table: dict[str, str] = read_table("r2i.check.rules", "names.toml")[name]
     return table

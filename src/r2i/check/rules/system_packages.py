@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
 
 from r2i.buildpacks.apt_names import TIME64
 from r2i.check.apt_txt import adding, apt_txt
@@ -108,7 +107,6 @@ def _finding(
     )
 
 
-@cache
 def _table(name: str) -> Mapping[str, str]:
     table: Mapping[str, str] = read_table("r2i.check.rules", "system_packages.toml")[name]
     return table
