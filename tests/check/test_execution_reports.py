@@ -41,6 +41,7 @@ from r2i.check.runs import (
 )
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
+from r2i.model import Change
 from r2i.process import run
 from tests.building import R2I
 from tests.cases import ROOT
@@ -148,6 +149,7 @@ CAUSES = st.builds(
     hint=st.one_of(st.none(), TEXTS),
     file=st.one_of(st.none(), TEXTS),
     line=st.sampled_from([None, 3]),
+    options=st.just((Change(option="python", value="3.8"),)),
 )
 BUILDS = st.builds(
     BuildRun,

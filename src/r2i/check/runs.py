@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import IntEnum
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from r2i.model import Json
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from r2i.check.causes import Cause
 
 
@@ -39,6 +41,9 @@ MEANINGS: Mapping[Level, str] = {
     Level.L3: "every notebook runs",
     Level.L4: "every output equals the stored one",
 }
+
+#: The digits after the point of a time in the report for programs.
+MILLISECONDS = 3
 
 #: The first frame of a traceback that is of a cell, and the line that IPython marks in it.
 RAISED = re.compile(
@@ -160,14 +165,14 @@ class NotebookRun:
 class BuildRun:
     """The build, or the finding that nothing had changed. Without an image, the rest says why."""
 
-    seconds: float
     image: str | None = None
+    seconds: float
     message: str = ""
     hint: str | None = None
     file: str | None = None
     line: int | None = None
-    log: tuple[str, ...] = ()
     cause: str = ""
+    log: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,9 +248,9 @@ def to_json(report: DynamicReport) -> dict[str, Json]:
         "reached": None if report.reached is None else report.reached.name,
         "ok": report.ok,
         "levels": {level.name: report.status(level) for level in Level},
-        "build": _build(report.build),
-        "server": None if report.server is None else _server(report.server),
-        "kernels": [_kernel(kernel) for kernel in report.kernels],
+        "build": _fields(report.build),
+        "server": None if report.server is None else _fields(report.server),
+        "kernels": [_fields(kernel) for kernel in report.kernels],
         "notebooks": [
             _notebook(run, report.causes.get(run.path, ()), report.lines.get(run.path)) for run in report.runs
         ],
@@ -253,100 +258,42 @@ def to_json(report: DynamicReport) -> dict[str, Json]:
     }
 
 
-def _build(build: BuildRun) -> Json:
-    return {
-        "image": build.image,
-        "seconds": round(build.seconds, 3),
-        "message": build.message,
-        "hint": build.hint,
-        "file": build.file,
-        "line": build.line,
-        "cause": build.cause,
-        "log": [*build.log],
-    }
-
-
-def _server(server: ServerRun) -> Json:
-    return {
-        "ok": server.ok,
-        "seconds": round(server.seconds, 3),
-        "message": server.message,
-        "log": [*server.log],
-    }
-
-
-def _kernel(kernel: KernelRun) -> Json:
-    return {
-        "name": kernel.name,
-        "language": kernel.language,
-        "ok": kernel.ok,
-        "seconds": round(kernel.seconds, 3),
-        "message": kernel.message,
-    }
-
-
 def _notebook(run: NotebookRun, causes: Iterable[Cause], line: int | None) -> Json:
+    # Not as a whole: the outputs of its cells may be hundreds of megabytes.
     return {
         "path": run.path,
         "kernel": run.kernel,
         "levels": {level.name: status for level, status in run.statuses.items()},
-        "seconds": round(run.seconds, 3),
+        "seconds": round(run.seconds, MILLISECONDS),
         "peak_memory": run.peak_memory,
-        "failure": None if run.failure is None else _failure(run.failure),
+        "failure": None if run.failure is None else _fields(run.failure),
         "line": line,
         "causes": [_cause(cause) for cause in causes],
-        "failed_imports": [_import(failed) for failed in run.failed_imports],
-        "mismatches": [_mismatch(mismatch) for mismatch in run.mismatches],
+        "failed_imports": [_fields(failed) for failed in run.failed_imports],
+        "mismatches": [_fields(mismatch) for mismatch in run.mismatches],
         "cells": [
-            {"number": cell.number, "status": cell.status, "seconds": round(cell.seconds, 3)}
+            {"number": cell.number, "status": cell.status, "seconds": round(cell.seconds, MILLISECONDS)}
             for cell in run.cells
         ],
         "notes": [*run.notes],
     }
 
 
-def _failure(failure: Failure) -> Json:
-    return {
-        "kind": failure.kind,
-        "message": failure.message,
-        "hint": failure.hint,
-        "cell": failure.cell,
-        "source": failure.source,
-        "error_name": failure.error_name,
-        "error_value": failure.error_value,
-        "traceback": [*failure.traceback],
-    }
-
-
 def _cause(cause: Cause) -> Json:
-    return {
-        "code": cause.code,
-        "message": cause.message,
-        "evidence": cause.evidence,
-        "change": cause.change,
-        "hint": cause.hint,
-        "file": cause.file,
-        "line": cause.line,
-        "options": [word for change in cause.options for word in change.arguments],
-    }
+    fields = _fields(replace(cause, fix=None, options=()))
+    del fields["fix"]
+    return {**fields, "options": [word for change in cause.options for word in change.arguments]}
 
 
-def _import(failed: FailedImport) -> Json:
-    return {
-        "statement": failed.statement,
-        "module": failed.module,
-        "cell": failed.cell,
-        "line": failed.line,
-        "error_name": failed.error_name,
-        "error_value": failed.error_value,
-    }
+def _fields(value: DataclassInstance) -> dict[str, Json]:
+    return asdict(value, dict_factory=_as_json)
 
 
-def _mismatch(mismatch: Mismatch) -> Json:
-    return {
-        "cell": mismatch.cell,
-        "what": mismatch.what,
-        "message": mismatch.message,
-        "stored": mismatch.stored,
-        "produced": mismatch.produced,
-    }
+def _as_json(fields: Iterable[tuple[str, Any]]) -> dict[str, Json]:
+    return {name: _plain(value) for name, value in fields}
+
+
+def _plain(value: Any) -> Json:
+    if isinstance(value, float):
+        return round(value, MILLISECONDS)
+    return [*value] if isinstance(value, tuple) else value
