@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from r2i.checkout import Checkout
-from r2i.engines.docker_container import memory_from
 from r2i.engines.protocol import File, Mount, Port, RunRequest
 from r2i.errors import NotReadyError, UsageError
 from r2i.launch import (
@@ -24,6 +23,7 @@ from r2i.launch import (
     environment_from,
     hidden_by_editing,
     is_of_use,
+    memory_from,
     mount_from,
     port_from,
     server_command,

@@ -37,6 +37,11 @@ PORT = re.compile(
     re.ASCII,
 )
 
+MEMORY = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(?:([bkmgt])b?)?", re.IGNORECASE | re.ASCII)
+
+#: Docker refuses less, and takes 0 for no limit at all, in bytes.
+LEAST_MEMORY = 6 * 1024**2
+
 
 def port_from(text: str) -> Port:
     """Read `[[HOST:]PORT:]PORT[/udp]`, an IPv6 host in brackets; a port alone is the same on both sides.
@@ -180,6 +185,17 @@ def _read_variables(file: Path) -> dict[str, str | None]:
                 hint="Write `NAME=VALUE`",
             )
     return {binding.key: binding.value for binding in bindings if binding.key is not None}
+
+
+def memory_from(text: str) -> int:
+    """An amount of memory in bytes, as engines take it. Raises `UsageError`, also for what they take for no limit."""
+    match = MEMORY.fullmatch(text)
+    if match is None:
+        raise UsageError(f"`--memory {text}` is not an amount of memory", hint="Write it like `512m` or `4g`")
+    amount = int(float(match[1]) * 1024 ** " kmgt".index((match[2] or "b").lower().replace("b", " ")))
+    if amount < LEAST_MEMORY:
+        raise UsageError(f"`--memory {text}` is less than a container needs", hint="Give it `6m` at least")
+    return amount
 
 
 def check_processors(cpus: float, there: int) -> None:

@@ -54,7 +54,7 @@ RUN = RunRequest(
     publish_all=True,
     mounts=(Mount(source=Path("/a"), target="/b", read_only=True), Mount(source=Path('/a,"b'), target="/c")),
     user="1000",
-    memory="2g",
+    memory=2 << 30,
     cpus=1.5,
     gpus="2",
     labels={"a": "b"},
@@ -93,7 +93,7 @@ def test_podman_runs_with_this_command() -> None:
         ),
         *("--publish=127.0.0.1::8888/tcp", "--publish=[::1]:5353:53/udp", "--publish-all"),
         *("--mount=type=bind,source=/a,target=/b,ro=true", '--mount=type=bind,"source=/a,""b",target=/c'),
-        *("--env=TOKEN", "--user=1000", "--memory=2g", "--cpus=1.5"),
+        *("--env=TOKEN", "--user=1000", "--memory=2147483648", "--cpus=1.5"),
         *("--device=nvidia.com/gpu=0", "--device=nvidia.com/gpu=1", "--", "image:1", "sh", "-c", "id"),
     )
 

@@ -174,7 +174,7 @@ def test_container_without_network_has_only_its_loopback(engine: Engine) -> None
 
 def test_container_that_uses_too_much_memory_is_told_apart(engine: Engine) -> None:
     eat = ("perl", "-e", "$x = 'x' x 400_000_000; print length $x")
-    with engine.start(RunRequest(image=BASE, command=eat, memory="64m")) as container:
+    with engine.start(RunRequest(image=BASE, command=eat, memory=64 << 20)) as container:
         assert container.wait() == 137
         # An old conmon does not tell Podman.
         assert container.out_of_memory() or engine.name == "podman"
@@ -288,7 +288,7 @@ def test_value_of_a_variable_is_on_no_command_line(engine: Engine) -> None:
 
 
 def test_limits_hold(engine: Engine) -> None:
-    with engine.start(shell("trap exit TERM; sleep 60 & wait", memory="64m", cpus=0.5)) as container:
+    with engine.start(shell("trap exit TERM; sleep 60 & wait", memory=64 << 20, cpus=0.5)) as container:
         shown = run(
             [
                 engine.name,
@@ -306,6 +306,7 @@ def test_limits_hold(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"memory": 1024}, "`--memory 1024` is refused"),
         ({"gpus": "all"}, "The engine cannot give GPUs"),
         ({"user": "nobody-here"}, "The image has no user `nobody-here`"),
         ({"mounts": (Mount(source=Path("/no/where"), target="/x"),)}, "A mounted path does not exist"),

@@ -175,7 +175,7 @@ def seen(
     if tried < Level.L1:
         return Seen()
     running = _Running(patience=limits.timeout + SILENCE)
-    request = replace(request, memory=str(limits.memory))
+    request = replace(request, memory=limits.memory)
     own = _Jobs(engine, request, limits, tried, listen, running, _Room(KEPT))
     with _pool(limits.workers + 1, running) as submit:
         kernels = submit(own.kernels)

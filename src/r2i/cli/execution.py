@@ -16,7 +16,7 @@ from r2i.check.runs import BuildRun, DynamicReport, Level
 from r2i.cli.building import build_options, settings_from
 from r2i.cli.common import note
 from r2i.errors import BuildFailedError, InvalidRepositoryError, NoBuildpackError, R2iError, UsageError
-from r2i.launch import user_for
+from r2i.launch import memory_from, user_for
 from r2i.quoting import printable
 
 if TYPE_CHECKING:
@@ -82,7 +82,6 @@ def dynamic_report(subject: Subject, source: Source, chosen: dict[str, Any]) -> 
         return None
     from r2i.cli.rescue import image_for
     from r2i.engines import choose
-    from r2i.engines.docker_container import memory_from
 
     asked, tried = wanted
     memory = None if chosen["memory"] is None else memory_from(chosen["memory"])

@@ -21,7 +21,6 @@ from click.core import ParameterSource
 from r2i.cli.building import build_options, settings_from
 from r2i.cli.common import checked_out, note, parsed, plan_options, source_options
 from r2i.cli.rescue import image_for
-from r2i.engines.docker_container import checked_memory
 from r2i.engines.protocol import Container, Engine, Mount, Port, RunRequest
 from r2i.launch import (
     SERVER_PORT,
@@ -31,6 +30,7 @@ from r2i.launch import (
     environment_from,
     hidden_by_editing,
     is_of_use,
+    memory_from,
     mount_from,
     port_from,
     server_command,
@@ -145,7 +145,7 @@ def _request(source: Source, chosen: Mapping[str, Any]) -> RunRequest:
         publish_all=chosen["publish_all"],
         mounts=tuple(mounts),
         environment=environment,
-        memory=checked_memory(chosen["memory"]),
+        memory=None if chosen["memory"] is None else memory_from(chosen["memory"]),
         cpus=chosen["cpus"],
         gpus=chosen["gpus"],
     )

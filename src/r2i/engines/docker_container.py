@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,7 +15,7 @@ from r2i.engines import ownership
 from r2i.engines.failure import engine_failure, start_failure
 from r2i.engines.files import archive
 from r2i.engines.protocol import Container, RunRequest
-from r2i.errors import EngineError, UsageError
+from r2i.errors import EngineError
 from r2i.host import is_loopback
 from r2i.process import LONGEST_LINE
 
@@ -26,11 +25,6 @@ if TYPE_CHECKING:
 
 #: How long a container may take to end after SIGTERM, in seconds.
 GRACE = 10
-
-MEMORY = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(?:([bkmgt])b?)?", re.IGNORECASE | re.ASCII)
-
-#: Docker refuses less, and takes 0 for no limit at all, in bytes.
-LEAST_MEMORY = 6 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -196,28 +190,10 @@ def options(request: RunRequest, name: str) -> dict[str, Any]:
         "network_mode": None if request.network else "none",
         "mounts": mounts,
         "user": request.user,
-        "mem_limit": checked_memory(request.memory),
+        "mem_limit": request.memory,
         "nano_cpus": None if request.cpus is None else int(request.cpus * 1e9),
         "device_requests": _devices(request.gpus),
     }
-
-
-def checked_memory(memory: str | None) -> str | None:
-    """Raise `UsageError` for what no engine takes for an amount of memory."""
-    if memory is not None:
-        memory_from(memory)
-    return memory
-
-
-def memory_from(text: str) -> int:
-    """An amount of memory in bytes, as engines take it. Raises `UsageError`, also for what they take for no limit."""
-    match = MEMORY.fullmatch(text)
-    if match is None:
-        raise UsageError(f"`--memory {text}` is not an amount of memory", hint="Write it like `512m` or `4g`")
-    amount = int(float(match[1]) * 1024 ** " kmgt".index((match[2] or "b").lower().replace("b", " ")))
-    if amount < LEAST_MEMORY:
-        raise UsageError(f"`--memory {text}` is less than a container needs", hint="Give it `6m` at least")
-    return amount
 
 
 def _devices(gpus: str | None) -> list[Any] | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from r2i import process
 from r2i.engines import ownership
-from r2i.engines.docker_container import GRACE, checked_memory
+from r2i.engines.docker_container import GRACE
 from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.failure import engine_failure, last_line, start_failure, step_failure
 from r2i.engines.files import archive
@@ -72,7 +72,7 @@ def create_argv(request: RunRequest, name: str, *, environment: Sequence[str] = 
         *(f"--mount={_mounted(mount)}" for mount in request.mounts),
         *(f"--env={word}" for word in environment),
         *((f"--user={request.user}",) if request.user is not None else ()),
-        *((f"--memory={checked_memory(request.memory)}",) if request.memory is not None else ()),
+        *((f"--memory={request.memory}",) if request.memory is not None else ()),
         *((f"--cpus={request.cpus:g}",) if request.cpus is not None else ()),
         # `--gpus` is of Podman 5; the names of the Container Device Interface work since 4.1.
         *(f"--device=nvidia.com/gpu={device}" for device in _gpus(request.gpus)),

@@ -79,7 +79,10 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """One container. An empty `command` runs the image's own. Without `network`, it has only its own loopback."""
+    """One container. An empty `command` runs the image's own. Without `network`, it has only its own loopback.
+
+    `memory` is the most that it may use, in bytes.
+    """
 
     image: str
     command: tuple[str, ...] = ()
@@ -90,7 +93,7 @@ class RunRequest:
     files: tuple[File, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
-    memory: str | None = None
+    memory: int | None = None
     cpus: float | None = None
     gpus: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
