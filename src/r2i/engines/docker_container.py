@@ -62,7 +62,7 @@ class DockerContainer:
                 yield from (line.decode(errors="replace").removesuffix("\r") for line in lines)
         finally:
             chunks.close()
-            # The SDK shuts the socket down, and leaves open what reads from it.
+            # The SDK shuts the socket down, and leaves open what reads from it: a private attribute, which has no type.
             chunks._response.close()  # type: ignore[attr-defined]  # noqa: SLF001
         if partial:
             yield partial.decode(errors="replace")

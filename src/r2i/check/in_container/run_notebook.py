@@ -20,6 +20,7 @@ from subprocess import Popen
 from typing import Any, Dict, List, NoReturn, Optional
 
 # With these, jsonschema checks formats that notebooks do not have; one builds a grammar, which takes longer than all the rest.
+# None makes an import of them fail, which typeshed does not know.
 for name in ("fqdn", "isoduration", "rfc3339_validator", "rfc3986_validator", "rfc3987_syntax", "webcolors"):
     sys.modules.setdefault(name, None)  # type: ignore[arg-type]
 
@@ -234,6 +235,7 @@ def chosen(document: Any, specs: Dict[str, str]) -> str:
 def client(document: Any, kernel: str, directory: Optional[str], timeout: Optional[int]) -> Any:
     from nbclient import NotebookClient
 
+    # nbclient is in the image, and not where types are checked.
     class Client(NotebookClient):  # type: ignore[misc]
         """Keeps of the outputs what fits: a cell can write without end."""
 
