@@ -6,7 +6,7 @@ The table of builds is `rules.toml`, that of notebooks `notebooks.toml`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 
@@ -78,31 +78,52 @@ def _applied(
 ) -> Diagnosis | None:
     if rule.temporary and "wheels" in known:
         return None  # the index answered: what cannot be reached is what the package's own build fetches
-    groups = {name: value.strip() for name, value in match.groupdict().items() if value}
-    if "path" in groups:
-        groups["path"] = groups["path"].replace("\\\\", "\\")  # as `repr` writes it
-    values = {**known, **groups}
-    values.setdefault("what", ".".join(values[name] for name in ("module", "name") if name in groups))
+    matched = _matched(match)
+    values = {**known, **matched}
+    values.setdefault("what", ".".join(values[name] for name in ("module", "name") if name in matched))
     if rule.look_up:
-        answers = (looked_up(where, values, look_ups) for where in rule.look_up)
-        found = next((answer for answer in answers if answer is not None), None)
+        found = _found(rule, values, look_ups)
         if found is None:
             return None
         values["found"] = found
-    if (wanted := groups.get("pythons")) and (python := _nearest_python(wanted, pythons, current)):
-        values["python"] = python
-    if "," in groups.get("near", "") and "version" in groups:
-        values["near"] = _nearest(groups["version"], groups["near"])
-    if "conflict" in groups:
-        values["summary"] = summary(match.string[match.start() :][:20_000])
+    values |= _concluded(matched, match, pythons=pythons, current=current)
+    return _diagnosis(rule, values, evidence=_line(match), current=current)
+
+
+def _matched(match: re.Match[str]) -> dict[str, str]:
+    """What the log itself says, by the names that the pattern gives it."""
+    groups = {name: value.strip() for name, value in match.groupdict().items() if value}
+    if "path" in groups:
+        groups["path"] = groups["path"].replace("\\\\", "\\")  # as `repr` writes it
+    return groups
+
+
+def _found(rule: Rule, values: Mapping[str, str], look_ups: Mapping[str, LookUp]) -> str | None:
+    answers = (looked_up(where, values, look_ups) for where in rule.look_up)
+    return next((answer for answer in answers if answer is not None), None)
+
+
+def _concluded(
+    matched: Mapping[str, str], match: re.Match[str], *, pythons: Sequence[str], current: str | None
+) -> Iterator[tuple[str, str]]:
+    """What follows from it: names and values."""
+    if (wanted := matched.get("pythons")) and (python := _nearest_python(wanted, pythons, current)):
+        yield "python", python
+    if "," in matched.get("near", "") and "version" in matched:
+        yield "near", _nearest(matched["version"], matched["near"])
+    if "conflict" in matched:
+        yield "summary", summary(match.string[match.start() :][:20_000])
+
+
+def _diagnosis(rule: Rule, values: Mapping[str, str], *, evidence: str, current: str | None) -> Diagnosis:
     changes = tuple(_changes(rule, values, current))
     message = _message(rule, values)
-    if "wheels" in known and changes and changes[0].option == "python":
-        message += f"; there are wheels for Python {known['wheels']}"
+    if "wheels" in values and changes and changes[0].option == "python":
+        message += f"; there are wheels for Python {values['wheels']}"
     return Diagnosis(
         cause=rule.cause,
         message=message,
-        evidence=_line(match),
+        evidence=evidence,
         hint=filled(rule.hint, values) or rule.otherwise or None,
         changes=changes,
         package=values.get("package") or values.get("name", ""),
