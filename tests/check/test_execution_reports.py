@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 import shutil
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from rich.console import Console
 
 from r2i.check.causes import Cause, lines
 from r2i.check.findings import Finding, Report, Reported
@@ -41,6 +43,7 @@ from r2i.check.runs import (
 )
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
+from r2i.cli.check_text import show
 from r2i.model import Change
 from r2i.process import run
 from tests.building import R2I
@@ -407,6 +410,50 @@ def test_github_shows_it_at_the_cell_that_failed() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("failure", "title"),
+    [
+        (FAILED.failure, "KeyError"),
+        (Failure(kind="timeout", message="m"), "the cell takes too long"),
+        (Failure(kind="error", message="m"), "the cell fails"),
+    ],
+)
+def test_on_github_the_title_says_what_failed(failure: Failure, title: str) -> None:
+    shown = to_github(whole(replace(READY, runs=(replace(FAILED, failure=failure),))))
+
+    assert f",title={title}::" in shown
+
+
+def test_on_github_all_that_keeps_it_from_the_level_is_an_error() -> None:
+    dead = KernelRun(name="ir", language="R", ok=False, message="no answer")
+    broken = replace(READY, server=ServerRun(ok=False, seconds=1, message="It ended"), kernels=(dead,))
+    differs = replace(READY, runs=(RAN,), lines={"a.ipynb": 5})
+
+    assert to_github(whole(broken)).splitlines() == [
+        "::error title=L1 the server answers and every kernel starts::It ended",
+        "::error title=L1 the server answers and every kernel starts::The kernel `ir` does not start: no answer",
+        "::warning title=L3 every notebook runs::There is no notebook to run",
+    ]
+    assert to_github(whole(differs)) == ""
+    assert to_github(whole(replace(differs, asked=Level.L4))) == (
+        "::error file=a.ipynb,line=5,title=L4 every output equals the stored one::cell 3, stdout: It differs\n"
+    )
+
+
+def test_every_report_says_that_there_was_no_notebook() -> None:
+    report = whole(READY)
+    console = Console(file=io.StringIO(), width=200)
+    show(report, console)
+    case = ET.fromstring(to_junit(report)).find(".//testcase[@name='L3 every notebook runs']/skipped")
+
+    assert isinstance(console.file, io.StringIO)
+    assert "It reaches L1. There is no notebook to run" in console.file.getvalue()
+    assert "There is no notebook to run" in to_html(report)
+    assert to_github(report) == "::warning title=L3 every notebook runs::There is no notebook to run\n"
+    assert case is not None
+    assert case.get("message") == "There is no notebook to run"
+
+
 def test_the_line_of_the_file_is_known(tmp_path: Path) -> None:
     cells = [
         {"cell_type": "code", "metadata": {}, "outputs": [], "source": source}
@@ -416,9 +463,14 @@ def test_the_line_of_the_file_is_known(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").touch()
     subject = Subject(checkout=Checkout.open(tmp_path.resolve()))
 
-    found = lines(subject, replace(READY, runs=(RAN, FAILED)))["b.ipynb"]
+    different = replace(RAN, path="b.ipynb", mismatches=(Mismatch(cell=2, what="stdout", message="m"),))
+    text = (tmp_path / "b.ipynb").read_text().splitlines()
 
-    assert (tmp_path / "b.ipynb").read_text().splitlines()[found - 1].strip() == "\"x['a']\""
+    def line(run: NotebookRun) -> str:
+        return text[lines(subject, replace(READY, runs=(run,)))["b.ipynb"] - 1].strip()
+
+    assert line(FAILED) == "\"x['a']\""
+    assert line(different) == '"x = {}\\n",'
 
 
 def test_reports_are_written_beside_the_text(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 from r2i.check.runs import (
+    NOTHING_TO_RUN,
     BuildRun,
     DynamicReport,
     Failure,
@@ -34,9 +35,13 @@ def with_notebooks(*runs: NotebookRun) -> DynamicReport:
     return replace(READY, runs=runs)
 
 
-def test_without_notebooks_every_level_is_reached() -> None:
-    assert READY.reached == Level.L4
+def test_without_notebooks_no_level_beyond_l1_is_reached_and_that_is_said() -> None:
+    assert READY.nothing_to_run
+    assert READY.reached == Level.L1
     assert READY.ok
+    assert to_json(READY)["notes"] == [NOTHING_TO_RUN]
+    assert not replace(READY, kernels=()).ok
+    assert not replace(READY, tried=Level.L1, asked=Level.L1).nothing_to_run
 
 
 def test_without_an_image_no_level_is_reached() -> None:

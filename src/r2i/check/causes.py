@@ -50,16 +50,16 @@ def causes(subject: Subject, report: DynamicReport, *, network: bool) -> Mapping
 
 
 def lines(subject: Subject, report: DynamicReport) -> Mapping[str, int]:
-    """By the path of the notebook, the line of its file in which it failed."""
+    """By the path of the notebook, the line of its file in which it failed, or gave something else than is stored."""
     notebooks = {notebook.path: notebook for notebook in subject.notebooks}
     found = {}
     for run in report.runs:
-        notebook, failure = notebooks.get(run.path), run.failure
-        cells = (
-            [cell for cell in notebook.cells if failure and cell.number == failure.cell] if notebook else []
-        )
-        if notebook is not None and failure is not None and cells:
-            found[run.path] = subject.line_of(notebook, cells[0], failure.line or 1)
+        notebook = notebooks.get(run.path)
+        number = run.failure.cell if run.failure else next((one.cell for one in run.mismatches), None)
+        cell = next((one for one in notebook.cells if one.number == number), None) if notebook else None
+        if notebook is not None and cell is not None:
+            line = run.failure.line if run.failure else None
+            found[run.path] = subject.line_of(notebook, cell, line or 1)
     return found
 
 

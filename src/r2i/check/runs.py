@@ -51,6 +51,9 @@ RAISED = re.compile(
     re.MULTILINE,
 )
 
+#: What is said where there is nothing that levels beyond L1 are about.
+NOTHING_TO_RUN = "There is no notebook to run"
+
 Status: TypeAlias = Literal["passed", "failed", "skipped"]
 
 #: `error`: a cell raised. `timeout`: one took longer than it may. `dead-kernel`: the kernel ended by itself.
@@ -221,6 +224,8 @@ class DynamicReport:
         """Of the repository: passed where all before it passed, too."""
         if level > self.tried or (level > Level.L0 and self.status(Level(level - 1)) != "passed"):
             return "skipped"
+        if level > Level.L1 and not self.runs:
+            return "skipped"
         return "passed" if self._holds(level) else "failed"
 
     @property
@@ -229,8 +234,14 @@ class DynamicReport:
         return max((level for level in Level if self.status(level) == "passed"), default=None)
 
     @property
+    def nothing_to_run(self) -> bool:
+        """Whether notebooks were to run and there is none: a repository of scripts, or the wrong directory."""
+        return self.tried > Level.L1 and self.image is not None and not self.runs
+
+    @property
     def ok(self) -> bool:
-        return self.reached is not None and self.reached >= self.asked
+        needed = min(self.asked, Level.L1) if self.nothing_to_run else self.asked
+        return self.reached is not None and self.reached >= needed
 
     def _holds(self, level: Level) -> bool:
         if level == Level.L0:
@@ -254,7 +265,7 @@ def to_json(report: DynamicReport) -> dict[str, Json]:
         "notebooks": [
             _notebook(run, report.causes.get(run.path, ()), report.lines.get(run.path)) for run in report.runs
         ],
-        "notes": [*report.notes],
+        "notes": [*report.notes, *([NOTHING_TO_RUN] if report.nothing_to_run else [])],
     }
 
 

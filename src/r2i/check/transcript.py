@@ -235,7 +235,7 @@ def _failure(message: Mapping[str, Any]) -> Failure:
     said, hint = text(message.get("message")), None
     if kind == "error":
         first = value.strip().split("\n")[0]
-        said = f"{name}: {first}" if first else name
+        said = ": ".join(filter(None, (name, first))) or "The cell failed"
         if message.get("ended_for_memory") is True:
             hint = (
                 "Use less memory, or allow more with `--memory`: the system ended one of its processes for it"

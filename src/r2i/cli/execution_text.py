@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from r2i.check.runs import DynamicReport, Failure, Level, NotebookRun
+from r2i.check.runs import NOTHING_TO_RUN, DynamicReport, Failure, Level, NotebookRun
 from r2i.cli.progress import duration
 from r2i.quoting import printable
 
@@ -57,6 +57,8 @@ def _detail(report: DynamicReport, level: Level) -> str:
         return f"{report.build.image or ''} {duration(report.build.seconds)}".strip()
     if level == Level.L1:
         return printable(", ".join(kernel.name for kernel in report.kernels))
+    if not report.runs:
+        return ""
     passed = sum(run.passed(level) for run in report.runs)
     return f"{passed} of {len(report.runs)} notebooks"
 
@@ -166,6 +168,8 @@ def _verdict(report: DynamicReport) -> Text:
     from rich.text import Text
 
     reached = "no level" if report.reached is None else report.reached.name
+    if report.ok and report.nothing_to_run:
+        return Text(f"It reaches {reached}. {NOTHING_TO_RUN}", "yellow")
     if report.ok:
         return Text(f"It reaches {reached}", "green")
     return Text(f"It reaches {reached}, and {report.asked.name} was asked for", "bold red")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from r2i.check.causes import Cause
-from r2i.check.runs import DynamicReport, Level, NotebookRun, Status
+from r2i.check.runs import NOTHING_TO_RUN, DynamicReport, Level, NotebookRun, Status
 from r2i.quoting import printable
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ def execution_suites(report: DynamicReport) -> Iterator[Element]:
     server = report.server
     trouble += [server.message] if server is not None and not server.ok else []
     _explain(own[1], "; ".join(trouble), server.log if server else ())
+    if report.nothing_to_run:
+        own.append(_case("r2i.check", max(report.asked, Level.L2), "skipped", report.asked, seconds=0))
+        own[-1][0].set("message", NOTHING_TO_RUN)
     yield _suite("r2i check: the image", own)
     for run in report.runs:
         yield _suite(f"r2i check: {run.path}", _cases(run, report))

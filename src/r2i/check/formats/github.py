@@ -8,35 +8,67 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from r2i.check.findings import Report, Reported, Severity
-from r2i.check.runs import DynamicReport, Level
+from r2i.check.runs import NOTHING_TO_RUN, DynamicReport, FailureKind, Level, NotebookRun
 from r2i.quoting import printable
 
 COMMANDS: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}
+
+#: What failed, where no exception has a name for it.
+KINDS: dict[FailureKind, str] = {
+    "error": "the cell fails",
+    "timeout": "the cell takes too long",
+    "dead-kernel": "the kernel ended",
+    "out-of-memory": "out of memory",
+    "missing-kernel": "no such kernel",
+    "import": "the import fails",
+    "unreadable": "unreadable notebook",
+    "no-answer": "it could not be run",
+}
 
 
 def to_github(report: Report) -> str:
     commands = [_command(report, reported) for reported in report.findings]
     if report.dynamic is not None:
-        commands += _notebooks(report, report.dynamic)
+        commands += _ran(report, report.dynamic)
     return "".join(f"{command}\n" for command in commands)
 
 
-def _notebooks(report: Report, dynamic: DynamicReport) -> Iterator[str]:
-    """An error for each notebook that does not come to the level that is asked for, and why."""
+def _ran(report: Report, dynamic: DynamicReport) -> Iterator[str]:
+    """An error for whatever keeps it from the level that is asked for, and why."""
     if dynamic.image is None:
-        yield f"::error title=L0 {_property(Level.L0.meaning)}::{_data(dynamic.build.message)}"
+        yield _of_level("error", Level.L0, dynamic.build.message)
+    if dynamic.asked >= Level.L1:
+        if dynamic.server is not None and not dynamic.server.ok:
+            yield _of_level("error", Level.L1, dynamic.server.message)
+        for kernel in dynamic.kernels:
+            if not kernel.ok:
+                yield _of_level(
+                    "error", Level.L1, f"The kernel `{kernel.name}` does not start: {kernel.message}"
+                )
+    if dynamic.nothing_to_run:
+        yield _of_level("warning", max(dynamic.asked, Level.L2), NOTHING_TO_RUN)
     for run in dynamic.runs:
-        if run.failure is None or run.passed(dynamic.asked):
-            continue
-        causes = dynamic.causes.get(run.path, ())
+        if not run.passed(dynamic.asked):
+            yield _notebook(report, run, dynamic)
+
+
+def _of_level(command: str, level: Level, message: str) -> str:
+    return f"::{command} title={_property(f'{level.name} {level.meaning}')}::{_data(message)}"
+
+
+def _notebook(report: Report, run: NotebookRun, dynamic: DynamicReport) -> str:
+    causes = dynamic.causes.get(run.path, ())
+    if run.failure is None:
+        title = f"{dynamic.asked.name} {dynamic.asked.meaning}"
+        text = "\n".join(f"cell {one.cell}, {one.what}: {one.message}" for one in run.mismatches)
+    else:
+        title = causes[0].code if causes else run.failure.error_name or KINDS[run.failure.kind]
         said = [run.failure.message]
         for cause in causes:
-            said += [text for text in (cause.message, cause.change, cause.hint) if text]
-        title = causes[0].code if causes else run.failure.kind
-        properties = f"file={_property(report.prefix + run.path)},line={dynamic.lines.get(run.path, 1)},title={_property(title)}"
-        cell = f" (cell {run.failure.cell})" if run.failure.cell else ""
-        text = "\n".join(said)
-        yield f"::error {properties}::{_data(f'{text}{cell}')}"
+            said += [words for words in (cause.message, cause.change, cause.hint) if words]
+        text = "\n".join(said) + (f" (cell {run.failure.cell})" if run.failure.cell else "")
+    place = f"file={_property(report.prefix + run.path)},line={dynamic.lines.get(run.path, 1)}"
+    return f"::error {place},title={_property(title)}::{_data(text)}"
 
 
 def _command(report: Report, reported: Reported) -> str:

@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from r2i.check.findings import Report
-from r2i.check.runs import CellRun, DynamicReport, Level, Mismatch, NotebookRun, Output
+from r2i.check.runs import NOTHING_TO_RUN, CellRun, DynamicReport, Level, Mismatch, NotebookRun, Output
 from r2i.model import Json
 from r2i.quoting import printable
 
@@ -101,6 +101,7 @@ def to_html(report: Report, *, title: str = "", diff: Iterable[str] = ()) -> str
             if dynamic
             else [],
             notebooks=[_Section(run, dynamic, outputs) for run in dynamic.runs] if dynamic else [],
+            nothing_to_run=NOTHING_TO_RUN,
             diff=[(_diff_kind(line), line) for line in diff],
         )
     )
