@@ -75,6 +75,30 @@ def test_strict_is_for_every_format(tmp_path: Path) -> None:
     assert json.loads(check(tmp_path, "--format", "json", "--strict").stdout)["ready"] is False
 
 
+@pytest.mark.parametrize("level", ["L5", "l9", ""])
+def test_levels_are_listed_as_they_are_written(tmp_path: Path, level: str) -> None:
+    done = check(tmp_path, "--level", level)
+
+    assert done.returncode == 2
+    assert f"`--level {level}` is no level" in done.stderr
+    assert "Name one of `L0`, `L1`, `L2`, `L3`, `L4`" in done.stderr
+
+
+@pytest.mark.parametrize("level", ["l1", "L1"])
+def test_levels_are_taken_in_either_case(tmp_path: Path, level: str) -> None:
+    done = check(tmp_path, "--level", level, "--memory", "much")
+
+    assert "`--memory much`" in done.stderr
+
+
+@pytest.mark.parametrize("begun", ["l", "L"])
+def test_levels_are_completed(begun: str) -> None:
+    asked = {"COMP_WORDS": f"r2i check --level {begun}", "COMP_CWORD": "3", "_R2I_COMPLETE": "bash_complete"}
+    done = run([R2I], env={**os.environ, **asked})
+
+    assert [line.partition(",")[2] for line in done.stdout.splitlines()] == ["L0", "L1", "L2", "L3", "L4"]
+
+
 @pytest.mark.parametrize("words", [["--network"], ["--memory", "4g"], ["--timeout", "5"], ["--rescue"]])
 def test_what_says_how_to_run_is_wrong_where_nothing_runs(tmp_path: Path, words: list[str]) -> None:
     (tmp_path / "requirements.txt").touch()

@@ -33,6 +33,18 @@ ITS_OWN = (BuildFailedError, InvalidRepositoryError, NoBuildpackError)
 OF_RUNNING = frozenset({"engine", "memory", "network", "no_cache", "rescue", "tags", "timeout", "write"})
 
 
+def _level(_context: click.Context, _parameter: click.Parameter, typed: str | None) -> str | None:
+    """In either case: a choice of click's that takes both names them in lower case."""
+    if typed is None or typed.upper() in Level.__members__:
+        return typed and typed.upper()
+    levels = ", ".join(f"`{name}`" for name in Level.__members__)
+    raise UsageError(f"`--level {printable(typed)}` is no level", hint=f"Name one of {levels}")
+
+
+def _levels_from(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    return [name for name in Level.__members__ if name.startswith(begun.upper())]
+
+
 def execution_options(function: Function) -> Function:
     for decorate in (
         click.option("--network", is_flag=True, help="Let notebooks use the network."),
@@ -49,8 +61,9 @@ def execution_options(function: Function) -> Function:
         ),
         click.option(
             "--level",
-            type=click.Choice([level.name for level in Level], case_sensitive=False),
             metavar="L0|…|L4",
+            callback=_level,
+            shell_complete=_levels_from,
             help="What must be reached. [default: L1 with --build, L3 with --execute]",
         ),
         click.option("--execute", is_flag=True, help="Build it, and run every notebook in a container."),
