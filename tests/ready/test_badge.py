@@ -188,7 +188,15 @@ def test_before_the_first_push_that_is_said(
     [
         ([], "in no git repository"),
         ([["init", "--quiet"]], "has no remote"),
-        ([["init", "--quiet"], ["remote", "add", "origin", "../course"]], "No hub can fetch"),
+        ([["init", "--quiet"], ["remote", "add", "origin", "../course"]], "`../course` is a directory"),
+        ([["init", "--quiet"], ["remote", "add", "origin", "/no/where"]], "`/no/where` is a directory"),
+        ([["init", "--quiet"], ["remote", "add", "origin", "me/course"]], "`me/course` is a directory"),
+        (
+            [["init", "--quiet"], ["remote", "add", "origin", "file:///srv/x"]],
+            "x` is a directory of this machine",
+        ),
+        ([["init", "--quiet"], ["remote", "add", "origin", "C:\\course"]], "is a directory of this machine"),
+        ([["init", "--quiet"], ["remote", "add", "up", "nas:course"]], "a name that only this network"),
         ([["init", "--quiet"], ["remote", "add", "origin", "ext::sh -c x"]], "remote helper"),
     ],
 )

@@ -14,8 +14,8 @@ from r2i.errors import UsageError
 from r2i.model import Source
 from r2i.quoting import printable
 from r2i.ready.badge import FORMATS, HUB, NEWEST, Launch, archived, hub_address, opened, public_address
-from r2i.ready.published import Published, cautions, published
-from r2i.sources.parse import checked_ref
+from r2i.ready.published import Published, cautions, on_this_machine, published
+from r2i.sources.parse import checked_ref, shown
 
 
 @click.command()
@@ -97,6 +97,11 @@ def _remote(found: Published | None) -> str:
         raise UsageError(
             "The repository has no remote, and a hub fetches what is published",
             hint="Say where it is published: `git remote add origin URL`, or `r2i badge owner/name`",
+        )
+    if on_this_machine(found.remote):
+        raise UsageError(
+            f"The remote `{shown(found.remote)}` is a directory of this machine, which no hub can fetch",
+            hint="Push the repository to a server, and say where: `git remote set-url origin URL`, or `r2i badge owner/name`",
         )
     return found.remote
 

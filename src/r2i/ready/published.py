@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -53,6 +54,12 @@ def published(checkout: Checkout, git: GitProgram, ref: str) -> Published | None
         here=ref == NEWEST or bool(line("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")),
         pushed=bool(line("rev-parse", "--verify", "--quiet", f"refs/remotes/{name}/{ref}")),
     )
+
+
+def on_this_machine(remote: str) -> bool:
+    """Whether git takes a remote for a directory, there or not: it has no host."""
+    host, colon, _ = remote.partition(":")
+    return not colon or "/" in host or host == "file" or re.match(r"[A-Za-z]:[\\/]", remote) is not None
 
 
 def cautions(found: Published, ref: str) -> Iterator[str]:
