@@ -77,9 +77,11 @@ def _said(source: str, facts: Facts | None) -> Iterator[tuple[int, str]]:
     for literal in facts.literals:
         if not (literal.alone or literal.optional or literal.call in SHOWING or "\n" in literal.value):
             yield literal.line, literal.value
+    lines = source.split("\n")
     for command in facts.commands:
-        for word in re.split(r"[\s=\"']+", command.text):
-            yield command.line, word
+        if not lines[command.line - 1][:1].isspace():  # below a condition, most often of Colab
+            for word in re.split(r"[\s=\"']+", command.text):
+                yield command.line, word
 
 
 def _row(rows: Iterable[Elsewhere], text: str) -> tuple[Elsewhere, str] | None:
