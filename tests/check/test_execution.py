@@ -19,13 +19,11 @@ from r2i.check.runs import Level
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 from r2i.cli.execution import levels
-from r2i.engines import choose
-from r2i.engines.protocol import Engine, EngineName
-from r2i.errors import EngineError
+from r2i.engines.protocol import EngineName
 from r2i.process import Completed, run
 from tests.building import R2I, write
 from tests.children import started
-from tests.engines.conftest import BASE
+from tests.real_engines import BASE, engine_of
 from tests.serving import docker_over_a_network
 
 EXECUTIONS = Path(__file__).parents[1] / "fixtures" / "executions"
@@ -55,16 +53,6 @@ def contents(directory: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()
     }
-
-
-def engine_of(name: EngineName) -> Engine:
-    try:
-        engine = choose(name, os.environ)
-    except EngineError as error:
-        pytest.skip(f"{name}: {error}")
-    if engine.find(BASE) is None:
-        pytest.skip(f"{name} has no {BASE}")
-    return engine
 
 
 def checked(case: str, name: EngineName, scratch: Path, *options: str) -> Checked:

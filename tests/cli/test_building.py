@@ -5,23 +5,24 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import pytest
+from tests.cli.fake_engines import OnlyBuilds
+from tests.real_engines import BASE
 
 from r2i.cli.building import BuildSettings, build_if_needed
-from r2i.engines.protocol import BuildRequest, Container, RunRequest, StepEvent
+from r2i.engines.protocol import BuildRequest, StepEvent
 from r2i.model import Image, Options
 from r2i.sources import parse
 
-BASE = "docker.io/library/debian:trixie-slim"
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @dataclass
-class Store:
+class Store(OnlyBuilds):
     """An engine without a machine: what it builds is an entry in a dictionary."""
 
     name: Literal["docker", "podman"] = "docker"
@@ -42,19 +43,6 @@ class Store:
 
     def digest(self, reference: str) -> str | None:
         return self.registry.get(reference)
-
-    def processors(self) -> int:
-        raise NotImplementedError
-
-    def start(self, request: RunRequest) -> AbstractContextManager[Container]:
-        raise NotImplementedError
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", "/dev/null")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,24 +15,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.building import write
 from tests.cases import ROOT
+from tests.cli.fake_engines import OnlyBuilds
 
 from r2i.checkout import Checkout
 from r2i.cli import rescue
 from r2i.cli.app import command_with, show, typed
 from r2i.cli.building import BuildSettings
 from r2i.cli.common import for_programs
-from r2i.engines.protocol import BuildRequest, Container, RunRequest, StepEvent
+from r2i.engines.protocol import BuildRequest, StepEvent
 from r2i.errors import BuildFailedError, R2iError, TemporaryError, UsageError
 from r2i.model import Change, Image, Options
 from r2i.planner import make_plan
 from r2i.rescue import MOST_CHANGES, Made, lasting
 from r2i.sources import parse
 
+pytestmark = pytest.mark.usefixtures("home")
+
 LOGS = ROOT / "tests" / "fixtures" / "logs"
 
 
 @dataclass
-class Machine:
+class Machine(OnlyBuilds):
     """An engine of which steps fail as long as something is missing from the Dockerfile and its files."""
 
     troubles: list[tuple[str, str]]
@@ -58,27 +60,11 @@ class Machine:
     def digest(self, reference: str) -> str | None:
         return None
 
-    def memory(self) -> int:
-        raise NotImplementedError
-
-    def processors(self) -> int:
-        raise NotImplementedError
-
-    def start(self, request: RunRequest) -> AbstractContextManager[Container]:
-        raise NotImplementedError
-
 
 def _line(request: BuildRequest) -> int:
     lines = request.dockerfile.text.split("\n")
     at = next(number for number, line in enumerate(lines, 1) if "/srv/env" in line and "uv venv" in line)
     return next(number for number in range(at, 0, -1) if lines[number - 1].startswith("RUN "))
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
 
 
 def rescued(

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.engines.conftest import BASE
+from tests.building import R2I, fresh_tag
+from tests.real_engines import BASE, engine_of
 from tests.serving import docker_over_a_network
 from tests.writing import write
 
-from r2i.engines import choose
 from r2i.engines.protocol import EngineName
-from r2i.errors import EngineError
 from r2i.process import Completed, run
 
 pytestmark = pytest.mark.engine
-
-R2I = str(Path(sys.executable).with_name("r2i"))
 
 
 @pytest.fixture(params=["docker", "docker over a network", "podman"])
 def engine(request: pytest.FixtureRequest) -> Iterator[tuple[EngineName, dict[str, str]]]:
     name: EngineName = "podman" if request.param == "podman" else "docker"
-    try:
-        found = choose(name, os.environ)
-    except EngineError as error:
-        pytest.skip(f"{name}: {error}")
-    if found.find(BASE) is None:
-        pytest.skip(f"{name} has no {BASE}")
+    engine_of(name)
     if request.param in {"docker", "podman"}:
         yield name, {}
     else:
@@ -49,7 +40,7 @@ def r2i_run(
     engine: tuple[EngineName, dict[str, str]], repository: Path, *words: str, **environ: str
 ) -> Completed:
     name, variables = engine
-    tag = "r2i-test/cli-run"
+    tag = fresh_tag("cli-run")
     argv = [R2I, "run", str(repository), "--engine", name, "--tag", tag, *words]
     try:
         return run(argv, env={**os.environ, "NO_COLOR": "1", **variables, **environ}, timeout=120)

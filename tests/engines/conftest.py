@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.real_engines import BASE, engine_of
 
-from r2i.engines import choose
-from r2i.engines.protocol import BuildRequest, Engine, EngineName, StepEvent
-from r2i.errors import EngineError
+from r2i.engines.protocol import BuildRequest, Engine, StepEvent
 from r2i.model import Dockerfile, Image
 from r2i.process import run
-
-BASE = "docker.io/library/debian:trixie-slim"
 
 Build = Callable[..., "tuple[Image, list[StepEvent]]"]
 
 
 @pytest.fixture(params=["docker", "podman"])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    name: EngineName = request.param
-    try:
-        found = choose(name, os.environ)
-    except EngineError as error:
-        pytest.skip(f"{name}: {error}")
-    if found.find(BASE) is None:
-        pytest.skip(f"{name} has no {BASE}")
-    return found
+    return engine_of(request.param)
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 from tests.children import started
-from tests.engines.conftest import BASE, Build
+from tests.engines.conftest import Build
+from tests.real_engines import BASE
 from tests.test_ignore import LEFT, TREE
 from tests.writing import write
 

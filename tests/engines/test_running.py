@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 from tests.children import started
-from tests.engines.conftest import BASE, Build
+from tests.engines.conftest import Build
+from tests.real_engines import BASE
 
 from r2i.engines.docker_container import DockerContainer
 from r2i.engines.protocol import Container, Engine, File, Mount, Port, RunRequest

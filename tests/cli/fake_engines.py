@@ -1,0 +1,22 @@
+"""What the engines of tests without a machine have in common."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from r2i.engines.protocol import Container, RunRequest
+
+
+class OnlyBuilds:
+    """The part of an engine that a build does not ask for: who asks has left what the test is about."""
+
+    def processors(self) -> int:
+        raise NotImplementedError(
+            "only a container with a limit of its own asks: `run --cpus`, `check --execute`"
+        )
+
+    def memory(self) -> int:
+        raise NotImplementedError("only `check --execute` asks: how many notebooks run at once")
+
+    def start(self, request: RunRequest) -> AbstractContextManager[Container]:
+        raise NotImplementedError("what is built here is never run")

@@ -1,0 +1,23 @@
+"""Engines that answer on this machine; a test of one that does not is skipped, and says why."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from r2i.engines import choose
+from r2i.engines.protocol import Engine, EngineName
+from r2i.errors import EngineError
+
+BASE = "docker.io/library/debian:trixie-slim"
+
+
+def engine_of(name: EngineName) -> Engine:
+    try:
+        engine = choose(name, os.environ)
+    except EngineError as error:
+        pytest.skip(f"{name}: {error}")
+    if engine.find(BASE) is None:
+        pytest.skip(f"{name} has no {BASE}")
+    return engine
