@@ -196,7 +196,7 @@ def test_before_the_first_push_that_is_said(
             "x` is a directory of this machine",
         ),
         ([["init", "--quiet"], ["remote", "add", "origin", "C:\\course"]], "is a directory of this machine"),
-        ([["init", "--quiet"], ["remote", "add", "up", "nas:course"]], "a name that only this network"),
+        ([["init", "--quiet"], ["remote", "add", "up", "git@nas:course"]], "a name that only this network"),
         ([["init", "--quiet"], ["remote", "add", "origin", "ext::sh -c x"]], "remote helper"),
     ],
 )
