@@ -65,6 +65,22 @@ def test_a_folder_of_notebooks_gets_what_it_lacks(tmp_path: Path) -> None:
     assert files["README.md"] == f"# A course\n\n{BADGE}?urlpath=lab%2Ftree%2Ffirst.ipynb)\n\nWelcome\n"
 
 
+def test_what_only_the_kernel_happens_to_bring_is_asked_for(tmp_path: Path) -> None:
+    code = "import six, dateutil, IPython, ipywidgets\nfrom IPython.display import display"
+    directory = repository(tmp_path, {"a.ipynb": notebook(code)})
+    init(directory)
+
+    assert files_of(directory)["binder/requirements.txt"].splitlines()[1:] == ["python-dateutil", "six"]
+
+
+def test_what_is_brought_by_what_is_declared_is_left_to_it(tmp_path: Path) -> None:
+    files = {"requirements.txt": "pandas==2.3.3\n", "a.ipynb": notebook("import pandas, dateutil")}
+    directory = repository(tmp_path, files)
+    init(directory)
+
+    assert files_of(directory)["requirements.txt"] == "pandas==2.3.3\n"
+
+
 def test_the_second_time_nothing_changes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     directory = repository(
         tmp_path,

@@ -36,12 +36,15 @@ class Missing:
     unless: str = ""
 
 
-def missing(subject: Subject) -> Iterator[Missing]:
-    """One for each distribution, at its first import; nothing where something is declared that may bring anything."""
+def missing(subject: Subject, *, kernel: bool = True) -> Iterator[Missing]:
+    """One for each distribution, at its first import; nothing where something is declared that may bring anything.
+
+    Without `kernel`, also what only comes with IPython's kernel, which is there until its next release needs it no more.
+    """
     environment = subject.environment
     if environment is None:
         return
-    there = _there(subject, environment)
+    there = _there(subject, environment, kernel=kernel)
     if there is None:
         return
     found = subject.uses
@@ -82,7 +85,7 @@ def _any_of(unknown: tuple[str, ...]) -> str:
     )
 
 
-def _there(subject: Subject, environment: PythonEnvironment) -> Provided | None:
+def _there(subject: Subject, environment: PythonEnvironment, *, kernel: bool) -> Provided | None:
     """None where something is installed of which nobody can know what it brings."""
     found = [(book, one) for book, cell, facts in subject.code for one in installs(cell.source, facts)]
     if _anything(subject, environment) or any(undeclared(subject, book, one) for book, one in found):
@@ -93,6 +96,7 @@ def _there(subject: Subject, environment: PythonEnvironment) -> Provided | None:
     return provided(
         [*environment.names, *_installed(commands)],
         conda=conda,
+        kernel=kernel,
         server=plan is not None and plan.jupyter is not None and plan.jupyter.mode == "joined",
         complete=environment.exact,
         extras=[one.name for one in subject.declared if one.extras],

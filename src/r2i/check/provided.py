@@ -114,14 +114,19 @@ def provided(
     names: Iterable[str],
     *,
     conda: bool = False,
+    kernel: bool = True,
     server: bool = False,
     complete: bool = False,
     vague: str = "",
     extras: Iterable[str] = (),
 ) -> Provided:
-    """What these distributions bring; `complete` says that all are named, `extras` are those of which more is asked for."""
+    """What these distributions bring, and those of an image: `kernel` says whether what a kernel needs counts, too.
+
+    `complete` says that all are named, `extras` are those of which more is asked for.
+    """
     asked = {of_pypi(name) if conda else name for name in names}
-    of_image = {*KERNEL_PACKAGES, *(SERVER_PACKAGES if server else ()), *(OF_CONDA if conda else ())}
+    of_kernel = KERNEL_PACKAGES if kernel else ()
+    of_image = {*of_kernel, *(SERVER_PACKAGES if server else ()), *(OF_CONDA if conda else ())}
     under_extras = {other for name in extras for other in optional().get(name, ())}
     needed = closure(of_image | asked)
     found = needed | closure(under_extras)

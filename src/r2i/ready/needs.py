@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from r2i.check.imports import Use, uses
+from r2i.check.missing import Missing, missing
 from r2i.check.notebooks import Cell, Notebook
 from r2i.check.provided import of_conda, providers
 from r2i.check.shell import Install, installs
@@ -34,14 +35,15 @@ class Needs:
 
 def needed(subject: Subject) -> Needs:
     """Look at all imports, calls and commands of notebooks, and of the modules that they import."""
+    lacking = tuple(missing(subject, kernel=False))
     used: dict[str, Evidence] = {}
     for use in uses(subject).needed:
         used.setdefault(use.module, _at(subject, use, f"imports `{use.module}`"))
     return Needs(
-        requirements=dict(sorted(_requirements(subject), key=lambda item: item[0].lower())),
+        requirements=dict(sorted(_requirements(subject, lacking), key=lambda item: item[0].lower())),
         unknown={
             one.module: _at(subject, one.first, f"imports `{one.module}`")
-            for one in subject.missing
+            for one in lacking
             if not one.distributions
         },
         apt=dict(_packages(subject, used)),
@@ -63,7 +65,7 @@ def _without_screen(distribution: str) -> str:
     return str(table()["instead"].get(distribution, distribution))
 
 
-def _requirements(subject: Subject) -> Iterator[tuple[str, Evidence]]:
+def _requirements(subject: Subject, lacking: Iterable[Missing]) -> Iterator[tuple[str, Evidence]]:
     """What cells install, and what is imported that nothing has."""
     conda = subject.environment is not None and subject.environment.manager == "conda"
     declared = set(subject.environment.names) if subject.environment else set()
@@ -72,7 +74,7 @@ def _requirements(subject: Subject) -> Iterator[tuple[str, Evidence]]:
             if command.installer == "pip" and name not in declared and not conda:
                 declared.add(name)
                 yield text, _of_cell(subject, notebook, cell, command.line, "installed by the cell")
-    for one in subject.missing:
+    for one in lacking:
         if one.distributions:
             name = one.distributions[0]
             text = of_conda(name) if conda else _without_screen(name)
