@@ -280,6 +280,36 @@ def test_a_module_that_nobody_knows_is_said(tmp_path: Path, capsys: pytest.Captu
     assert "nothing is pinned" in said
 
 
+@pytest.mark.parametrize("remote", ["", "https://github.com/me/course"])
+@pytest.mark.parametrize("files", [{}, {"README.md": "# A course\n", "data/x.csv": "1\n"}])
+def test_where_nothing_is_there_is_nothing_to_get_ready(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], files: dict[str, str], remote: str
+) -> None:
+    (tmp_path / "repo").mkdir()
+    directory = repository(tmp_path, files, remote=remote)
+
+    assert init(directory) == 4
+    assert "There is nothing here to get ready" in capsys.readouterr().err
+    assert files_of(directory) == files
+
+
+@pytest.mark.parametrize(
+    ("files", "added"),
+    [
+        ({"run.py": "import numpy\n"}, {"binder/requirements.txt", "binder/runtime.txt"}),
+        ({"apt.txt": "ffmpeg\n"}, {"runtime.txt"}),
+        ({"environment.yml": "dependencies: [python=3.12]\n"}, set()),
+    ],
+)
+def test_scripts_and_files_for_binder_need_no_notebook(
+    tmp_path: Path, files: dict[str, str], added: set[str]
+) -> None:
+    directory = repository(tmp_path, files)
+
+    assert init(directory) == 0
+    assert set(files_of(directory)) == {*files, *added, ".github/workflows/binder.yml"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

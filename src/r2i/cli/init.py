@@ -28,9 +28,10 @@ from r2i.cli.common import (
     source_options,
 )
 from r2i.engines.protocol import Engine, RunRequest
-from r2i.errors import EngineError, R2iError, UsageError
+from r2i.errors import EngineError, NoBuildpackError, R2iError, UsageError
 from r2i.model import Evidence
 from r2i.overlay import overlay
+from r2i.planner import config_names
 from r2i.quoting import printable
 from r2i.ready.badge import FORMATS, HUB, NEWEST, Launch
 from r2i.ready.look import Look, look_into
@@ -73,6 +74,7 @@ def init(source: str, ref: str | None, subdir: str, **chosen: Any) -> None:
         subject = subject_of(checkout, understood, chosen)
         if isinstance(subject.planned, R2iError):
             raise subject.planned
+        _refuse_nothing(subject)
         asking = not chosen["yes"]
         if asking and not sys.stdin.isatty():
             raise UsageError("There is no terminal to ask on", hint="Say `--yes` to write the files")
@@ -94,6 +96,15 @@ def init(source: str, ref: str | None, subdir: str, **chosen: Any) -> None:
     if launch and not readme:
         note("There is no README. This is the badge for yours:")
         click.echo(FORMATS["markdown"](launch))
+
+
+def _refuse_nothing(subject: Subject) -> None:
+    """Files for an image with nothing in it help nobody: the wrong directory is likelier than the wish for them."""
+    if not subject.notebooks and not subject.modules and not any(map(subject.config, config_names())):
+        raise NoBuildpackError(
+            "There is nothing here to get ready: no notebook, no Python module, no file that says what to install",
+            hint="Name the directory of the repository: `r2i init DIR`",
+        )
 
 
 def _with_apt(needs: Needs, packages: Iterable[str]) -> Needs:
