@@ -321,8 +321,7 @@ class _Jobs:
                 )
             else:
                 result = ServerRun(ok=True, seconds=time.monotonic() - began)
-        state: State = "done" if result.ok else "failed"
-        self.listen(Step(job="server", state=state, text=result.message, seconds=result.seconds))
+        self._tell_end("server", ok=result.ok, text=result.message, seconds=result.seconds)
         return result
 
     def kernels(self) -> tuple[tuple[KernelRun, ...], tuple[str, ...]]:
@@ -335,14 +334,23 @@ class _Jobs:
         notes = [failure.message] if failure else [transcript.trouble] if transcript.trouble else []
         ok = bool(result) and all(kernel.ok for kernel in result) and not notes
         text = "; ".join(notes) or ", ".join(kernel.name for kernel in result if ok or not kernel.ok)
-        self.listen(
-            Step(job="kernels", state="done" if ok else "failed", text=text, seconds=time.monotonic() - began)
-        )
+        self._tell_end("kernels", ok=ok, text=text, seconds=time.monotonic() - began)
         return result, tuple(notes)
 
     def notebook(self, notebook: PlannedNotebook) -> NotebookRun:
         began = time.monotonic()
         self.listen(Step(job=notebook.path, state="started"))
+        run, size = self._transcribed(notebook)
+        if run.failure is not None and not self.limits.network:
+            run = replace(run, failure=with_network_hint(run.failure))
+        if self.tried >= Level.L4:
+            run = compared(run)
+        text = run.failure.message if run.failure else ""
+        self._tell_end(notebook.path, ok=run.failure is None, text=text, seconds=time.monotonic() - began)
+        return run if self.room.has(size) else without_outputs(run)
+
+    def _transcribed(self, notebook: PlannedNotebook) -> tuple[NotebookRun, int]:
+        """What its container says of it, and how many characters that took."""
         transcript = NotebookTranscript(path=notebook.path, tried=self.tried, imports=notebook.imports)
         size = 0
 
@@ -350,15 +358,7 @@ class _Jobs:
             nonlocal size
             size = read
             transcript.take(message)
-            if message.get("event") == "cell" and message.get("skipped") is False:
-                self.listen(
-                    Step(
-                        job=notebook.path,
-                        state="running",
-                        number=_whole(message.get("place")),
-                        of=_whole(message.get("of")),
-                    )
-                )
+            self._tell_cell(notebook.path, message)
 
         task = {
             "path": notebook.path,
@@ -370,21 +370,15 @@ class _Jobs:
         failure = self._followed(task, take)
         if failure is not None:
             transcript.fail(failure)
-        run = transcript.result()
-        if run.failure is not None and not self.limits.network:
-            run = replace(run, failure=with_network_hint(run.failure))
-        if self.tried >= Level.L4:
-            run = compared(run)
-        text = run.failure.message if run.failure else ""
-        self.listen(
-            Step(
-                job=notebook.path,
-                state="failed" if run.failure else "done",
-                text=text,
-                seconds=time.monotonic() - began,
-            )
-        )
-        return run if self.room.has(size) else without_outputs(run)
+        return transcript.result(), size
+
+    def _tell_cell(self, job: str, message: Mapping[str, Any]) -> None:
+        if message.get("event") == "cell" and message.get("skipped") is False:
+            number, of = _whole(message.get("place")), _whole(message.get("of"))
+            self.listen(Step(job=job, state="running", number=number, of=of))
+
+    def _tell_end(self, job: str, *, ok: bool, text: str, seconds: float) -> None:
+        self.listen(Step(job=job, state="done" if ok else "failed", text=text, seconds=seconds))
 
     def _followed(
         self, task: Mapping[str, Any], take: Callable[[Mapping[str, Any], int], None]
