@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from tests.building import R2I
 from tests.cases import ROOT
 from tests.children import started
 
 Found = TypeVar("Found")
 
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.browser,
-    pytest.mark.skipif(not shutil.which("chromedriver"), reason="needs chromium and chromedriver"),
-]
-
-R2I = str(Path(sys.executable).with_name("r2i"))
+pytestmark = [pytest.mark.engine, pytest.mark.browser]
 
 
 @pytest.fixture
@@ -49,32 +40,7 @@ def url() -> Iterator[str]:
         assert child.returncode == 0
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-        "--window-size=1200,900",
-        f"--user-data-dir={tmp_path}",
-    ):
-        options.add_argument(argument)
-    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
-    driver = webdriver.Chrome(options=options, service=service)
-    try:
-        yield driver
-    finally:
-        if folder := os.environ.get("R2I_SCREENSHOTS"):
-            driver.save_screenshot(f"{folder}/notebook.png")
-        driver.quit()
-
-
-def until(condition: Callable[[], Found], *, patience: float = 30) -> Found:
+def until(condition: Callable[[], Found], *, patience: float = 120) -> Found:
     """Ask again until the answer is true."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
@@ -87,15 +53,15 @@ def until(condition: Callable[[], Found], *, patience: float = 30) -> Found:
     raise AssertionError("the page never came to it")
 
 
-def run_cell(browser: webdriver.Chrome) -> None:
+def run_cell(browser: Chrome) -> None:
     ActionChains(browser).key_down(Keys.SHIFT).send_keys(Keys.ENTER).key_up(Keys.SHIFT).perform()
 
 
-def page(browser: webdriver.Chrome) -> str:
+def page(browser: Chrome) -> str:
     return browser.find_element(By.TAG_NAME, "body").text
 
 
-def test_the_printed_url_runs_a_notebook(url: str, browser: webdriver.Chrome) -> None:
+def test_the_printed_url_runs_a_notebook(url: str, browser: Chrome) -> None:
     browser.get(url)
     until(lambda: "Python 3 (ipykernel) | Idle" in page(browser))
     cells = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputArea-editor"

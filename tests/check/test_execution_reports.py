@@ -6,13 +6,11 @@ import base64
 import io
 import json
 import re
-import shutil
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -48,6 +46,9 @@ from r2i.model import Change
 from r2i.process import run
 from tests.building import R2I
 from tests.cases import ROOT
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
 
 SCHEMA = json.loads((ROOT / "docs" / "execution.schema.json").read_text(encoding="utf-8"))
 
@@ -502,35 +503,8 @@ def test_reports_that_cannot_be_written_are_usage_errors(
     assert said in done.stderr
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    if not shutil.which("chromedriver"):
-        pytest.skip("needs chromium and chromedriver")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-        f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
-    driver = webdriver.Chrome(options=options, service=service)
-    try:
-        yield driver
-    finally:
-        driver.quit()
-
-
 @pytest.mark.browser
-def test_in_a_browser_nothing_of_a_hostile_notebook_runs(browser: Any, tmp_path: Path) -> None:
+def test_in_a_browser_nothing_of_a_hostile_notebook_runs(browser: Chrome, tmp_path: Path) -> None:
     text = "\n".join(EVIL)
     frame: Output = {"output_type": "display_data", "data": {"text/html": f"<p>shown</p>{text}"}}
     drawing = b"<svg xmlns='http://www.w3.org/2000/svg' onload='top.hacked = true'><script>top.hacked = true</script></svg>"
@@ -573,7 +547,7 @@ def test_in_a_browser_nothing_of_a_hostile_notebook_runs(browser: Any, tmp_path:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1200])
 def test_the_page_fits_a_screen_and_can_be_read(
-    browser: Any, tmp_path: Path, scheme: str, width: int
+    browser: Chrome, tmp_path: Path, scheme: str, width: int
 ) -> None:
     path = tmp_path / "report.html"
     long = replace(FAILED, path="notebooks/" + "a_long_name_" * 20 + ".ipynb")
