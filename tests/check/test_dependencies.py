@@ -162,6 +162,7 @@ def test_distributions_of_modules() -> None:
         "torch",
         "matplotlib",
     )
+    assert (of_conda("tensorflow"), of_pypi("tensorflow-gpu")) == ("tensorflow", "tensorflow")
 
 
 def test_the_tables_hold_names_and_modules_only() -> None:

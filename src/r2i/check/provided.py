@@ -87,6 +87,9 @@ OF_CONDA = ("pip", "setuptools", "wheel")
 #: Modules that come with a kernel or a shell, below no distribution of the tables.
 OF_IPYTHON = frozenset({"IPython", "ipykernel", "ipywidgets", "ipykernel_launcher"})
 
+#: How conda calls what is one of several packages with the same modules.
+VARIANTS = ("-base", "-core", "-cpu", "-gpu", "-mkl")
+
 
 @dataclass(frozen=True)
 class Provided:
@@ -165,9 +168,7 @@ def of_pypi(name: str) -> str:
 def of_conda(name: str) -> str:
     """The package of conda's with a distribution."""
     named = [
-        conda
-        for conda, pypi in names()["of-pypi"].items()
-        if pypi == name and not conda.endswith(("-base", "-core"))
+        conda for conda, pypi in names()["of-pypi"].items() if pypi == name and not conda.endswith(VARIANTS)
     ]
     return min(named, key=len, default=name)
 
