@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -22,8 +23,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """A shell without job control starts what it puts into the background deaf to Ctrl-C, and so would be our children."""
+    # A shell without job control starts what it puts into the background deaf to Ctrl-C, and so would be our children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # How long an example takes says how much else this machine does; examples may share a directory.
+    unchecked = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    settings.register_profile("unhurried", settings(), deadline=None, suppress_health_check=unchecked)
+    settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

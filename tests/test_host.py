@@ -493,7 +493,7 @@ NASTY = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(value=NASTY, password=NASTY)
 def test_any_value_arrives_exactly(
     tmp_path_factory: pytest.TempPathFactory, value: str, password: str
@@ -507,7 +507,6 @@ def test_any_value_arrives_exactly(
     assert (Path(netrc).read_bytes().decode() if netrc else "") == password
 
 
-@settings(deadline=None)
 @given(
     name=st.sampled_from(["HTTP_PROXY", "PIP_INDEX_URL", "UV_INDEX", "UV_FIND_LINKS", "PIP_FIND_LINKS"]),
     value=NASTY,
@@ -526,7 +525,6 @@ WORDS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(data=st.binary() | WORDS.map(b" ".join))
 def test_any_bytes_in_a_configuration_file_are_no_traceback(
     tmp_path_factory: pytest.TempPathFactory, data: bytes

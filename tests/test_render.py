@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from dockerfile_parse import DockerfileParser
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from r2i.checkout import Checkout
@@ -111,7 +111,7 @@ def check(plan: Plan, dockerfile: Dockerfile) -> None:
     assert re.match(r"# \w+ \w", first_line), "a directive could follow"
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @example({"a\nRUN touch \\\n.ipynb": '{"source": ["%%cython"]}'})
 @example({"start": "#!/bin/sh\n", "postBuild": "gcc x.c\x1b[2J"})
 @given(repositories)
@@ -130,7 +130,6 @@ def test_no_repository_adds_an_instruction(files: dict[str, str]) -> None:
         assert directory not in dockerfile.text
 
 
-@settings(deadline=None)
 @given(st.text())
 @example("a\nRUN touch /pwned")
 @example("a\\\nRUN touch /pwned")
@@ -144,7 +143,7 @@ def test_no_title_is_more_than_a_comment(title: str) -> None:
     check(titled, render(titled, checkout))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.dictionaries(st.from_regex(r"[a-z][a-z0-9.]{0,9}", fullmatch=True), st.text(max_size=30), max_size=3)
 )

@@ -85,7 +85,7 @@ def test_a_script_in_utf_16_is_refused(tmp_path: Path, encoding: str) -> None:
         inspect(checkout, "start")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.binary(max_size=60))
 def test_any_bytes_give_commands_that_work_or_are_refused(data: bytes) -> None:
     with TemporaryDirectory() as directory:
@@ -94,4 +94,5 @@ def test_any_bytes_give_commands_that_work_or_are_refused(data: bytes) -> None:
         except InvalidRepositoryError:
             return
         assert path.stat().st_mode & 0o100
-        assert not data or path.read_bytes().startswith((b"#!", b"\x7fELF"))
+        empty = not data.removeprefix(BOM)  # and `sed` has no line to write before
+        assert empty or path.read_bytes().startswith((b"#!", b"\x7fELF"))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import tomli_w
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from tests.cases import REPOS
@@ -456,7 +456,7 @@ def without_none(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", [*LOCKS, "pyproject.toml"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_lock_of_any_shape_gives_a_value_or_an_error_of_ours(
     name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -482,7 +482,7 @@ def test_a_lock_of_any_shape_gives_a_value_or_an_error_of_ours(
 
 
 @pytest.mark.parametrize("name", LOCKS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(content=st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode(errors="replace")))
 def test_any_bytes_give_a_value_or_an_error_of_ours(
     name: str, content: bytes, tmp_path_factory: pytest.TempPathFactory

@@ -208,7 +208,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(deadline=2000, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(st.one_of(WORDS, st.text(max_size=20)), max_size=30))
 def test_any_traceback_has_a_cause_or_none(a_repository: Subject, parts: list[str]) -> None:
     run = run_of(Traceback(cause="", name="", text="\n".join(parts)))

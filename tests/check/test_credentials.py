@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from r2i.check.credentials import credentials_in, credentials_in_code, credentials_in_settings
@@ -130,7 +130,6 @@ def test_hostile_text_is_searched_in_linear_time(text: str) -> None:
     credentials_in_settings(text, netrc=True)
 
 
-@settings(deadline=None)
 @given(st.text() | st.text(alphabet="pasword=:\"' \nghp_aB3sk-"))
 def test_any_text_can_be_searched(text: str) -> None:
     for found in (*credentials_in_code(text), *credentials_in_settings(text, netrc=True)):

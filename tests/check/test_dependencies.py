@@ -73,7 +73,7 @@ def notebook(source: str, language: str = "python") -> str:
 def test_any_file_can_be_checked(file: str, tmp_path: Path) -> None:
     (tmp_path / "a.ipynb").write_text(notebook("import numpy"))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(
         st.binary()
         | st.lists(st.sampled_from(REQUIREMENTS) | st.text(), max_size=8).map("\n".join).map(_encoded)
@@ -89,7 +89,7 @@ def test_any_file_can_be_checked(file: str, tmp_path: Path) -> None:
 def test_any_cell_can_be_checked(language: str, tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("numpy==2.2.6\n")
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.lists(st.sampled_from(CODE) | st.text(), max_size=8).map("\n".join))
     def checked(source: str) -> None:
         (tmp_path / "a.ipynb").write_text(notebook(source, language))

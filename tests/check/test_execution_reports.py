@@ -253,7 +253,7 @@ def whole(dynamic: DynamicReport, text: str = "") -> Report:
     return Report(findings=findings, rules=RULES, dynamic=dynamic)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(dynamics(), TEXTS)
 def test_whatever_ran_the_page_runs_and_loads_nothing(dynamic: DynamicReport, text: str) -> None:
     page = to_html(whole(dynamic, text), title=text, diff=[text])
@@ -272,7 +272,7 @@ def test_whatever_ran_the_page_runs_and_loads_nothing(dynamic: DynamicReport, te
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", page)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(dynamics(), TEXTS)
 def test_whatever_ran_reports_for_programs_are_well_formed(dynamic: DynamicReport, text: str) -> None:
     suites = ET.fromstring(to_junit(whole(dynamic, text)))

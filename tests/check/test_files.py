@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2i.check.checking import check
@@ -146,7 +146,7 @@ def found_in_dockerfile(directory: Path, text: str) -> list[str]:
     return codes(Subject(Checkout.open(directory)))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(st.lists(INSTRUCTION, max_size=6).map("".join))
 def test_any_dockerfile_can_be_looked_at(tmp_path: Path, text: str) -> None:
     assert set(found_in_dockerfile(tmp_path, text)) <= {rule.code for rule in RULES}
@@ -197,7 +197,7 @@ def test_a_base_image_has_a_release(tmp_path: Path, base: str, found: list[str])
 CONTENT = st.binary(max_size=80) | st.text(max_size=80).map(lambda text: text.encode(errors="replace"))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     st.dictionaries(
         st.sampled_from(

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from r2i.check.findings import Edit, Fix
@@ -109,7 +109,6 @@ def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
     ended=st.booleans(),
     data=st.data(),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_edits_of_lines_keep_all_others(
     tmp_path: Path, *, lines: list[bytes], newline: bytes, ended: bool, data: st.DataObject
 ) -> None:

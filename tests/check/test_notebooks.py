@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from r2i.check.notebooks import LARGEST, Notebook, Places, read_notebook
@@ -252,7 +252,6 @@ def test_lines_that_are_not_there_are_the_first_of_what_is(tmp_path: Path) -> No
     assert places.line(9, 1) == places.line(0, 1) == 1
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode(errors="replace")))
 def test_any_bytes_are_a_notebook_or_say_why_not(tmp_path: Path, data: bytes) -> None:
     found = read(tmp_path, data)
@@ -278,7 +277,6 @@ CELLS = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(cells=CELLS, metadata=VALUES, version=VALUES, indent=st.sampled_from([None, 0, 1, 4]))
 def test_any_json_with_cells_is_a_notebook(
     tmp_path: Path, cells: list[object], metadata: object, version: object, indent: int | None

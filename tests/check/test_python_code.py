@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from r2i.check.ipython_code import Command, as_python
@@ -231,7 +231,6 @@ def test_hostile_code_is_read_in_linear_time(name: str) -> None:
     assert isinstance(facts.broken, bool)
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from(list("ab \n\t%!?=\\\"'()[]{}#;,/>.1:$")), max_size=80))
 def test_any_cell_has_as_many_lines_as_before(source: str) -> None:
     python, found, _ = as_python(source)
@@ -242,7 +241,6 @@ def test_any_cell_has_as_many_lines_as_before(source: str) -> None:
     assert isinstance(facts_of_cell(source).broken, bool)
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_has_facts(source: str) -> None:
     for facts in (facts_of_cell(source), facts_of_module(source)):

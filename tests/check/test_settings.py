@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from r2i.check.checking import check
@@ -135,7 +135,6 @@ def test_sizes(text: str, size: int | None) -> None:
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: f"[tool.r2i.check]\n{text}".encode()))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_any_file_gives_settings_or_an_error(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "pyproject.toml").write_bytes(data)
     try:

@@ -170,7 +170,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(deadline=1000, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(st.one_of(WORDS, st.text(max_size=20))))
 def test_any_log_has_a_cause_or_none(parts: list[str]) -> None:
     found = diagnosis("".join(parts))
