@@ -11,9 +11,10 @@ import binascii
 import math
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
+from r2i.check.outputs import data_of, raised, text_of
 from r2i.check.runs import CellRun, Mismatch, Output
 from r2i.model import Json
 
@@ -140,9 +141,9 @@ def _of_cell(cell: CellRun) -> Iterator[Mismatch]:
 def _of_output(cell: CellRun, stored: Output, produced: Output) -> Iterator[Mismatch]:
     """The first representation that both have decides."""
     if "error" in (stored.get("output_type"), produced.get("output_type")):
-        yield from _text_mismatch(cell, "error", _raised(stored), _raised(produced))
+        yield from _text_mismatch(cell, "error", raised(stored), raised(produced))
         return
-    before, now = _data(stored), _data(produced)
+    before, now = data_of(stored), data_of(produced)
     kind = next((kind for kind in COMPARED if kind in before and kind in now), None)
     if kind is None:
         return
@@ -150,7 +151,7 @@ def _of_output(cell: CellRun, stored: Output, produced: Output) -> Iterator[Mism
         if not same_picture(before[kind], now[kind]):
             yield Mismatch(cell=cell.number, what=kind, message="The picture is another one")
         return
-    texts = [_string(part[kind]) for part in (before, now)]
+    texts = [text_of(part[kind]) for part in (before, now)]
     if kind in ("image/svg+xml", "text/html"):
         texts = [DRAWN.sub("", text) for text in texts]
     yield from _text_mismatch(cell, kind, *texts)
@@ -179,9 +180,9 @@ def same_picture(stored: Json, produced: Json) -> bool:
 
 def _decoded(picture: Json) -> bytes:
     try:
-        return base64.b64decode(_string(picture), validate=False)
+        return base64.b64decode(text_of(picture), validate=False)
     except (binascii.Error, ValueError):
-        return _string(picture).encode()
+        return text_of(picture).encode()
 
 
 def _pixels(data: bytes) -> bytes | None:
@@ -205,7 +206,7 @@ def _pixels(data: bytes) -> bytes | None:
 
 def _printed(outputs: Iterable[Output]) -> str:
     return "".join(
-        _string(output.get("text"))
+        text_of(output.get("text"))
         for output in outputs
         if output.get("output_type") == "stream" and output.get("name") == "stdout"
     )
@@ -214,35 +215,18 @@ def _printed(outputs: Iterable[Output]) -> str:
 def _shown(outputs: Iterable[Output]) -> Iterator[Output]:
     """What is no stream, and something that can be compared."""
     for output in outputs:
-        data = _data(output)
+        data = data_of(output)
         widget = any(kind.startswith("application/vnd.jupyter.widget") for kind in data)
         if output.get("output_type") != "stream" and not widget:
             yield output
 
 
-def _data(output: Output) -> Mapping[str, Json]:
-    data = output.get("data")
-    return data if isinstance(data, dict) else {}
-
-
-def _raised(output: Output) -> str:
-    return f"{_string(output.get('ename'))}: {_string(output.get('evalue'))}"
-
-
 def _kind(output: Output) -> str:
-    return ", ".join(_data(output)) or _string(output.get("output_type"))
+    return ", ".join(data_of(output)) or text_of(output.get("output_type"))
 
 
 def _cut(outputs: Iterable[Output]) -> bool:
     return any("r2i_cut" in output for output in outputs)
-
-
-def _string(value: Json) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return "".join(part for part in value if isinstance(part, str))
-    return "" if value is None else repr(value)
 
 
 def _count(number: int) -> str:

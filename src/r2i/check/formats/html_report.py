@@ -15,8 +15,8 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from r2i.check.findings import Report
+from r2i.check.outputs import data_of, raised, text_of
 from r2i.check.runs import NOTHING_TO_RUN, CellRun, DynamicReport, Level, Mismatch, NotebookRun, Output
-from r2i.model import Json
 from r2i.quoting import printable
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _compared(mismatch: Mismatch, cell: CellRun | None, outputs: Outputs) -> Com
         return Compared(mismatch=mismatch, lines=tuple(_lines(mismatch.stored, mismatch.produced)))
     kind = mismatch.what
     stored, produced = (
-        tuple(outputs.shown(output for output in (given if cell else ()) if kind in _data(output)))
+        tuple(outputs.shown(output for output in (given if cell else ()) if kind in data_of(output)))
         for given in ((cell.stored, cell.outputs) if cell else ((), ()))
     )
     return Compared(mismatch=mismatch, stored=stored, produced=produced)
@@ -229,16 +229,16 @@ def _shown(output: Output) -> Shown:
     if "r2i_cut" in output:
         return Shown(kind="cut", text=f"{output['r2i_cut']} bytes, left out")
     if output.get("output_type") == "stream":
-        return Shown(kind="text", text=_text(output.get("text")))
+        return Shown(kind="text", text=text_of(output.get("text")))
     if output.get("output_type") == "error":
-        return Shown(kind="error", text=f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}")
-    data = _data(output)
+        return Shown(kind="error", text=raised(output))
+    data = data_of(output)
     for kind in (*PICTURES, SVG):
-        if kind in data and (address := _picture(kind, _text(data[kind]))):
+        if kind in data and (address := _picture(kind, text_of(data[kind]))):
             return Shown(kind="picture", text=address, size=_size(address))
     if "text/html" in data:
-        return Shown(kind="frame", text=clean(_text(data["text/html"])))
-    return Shown(kind="text", text=_text(data.get("text/plain", ", ".join(data))))
+        return Shown(kind="frame", text=clean(text_of(data["text/html"])))
+    return Shown(kind="text", text=text_of(data.get("text/plain", ", ".join(data))))
 
 
 def _picture(kind: str, text: str) -> str | None:
@@ -261,16 +261,3 @@ def _picture(kind: str, text: str) -> str | None:
 def _size(address: str) -> bytes | None:
     before, _, data = address.partition(",")
     return base64.b64decode(data[:32])[16:24] if before.startswith("data:image/png") else None
-
-
-def _data(output: Output) -> Mapping[str, Json]:
-    data = output.get("data")
-    return data if isinstance(data, dict) else {}
-
-
-def _text(value: Json) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return "".join(part for part in value if isinstance(part, str))
-    return "" if value is None else repr(value)
