@@ -213,6 +213,11 @@ def place_of(checkout: Checkout, path: str, *keys: str) -> Place | None:
     return Place(line=text.count("\n", 0, at) + 1, start=start, end=start + length)
 
 
+def line_of_value(checkout: Checkout, path: str, *keys: str) -> int | None:
+    place = place_of(checkout, path, *keys)
+    return place.line if place else None
+
+
 def _cell_places(text: str) -> Iterator[int]:
     top = json_places.members(text, json_places.start(text))
     if "cells" in top:

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 
 from r2i.check.findings import Edit, Finding, Fix, Rule
 from r2i.check.notebook_tables import Kernel, kernels
-from r2i.check.notebooks import Notebook, place_of
+from r2i.check.notebooks import Notebook, line_of_value, place_of
 from r2i.check.subject import Subject
 
 #: The name of the image's kernel; `python` is what Jupyter has always taken for it, too.
 NATIVE, OURS = "python3", frozenset({"python3", "python"})
+
+#: Where a notebook has the name of its own.
+KERNEL_NAME = ("metadata", "kernelspec", "name")
 
 #: Files that may install a kernel, besides the environment.
 CONFIGURATION = ("postBuild", "start", "apt.txt", "environment.yml", "environment.yaml", "requirements.txt")
@@ -29,7 +32,7 @@ def _not_installed(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             message=f"Its kernel is `{notebook.kernel}` ({language}), and no file here installs that",
             file=notebook.path,
-            line=_kernel_line(subject, notebook),
+            line=line_of_value(subject.checkout, notebook.path, *KERNEL_NAME),
             hint=known.hint if known else "Install it in `postBuild`",
         )
 
@@ -49,7 +52,7 @@ def _other_name(subject: Subject) -> Iterator[Finding]:
             )
         ):
             continue
-        place = place_of(subject.checkout, notebook.path, "metadata", "kernelspec", "name")
+        place = place_of(subject.checkout, notebook.path, *KERNEL_NAME)
         if place is None or not (notebook.language or notebook.kernel_title.startswith("Python")):
             continue
         edit = Edit(file=notebook.path, start=place.start, end=place.end, text=f'"{NATIVE}"'.encode())
@@ -117,11 +120,6 @@ def _is_python_2(notebook: Notebook) -> bool:
 def _broken_cell(subject: Subject, notebook: Notebook) -> int | None:
     """The first cell that Python 3 does not understand."""
     return next((cell.number for cell, facts in subject.code_of.get(notebook.path, ()) if facts.broken), None)
-
-
-def _kernel_line(subject: Subject, notebook: Notebook) -> int | None:
-    place = place_of(subject.checkout, notebook.path, "metadata", "kernelspec", "name")
-    return place.line if place else None
 
 
 RULES = (

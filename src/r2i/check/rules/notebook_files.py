@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from r2i.check.findings import Edit, Finding, Fix, Rule
-from r2i.check.notebooks import BYTE_ORDER_MARK, CONFLICT, Notebook, place_of
+from r2i.check.notebooks import BYTE_ORDER_MARK, CONFLICT, line_of_value
 from r2i.check.subject import Subject
 
 #: What Jupyter reads and converts by itself, and what it writes since 2015.
@@ -78,7 +78,7 @@ def _unknown_format(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 message=f"The notebook {said}",
                 file=notebook.path,
-                line=_line(subject, notebook, "nbformat"),
+                line=line_of_value(subject.checkout, notebook.path, "nbformat"),
                 hint='Save it from Jupyter, which writes `"nbformat": 4`',
             )
 
@@ -90,7 +90,7 @@ def _old_format(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 message=f"The notebook has version {notebook.version} of the format, which since 2015 is at {FORMAT}",
                 file=notebook.path,
-                line=_line(subject, notebook, "nbformat"),
+                line=line_of_value(subject.checkout, notebook.path, "nbformat"),
                 hint=f"Convert it: `{command}`",
             )
 
@@ -133,11 +133,6 @@ def _out_of_order(subject: Subject) -> Iterator[Finding]:
                 )
                 break
             last = count
-
-
-def _line(subject: Subject, notebook: Notebook, *keys: str) -> int | None:
-    place = place_of(subject.checkout, notebook.path, *keys)
-    return place.line if place else None
 
 
 RULES = (
