@@ -392,15 +392,20 @@ def check_container(machine: Machine, engine: EngineName, reference: str | None 
     if done.returncode == 0:
         return Finding(check="container", status="ok", message="a container starts")
     reason = last_line(done)
+    return does_not_run("container", f"no container starts: {reason}", engine=engine, said=reason)
+
+
+def does_not_run(check: str, message: str, *, engine: EngineName, said: str) -> Finding:
+    """What the engine said tells which trouble of Podman it is, where that is one that `r2i setup` mends."""
     problem: Problem = "does-not-run"
-    if engine == "podman" and "rlimit" in reason:
+    if engine == "podman" and "rlimit" in said:
         problem = "limits"
-    elif engine == "podman" and "hybrid" in reason:
+    elif engine == "podman" and "hybrid" in said:
         problem = "runtime"
     return Finding(
-        check="container",
+        check=check,
         status="error",
-        message=f"no container starts: {reason}",
+        message=message,
         fix=None if problem == "does-not-run" else "r2i setup --engine podman",
         problem=problem,
     )

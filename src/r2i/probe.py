@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from r2i.checkout import Checkout
-from r2i.doctor import Finding, Problem
+from r2i.doctor import Finding, Problem, does_not_run
 from r2i.engines.protocol import EngineName
 from r2i.host import SECRET, HostSettings, mask
 from r2i.machine import Machine, last_line
@@ -171,18 +171,8 @@ def _broken(done: Completed, host: HostSettings, engine: EngineName) -> Finding:
     """The build did not come as far as the question."""
     lines = [line for line in done.stderr.splitlines() if re.search(r"error", line, re.IGNORECASE)]
     reason = mask(lines[-1] if lines else last_line(done), credentials=host.credentials)
-    problem: Problem = "does-not-run"
-    if engine == "podman" and "rlimit" in done.stderr:
-        problem = "limits"
-    elif engine == "podman" and "hybrid" in done.stderr:
-        problem = "runtime"
-    return Finding(
-        check="build",
-        status="error",
-        message=f"a build of a few lines fails: {_shortened(reason)}",
-        fix=None if problem == "does-not-run" else "r2i setup --engine podman",
-        problem=problem,
-    )
+    message = f"a build of a few lines fails: {_shortened(reason)}"
+    return does_not_run("build", message, engine=engine, said=done.stderr)
 
 
 def _shortened(text: str, limit: int = 300) -> str:
