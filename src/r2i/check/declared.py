@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
@@ -15,6 +15,9 @@ from r2i.requirements.options import split_line
 from r2i.requirements.reading import AT, MAX_FILES
 from r2i.requirements.specifiers import named, normalised
 from r2i.requirements.urls import direct_url, is_url
+
+if TYPE_CHECKING:
+    from r2i.conda.environment_yml import Dependency
 
 EXACT = re.compile(r"===?[^*]+")
 #: `=1.26` in conda's notation.
@@ -71,15 +74,7 @@ def _declared(checkout: Checkout, options: Options, environment: PythonEnvironme
         from r2i.conda.environment_yml import read_environment_yml
 
         found = read_environment_yml(checkout, path)
-        for dependency in found.dependencies:
-            yield Declared(
-                name=dependency.spec.name,
-                text=dependency.line.text,
-                file=dependency.line.file,
-                line=dependency.line.number,
-                specifier=dependency.spec.version,
-                installer="conda",
-            )
+        yield from map(of_conda, found.dependencies)
         yield from _pip(found.pip)
     elif environment.buildpack == "package":
         from r2i.buildpacks.package import choose
@@ -92,6 +87,17 @@ def _declared(checkout: Checkout, options: Options, environment: PythonEnvironme
             pins = [pin.specifier for pin in environment.pins if pin.name == name]
             file, line = evidence.file or path, evidence.line or 1
             yield Declared(name=name, text=name, file=file, line=line, specifier=",".join(pins))
+
+
+def of_conda(dependency: Dependency) -> Declared:
+    return Declared(
+        name=dependency.spec.name,
+        text=dependency.line.text,
+        file=dependency.line.file,
+        line=dependency.line.number,
+        specifier=dependency.spec.version,
+        installer="conda",
+    )
 
 
 def _included(checkout: Checkout, path: str) -> Iterator[Line]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from r2i.checkout import Checkout
 from r2i.conda.channels import complete, parse_channel
-from r2i.conda.platforms import KEPT, author_platform, elsewhere, selected
+from r2i.conda.platforms import KEPT, elsewhere, exporter, selected
 from r2i.conda.specs import Spec, parse_spec
 from r2i.errors import InvalidRepositoryError
 from r2i.model import Notice
@@ -37,13 +37,20 @@ class Dependency:
 
 @dataclass
 class EnvironmentYml:
-    """`pip` are lines of a requirements file, `variables` those of the environment as the file orders them."""
+    """`pip` are lines of a requirements file, `variables` those of the environment as the file orders them.
+
+    `foreign` are packages that are left out, with the platform that they are for; `exported_on` is the platform on which
+    the whole file was written, if that is another one, and `builds` are the packages that it names with builds of its own.
+    """
 
     path: str
     source: list[str]
     channels: tuple[str, ...] = ()
     dependencies: list[Dependency] = field(default_factory=list)
     pip: list[Line] = field(default_factory=list)
+    foreign: list[tuple[Dependency, str]] = field(default_factory=list)
+    exported_on: str | None = None
+    builds: list[Dependency] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
 
@@ -73,7 +80,7 @@ def read_environment_yml(checkout: Checkout, path: str) -> EnvironmentYml:
     _dependencies(found, content.get(Text("dependencies")))
     _variables(found, content.get(Text("variables")))
     prefix = content.get(Text("prefix"))
-    _for_this_platform(found, prefix if isinstance(prefix, Text) else None)
+    _for_this_platform(found, prefix if isinstance(prefix, Text) else "")
     for key in content:
         _about(found, key)
     return found
@@ -166,25 +173,26 @@ def _variables(found: EnvironmentYml, value: Yaml | None) -> None:
             found.variables[str(name)] = str(content)
 
 
-def _for_this_platform(found: EnvironmentYml, prefix: Text | None) -> None:
+def _for_this_platform(found: EnvironmentYml, prefix: str) -> None:
     """An export of macOS or Windows has builds, and packages, that only these have."""
     kept = []
-    evidence = author_platform(prefix) if prefix else None
+    found.exported_on = exporter((dependency.spec for dependency in found.dependencies), prefix)
     for dependency in found.dependencies:
-        other = elsewhere(dependency.spec.name)
+        other = elsewhere(dependency.spec.name, exported_on=found.exported_on)
         if other is None:
             kept.append(dependency)
             continue
-        evidence = evidence or other
+        found.foreign.append((dependency, other))
         found.notices.append(
             dependency.line.warning(f"`{dependency.spec.name}` is left out: it is for {other} only")
         )
     builds = [d for d in kept if d.spec.build and d.spec.name not in KEPT and "*" not in d.spec.build]
-    if evidence and builds:
+    if found.exported_on and builds:
+        found.builds = builds
         found.notices.append(
             builds[0].line.warning(
-                f"The environment was exported on {evidence}: the versions are kept, the builds are not, which are"
-                f" {evidence}'s; `conda env export --from-history` writes a file that is good everywhere"
+                f"The environment was exported on {found.exported_on}: the versions are kept, the builds are not, which are"
+                f" {found.exported_on}'s; `conda env export --from-history` writes a file that is good everywhere"
             )
         )
         kept = [

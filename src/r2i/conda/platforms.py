@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+from r2i.conda.specs import Spec
 
 #: The builds of these say which variant it is, and not for which platform.
 KEPT = frozenset({"blas", "libblas", "liblapack", "mpi", "nomkl", "_openmp_mutex"})
@@ -10,11 +13,17 @@ KEPT = frozenset({"blas", "libblas", "liblapack", "mpi", "nomkl", "_openmp_mutex
 #: Packages that no channel has for Linux: by name, by its beginning, or by its end.
 WINDOWS = re.compile(
     r"vc|vc1\d_runtime|vcomp1\d|vs20\d\d_.*|ucrt|wincertstore|win_inet_pton|win_unicode_console|pywin32|pywinpty|winpty"
-    r"|pywin32-ctypes|m2w64-.*|m2-.*|msys2-.*|libwinpthread|icc_rt|console_shortcut.*|powershell_shortcut.*|.*_win-(?:32|64)"
+    r"|pywin32-ctypes|pthreads-win32|windows-curses|comtypes|vswhere|m2w64-.*|m2-.*|msys2-.*|libwinpthread|icc_rt|console_shortcut.*|powershell_shortcut.*|.*_win-(?:32|64)"
 )
 MACOS = re.compile(
     r"appnope|python\.app|pyobjc.*|libcxxabi|tapi|cctools.*|ld64.*|applaunchservices|.*_osx-(?:64|arm64)"
 )
+
+#: What the compilers of macOS bring: in an export of it, these are for macOS, too, with versions that Linux does not have.
+RUNTIMES = frozenset({"libcxx", "libgfortran", "libgfortran5"})
+
+#: What every export of Linux has of its compilers, and no other one.
+LINUX = re.compile(r"_libgcc_mutex|libgcc(?:-ng)?|libstdcxx(?:-ng)?|ld_impl_linux-.*")
 
 #: Selectors as conda-build and conda-lock know them; what is not understood is kept.
 HERE = frozenset(
@@ -25,11 +34,20 @@ ELSEWHERE = frozenset(
 )
 
 
-def elsewhere(name: str) -> str | None:
-    """The platform that alone has the package."""
+def elsewhere(name: str, *, exported_on: str | None = None) -> str | None:
+    """The platform that alone has the package; some only count in an export of that platform."""
     if WINDOWS.fullmatch(name):
         return "Windows"
-    return "macOS" if MACOS.fullmatch(name) else None
+    return "macOS" if MACOS.fullmatch(name) or (exported_on == "macOS" and name in RUNTIMES) else None
+
+
+def exporter(specs: Iterable[Spec], prefix: str) -> str | None:
+    """The platform on which an environment was exported, where it was another one: its path says so, or its packages."""
+    found = {spec.name: spec for spec in specs}
+    other = author_platform(prefix) or next(filter(None, map(elsewhere, found)), None)
+    if other is None and "libcxx" in found and found["libcxx"].build:
+        return None if any(map(LINUX.fullmatch, found)) else "macOS"
+    return other
 
 
 def author_platform(prefix: str) -> str | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from r2i.check.declared import EXACT, Declared, is_exact, moving
+from r2i.check.declared import EXACT, Declared, is_exact, moving, of_conda
 from r2i.check.distributions import distributions
 from r2i.check.findings import Edit, Finding, Fix, Rule
 from r2i.check.provided import is_no_python, names
@@ -15,6 +16,9 @@ from r2i.check.wording import named
 from r2i.errors import R2iError
 from r2i.requirements.lines import quoted
 from r2i.requirements.specifiers import normalised
+
+if TYPE_CHECKING:
+    from r2i.conda.environment_yml import Dependency
 
 #: How each kind of file is pinned, by the buildpack that reads it, and a package by who makes it. `{file}` is its path.
 TO_PIN = {
@@ -113,6 +117,37 @@ def _other_operating_system(subject: Subject) -> Iterator[Finding]:
         doing = f"Write {quoted(text)}, or remove it"
         title = f"Ask for `{one.name}` on {system} only"
         yield _wrong(one, f"`{one.name}` is for {system} only", doing, altered(subject, one, text), title)
+    if subject.environment is not None and subject.environment.buildpack == "conda":
+        yield from _exported_elsewhere(subject, subject.environment.defined_by)
+
+
+def _exported_elsewhere(subject: Subject, path: str) -> Iterator[Finding]:
+    """What r2i leaves out of an `environment.yml`, and Binder does not."""
+    from r2i.conda.environment_yml import read_environment_yml
+
+    found = read_environment_yml(subject.checkout, path)
+    for dependency, system in found.foreign:
+        one = of_conda(dependency)
+        message = f"`{one.name}` is for {system} only: Binder does not find it for Linux"
+        yield _wrong(one, message, f"Remove {quoted(one.text)}", removed(subject, one))
+    without = {of_conda(dependency): _without_build(dependency) for dependency in found.builds}
+    for some in subject.said_at_once("D104", without):
+        edits = [edit for one in some if (edit := altered(subject, one, without[one]))]
+        names = named(one.name for one in some)
+        yield Finding(
+            message=f"{names}: the environment was exported on {found.exported_on}, and Linux has no such builds",
+            file=path,
+            line=some[0].line,
+            hint="Write versions without builds, as `conda env export --no-builds` does",
+            fix=Fix(title=f"Leave the builds of {found.exported_on} away", edits=tuple(edits))
+            if edits
+            else None,
+        )
+
+
+def _without_build(dependency: Dependency) -> str:
+    """The text of a requirement, but for the build at its end."""
+    return dependency.line.text.removesuffix(dependency.spec.build).rstrip("= ")
 
 
 def _wrong(one: Declared, message: str, doing: str, edit: Edit | None, title: str = "") -> Finding:
