@@ -14,10 +14,8 @@ from r2i.check.checking import check
 from r2i.check.distributions import distributions
 from r2i.check.fixes import combined
 from r2i.check.provided import modules_of, of_conda, of_pypi, optional, provided, providers
-from r2i.check.python_code import facts_of_cell
 from r2i.check.rules import RULES
 from r2i.check.settings import Settings
-from r2i.check.shell import Install, installs
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 
@@ -100,43 +98,6 @@ def test_any_cell_can_be_checked(language: str, tmp_path: Path) -> None:
 
 def _encoded(text: str) -> bytes:
     return text.encode(errors="surrogatepass")
-
-
-def commands(source: str) -> list[Install]:
-    return list(installs(source, facts_of_cell(source)))
-
-
-@pytest.mark.parametrize(
-    ("source", "wanted", "others"),
-    [
-        ("%pip install -q numpy 'pandas>=2,<3'", ("numpy", "pandas>=2,<3"), ()),
-        ("!pip3 install --upgrade numpy > /dev/null 2>&1", ("numpy",), ()),
-        ("!{sys.executable} -m pip install numpy  # for later", ("numpy",), ()),
-        ("!pip install -r more.txt -i https://index.example/simple six", ("six",), ("more.txt",)),
-        ("!pip install git+https://github.com/a/b", (), ("git+https://github.com/a/b",)),
-        ("!conda install -y -c conda-forge numpy=1.26", ("numpy=1.26",), ()),
-        ("%%bash\ncd x\napt-get -y install ffmpeg", ("ffmpeg",), ()),
-        ("!pip install torch --index-url https://index.example/cpu", ("torch",), ()),
-    ],
-)
-def test_what_a_cell_installs(source: str, wanted: tuple[str, ...], others: tuple[str, ...]) -> None:
-    (command,) = commands(source)
-
-    assert (command.wanted, command.others) == (wanted, others)
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "if colab:\n    !pip install numpy",
-        "'!pip install numpy'",
-        "!pip list",
-        "# !pip install numpy",
-        "!echo pip install x",
-    ],
-)
-def test_what_installs_nothing(source: str) -> None:
-    assert commands(source) == []
 
 
 def test_what_an_environment_has() -> None:

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from r2i.check.cell_installs import installs
 from r2i.check.declared import is_exact, moving
 from r2i.check.distributions import closure
 from r2i.check.python_code import Facts
 from r2i.check.scripts import Script, scripts
-from r2i.check.shell import installs
 from r2i.check.subject import Subject
 
 URL = re.compile(r"(?:https?|ftp|s3|gs)://(?!localhost\b|127\.)\S+")

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from r2i.check.cell_installs import Install, installs
 from r2i.check.distributions import distributions, is_often_needed
 from r2i.check.imports import Use
 from r2i.check.notebooks import Notebook
 from r2i.check.provided import Provided, optional, provided, providers
-from r2i.check.shell import Install, installs
 from r2i.check.subject import Subject
 from r2i.model import PythonEnvironment
 

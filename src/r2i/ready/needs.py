@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from r2i.check.cell_installs import Install, installs
 from r2i.check.imports import Use, uses
 from r2i.check.missing import Missing, missing
 from r2i.check.notebooks import Cell, Notebook
 from r2i.check.provided import of_conda, providers
-from r2i.check.shell import Install, installs
 from r2i.check.subject import Subject
 from r2i.model import Evidence
 from r2i.tables import read_table

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from r2i.check.apt_txt import adding, apt_txt, not_listed
+from r2i.check.cell_installs import Install, installs
 from r2i.check.findings import Finding, Fix, Rule
 from r2i.check.missing import undeclared
 from r2i.check.notebooks import Cell, Notebook
 from r2i.check.provided import of_pypi
 from r2i.check.requirement_edits import added
-from r2i.check.shell import Install, installs
 from r2i.check.subject import Subject
 from r2i.check.wording import named
 from r2i.requirements.lines import quoted
