@@ -441,14 +441,33 @@ def test_on_github_all_that_keeps_it_from_the_level_is_an_error() -> None:
     )
 
 
-def test_every_report_says_that_there_was_no_notebook() -> None:
-    report = whole(READY)
+def test_of_a_program_that_failed_the_text_says_what_it_wrote() -> None:
+    failure = Failure(
+        kind="error", message="CalledProcessError: status 2", cell=1, error_name="CalledProcessError"
+    )
+    outputs = (
+        {"output_type": "stream", "name": "stdout", "text": "begun"},
+        {"output_type": "stream", "name": "stderr", "text": "grep: a.txt: No such file or directory\n"},
+    )
+    cell = CellRun(number=1, source="%%bash", status="failed", outputs=outputs)
+    shown = text_of(whole(replace(READY, runs=(replace(FAILED, failure=failure, cells=(cell,)),))))
+
+    assert "    grep: a.txt: No such file or directory\n    CalledProcessError: status 2\n" in shown
+    assert "begun" not in shown
+
+
+def text_of(report: Report) -> str:
     console = Console(file=io.StringIO(), width=200)
     show(report, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_every_report_says_that_there_was_no_notebook() -> None:
+    report = whole(READY)
     case = ET.fromstring(to_junit(report)).find(".//testcase[@name='L3 every notebook runs']/skipped")
 
-    assert isinstance(console.file, io.StringIO)
-    assert "It reaches L1. There is no notebook to run" in console.file.getvalue()
+    assert "It reaches L1. There is no notebook to run" in text_of(report)
     assert "There is no notebook to run" in to_html(report)
     assert to_github(report) == "::warning title=L3 every notebook runs::There is no notebook to run\n"
     assert case is not None

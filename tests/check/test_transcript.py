@@ -70,6 +70,22 @@ def test_an_error_is_told_with_its_cell() -> None:
     assert run.statuses == {Level.L2: "passed", Level.L3: "failed"}
 
 
+def test_of_a_long_exception_the_message_is_short() -> None:
+    long = {"error_name": "OperationalError", "error_value": "\n" + "x" * 5000 + "\n[SQL: SELECT 1]"}
+    run = told(ran(1, "failed"), {"event": "failed", "kind": "error", "cell": 1, **long})
+    unable = {
+        "event": "imports",
+        "results": [[0, "ImportError", "\n\nIMPORTANT: read this\n\nAll of it"], [1]],
+    }
+    importing = told(unable, imports=IMPORTS, tried=Level.L2)
+
+    assert run.failure is not None
+    assert run.failure.message == f"OperationalError: {'x' * 300}…"
+    assert run.failure.error_value.endswith("[SQL: SELECT 1]")
+    assert importing.failure is not None
+    assert importing.failure.message == "`import numpy` fails: ImportError: IMPORTANT: read this"
+
+
 def test_failed_imports_are_told_besides_the_error() -> None:
     failed = {"event": "failed", "kind": "error", "cell": 1}
     results = {"event": "imports", "results": [[0, "ModuleNotFoundError", "No"], [1]], "trouble": ""}

@@ -22,6 +22,7 @@ from r2i.check.runs import (
     Output,
     Status,
 )
+from r2i.check.wording import in_short
 from r2i.model import Json
 from r2i.quoting import without_escapes
 
@@ -234,8 +235,7 @@ def _failure(message: Mapping[str, Any]) -> Failure:
     name, value = text(message.get("error_name")), text(message.get("error_value"))
     said, hint = text(message.get("message")), None
     if kind == "error":
-        first = value.strip().split("\n")[0]
-        said = ": ".join(filter(None, (name, first))) or "The cell failed"
+        said = in_short(name, value) or "The cell failed"
         if message.get("ended_for_memory") is True:
             hint = (
                 "Use less memory, or allow more with `--memory`: the system ended one of its processes for it"
@@ -273,10 +273,9 @@ def _missing_kernel(message: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _import_failure(failed: FailedImport) -> Failure:
-    why = f"{failed.error_name}: {failed.error_value}" if failed.error_name else failed.error_value
     return Failure(
         kind="import",
-        message=f"`{failed.statement}` fails: {why}",
+        message=f"`{failed.statement}` fails: {in_short(failed.error_name, failed.error_value)}",
         cell=failed.cell,
         source=failed.statement,
         error_name=failed.error_name,

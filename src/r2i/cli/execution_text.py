@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from r2i.check.outputs import text_of
 from r2i.check.runs import NOTHING_TO_RUN, DynamicReport, Failure, Level, NotebookRun
+from r2i.check.wording import in_short
 from r2i.cli.progress import duration
 from r2i.quoting import printable
 
@@ -17,8 +19,12 @@ if TYPE_CHECKING:
 
 MARKS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "skipped": ("-", "dim")}
 
-#: How many lines of a cell, how many of what the kernel said of it last, and how many frames of a traceback.
-SOURCE, TRACEBACK, FRAMES = 12, 12, 3
+#: How many lines of a cell, how many of what the kernel said of it last, how many frames of a traceback, and how many lines
+#: of what a program wrote.
+SOURCE, TRACEBACK, FRAMES, WRITTEN = 12, 12, 3, 6
+
+#: It says that a program failed; why stands on stderr.
+OF_A_PROGRAM = "CalledProcessError"
 
 WIDEST_PATH = 60
 
@@ -94,13 +100,16 @@ def _notebook(run: NotebookRun, causes: Iterable[Cause], *, compared: bool) -> I
     yield Text.assemble((mark, style), " ", (printable(run.path), "bold"), cell), 0
     if run.failure is not None:
         # A hint of the cause knows more of the repository.
-        yield from _failure(run.failure if not causes else replace(run.failure, hint=None))
+        failure = run.failure if not causes else replace(run.failure, hint=None)
+        yield from _failure(failure, written=_written(run))
     for cause in causes:
         yield from _cause(cause)
     for one in () if causes else run.failed_imports:
         yield (
             Text(
-                printable(f"`{one.statement}` (cell {one.cell}) fails: {one.error_name}: {one.error_value}")
+                printable(
+                    f"`{one.statement}` (cell {one.cell}) fails: {in_short(one.error_name, one.error_value)}"
+                )
             ),
             4,
         )
@@ -117,7 +126,17 @@ def _worth(run: NotebookRun) -> tuple[str, ...]:
     return tuple(said for said in run.notes if "outputs" not in said)
 
 
-def _failure(failure: Failure) -> Iterator[tuple[Text, int]]:
+def _written(run: NotebookRun) -> list[str]:
+    """What a program that the failing cell started wrote last on stderr."""
+    failure = run.failure
+    if failure is None or failure.error_name != OF_A_PROGRAM:
+        return []
+    outputs = [output for cell in run.cells if cell.number == failure.cell for output in cell.outputs]
+    said = "".join(text_of(output.get("text")) for output in outputs if output.get("name") == "stderr")
+    return said.splitlines()[-WRITTEN:]
+
+
+def _failure(failure: Failure, *, written: Iterable[str]) -> Iterator[tuple[Text, int]]:
     from rich.text import Text
 
     source = failure.source.rstrip().split("\n") if failure.source else []
@@ -126,7 +145,7 @@ def _failure(failure: Failure) -> Iterator[tuple[Text, int]]:
         yield Text.assemble(("> " if raised else "| ", "red" if raised else "dim"), printable(line)), 4
     if len(source) > SOURCE:
         yield Text(f"| … {len(source) - SOURCE} more lines", "dim"), 4
-    yield from ((Text(printable(line), "dim"), 4) for line in _last(failure))
+    yield from ((Text(printable(line), "dim"), 4) for line in (*_last(failure), *written))
     yield from _said(failure.message, failure.hint)
 
 
