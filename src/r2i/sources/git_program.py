@@ -35,6 +35,16 @@ UNWANTED = re.compile(
     r"(LITERAL|GLOB|NOGLOB|ICASE)_PATHSPECS|TRACE\w*|TRANSFER_TRACE)|SSH_ASKPASS|LANG|LANGUAGE|LC_\w+"
 )
 
+VARIABLES = {
+    "GIT_ASKPASS": "",
+    "GIT_LFS_SKIP_SMUDGE": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GCM_INTERACTIVE": "never",
+    "LC_ALL": "C",
+    "SSH_ASKPASS_REQUIRE": "never",
+}
+
 SETTINGS = {
     "advice.detachedHead": "false",
     "core.askPass": "",
@@ -240,28 +250,9 @@ def git_environment(
     `configured` are the keys that the user's configuration has.
     """
     result = {name: value for name, value in environ.items() if not UNWANTED.fullmatch(name)}
-    allowed = ["https", "http", "ssh", "git", *(["file"] if file_allowed else [])]
-    if "GIT_ALLOW_PROTOCOL" in environ:
-        users = environ["GIT_ALLOW_PROTOCOL"].split(":")
-        allowed = [scheme for scheme in allowed if scheme in users]
-    result |= {
-        "GIT_ALLOW_PROTOCOL": ":".join(allowed),
-        "GIT_ASKPASS": "",
-        "GIT_LFS_SKIP_SMUDGE": "1",
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GCM_INTERACTIVE": "never",
-        "LC_ALL": "C",
-        "SSH_ASKPASS_REQUIRE": "never",
-    }
-    if not {"GIT_SSH_COMMAND", "GIT_SSH"} & environ.keys() and "core.sshcommand" not in configured:
-        result["GIT_SSH_COMMAND"] = "ssh -oBatchMode=yes -oConnectTimeout=30 -oServerAliveInterval=15"
-    if (
-        "GIT_SSL_CAINFO" not in environ
-        and "http.sslcainfo" not in configured
-        and environ.get("SSL_CERT_FILE")
-    ):
-        result["GIT_SSL_CAINFO"] = environ["SSL_CERT_FILE"]
+    result |= VARIABLES
+    result["GIT_ALLOW_PROTOCOL"] = _allowed(environ, file_allowed=file_allowed)
+    result |= _connecting(environ, configured)
     settings = [
         (key, value)
         for key, value in SETTINGS.items()
@@ -273,6 +264,24 @@ def git_environment(
         result[f"R2I_GIT_USERNAME_{number}"] = credential.username
         result[f"R2I_GIT_PASSWORD_{number}"] = credential.password or ""
     return result | _as_variables(settings, environ)
+
+
+def _allowed(environ: Mapping[str, str], *, file_allowed: bool) -> str:
+    """The protocols of ours, without those that the user does not allow either."""
+    ours = ["https", "http", "ssh", "git", *(["file"] if file_allowed else [])]
+    users = environ.get("GIT_ALLOW_PROTOCOL")
+    return ":".join(ours if users is None else [scheme for scheme in ours if scheme in users.split(":")])
+
+
+def _connecting(environ: Mapping[str, str], configured: frozenset[str]) -> dict[str, str]:
+    """How servers are reached, where the user has not said it in git's own way."""
+    result = {}
+    if not {"GIT_SSH_COMMAND", "GIT_SSH"} & environ.keys() and "core.sshcommand" not in configured:
+        result["GIT_SSH_COMMAND"] = "ssh -oBatchMode=yes -oConnectTimeout=30 -oServerAliveInterval=15"
+    bundle = environ.get("SSL_CERT_FILE")
+    if bundle and "GIT_SSL_CAINFO" not in environ and "http.sslcainfo" not in configured:
+        result["GIT_SSL_CAINFO"] = bundle
+    return result
 
 
 def _without_filters(configured: frozenset[str]) -> list[tuple[str, str]]:
