@@ -99,6 +99,25 @@ def test_an_export_of_another_platform_keeps_its_versions_without_builds(tmp_pat
     assert "3: `appnope` is left out: it is for macOS only" in messages(found)
 
 
+def test_an_export_of_macos_is_known_by_its_compilers(tmp_path: Path) -> None:
+    items = "- libcxx=14.0.6=hccf4f1f_0\n- numpy=1.24.1=py310h788a5b3_0\n"
+    found = read(tmp_path, f"dependencies:\n{items}")
+
+    assert specs(found) == ["numpy ==1.24.1"]
+    assert "2: `libcxx` is left out: it is for macOS only" in messages(found)
+
+
+@pytest.mark.parametrize(
+    "items", ["- libcxx=14\n", "- libcxx=14.0.6=hf52228f_0\n- libgcc-ng=12.2.0=h65d4601_19\n"]
+)
+def test_linux_has_a_libcxx_too(tmp_path: Path, items: str) -> None:
+    found = read(tmp_path, f"dependencies:\n{items}- numpy=1.24.1=py310h788a5b3_0\n")
+
+    assert found.exported_on is None
+    assert "numpy ==1.24.1 py310h788a5b3_0" in specs(found)
+    assert len(specs(found)) == len(found.source) - 1
+
+
 def test_an_export_of_linux_stays_exact(tmp_path: Path) -> None:
     found = read(tmp_path, "dependencies:\n- numpy=1.19.2=py38h1_0\nprefix: /home/ada/miniconda3/envs/x\n")
 
