@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pty
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,9 @@ from r2i.errors import R2iError
 from r2i.process import Completed, run
 from tests.building import R2I
 from tests.check.cases import GIT
+from tests.ready.repositories import notebook
+from tests.real_engines import engine_of
+from tests.writing import write as write_files
 
 POST_BUILD = b"#!/bin/bash\r\nsudo apt-get install -y ffmpeg\r\n# caf\xc3\xa9\r\npip list"
 
@@ -159,6 +165,46 @@ def test_nothing_changes_without_an_answer(work_tree: Path) -> None:
     assert "+scikit-learn  # models" in done.stderr
     assert "--fix --yes" in done.stderr
     assert git(work_tree, "status", "--short") == ""
+
+
+def test_before_anything_is_built_there_must_be_somebody_to_ask(work_tree: Path) -> None:
+    done = check(work_tree, "--fix", "--execute")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: There is no terminal to ask on")
+
+
+def test_whoever_answers_no_gets_the_report(work_tree: Path) -> None:
+    ours, theirs = pty.openpty()
+    os.write(ours, b"n\n")
+    done = subprocess.run(
+        [R2I, "check", "--fix"], cwd=work_tree, stdin=theirs, capture_output=True, text=True, check=False
+    )
+    for end in (ours, theirs):
+        os.close(end)
+
+    assert done.returncode == 8
+    assert "D102 not-the-distribution" in done.stdout
+    assert git(work_tree, "status", "--short") == ""
+
+
+@pytest.mark.engine
+def test_what_notebooks_fail_of_is_mended_and_they_are_run_again(tmp_path: Path) -> None:
+    engine_of("docker")
+    cells = [f"import importlib\nimportlib.import_module('{name}')" for name in ("tabulate", "humanize")]
+    repo = tmp_path / "repo"
+    write_files(repo, {"requirements.txt": "sklearn\n", "a.ipynb": notebook("import sklearn", *cells)})
+    tag = "r2i-test-check/mended"
+    words = ["--fix", "--yes", "--execute", "--engine", "docker", "--tag", tag, "--progress", "plain"]
+    try:
+        done = check(repo, *words, "--format", "json")
+    finally:
+        run(["docker", "image", "rm", "--force", tag])
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["dynamic"]["notebooks"][0]["levels"]["L3"] == "passed"
+    assert (repo / "requirements.txt").read_text() == "scikit-learn\ntabulate\nhumanize\n"
+    assert done.stderr.count("Building and running it again") == 2
 
 
 def test_what_was_not_committed_stays(work_tree: Path) -> None:

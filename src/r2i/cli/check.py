@@ -24,6 +24,7 @@ from r2i.cli.execution_files import causes_fixes, report_file, report_options, w
 from r2i.errors import UsageError
 from r2i.model import Source
 from r2i.quoting import printable
+from r2i.rescue import MOST_CHANGES
 
 NOT_READY = 8
 
@@ -74,17 +75,19 @@ def check(source: str, ref: str | None, subdir: str, **chosen: Any) -> int:
     understood = parsed(source, ref, subdir)
     if chosen["fix"] and understood.provider != "local":
         raise UsageError("`--fix` changes files of this machine", hint="Clone the repository first")
+    if chosen["fix"] and (chosen["build"] or chosen["execute"] or chosen["level"]):
+        _refuse_without_answers(chosen)
     with checked_out(understood) as checkout:
         subject = _subject(checkout, understood, chosen)
         report = _checked(subject, strict=chosen["strict"])
         fixes = [one.finding.fix for one in report.findings if one.finding.fix]
-        if chosen["fix"] and _mended(subject, fixes, yes=chosen["yes"]):
+        if chosen["fix"] and _mended(subject, fixes, chosen):
             subject = _subject(checkout, understood, chosen)
             report = _checked(subject, strict=chosen["strict"])
         report = replace(report, dynamic=dynamic_report(subject, understood, chosen))
+        if chosen["fix"]:
+            subject, report = _run_again(subject, report, understood, chosen)
         write_reports(subject, report, understood, chosen)
-        if chosen["fix"] and (mending := causes_fixes(report)):
-            _mended(subject, mending, yes=chosen["yes"])
         directory = os.path.relpath(checkout.root) if understood.provider == "local" else ""
     _say(
         report, form=chosen["form"], output=chosen["output"], directory="" if directory == "." else directory
@@ -136,7 +139,30 @@ def _checked(subject: Subject, *, strict: bool) -> Report:
     return check(subject, strict=strict)
 
 
-def _mended(subject: Subject, fixes: Iterable[Fix], *, yes: bool) -> bool:
+def _run_again(
+    subject: Subject, report: Report, source: Source, chosen: dict[str, Any]
+) -> tuple[Subject, Report]:
+    """Mend what notebooks failed of, and run them: a few times, since behind one mistake there may be another."""
+    made: set[str] = set()
+    for _ in range(MOST_CHANGES):
+        fixes = [fix for fix in causes_fixes(report) if fix.title not in made]
+        if not fixes or not _mended(subject, fixes, chosen):
+            break
+        made.update(fix.title for fix in fixes)
+        note("Building and running it again, with these changes")
+        subject = _subject(subject.checkout, source, chosen)
+        report = _checked(subject, strict=chosen["strict"])
+        report = replace(report, dynamic=dynamic_report(subject, source, chosen))
+    return subject, report
+
+
+def _refuse_without_answers(chosen: Mapping[str, Any]) -> None:
+    """Raise `UsageError` where nobody can be asked."""
+    if not chosen["yes"] and not sys.stdin.isatty():
+        raise UsageError("There is no terminal to ask on", hint="Say `--fix --yes` to change the files")
+
+
+def _mended(subject: Subject, fixes: Iterable[Fix], chosen: Mapping[str, Any]) -> bool:
     """Show what the fixes would change, and make the changes once that is agreed to."""
     from r2i.check.fixes import combined, diff, write
 
@@ -148,10 +174,9 @@ def _mended(subject: Subject, fixes: Iterable[Fix], *, yes: bool) -> bool:
         note(f"{click.style('Fix:', fg='green')} {printable(fix.title)}")
     for line in diff(changes):
         note(click.style(printable(line), fg=DIFF_COLOURS.get(line[:1])))
-    if not yes:
-        if not sys.stdin.isatty():
-            raise UsageError("There is no terminal to ask on", hint="Say `--fix --yes` to change the files")
-        click.confirm("Change the files so?", default=True, abort=True, err=True)
+    _refuse_without_answers(chosen)
+    if not chosen["yes"] and not click.confirm("Change the files so?", default=True, err=True):
+        return False
     write(subject.checkout, changes)
     return True
 
