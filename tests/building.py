@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
+import secrets
 import sys
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -32,6 +34,12 @@ class Built:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def executed(self, notebook: str) -> str:
+        """What the cell of a notebook prints when the server's own program runs it."""
+        done = self.answer(f"/srv/jupyter/bin/jupyter execute --inplace {notebook} >&2; cat {notebook}")
+        [cell] = json.loads(done)["cells"]
+        return "".join(text for output in cell["outputs"] for text in output.get("text", []))
+
     def layer_size(self, words: str) -> int:
         """Bytes of the layer whose instruction has these words."""
         form = "{{.Size}}\t{{.CreatedBy}}"
@@ -47,20 +55,53 @@ def write(directory: Path, files: Mapping[str, str]) -> Path:
     return directory
 
 
-def build(directory: Path, tag: str, **environment: str) -> Completed:
-    arguments = ["build", str(directory), "--engine", "docker", "--progress", "plain", "--tag", tag]
-    return run([R2I, *arguments], env={**os.environ, **environment, "NO_COLOR": "1"}, timeout=800)
+def notebook(source: str, kernel: str = "python3") -> str:
+    """A notebook of one cell."""
+    cell: dict[str, object] = {
+        "cell_type": "code",
+        "id": "only",
+        "metadata": {},
+        "execution_count": None,
+        "outputs": [],
+        "source": source,
+    }
+    spec = {"name": kernel, "display_name": kernel, "language": "python"}
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": spec}, "cells": [cell]})
+
+
+def fresh_tag(name: str) -> str:
+    """A tag that nobody else has, who builds and removes at the same time."""
+    return f"r2i-test/{name.lower()}-{secrets.token_hex(4)}"
+
+
+def build(
+    source: Path | str, tag: str, *options: str, progress: str = "plain", **environment: str
+) -> Completed:
+    arguments = ["build", str(source), "--engine", "docker", "--progress", progress, "--tag", tag, *options]
+    return run([R2I, *arguments], env={**os.environ, **environment, "NO_COLOR": "1"}, timeout=850)
+
+
+def built_steps(source: Path | str, tag: str, **environment: str) -> set[str]:
+    """The titles of the layers that a build did not take from the cache."""
+    done = build(source, tag, progress="json", **environment)
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in done.stderr.splitlines()]
+    return {record["layer"] for record in records if record.get("state") == "done" and record.get("layer")}
+
+
+def remove(tag: str) -> None:
+    run(["docker", "image", "rm", "--force", tag])
 
 
 @contextmanager
-def image_of(directory: Path, **environment: str) -> Iterator[Built]:
-    tag = f"r2i-test/{directory.name.lower()}"
-    done = build(directory, tag, **environment)
+def image_of(source: Path | str, *options: str, **environment: str) -> Iterator[Built]:
+    tag = fresh_tag(Path(source).name)
+    done = build(source, tag, *options, **environment)
     try:
         assert done.returncode == 0, done.stderr
         yield Built(tag=tag, log=done.stderr)
     finally:
-        run(["docker", "image", "rm", "--force", tag])
+        remove(tag)
 
 
 def occurrences(tag: str, words: bytes, scratch: Path) -> list[str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from r2i.process import Completed, run
-from tests.building import R2I, Built, write
+from r2i.process import run
+from tests.building import image_of, notebook, write
 from tests.pythons import python_downloads
 from tests.sources.serving import git
 
@@ -20,22 +18,6 @@ pytestmark = pytest.mark.engine
 FILES = {"requirements.txt": "flask<2\n", "analysis.ipynb": ""}
 
 SOURCE = "import flask, importlib.metadata as m; print(flask.__version__, m.version('markupsafe'))"
-
-NOTEBOOK = {
-    "nbformat": 4,
-    "nbformat_minor": 5,
-    "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-    "cells": [
-        {
-            "cell_type": "code",
-            "id": "only",
-            "metadata": {},
-            "execution_count": None,
-            "outputs": [],
-            "source": SOURCE,
-        }
-    ],
-}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +29,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         for date, files in (
             ("2021-03-10T12:00:00Z", FILES),
-            ("2022-03-10T12:00:00Z", {"analysis.ipynb": json.dumps(NOTEBOOK)}),
+            ("2022-03-10T12:00:00Z", {"analysis.ipynb": notebook(SOURCE)}),
         ):
             patch.setenv("GIT_COMMITTER_DATE", date)
             write(directory, files)
@@ -62,33 +44,13 @@ def downloads() -> Iterator[str]:
         yield address
 
 
-def build(repository: Path | str, tag: str, downloads: str, *arguments: str) -> Completed:
-    command = [
-        R2I,
-        "build",
-        str(repository),
-        "--engine=docker",
-        "--progress=plain",
-        f"--tag={tag}",
-        *arguments,
-    ]
-    environment = {**os.environ, "UV_PYTHON_DOWNLOADS_JSON_URL": downloads, "NO_COLOR": "1"}
-    return run(command, env=environment, timeout=800)
-
-
 @pytest.mark.parametrize("scheme", ["", "file://"])
 def test_as_of_its_day_it_builds_and_runs(scheme: str, repository: Path, downloads: str) -> None:
-    tag = f"r2i-test/as-of-{scheme[:4] or 'directory'}"
-    done = build(f"{scheme}{repository}", tag, downloads, "--as-of=auto")
-    try:
-        assert done.returncode == 0, done.stderr
-        image = Built(tag=tag, log=done.stderr)
-        output = image.answer(
-            "/srv/jupyter/bin/jupyter execute --inplace analysis.ipynb && cat analysis.ipynb && pip --version"
-        )
-        label = run(["docker", "inspect", "--format", '{{index .Config.Labels "io.r2i.as-of"}}', tag]).stdout
-    finally:
-        run(["docker", "image", "rm", "--force", tag])
+    source = f"{scheme}{repository}"
+    with image_of(source, "--as-of=auto", UV_PYTHON_DOWNLOADS_JSON_URL=downloads) as image:
+        output = image.executed("analysis.ipynb") + image.answer("pip --version")
+        form = '{{index .Config.Labels "io.r2i.as-of"}}'
+        label = run(["docker", "inspect", "--format", form, image.tag]).stdout
 
     assert "1.1.2 1.1.1" in output
     assert "pip 21.0.1 " in output  # what r2i adds is of that day, too
@@ -97,13 +59,8 @@ def test_as_of_its_day_it_builds_and_runs(scheme: str, repository: Path, downloa
 
 
 def test_with_what_there_is_today_it_is_broken(repository: Path, downloads: str) -> None:
-    tag = "r2i-test/as-of-today"
-    done = build(repository, tag, downloads)
-    try:
-        assert done.returncode == 0, done.stderr
-        asked = Built(tag=tag, log=done.stderr).ask(f'python -c "{SOURCE}"')
-    finally:
-        run(["docker", "image", "rm", "--force", tag])
+    with image_of(repository, UV_PYTHON_DOWNLOADS_JSON_URL=downloads) as image:
+        asked = image.ask(f'python -c "{SOURCE}"')
 
     assert asked.returncode == 1
     assert "cannot import name 'soft_unicode' from 'markupsafe'" in asked.stderr

@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from r2i.process import Completed, run
-from tests.building import R2I, Built, build, image_of, occurrences, write
+from r2i.process import Completed
+from tests.building import Built, build, built_steps, image_of, notebook, occurrences, write
 from tests.cases import asking_kernel
 from tests.conda_channel import MARK, conda_channel, need_python
 
 pytestmark = pytest.mark.engine
 
 SAYS = "import sys; print(sys.executable, *sys.version_info[:2])"
-
-
-def notebook(source: str, kernel: str = "python3") -> str:
-    cell: dict[str, object] = {
-        "cell_type": "code",
-        "id": "only",
-        "metadata": {},
-        "execution_count": None,
-        "outputs": [],
-        "source": source,
-    }
-    spec = {"name": kernel, "display_name": kernel, "language": "python"}
-    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": spec}, "cells": [cell]})
-
-
-def executed(image: Built, name: str = "says.ipynb") -> str:
-    """What the cell of a notebook prints when the server's own program runs it."""
-    done = image.answer(
-        f"/srv/jupyter/bin/jupyter execute --inplace {name} >&2; cat {name}",
-    )
-    [cell] = json.loads(done)["cells"]
-    return "".join(text for output in cell["outputs"] for text in output.get("text", []))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +38,7 @@ def image(alias: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buil
 
 
 def test_a_notebook_uses_packages_of_conda_of_pip_and_of_the_repository(image: Built) -> None:
-    assert executed(image) == "/srv/env/bin/python 3 9\n2.0 42\n"
+    assert image.executed("says.ipynb") == "/srv/env/bin/python 3 9\n2.0 42\n"
 
 
 def test_what_the_channel_has_is_installed_by_conda_and_the_rest_by_pip(image: Built) -> None:
@@ -107,7 +84,7 @@ def test_a_python_that_uv_does_not_have_is_a_kernel_under_the_new_server(
     }
     directory = write(tmp_path / f"conda-provides-{minor}", files)
     with image_of(directory, CONDA_CHANNEL_ALIAS=alias) as built:
-        assert executed(built) == f"/srv/env/bin/python {minor.replace('.', ' ')}\n"
+        assert built.executed("says.ipynb") == f"/srv/env/bin/python {minor.replace('.', ' ')}\n"
         assert built.answer("jupyter lab --version; which jupyter-notebook").endswith(
             "/srv/jupyter/bin/jupyter-notebook\n"
         )
@@ -120,11 +97,14 @@ def test_environment_yml_with_an_old_python_runs_a_notebook(alias: str, tmp_path
         "says.ipynb": notebook(SAYS, kernel="shouting"),
     }
     with image_of(write(tmp_path / "conda-3.6", files), CONDA_CHANNEL_ALIAS=alias) as built:
-        assert executed(built) == "/srv/env/bin/python 3 6\n"
+        assert built.executed("says.ipynb") == "/srv/env/bin/python 3 6\n"
 
 
 def test_where_no_python_is_named_the_channel_decides_and_it_is_said(alias: str, tmp_path: Path) -> None:
-    directory = write(tmp_path / "conda-any", {"environment.yml": "dependencies: [greet]\n"})
+    # An engine that remembers another run would not ask the channel.
+    never_seen = f"six; python_version != '{secrets.token_hex(4)}'"
+    yml = f'dependencies: [greet, {{pip: ["{never_seen}"]}}]\n'
+    directory = write(tmp_path / "conda-any", {"environment.yml": yml})
     with image_of(directory, CONDA_CHANNEL_ALIAS=alias) as built:
         assert "another one is chosen" in built.log
         assert built.answer("python --version").startswith("Python 3.11.")
@@ -138,64 +118,31 @@ def test_a_server_that_the_environment_brings_is_joined_with_it(alias: str, tmp_
         ) == ("/srv/env/bin/jupyter-lab\n/srv/env/bin/jupyterhub-singleuser\n")
 
 
-def built_steps(directory: Path, alias: str) -> set[str]:
-    """The titles of the layers that a build did not take from the cache."""
-    arguments = [
-        "build",
-        str(directory),
-        "--engine",
-        "docker",
-        "--progress",
-        "json",
-        "--tag",
-        "r2i-test/conda-cache",
-    ]
-    done = run([R2I, *arguments], env={**os.environ, "CONDA_CHANNEL_ALIAS": alias}, timeout=600)
-    assert done.returncode == 0, done.stderr
-    records = [json.loads(line) for line in done.stderr.splitlines()]
-    return {record["layer"] for record in records if record.get("state") == "done" and record.get("layer")}
-
-
 def test_an_edit_rebuilds_what_it_changes_and_nothing_else(alias: str, tmp_path: Path) -> None:
-    never_seen = os.getpid()
+    never_seen = secrets.randbelow(10**9)
     yml = f"dependencies:\n- python=3.9\n- greet\n- pip:\n  - six; python_version != '{never_seen}'\n"
     directory = write(tmp_path / "repo", {"environment.yml": yml, "a.ipynb": notebook("1")})
-    try:
-        built_steps(directory, alias)
+    with image_of(directory, CONDA_CHANNEL_ALIAS=alias) as built:
         write(directory, {"a.ipynb": notebook(f"{never_seen}")})
-        after_notebook = built_steps(directory, alias)
+        after_notebook = built_steps(directory, built.tag, CONDA_CHANNEL_ALIAS=alias)
         write(
             directory,
             {"environment.yml": f"# a comment\nname: {never_seen}\n" + yml.replace("greet", "greet  # x")},
         )
-        after_comment = built_steps(directory, alias)
-    finally:
-        run(["docker", "image", "rm", "--force", "r2i-test/conda-cache"])
+        after_comment = built_steps(directory, built.tag, CONDA_CHANNEL_ALIAS=alias)
 
     assert after_notebook == after_comment == {"The repository's files"}
 
 
-def built_as_of(directory: Path, alias: str, day: str, tag: str) -> Completed:
-    arguments = ["build", str(directory), "--engine", "docker", "--progress", "plain", "--tag", tag]
-    environment = {**os.environ, "CONDA_CHANNEL_ALIAS": alias, "NO_COLOR": "1"}
-    return run([R2I, *arguments, "--as-of", day], env=environment, timeout=600)
-
-
 def test_a_day_takes_what_the_channel_had(alias: str, tmp_path: Path) -> None:
     directory = write(tmp_path / "repo", {"environment.yml": "dependencies: [python=3.9, greet]\n"})
-    tag = "r2i-test/conda-as-of"
-    try:
-        done = built_as_of(directory, alias, "2021-06-01", tag)
-
-        assert done.returncode == 0, done.stderr
-        assert Built(tag=tag, log="").answer("python -c 'import greet; print(greet.VERSION)'") == "1.0\n"
-    finally:
-        run(["docker", "image", "rm", "--force", tag])
+    with image_of(directory, "--as-of=2021-06-01", CONDA_CHANNEL_ALIAS=alias) as built:
+        assert built.answer("python -c 'import greet; print(greet.VERSION)'") == "1.0\n"
 
 
 def test_a_day_that_makes_it_impossible_is_named(alias: str, tmp_path: Path) -> None:
     directory = write(tmp_path / "repo", {"environment.yml": "dependencies: [python=3.9, greet=2]\n"})
-    done = built_as_of(directory, alias, "2021-06-01", "r2i-test/conda-as-of")
+    done = build(directory, "r2i-test/conda-as-of", "--as-of=2021-06-01", CONDA_CHANNEL_ALIAS=alias)
 
     assert done.returncode == 7
     assert "greet 2.0 is excluded" in done.stderr

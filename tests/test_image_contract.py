@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import urllib.error
 import urllib.request
@@ -17,8 +18,9 @@ from r2i.engines import choose
 from r2i.engines.protocol import Container, Engine, Port, RunRequest
 from r2i.launch import SERVER_PORT, wait_for_server
 from r2i.process import Completed, run
+from tests.building import build, built_steps, fresh_tag, image_of, remove
 from tests.cases import REPOS, asking_kernel
-from tests.test_images import R2I, r2i
+from tests.test_images import r2i
 
 pytestmark = pytest.mark.engine
 
@@ -42,13 +44,8 @@ def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def image(repo: Path) -> Iterator[str]:
-    tag = "r2i-test/contract"
-    done = r2i(
-        "build", str(repo), "--engine", "docker", "--progress", "plain", "--tag", tag, "--label", 'a="b" $c'
-    )
-    assert done.returncode == 0, done.stderr
-    yield tag
-    run(["docker", "image", "rm", "--force", tag])
+    with image_of(repo, "--label", 'a="b" $c') as built:
+        yield built.tag
 
 
 @pytest.fixture(scope="module")
@@ -171,29 +168,17 @@ def test_the_kernel_is_named_by_its_path_and_the_server_is_apart(container: Cont
 def test_two_repositories_share_the_layer_of_the_server(image: str, tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("tabulate\n")
     (tmp_path / "apt.txt").write_text("tree\n")
-    done = r2i("build", str(tmp_path), "--engine", "docker", "--progress", "plain", "--tag", "r2i-test/other")
-    try:
-        assert done.returncode == 0, done.stderr
-        ours, theirs = layers(image), layers("r2i-test/other")
-    finally:
-        run(["docker", "image", "rm", "--force", "r2i-test/other"])
+    with image_of(tmp_path) as other:
+        ours, theirs = layers(image), layers(other.tag)
 
     # The base image, the system packages, the Jupyter server.
     assert ours[:3] == theirs[:3]
     assert ours[3:] != theirs[3:]
 
 
-def built_steps(repo: Path, tag: str) -> set[str]:
-    """The titles of the layers that a build did not take from the cache."""
-    done = r2i("build", str(repo), "--engine", "docker", "--progress", "json", "--tag", tag)
-    assert done.returncode == 0, done.stderr
-    records = [json.loads(line) for line in done.stderr.splitlines()]
-    return {record["layer"] for record in records if record.get("state") == "done" and record.get("layer")}
-
-
 def test_an_edit_rebuilds_what_it_changes_and_nothing_else(repo: Path, image: str) -> None:
     notebook, requirements = repo / "index.ipynb", repo / "requirements.txt"
-    never_seen = os.getpid()
+    never_seen = secrets.randbelow(10**9)
     notebook.write_text(notebook.read_text().replace("6 * 7", f"7 * {never_seen}"))
     after_notebook = built_steps(repo, image)
     requirements.write_text(f"# a comment {never_seen}\n\nsix==1.17.0   # and another\n")
@@ -207,7 +192,7 @@ def test_an_edit_rebuilds_what_it_changes_and_nothing_else(repo: Path, image: st
 
 def test_an_unchanged_repository_is_not_built_again(repo: Path, image: str) -> None:
     built_steps(repo, image)
-    again = r2i("build", str(repo), "--engine", "docker", "--tag", image)
+    again = build(repo, image)
 
     assert again.returncode == 0
     assert again.stderr.startswith("Nothing has changed")
@@ -216,18 +201,16 @@ def test_an_unchanged_repository_is_not_built_again(repo: Path, image: str) -> N
 def test_the_host_leaves_no_trace(tmp_path: Path) -> None:
     """Its proxy, its index and their passwords, its certificates: in no layer, nor in history, configuration, plan, log."""
     (tmp_path / "postBuild").write_text("set -e\nenv | grep -q canary-index-passwor[d]\n")
-    (tmp_path / "requirements.txt").write_text(
-        f"six==1.15.0; python_version != '{os.getpid()}'\n"
-    )  # never cached
+    never_cached = secrets.token_hex(4)
+    (tmp_path / "requirements.txt").write_text(f"six==1.15.0; python_version != '{never_cached}'\n")
     settings = {
         "UV_INDEX_EXAMPLE_USERNAME": "ada",
         "UV_INDEX_EXAMPLE_PASSWORD": "canary-index-password",
         "NO_PROXY": "canary-proxy-password.example.org",
         "JUPYTERHUB_API_TOKEN": "canary-hub-token",
     }
-    tag, archive = "r2i-test/trace", tmp_path.parent / "trace.tar"
-    argv = ["build", str(tmp_path), "--engine", "docker", "--progress", "plain", "--tag", tag]
-    done = run([R2I, *argv], env={**os.environ, **settings}, timeout=600)
+    tag, archive = fresh_tag("trace"), tmp_path.parent / "trace.tar"
+    done = build(tmp_path, tag, **settings)
     try:
         assert done.returncode == 0, done.stderr
         run(["docker", "save", "--output", str(archive), tag])
@@ -243,7 +226,7 @@ def test_the_host_leaves_no_trace(tmp_path: Path) -> None:
             ]
         )
     finally:
-        run(["docker", "image", "rm", "--force", tag])
+        remove(tag)
         archive.unlink(missing_ok=True)
 
     for canary in (*CANARIES, "canary-hub-token"):
@@ -254,8 +237,9 @@ def test_the_host_leaves_no_trace(tmp_path: Path) -> None:
 
 def test_a_dockerfile_without_a_user_does_not_run_as_root(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM docker.io/library/debian:trixie-slim\n")
-    done = r2i("run", str(tmp_path), "--engine", "docker", "--tag", "r2i-test/root", "--", "id", "-u")
-    run(["docker", "image", "rm", "--force", "r2i-test/root"])
+    tag = fresh_tag("root")
+    done = r2i("run", str(tmp_path), "--engine", "docker", "--tag", tag, "--", "id", "-u")
+    remove(tag)
 
     assert done.stdout == "1000\n"
     assert "lacks `USER`" in done.stderr

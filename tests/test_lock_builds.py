@@ -42,7 +42,6 @@ def built(project: Path) -> Iterator[Built]:
         yield image
 
 
-@pytest.mark.usefixtures("built")
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
@@ -53,12 +52,12 @@ def built(project: Path) -> Iterator[Built]:
     ],
 )
 def test_an_edit_of_the_repository_reinstalls_only_its_own_package_and_downloads_nothing(
-    file: str, old: str, new: str, project: Path
+    file: str, old: str, new: str, project: Path, built: Built
 ) -> None:
     text = (project / file).read_text()
     assert old in text
     (project / file).write_text(text.replace(old, new))
-    done = build(project, "r2i-test/edited")
+    done = build(project, built.tag)
 
     assert done.returncode == 0, done.stderr
     assert re.search(r"\[\d/\d uv\.lock\] cached", done.stderr)

@@ -5,51 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from r2i.process import run
-from tests.building import R2I, Built, write
+from tests.building import R2I, fresh_tag, image_of, notebook, write
 from tests.children import started
 from tests.conda_channel import conda_channel, need_python
 from tests.pythons import python_downloads
 
 pytestmark = pytest.mark.engine
 
-NOTEBOOK = """{"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}, "cells": [{"cell_type": "code", "id": "only", "metadata": {}, "execution_count": null, "outputs": [], "source": "%s"}]}"""
-
-EXECUTE = "/srv/jupyter/bin/jupyter execute --inplace it.ipynb; cat it.ipynb"
-
-
-@contextmanager
-def built(directory: Path, *arguments: str, **environment: str) -> Iterator[Built]:
-    tag = f"r2i-test/rescue-{directory.name.lower()}"
-    command = [
-        R2I,
-        "build",
-        str(directory),
-        "--engine",
-        "docker",
-        "--progress",
-        "plain",
-        "--tag",
-        tag,
-        *arguments,
-    ]
-    done = run(command, env={**os.environ, **environment, "NO_COLOR": "1"}, timeout=850)
-    try:
-        assert done.returncode == 0, done.stderr
-        yield Built(tag=tag, log=done.stderr)
-    finally:
-        run(["docker", "image", "rm", "--force", tag])
-
 
 def repository(tmp_path: Path, name: str, requirements: str, *, says: str) -> Path:
-    files = {"requirements.txt": requirements, "it.ipynb": NOTEBOOK % says}
+    files = {"requirements.txt": requirements, "it.ipynb": notebook(says)}
     return write(tmp_path / name, files)
 
 
@@ -62,9 +32,9 @@ def test_a_pin_that_the_table_of_wheels_knows_needs_no_rescue(tmp_path: Path) ->
     )
     with (
         python_downloads(["3.8"]) as address,
-        built(directory, "--rescue", UV_PYTHON_DOWNLOADS_JSON_URL=address) as image,
+        image_of(directory, "--rescue", UV_PYTHON_DOWNLOADS_JSON_URL=address) as image,
     ):
-        assert "0.22.2 (3, 8)" in image.answer(EXECUTE)
+        assert "0.22.2 (3, 8)" in image.executed("it.ipynb")
         assert "Rescue" not in image.log
 
 
@@ -77,9 +47,9 @@ def test_a_pin_that_no_table_knows_is_rescued_by_the_python_of_its_wheels(tmp_pa
     )
     with (
         python_downloads(["3.9"]) as address,
-        built(directory, "--rescue", UV_PYTHON_DOWNLOADS_JSON_URL=address) as image,
+        image_of(directory, "--rescue", UV_PYTHON_DOWNLOADS_JSON_URL=address) as image,
     ):
-        assert "0.10.3 (3, 9)" in image.answer(EXECUTE)
+        assert "0.10.3 (3, 9)" in image.executed("it.ipynb")
         assert "`tokenizers==0.10.3`" in image.log
         assert "Rescued by one change" in image.log
         assert "--python 3.9`" in image.log.partition("The same build")[2]
@@ -94,8 +64,8 @@ def test_an_old_pandas_runs_on_the_python_of_its_time(tmp_path: Path) -> None:
         says="import pandas, sys; print(pandas.__version__, sys.version_info[:2])",
     )
     need_python("3.7")
-    with conda_channel() as alias, built(directory, "--rescue", CONDA_CHANNEL_ALIAS=alias) as image:
-        assert "0.23.4 (3, 7)" in image.answer(EXECUTE)
+    with conda_channel() as alias, image_of(directory, "--rescue", CONDA_CHANNEL_ALIAS=alias) as image:
+        assert "0.23.4 (3, 7)" in image.executed("it.ipynb")
         assert "Rescue" not in image.log
 
 
@@ -103,19 +73,19 @@ def test_a_missing_program_and_a_wrong_name_are_mended_for_good(tmp_path: Path) 
     directory = repository(
         tmp_path, "mended", "psycopg2==2.9.10\nsklearn\n", says="import psycopg2, sklearn; print('both')"
     )
-    with built(directory, "--rescue", "--write") as image:
-        assert "both" in image.answer(EXECUTE)
+    with image_of(directory, "--rescue", "--write") as image:
+        assert "both" in image.executed("it.ipynb")
         assert "Rescued by 2 changes" in image.log
     assert (directory / "binder/apt.txt").read_text() == "libpq-dev\n"
     assert (directory / "requirements.txt").read_text() == "psycopg2==2.9.10\nscikit-learn\n"
-    with built(directory) as image:
-        assert "both" in image.answer(EXECUTE)
+    with image_of(directory) as image:
+        assert "both" in image.executed("it.ipynb")
         assert "Rescue" not in image.log
 
 
 def test_ctrl_c_in_a_rescue_leaves_nothing(tmp_path: Path) -> None:
     directory = repository(tmp_path, "stopped", "psycopg2==2.9.10\nspacy==2.0.0\n", says="1")
-    tag = "r2i-test/rescue-stopped"
+    tag = fresh_tag("stopped")
     before = sorted(directory.rglob("*"))
     command = [
         R2I,
@@ -132,9 +102,10 @@ def test_ctrl_c_in_a_rescue_leaves_nothing(tmp_path: Path) -> None:
     ]
     with started(*command, stderr=subprocess.PIPE, start_new_session=True) as build:
         assert build.stderr is not None
+        rescuing = False
         for line in build.stderr:
-            if line.startswith("Rescue:"):
-                time.sleep(3)
+            rescuing = rescuing or line.startswith("Rescue:")
+            if rescuing and line.startswith("["):  # a step of the build that the change led to
                 os.killpg(build.pid, signal.SIGINT)
                 break
         rest = build.stderr.read()
