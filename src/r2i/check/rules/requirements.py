@@ -132,7 +132,8 @@ def _exported_elsewhere(subject: Subject, path: str) -> Iterator[Finding]:
         yield _wrong(one, message, f"Remove {quoted(one.text)}", removed(subject, one))
     without = {of_conda(dependency): _without_build(dependency) for dependency in found.builds}
     for some in subject.said_at_once("D104", without):
-        edits = [edit for one in some if (edit := altered(subject, one, without[one]))]
+        changed = (one for one in some if without[one] != one.text)
+        edits = [edit for one in changed if (edit := altered(subject, one, without[one]))]
         names = named(one.name for one in some)
         yield Finding(
             message=f"{names}: the environment was exported on {found.exported_on}, and Linux has no such builds",
