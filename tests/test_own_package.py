@@ -48,10 +48,16 @@ setup(name="surge", version="1.0", packages=find_packages("src"), package_dir={"
 ASK = "cd /tmp && python -c 'import six, surge; print(surge.WORD, surge.__file__)'"
 
 
-@pytest.mark.parametrize("backend", PROJECTS)
-def test_an_edited_module_is_there_and_nothing_is_downloaded(backend: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("backend", "named"),
+    [*((backend, {}) for backend in PROJECTS), ("setuptools", {"requirements.txt": "-e .\n"})],
+    ids=[*PROJECTS, "named"],
+)
+def test_an_edited_module_is_there_and_nothing_is_downloaded(
+    backend: str, named: dict[str, str], tmp_path: Path
+) -> None:
     words = [f"{kind}{time.time_ns()}" for kind in ("first", "second")]  # that no cache has seen
-    directory = write(tmp_path / f"own-{backend}", {"pyproject.toml": PROJECTS[backend]})
+    directory = write(tmp_path / f"own-{backend}", {"pyproject.toml": PROJECTS[backend], **named})
     write(directory, {"src/surge/__init__.py": f"WORD = '{words[0]}'\n"})
     with image_of(directory) as image:
         assert image.answer(ASK) == f"{words[0]} /home/jovyan/src/surge/__init__.py\n"
@@ -61,6 +67,7 @@ def test_an_edited_module_is_there_and_nothing_is_downloaded(backend: str, tmp_p
         with image_of(directory, **NOWHERE) as again:
             assert again.answer(ASK) == f"{words[1]} /home/jovyan/src/surge/__init__.py\n"
             assert "ipykernel==" not in again.log
+            assert "six==" not in again.log
             assert "Downloading" not in again.log
             assert "surge==1.0" in again.log
 

@@ -31,6 +31,7 @@ from r2i.model import (
 from r2i.needed import check_needed
 from r2i.pins import base_image
 from r2i.plan_json import digest, secret_digest
+from r2i.projects.local import with_local_projects
 from r2i.pythons import choose_python
 from r2i.quoting import printable, quoted
 from r2i.uv_settings import configured
@@ -110,7 +111,10 @@ def _compose(
             *chain.from_iterable(d.notices for d in detections),
             *_without_effect(options, dockerfile=None, environment=wanted),
         ),
-        ignored=(*hidden(checkout), *chain.from_iterable(d.ignored for d in detections)),
+        ignored=(
+            *(each for each in hidden(checkout) if each.file not in {e.file for e in asked.evidence}),
+            *chain.from_iterable(d.ignored for d in detections),
+        ),
         variables=variables | ({"R2D_ENTRYPOINT": f"{repo_dir}/{start}"} if start else {}),
         command=COMMAND,
         labels=labels,
@@ -228,10 +232,12 @@ def _environment(checkout: Checkout, options: Options) -> Detection:
     notices: list[Notice] = []
     for pack in packs:
         found = pack.detect(checkout, options)
-        if found is not None:  # without an environment where its files do not count, after all
-            ignored += found.ignored
-            notices += found.notices
-        if found is not None and found.environment is not None:
+        if found is None:
+            continue
+        found = with_local_projects(found, checkout, options)
+        ignored += found.ignored
+        notices += found.notices
+        if found.environment is not None:  # there is none where its files do not count, after all
             won, environment = found, found.environment
             break
     _refuse_unsupported(checkout)
