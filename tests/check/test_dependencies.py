@@ -100,6 +100,16 @@ def _encoded(text: str) -> bytes:
     return text.encode(errors="surrogatepass")
 
 
+def test_where_the_environment_is_wrong_nobody_is_sent_to_a_dockerfile(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("-e .\n")
+    (tmp_path / "a.ipynb").write_text(notebook("%pip install seaborn"))
+    report = check(Subject(checkout=Checkout.open(tmp_path)), DEPENDENCIES)
+
+    assert [one.finding.hint for one in report.findings if one.rule.code == "D201"] == [
+        "Ask for `seaborn` in the file that defines the environment"
+    ]
+
+
 def test_what_an_environment_has() -> None:
     there = provided(["pandas"])
 

@@ -14,6 +14,7 @@ from r2i.check.distributions import closure
 from r2i.check.provided import STANDARD, modules_of, of_conda, of_pypi, providers
 from r2i.check.python_code import Facts, facts_of_cell
 from r2i.check.subject import Subject
+from r2i.check.wording import from_notebook
 from r2i.diagnosis.rules import LookUp, by_name
 from r2i.errors import R2iError
 from r2i.requirements.specifiers import normalised
@@ -125,7 +126,7 @@ class LookUps:
         return there if begins else None
 
     def elsewhere(self, path: str) -> str | None:
-        """The one file or directory with the end of the path, in another place."""
+        """The one file or directory with the end of the path, in another place, as the notebook has to name it."""
         there = self._inside(path)
         if there in self._paths:
             return None
@@ -134,7 +135,7 @@ class LookUps:
             end = tail.split("/", begin)[-1]
             found = [known for known in self._paths if f"/{known}".endswith(f"/{end}")]
             if len(found) == 1 and ("." in end or begin == 0):
-                return found[0]
+                return from_notebook(found[0], self.notebook)
         return None
 
     def misspelt(self, path: str) -> str | None:

@@ -1,8 +1,9 @@
-"""How findings name several things, and reports what was raised."""
+"""How findings and reports name things."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 
 #: So many are named, the others are counted.
 MOST_NAMED = 4
@@ -23,3 +24,12 @@ def in_short(name: str, value: str) -> str:
     first = value.strip().split("\n")[0]
     short = first if len(first) <= LONGEST_SAID else f"{first[:LONGEST_SAID]}…"
     return ": ".join(filter(None, (name, short)))
+
+
+def from_notebook(path: str, notebook: str) -> str:
+    """A path of the repository as a notebook there has to name it."""
+    here, there = PurePosixPath(notebook).parent.parts, PurePosixPath(path).parts
+    shared = 0
+    while shared < min(len(here), len(there) - 1) and here[shared] == there[shared]:
+        shared += 1
+    return "/".join([*[".."] * (len(here) - shared), *there[shared:]])

@@ -104,7 +104,8 @@ def _ask(subject: Subject, command: Install, new: list[str]) -> Fix | None:
 def _where(subject: Subject) -> str:
     environment = subject.environment
     if environment is None:
-        return "in the `Dockerfile`"
+        dockerfile = subject.config("Dockerfile")
+        return f"in `{dockerfile}`" if dockerfile else "in the file that defines the environment"
     return f"in `{environment.defined_by}`" if environment.defined_by else "in a `requirements.txt`"
 
 

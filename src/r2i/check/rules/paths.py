@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath
 
 from r2i.check.findings import Finding, Rule
 from r2i.check.notebook_tables import Elsewhere, elsewhere, elsewhere_words
 from r2i.check.notebooks import Cell
 from r2i.check.python_code import Facts
 from r2i.check.subject import Subject
+from r2i.check.wording import from_notebook
 
 #: Calls that only show their text.
 SHOWING = frozenset({"print", "display", "warn", "warnings.warn", "input", "help", "Markdown", "HTML"})
@@ -101,17 +101,8 @@ def _hint(subject: Subject, text: str, notebook: str) -> str:
     for start in range(1, len(parts)):
         path = "/".join(parts[start:])
         if path in subject.files:
-            return f"Write `{_relative(path, notebook)}`, which is in the repository"
+            return f"Write `{from_notebook(path, notebook)}`, which is in the repository"
     return "Put the file into the repository, and name it by its path from the notebook's directory"
-
-
-def _relative(path: str, notebook: str) -> str:
-    """A path of the repository as the notebook has to name it."""
-    here, there = PurePosixPath(notebook).parent.parts, PurePosixPath(path).parts
-    shared = 0
-    while shared < min(len(here), len(there) - 1) and here[shared] == there[shared]:
-        shared += 1
-    return "/".join([*[".."] * (len(here) - shared), *there[shared:]])
 
 
 RULES = (

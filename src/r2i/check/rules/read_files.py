@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from r2i.check.findings import Finding, Rule
 from r2i.check.reads import Read, State
 from r2i.check.subject import Subject
+from r2i.check.wording import from_notebook
 
 #: Larger files do not belong into git, in bytes.
 HUGE = 50_000_000
@@ -69,7 +70,7 @@ def _instead(read: Read, *, like: str | None, named: str | None) -> str:
     if like:
         return f"The repository has `{like}`: upper and lower case differ in the image"
     if named:
-        return f"The repository has `{named}`: name it by its path from the notebook's directory"
+        return f"Write `{from_notebook(named, read.notebook.path)}`, which is in the repository"
     return "Commit the file" if read.picture else "Commit the file, or have a cell or `postBuild` download it"
 
 
