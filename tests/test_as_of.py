@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2i.as_of import MOMENT, moment_of, written
+from r2i.as_of import MOMENT, last_day, moment_of, written
 from r2i.checkout import Checkout
 from r2i.errors import UsageError
 from r2i.model import Evidence, Layer, Options, Plan, Stage
@@ -31,6 +31,11 @@ SPELLINGS = [
 @pytest.mark.parametrize(("text", "moment"), SPELLINGS)
 def test_a_day_counts_to_its_end_and_all_is_said_in_utc(text: str, moment: str) -> None:
     assert moment_of(text) == moment
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "2021-06-30", "2021-12-31", "2021-06-30T12:00:00Z"])
+def test_the_last_day_is_the_one_that_was_named(text: str) -> None:
+    assert last_day(moment_of(text)) == text[:10]
 
 
 WRONG = [

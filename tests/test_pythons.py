@@ -205,6 +205,13 @@ def test_the_strongest_evidence_decides(said: Said, version: str, provider: str,
             Said(pins=("numpy==1.19.5", "torch==2.0.0", "matplotlib==3.10.0")),
             "`torch==2.0.0` has wheels for Python 3.8 to 3.11",
         ),
+        (
+            Said(
+                pins=("numpy>=1.20,<2.0", "pandas>=1.3,<2.0"),
+                markers={"pandas>=1.3,<2.0": 'python_version >= "3.8"'},
+            ),
+            "`pandas>=1.3,<2.0` has wheels for Python 3.7 to 3.11",
+        ),
     ],
 )
 def test_the_reason_is_said(said: Said, why: str) -> None:

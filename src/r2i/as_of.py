@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from r2i.errors import UsageError
 from r2i.model import AsOf, Options, PythonEnvironment
@@ -29,6 +29,12 @@ def moment_of(text: str) -> str:
     except (ValueError, OverflowError):
         pass
     raise UsageError(f"`--as-of {text}` is not a date", hint=HOW)
+
+
+def last_day(moment: str) -> str:
+    """The day that is the last one to count: a moment at midnight is the end of the day before."""
+    day = datetime.fromisoformat(moment).toordinal() - moment.endswith("T00:00:00Z")
+    return date.fromordinal(max(day, 1)).isoformat()
 
 
 def written(moment: datetime) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
+from r2i.as_of import last_day
 from r2i.errors import InvalidRepositoryError, UsageError
 from r2i.image import version_tuple
 from r2i.model import (
@@ -71,7 +72,7 @@ def choose_python(
     environments = [d.environment for d in detections if d.environment is not None]
     asked = [*(e.brings for e in environments if e.brings is not None), *asked]
     conda = any(environment.manager == "conda" for environment in environments)
-    day = options.as_of or date
+    day = last_day(options.as_of) if options.as_of else date
     claims = Claims(
         base=base,
         requests=tuple(asked),
@@ -182,8 +183,16 @@ def _with_most_wheels(versions: Iterable[str], limits: tuple[Limit, ...]) -> lis
 
 
 def _tightest(limits: Iterable[Limit], *, chosen: str, without: str) -> Limit:
+    """The one that leaves least between what is chosen and what would have been."""
     decisive = [limit for limit in limits if chosen in limit.minors and without not in limit.minors]
-    return min(decisive, key=lambda limit: len(limit.minors))
+    first, last = sorted(map(version_tuple, (chosen, without)))
+    return min(
+        decisive,
+        key=lambda limit: (
+            sum(first <= version_tuple(minor) <= last for minor in limit.minors),
+            len(limit.minors),
+        ),
+    )
 
 
 def _evidence(minor: str, versions: Mapping[str, str], *, aim: Aim, claims: Claims) -> Evidence:
