@@ -149,6 +149,18 @@ def test_a_comment_keeps_a_line_from_being_reported(tmp_path: Path) -> None:
     assert report.suppressed == 1
 
 
+def test_a_comment_keeps_no_other_path_from_being_reported(tmp_path: Path) -> None:
+    path = '"/Users/anna/a.csv"'
+    lines = [f"a = {path}  # r2i: ignore[N301]", f"b = {path}", f"c = {path}"]
+    files = {"a.ipynb": notebook(*lines, "import m"), "m.py": "\n".join(lines)}
+    report = checked(tmp_path, files, select="N301")
+    found = [one.finding for one in report.findings]
+
+    assert [(one.file, one.cell or one.line) for one in found] == [("a.ipynb", 2), ("m.py", 2)]
+    assert found[0].message.endswith("nor 1 more like it")
+    assert report.suppressed == 2
+
+
 def test_the_tables_agree_with_themselves() -> None:
     assert all(any(word in name for word in reading().words) for name in reading().functions)
     assert len({one.names.pattern for one in kernels()}) == len(kernels())

@@ -31,22 +31,24 @@ def _elsewhere(subject: Subject) -> Iterator[Finding]:
     rows = elsewhere(subject.options.user_name)
     for notebook in subject.notebooks:
         python = {cell.number: facts for cell, facts in subject.code_of.get(notebook.path, ())}
-        seen: dict[str, tuple[Cell, int, str, Elsewhere]] = {}
-        more: dict[str, int] = {}
+        seen: dict[tuple[str, int], tuple[Cell, int, str, Elsewhere]] = {}
+        more: dict[tuple[str, int], int] = {}
         for cell in notebook.code:
             if not any(word in cell.source for word in elsewhere_words()):
                 continue
             for line, text in _said(cell.source, python.get(cell.number)):
                 if found := _row(rows, text):
                     row, root = found
-                    more[root] = more.get(root, -1) + 1
+                    at = subject.line_of(notebook, cell, line)
+                    alike = root, _alone(subject, notebook.path, at)
+                    more[alike] = more.get(alike, -1) + 1
                     if len(seen) < MOST:
-                        seen.setdefault(root, (cell, line, text, row))
-        for root, (cell, line, text, row) in seen.items():
+                        seen.setdefault(alike, (cell, at, text, row))
+        for alike, (cell, at, text, row) in seen.items():
             yield Finding(
-                message=_message(text, row, more[root]),
+                message=_message(text, row, more[alike]),
                 file=notebook.path,
-                line=subject.line_of(notebook, cell, line),
+                line=at,
                 cell=cell.number,
                 hint=_hint(subject, text, notebook.path),
             )
@@ -58,13 +60,18 @@ def _in_modules(subject: Subject, rows: Iterable[Elsewhere]) -> Iterator[Finding
         facts = subject.modules[path]
         if TESTS.search(path) or not any(word in facts.source for word in elsewhere_words()):
             continue
-        seen: dict[str, tuple[int, str, Elsewhere]] = {}
+        seen: dict[tuple[str, int], tuple[int, str, Elsewhere]] = {}
         for line, text in _said(facts.source, facts):
             if found := _row(rows, text):
-                seen.setdefault(found[0].where, (line, text, found[0]))
+                seen.setdefault((found[0].where, _alone(subject, path, line)), (line, text, found[0]))
         for line, text, row in seen.values():
             hint = _hint(subject, text, "")
             yield Finding(message=_message(text, row, 0), file=path, line=line, hint=hint)
+
+
+def _alone(subject: Subject, path: str, line: int) -> int:
+    """What a comment keeps from being reported stands for no other line."""
+    return line if subject.is_ignored("N301", path, line) else 0
 
 
 def _said(source: str, facts: Facts | None) -> Iterator[tuple[int, str]]:
