@@ -304,6 +304,14 @@ def test_entries_of_a_pipfile_become_requirements(entry: str, line: str, tmp_pat
     assert layer.support["requirements/Pipfile"].splitlines()[-1] == line
 
 
+@pytest.mark.parametrize("entry", ['"latest"', '"^1.2"', '{version = "x"}'])
+def test_an_entry_of_a_pipfile_never_becomes_another_name(entry: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRepositoryError, match="which versions of `pkg` are wanted") as caught:
+        make_plan(write(tmp_path, {"Pipfile": f"[packages]\npkg = {entry}\n"}), Options())
+
+    assert caught.value.where == "Pipfile:2"
+
+
 def test_indexes_of_a_pipfile_are_passed_on_and_the_public_one_is_the_machine_s(tmp_path: Path) -> None:
     sources = "".join(
         f'[[source]]\nname = "{name}"\nurl = "{url}"\nverify_ssl = {verify}\n'
@@ -412,7 +420,9 @@ def test_a_named_pylock_counts_where_it_is_the_only_one(tmp_path: Path) -> None:
 
     assert any(layer.buildpack == "pylock" for layer in plan_of(repo).layers)
     shutil.copy(repo / "pylock.paper.toml", repo / "pylock.other.toml")
-    assert not any(layer.buildpack == "pylock" for layer in plan_of(repo).layers)
+    plan = plan_of(repo)
+    assert not any(layer.buildpack == "pylock" for layer in plan.layers)
+    assert {"pylock.other.toml", "pylock.paper.toml"} <= {ignored.file for ignored in plan.ignored}
 
 
 def detected(files: Mapping[str, bytes | str], top: Path) -> None:

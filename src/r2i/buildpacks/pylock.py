@@ -11,10 +11,12 @@ from r2i.errors import InvalidRepositoryError
 from r2i.locks.environment import about_passwords, emitted, local_argument, locked, locked_names, locked_pins
 from r2i.locks.selection import select
 from r2i.locks.shapes import Table, read_toml
-from r2i.model import Detection, Options, PythonConstraint
+from r2i.model import Detection, Ignored, Options, PythonConstraint
 from r2i.projects.project import python_constraint
 from r2i.requirements.lines import Line
 from r2i.server_parts import server_evidence
+
+SEVERAL = "there are several such locks, and none is called `pylock.toml`"
 
 
 class Pylock:
@@ -22,9 +24,14 @@ class Pylock:
     files = ("pylock.toml",)
 
     def detect(self, checkout: Checkout, options: Options) -> Detection | None:
-        path = checkout.config("pylock.toml") or _only_named(checkout)
+        named = _named(checkout)
+        path = checkout.config("pylock.toml") or (named[0] if len(named) == 1 else None)
         if path is None:
-            return None
+            return (
+                Detection(ignored=tuple(Ignored(file=each, reason=SEVERAL) for each in named))
+                if named
+                else None
+            )
         lock = read_toml(checkout, path)
         if not lock.text("lock-version").startswith("1."):
             raise InvalidRepositoryError(
@@ -53,14 +60,13 @@ class Pylock:
         )
 
 
-def _only_named(checkout: Checkout) -> str | None:
-    """A lock may have a name of its own (`pylock.paper.toml`); of several, nothing tells which one is meant."""
-    found = [
+def _named(checkout: Checkout) -> list[str]:
+    """A lock may have a name of its own (`pylock.paper.toml`)."""
+    return [
         path
         for path in checkout.entries(checkout.config_dir)
         if re.fullmatch(r"pylock\.[^.]+\.toml", posixpath.basename(path))
     ]
-    return found[0] if len(found) == 1 else None
 
 
 def _place(package: Table) -> str | None:

@@ -103,7 +103,7 @@ def package_lines(packages: Table, lines: Mapping[str, int]) -> Iterator[Line]:
         if not re.fullmatch(NAME, name, re.ASCII):
             raise line.error(f"{quoted(name)} is not the name of a package", hint="Correct it")
         if isinstance(entry, str):
-            text = name + _versions(entry)
+            text = name + _versions(entry, line)
         elif isinstance(entry, dict):
             table = Table(file=packages.file, items=entry, place=f"{packages.place}.{name}")
             text = requirement(name, table, line)
@@ -112,11 +112,18 @@ def package_lines(packages: Table, lines: Mapping[str, int]) -> Iterator[Line]:
         yield Line(file=line.file, number=line.number, text=" ".join(text.split()))
 
 
-def _versions(text: str) -> str:
+def _versions(text: str, line: Line) -> str:
     text = text.strip()
     if text in ("", "*"):
         return ""
-    return f"=={text}" if text[0].isdigit() else text
+    if text[0].isdigit():
+        return f"=={text}"
+    if text[0] not in "=<>!~":  # it would become part of the name
+        raise line.error(
+            f"{quoted(text)} does not say which versions of `{line.text}` are wanted",
+            hint='Write it like `">=1.26"`, `"==1.26.4"` or `"*"`',
+        )
+    return text
 
 
 def requirement(name: str, entry: Table, line: Line) -> str:
@@ -135,7 +142,7 @@ def requirement(name: str, entry: Table, line: Line) -> str:
             return f"-e {_path(place)}" + (f"[{extras}]" if extras else "")
         text = f"{full} @ {PASSWORD.sub('', place) if '://' in place else _path(place)}"
     else:
-        text = full + _versions(entry.text("version"))
+        text = full + _versions(entry.text("version"), line)
     marker = _marker(entry)
     return f"{text} ; {marker}{hashes}" if marker else f"{text}{hashes}"
 
