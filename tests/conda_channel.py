@@ -23,6 +23,7 @@ import pytest
 
 from tests.pythons import SOURCES, pyenv_tree, python_archive
 from tests.serving import served
+from tests.waiting import alone
 
 #: A word in every address here, so that a test can look for it where it must not be.
 MARK = "r2i-tests-conda-channel"
@@ -137,11 +138,11 @@ def channel() -> Path:
     """The directory of the channel, made once and kept below the user's cache directory."""
     made_of = Path(__file__).read_bytes() + repr([python_archive(m).file for m in pythons()]).encode()
     place = platformdirs.user_cache_path("r2i-tests") / "conda" / sha256(made_of).hexdigest()[:12]
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
-            _make(Path(scratch) / "channel", Path(scratch) / "work")
-            (Path(scratch) / "channel").rename(place)
+    with alone(place.with_suffix(".lock")):
+        if not place.exists():
+            with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
+                _make(Path(scratch) / "channel", Path(scratch) / "work")
+                (Path(scratch) / "channel").rename(place)
     return place
 
 

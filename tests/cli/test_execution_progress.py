@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import validate
 from rich.console import Console
+from tests.waiting import until
 
 from r2i.check.execution import Step
 from r2i.cli.execution_progress import Board, JsonRenderer, LiveRenderer, PlainRenderer, Renderer
@@ -45,15 +45,15 @@ def test_a_log_has_a_line_for_each_end() -> None:
 
 def test_a_silent_log_says_what_runs() -> None:
     stream = io.StringIO()
-    renderer = PlainRenderer(Board(1), stream, silence=0.05)
+    times = [0.0]
+    renderer = PlainRenderer(Board(1, clock=lambda: times[-1]), stream, silence=0.05)
     renderer.start()
     renderer.step(Step(job="a.ipynb", state="running", number=2, of=7))
-    deadline = time.monotonic() + 10
-    while not stream.getvalue() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    times.append(20)
+    until(stream.getvalue)
     renderer.finish()
 
-    assert stream.getvalue().startswith("[a.ipynb] cell 2/7, running for 0.")
+    assert stream.getvalue().startswith("[a.ipynb] cell 2/7, running for 20 s\n")
 
 
 def test_a_program_gets_objects_of_the_schema() -> None:

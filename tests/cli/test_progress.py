@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 import unicodedata
 from contextlib import suppress
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from tests.waiting import until
 
 from r2i.cli.progress import (
     MAX_LINE,
@@ -225,9 +225,7 @@ def test_plain_says_what_still_runs_while_it_is_silent(board: Board, clock: Cloc
     shown.start()
     shown.event(started(6))
     clock.now += 20
-    deadline = time.monotonic() + 10
-    while "still running" not in stream.getvalue() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: "still running" in stream.getvalue())
     shown.finish(ok=True)
 
     assert "[2/3 requirements.txt] still running, 20 s\n" in stream.getvalue()

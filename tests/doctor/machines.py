@@ -107,6 +107,15 @@ BULLSEYE = 'PRETTY_NAME="Debian GNU/Linux 11 (bullseye)"\nVERSION_CODENAME=bulls
 MINT = 'PRETTY_NAME="Linux Mint 22"\nVERSION_CODENAME=wilma\nUBUNTU_CODENAME=noble\nID=linuxmint\nID_LIKE="ubuntu debian"\n'
 FEDORA = 'PRETTY_NAME="Fedora Linux 41"\nVERSION_CODENAME=""\nID=fedora\n'
 
+#: Docker answers, with all that builds need.
+WORKING = {
+    "docker version": ok(DOCKER_26),
+    "docker context": ok("unix:///var/run/docker.sock\n"),
+    "docker buildx version": ok("github.com/docker/buildx 0.13.1 0.13.1+ds1-3\n"),
+    "docker buildx inspect": ok("Name:          default\nDriver:        docker\n"),
+    "docker info": ok("overlay2\n"),
+}
+
 
 def machine(
     root: Path,

@@ -28,13 +28,13 @@ from r2i.process import Completed
 from tests.doctor.machines import (
     DENIED,
     DOCKER_20,
-    DOCKER_26,
     FEDORA,
     NO_BUILDX,
     NO_REGISTRY,
     NO_SERVER,
     RLIMITS,
     SILENT,
+    WORKING,
     failed,
     machine,
     ok,
@@ -43,13 +43,6 @@ from tests.doctor.machines import (
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/doctor.schema.json").read_text(encoding="utf-8"))
 
-WORKING = {
-    "docker version": ok(DOCKER_26),
-    "docker context": ok("unix:///var/run/docker.sock\n"),
-    "docker buildx version": ok("github.com/docker/buildx 0.13.1 0.13.1+ds1-3\n"),
-    "docker buildx inspect": ok("Name:          default\nDriver:        docker\n"),
-    "docker info": ok("overlay2\n"),
-}
 DOCKER_DOWN = {
     "docker version": failed(SILENT, stdout=NO_SERVER),
     "docker context": ok("unix:///var/run/docker.sock\n"),

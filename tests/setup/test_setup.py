@@ -33,7 +33,6 @@ from tests.doctor.machines import (
     BULLSEYE,
     DENIED,
     DOCKER_20,
-    DOCKER_26,
     FEDORA,
     MINT,
     NO_BUILDX,
@@ -42,23 +41,21 @@ from tests.doctor.machines import (
     RLIMITS,
     SILENT,
     TRIXIE,
+    WORKING,
     Answers,
     failed,
     machine,
     ok,
     podman_info,
 )
+from tests.waiting import until
 
-WORKING = {
-    "docker version": ok(DOCKER_26),
-    "docker context": ok("unix:///var/run/docker.sock\n"),
-    "docker buildx version": ok("github.com/docker/buildx 0.13.1 0.13.1+ds1-3\n"),
-    "docker buildx inspect": ok("Name:          default\nDriver:        docker\n"),
-    "docker info": ok("overlay2\n"),
+READY = {
+    **WORKING,
     "docker image inspect": ok("80600000\n"),
 }
 DOWN = {
-    **WORKING,
+    **READY,
     "docker version": failed(SILENT, stdout=NO_SERVER),
     "dpkg-query": failed("dpkg-query: no packages found matching docker-ce"),
 }
@@ -80,7 +77,7 @@ def bookworm_sources(root: Path, text: str = SOURCES, name: str = "debian.source
 
 
 def test_nothing_is_planned_for_a_machine_that_is_ready(tmp_path: Path) -> None:
-    assert planned(machine(tmp_path, WORKING, programs=["docker"])) == ()
+    assert planned(machine(tmp_path, READY, programs=["docker"])) == ()
 
 
 def test_bare_bookworm_takes_its_docker_from_trixie(tmp_path: Path) -> None:
@@ -165,7 +162,7 @@ def test_old_docker_is_replaced(tmp_path: Path) -> None:
 
 
 def test_dockers_own_packages_get_their_own_buildx(tmp_path: Path) -> None:
-    answers = {**WORKING, "docker buildx version": failed(NO_BUILDX), "dpkg-query": ok("installed")}
+    answers = {**READY, "docker buildx version": failed(NO_BUILDX), "dpkg-query": ok("installed")}
 
     steps = planned(machine(tmp_path, answers, programs=["docker"]))
 
@@ -173,7 +170,7 @@ def test_dockers_own_packages_get_their_own_buildx(tmp_path: Path) -> None:
 
 
 def test_only_the_image_is_made_where_only_that_is_missing(tmp_path: Path) -> None:
-    answers = {**WORKING, "docker image inspect": failed("no"), "docker buildx build": failed(NO_REGISTRY)}
+    answers = {**READY, "docker image inspect": failed("no"), "docker buildx build": failed(NO_REGISTRY)}
 
     (image,) = planned(machine(tmp_path, answers, programs=["docker", "mmdebstrap"]))
 
@@ -187,7 +184,7 @@ def test_only_the_image_is_made_where_only_that_is_missing(tmp_path: Path) -> No
 
 
 def test_registry_that_answers_leaves_nothing_to_do(tmp_path: Path) -> None:
-    answers = {**WORKING, "docker image inspect": failed("no"), "docker buildx build": ok()}
+    answers = {**READY, "docker image inspect": failed("no"), "docker buildx build": ok()}
 
     assert planned(machine(tmp_path, answers, programs=["docker"])) == ()
 
@@ -390,24 +387,26 @@ def test_ctrl_c_waits_for_the_running_command(tmp_path: Path) -> None:
         "from r2i.setup import Run, Step, carry_out\n"
         "here = Machine(environ=os.environ, run=run, user='root', uid=0)\n"
         # As a package manager in the middle of its work does.
-        f"busy = Run(argv=('sh', '-c', 'trap \"\" INT; echo; touch {marker}.begun; sleep 1; touch {marker}'))\n"
+        f"wait = 'for n in $(seq 1000); do [ -e {marker}.go ] && break; sleep 0.1; done'\n"
+        f"busy = Run(argv=('sh', '-c', f'trap \"\" INT; touch {marker}.begun; {{wait}}; touch {marker}'))\n"
         f"never = Run(argv=('touch', '{marker}.after'))\n"
         "carry_out((Step(title='x', actions=(busy, never)),), here, engine='docker', scratch=Path('/'), report=print)\n",
         encoding="utf-8",
     )
     with started(sys.executable, str(script), stderr=subprocess.PIPE, start_new_session=True) as child:
-        deadline = time.monotonic() + 20
-        while not Path(f"{marker}.begun").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(Path(f"{marker}.begun").exists)
         os.killpg(child.pid, signal.SIGINT)
-        _, stderr = child.communicate(timeout=20)
+        time.sleep(1)  # in which it would end, did it not wait
+        assert child.poll() is None
+        Path(f"{marker}.go").touch()
+        _, stderr = child.communicate(timeout=60)
 
     assert "KeyboardInterrupt" in stderr
     assert marker.exists()
     assert not Path(f"{marker}.after").exists()
 
 
-MISSING = {**WORKING, "docker image inspect": failed("no"), "docker buildx build": failed(NO_REGISTRY)}
+MISSING = {**READY, "docker image inspect": failed("no"), "docker buildx build": failed(NO_REGISTRY)}
 
 
 def planned_for(here: Machine, base: str) -> tuple[Step, ...]:

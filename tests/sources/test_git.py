@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from r2i.sources import Revision, fetched, parse, resolve
 from r2i.sources.git_program import GitProgram
 from tests.children import started
 from tests.sources.serving import Repository, Server, git, id_of, serve, with_submodule
+from tests.waiting import until
 
 
 @contextmanager
@@ -696,11 +696,11 @@ def test_nothing_is_left_when_it_is_interrupted(
         program = (sys.executable, "-c", PROGRAM, f"{server.url}/project.git", ref)
         environ = environ | {"TMPDIR": str(scratch)}
         with started(*program, env=environ, stderr=subprocess.PIPE, start_new_session=True) as child:
-            _wait_until(lambda: bool(server.requests))
+            until(lambda: server.requests)
             assert len(list(scratch.iterdir())) == (1 if ref else 0)
             os.killpg(child.pid, signal.SIGINT)  # as a terminal does
-            _, errors = child.communicate(timeout=30)
-        _wait_until(lambda: f":{server.port}/" not in _processes())
+            _, errors = child.communicate(timeout=60)
+        until(lambda: f":{server.port}/" not in _processes())
 
     assert "KeyboardInterrupt" in errors
     assert list(scratch.iterdir()) == []
@@ -717,14 +717,6 @@ def _processes() -> str:
         if b"git" in words[0]:
             found.append(b" ".join(words).decode(errors="replace"))
     return "\n".join(found)
-
-
-def _wait_until(condition: object, *, seconds: float = 10) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_message_of_git_shows_no_credentials_of_a_url_whatever_is_in_them() -> None:
