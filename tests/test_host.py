@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from r2i.errors import UsageError
 from r2i.host import MAX_SCRIPT_BYTES, HostSettings, compose, container_script, host_script, mask
+from tests.building import fresh_tag
 
 PEM = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n"
 OTHER_PEM = PEM.replace("QUJD", "REVG")
@@ -595,7 +596,7 @@ def test_build_steps_reach_the_network_and_the_image_tells_nothing(machine: Path
     }
     bundle = write(machine / "ca.pem", own.read_text() + canary)
     script = write(machine / "script", read(machine, environ, ca_bundle=bundle).script)
-    tag = "r2i-test-host"
+    tag = fresh_tag("host")
     build = ("buildx", "build", "--progress", "plain", "--tag", tag, "-")
     try:
         bare = docker(*build, "--output", "type=cacheonly", stdin=f"{RECIPE}RUN {FETCH}\n")

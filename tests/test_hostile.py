@@ -17,9 +17,9 @@ from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, NoBuildpackError, R2iError
 from r2i.model import Options
 from r2i.plan_json import to_json
+from tests.building import R2I
 from tests.writing import deep, outside_file, planned, remove_deep, write
 
-R2I = Path(sys.executable).with_name("r2i")
 SECRET = "python-3.12 # six git secret of the host\n"
 
 FILES = (*(pack.files for pack in CHAIN), *(pack.files for pack in ENVIRONMENTS))
@@ -248,7 +248,7 @@ def test_labels_and_the_appendix_are_taken_as_they_are(top: Path, words: str) ->
 def r2i(*arguments: str, cwd: Path | None = None) -> process.Completed:
     """Run the real program, with nothing of this environment but the path."""
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
-    return process.run([str(R2I), *arguments], env=environment, cwd=cwd, timeout=60)
+    return process.run([R2I, *arguments], env=environment, cwd=cwd, timeout=60)
 
 
 def assert_clean_failure(done: process.Completed, code: int) -> None:

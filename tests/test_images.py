@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from r2i.engines import choose
 from r2i.engines.protocol import Engine, EngineName, Mount, Port, RunRequest
 from r2i.launch import SERVER_PORT, server_command, wait_for_server
 from r2i.process import Completed, run
+from tests.building import R2I, fresh_tag
 from tests.cases import Case, all_cases, asking_kernel
 from tests.conda_channel import conda_channel
 from tests.index_hosts import with_real_hosts
@@ -22,7 +22,6 @@ from tests.pythons import python_downloads
 
 pytestmark = pytest.mark.engine
 
-R2I = str(Path(sys.executable).with_name("r2i"))
 CASES = all_cases()
 BUILDS: list[tuple[EngineName, Case]] = [
     *(("docker", case) for case in CASES if not case.fails and case.builds),
@@ -71,7 +70,7 @@ def offered(case: Case) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def image_of(case: Case, engine: str) -> Iterator[str]:
-    tag = f"r2i-test/{case.name}"
+    tag = fresh_tag(case.name)
     done = build(case, engine, "--tag", tag)
     try:
         assert done.returncode == 0, done.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
+from tests.writing import Files, write
 
 from r2i import process
 from r2i.buildpacks.requirements import Requirements
@@ -25,16 +26,7 @@ from r2i.server_parts import is_server_part
 
 HASH = "sha256:8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b01111771326f8aa26e0254"
 
-Files = Mapping[str, str | bytes]
 Detect = Callable[[Files], Detection]
-
-
-def write(top: Path, files: Files) -> Checkout:
-    for name, content in files.items():
-        path = top / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return Checkout.open(top)
 
 
 def detect_in(checkout: Checkout) -> Detection:

@@ -15,13 +15,13 @@ from types import ModuleType
 
 import click
 import pytest
+from tests.building import R2I
 from tests.writing import write
 
 from r2i import __version__
 from r2i.cli.app import COMMANDS, run
 from r2i.errors import BuildFailedError, R2iError, UsageError
 
-R2I = Path(sys.executable).with_name("r2i")
 HEAVY = ("docker", "git", "jinja2", "requests", "rich", "yaml")
 
 Body = Callable[[], object]

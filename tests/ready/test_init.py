@@ -7,7 +7,6 @@ import os
 import pty
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,9 +22,9 @@ from r2i.cli.app import run
 from r2i.ready.look import read_look
 from r2i.ready.needs import needed, table
 from r2i.ready.proposals import pinned
+from tests.building import R2I
 from tests.ready.repositories import files_of, notebook, repository
 
-R2I = Path(sys.executable).with_name("r2i")
 BADGE = "[![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/me/course/HEAD"
 
 
