@@ -463,6 +463,13 @@ def text_of(report: Report) -> str:
     return console.file.getvalue()
 
 
+def test_there_is_something_to_mend_where_only_a_notebook_fails() -> None:
+    passed, failed = (text_of(Report((), dynamic=replace(READY, runs=(run,)))) for run in (RAN, FAILED))
+
+    assert passed.endswith("\nNothing to mend\n")
+    assert failed.endswith("\nNo findings in the files\n")
+
+
 def test_every_report_says_that_there_was_no_notebook() -> None:
     report = whole(READY)
     case = ET.fromstring(to_junit(report)).find(".//testcase[@name='L3 every notebook runs']/skipped")

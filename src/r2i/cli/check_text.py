@@ -94,7 +94,9 @@ def _summary(report: Report) -> Text:
         for word in ("error", "warning", "info")
         if (number := report.count(word))
     ]
-    text = Text(", ").join(Text(*count) for count in counts) if counts else Text("Nothing to mend", "green")
+    fails = report.dynamic is not None and not report.dynamic.ok
+    none = ("No findings in the files", "") if fails else ("Nothing to mend", "green")
+    text = Text(", ").join(Text(*count) for count in counts or [none])
     if report.suppressed:
         text.append(f" ({report.suppressed} ignored)", "dim")
     if report.fixable:
