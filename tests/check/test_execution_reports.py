@@ -464,7 +464,9 @@ def text_of(report: Report) -> str:
 
 
 def test_there_is_something_to_mend_where_only_a_notebook_fails() -> None:
-    passed, failed = (text_of(Report((), dynamic=replace(READY, runs=(run,)))) for run in (RAN, FAILED))
+    passed, failed = (
+        text_of(Report(findings=(), dynamic=replace(READY, runs=(run,)))) for run in (RAN, FAILED)
+    )
 
     assert passed.endswith("\nNothing to mend\n")
     assert failed.endswith("\nNo findings in the files\n")
