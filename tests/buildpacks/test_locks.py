@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -186,6 +187,17 @@ def test_another_spelling_of_the_same_is_no_mismatch(old: str, new: str, tmp_pat
     replaced(repo / "pyproject.toml", old, new)
 
     assert layers(plan_of(repo), Stage.PACKAGE)
+
+
+def test_a_poetry_lock_without_a_hash_is_compared_by_names(tmp_path: Path) -> None:
+    repo = copied("poetry-lock", tmp_path)
+    lock = repo / "poetry.lock"
+    lock.write_text(re.sub(r"^content-hash.*\n", "", lock.read_text(), flags=re.MULTILINE))
+
+    assert layers(plan_of(repo), Stage.PACKAGE)
+    replaced(repo / "pyproject.toml", 'six = "^1.16"', 'six = "^1.16"\nclick = "*"')
+    with pytest.raises(InvalidRepositoryError, match="does not match"):
+        plan_of(repo)
 
 
 @pytest.mark.parametrize("case", ["uv-lock", "poetry-lock", "pdm-lock"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from r2i.checkout import Checkout
@@ -27,7 +28,6 @@ class PoetryLock:
             return None
         lock = read_toml(checkout, path)
         manifest, project, installation = manifest_beside(checkout, path, command="poetry lock")
-        _check_freshness(lock, manifest)
         reduced = _reduced(manifest)
         chosen = select(
             options,
@@ -37,6 +37,9 @@ class PoetryLock:
             default=project.default_groups,
         )
         names = locked_names(checkout, path, lock.tables("package"))
+        direct = asked_for(project, chosen)
+        if not _is_fresh(lock, manifest, names=names.keys(), direct=direct):
+            raise outdated(lock, manifest, command="poetry lock")
         environment = locked(
             self.name,
             path,
@@ -51,7 +54,6 @@ class PoetryLock:
             local=(*_local(checkout, lock, chosen), *installation.arguments),
             tools=("poetry",),
         )
-        direct = asked_for(project, chosen)
         return Detection(
             environment=environment,
             requires=python_of(project),
@@ -80,10 +82,12 @@ def _arguments(chosen: Selection) -> tuple[str, ...]:
     return (*groups, *(word for name in chosen.extras for word in ("--extras", name)))
 
 
-def _check_freshness(lock: Table, manifest: Table) -> None:
+def _is_fresh(
+    lock: Table, manifest: Table, *, names: AbstractSet[str], direct: AbstractSet[str | None]
+) -> bool:
+    """Merges of Git leave locks without the hash; the names are left to be compared then."""
     recorded = lock.table("metadata").text("content-hash")
-    if recorded and recorded not in content_hashes(manifest.items):
-        raise outdated(lock, manifest, command="poetry lock")
+    return recorded in content_hashes(manifest.items) if recorded else direct - {None} <= names
 
 
 def _reduced(manifest: Table) -> dict[str, Any]:
