@@ -28,6 +28,9 @@ ASKED = (
     ),
 )
 
+#: Where nothing else is needed for a contradiction.
+TWICE = re.compile(rf"Because you require ({VERSIONED}) and ({VERSIONED}), we can conclude")
+
 #: How much of an explanation that is not understood is shown.
 MAX_SHOWN = 200
 
@@ -49,6 +52,8 @@ def summary(text: str) -> str:
     for (who, what), (another, other) in combinations(needs, 2):
         if _name(other) == _name(what) and other != what and another != who:
             return f"`{who}` needs `{what}`, but `{another}` needs `{other}`"
+    if twice := TWICE.search(flat):
+        return f"`{twice[1]}` and `{twice[2]}` are both asked for"
     return _conclusion(flat)
 
 
@@ -70,6 +75,7 @@ def _name(requirement: str) -> str:
 
 def _conclusion(words: str) -> str:
     start = next((at for word in ("Because ", "because of: ") if (at := words.find(word)) >= 0), 0)
-    shown = words[start:].removeprefix("because of: ").replace("`", "'")
+    said = re.sub(r"\.?(?: exit status \d+)?$", "", words[start:])
+    shown = said.removeprefix("because of: ").replace("`", "'")
     shown = shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}…"
     return f"The requirements contradict each other: {shown}"
