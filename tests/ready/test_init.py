@@ -209,6 +209,32 @@ def test_where_no_line_can_be_added_it_is_said(tmp_path: Path, capsys: pytest.Ca
     assert (directory / "apt.txt").read_text() == "ffmpeg\n"
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        (
+            "setup.py",
+            "from setuptools import setup\nsetup(name='a', py_modules=[], install_requires=['numpy'])\n",
+        ),
+        (
+            "pyproject.toml",
+            '[tool.poetry]\nname = "a"\n[tool.poetry.dependencies]\npython = "^3.12"\nnumpy = "*"\n',
+        ),
+    ],
+)
+def test_where_nothing_at_all_can_be_written_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, text: str
+) -> None:
+    code = notebook("import numpy, seaborn, ours_only")
+    directory = repository(tmp_path, {file: text, "a.ipynb": code}, remote="")
+
+    assert init(directory) == 0
+    said = capsys.readouterr().err
+    assert f"`{file}` does not ask for `seaborn`, which a.ipynb:5 needs" in said
+    assert "imports `ours_only` (cell 1), and nobody knows which package has it" in said
+    assert "nothing is pinned" not in said
+
+
 def test_a_dockerfile_says_all(tmp_path: Path) -> None:
     directory = repository(
         tmp_path, {"Dockerfile": "FROM debian\n", "a.ipynb": notebook("import numpy"), "README.md": "# A\n"}
@@ -220,12 +246,19 @@ def test_a_dockerfile_says_all(tmp_path: Path) -> None:
 
 def test_what_code_loads_is_fetched_by_post_build(tmp_path: Path) -> None:
     directory = repository(
-        tmp_path, {"a.ipynb": notebook("import spacy\nspacy.load('de_core_news_md'); spacy.load('$(x)')")}
+        tmp_path,
+        {
+            "a.ipynb": notebook("import spacy, b\nspacy.load('de_core_news_md'); spacy.load('$(x)')"),
+            "b.py": "import spacy\nspacy.load('en_core_web_sm')\n",
+            "unused.py": "import spacy\nspacy.load('fr_core_news_sm')\n",
+        },
     )
     init(directory)
 
     assert (directory / "binder/postBuild").read_text() == (
-        "#!/bin/sh\nset -e\npython -m spacy download de_core_news_md\n"
+        "#!/bin/sh\nset -e\n"
+        "python -m spacy download de_core_news_md\n"
+        "python -m spacy download en_core_web_sm\n"
     )
     assert os.access(directory / "binder/postBuild", os.X_OK)
 

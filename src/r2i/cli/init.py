@@ -127,19 +127,17 @@ def _environment(
     subject: Subject, needs: Needs, chosen: Mapping[str, Any], *, started: float
 ) -> list[Fix | None]:
     """What to write for the image, with the versions that were installed where it was built."""
-    draft = environment_fixes(subject, needs, versions={})
-    if not draft and not loose(subject):
-        return []
-    if chosen["no_build"]:
-        for why in needs.unknown.values():
-            _warn(f"{_because(why)}, and nobody knows which package has it")
-        if needs.requirements or loose(subject):
-            note("Nothing was built, so nothing is pinned: `r2i init` without `--no-build` does that")
-        fixes: list[Fix] = draft
-    else:
-        needs, look = _tried(subject, needs, draft, chosen, started=started)
+    fixes = environment_fixes(subject, needs, versions={})
+    to_pin = bool(loose(subject) or (fixes and needs.requirements))
+    if (fixes or to_pin) and not chosen["no_build"]:
+        needs, look = _tried(subject, needs, fixes, chosen, started=started)
         fixes = environment_fixes(subject, needs, versions=look.versions)
         _say_failed(needs, look)
+    else:
+        for why in needs.unknown.values():
+            _warn(f"{_because(why)}, and nobody knows which package has it")
+        if to_pin:
+            note("Nothing was built, so nothing is pinned: `r2i init` without `--no-build` does that")
     for words in unwritten(subject, needs):
         _warn(printable(words))
     return [*fixes]

@@ -12,6 +12,7 @@ from r2i.check.imports import Use, uses
 from r2i.check.missing import Missing, missing
 from r2i.check.notebooks import Cell, Notebook
 from r2i.check.provided import of_conda, providers
+from r2i.check.python_code import Facts
 from r2i.check.subject import Subject
 from r2i.model import Evidence
 from r2i.tables import read_table
@@ -125,16 +126,26 @@ def _commands(subject: Subject) -> Iterator[tuple[str, Evidence]]:
     path = subject.config("postBuild")
     there = subject.checkout.read(path) if path else ""
     for rule in table()["calls"]:
-        for notebook, cell, facts in subject.code:
-            if rule["name"].partition(".")[0] not in cell.source:
-                continue
-            for call in facts.calls:
-                argument = call.arguments[0] if call.name == rule["name"] and call.arguments else None
-                if not isinstance(argument, str) or argument in there:
-                    continue
-                if re.fullmatch(rule["argument"], argument):
-                    why = _of_cell(subject, notebook, cell, call.line, f"loads `{argument}`")
-                    yield rule["command"].format(argument), why
+        for argument, why in _loaded(subject, rule["name"]):
+            if argument not in there and re.fullmatch(rule["argument"], argument):
+                yield rule["command"].format(argument), why
+
+
+def _loaded(subject: Subject, function: str) -> Iterator[tuple[str, Evidence]]:
+    """What a function is called with, in notebooks and in the modules that they reach."""
+    for notebook, cell, facts in subject.code:
+        for argument, line in _first_arguments(facts, function):
+            yield argument, _of_cell(subject, notebook, cell, line, f"loads `{argument}`")
+    for path in sorted(subject.uses.modules):
+        for argument, line in _first_arguments(subject.modules[path], function):
+            yield argument, Evidence(why=f"loads `{argument}`", file=path, line=line)
+
+
+def _first_arguments(facts: Facts, function: str) -> Iterator[tuple[str, int]]:
+    for call in facts.calls if function.partition(".")[0] in facts.source else ():
+        argument = call.arguments[0] if call.name == function and call.arguments else None
+        if isinstance(argument, str):
+            yield argument, call.line
 
 
 def _at(subject: Subject, use: Use, why: str) -> Evidence:
