@@ -323,6 +323,15 @@ def test_secrets_of_the_command_line_are_not_repeated() -> None:
     assert command.endswith("--python 3.8")
 
 
+@pytest.mark.parametrize("before", [["--python", "3.13"], ["--python=3.13"]])
+def test_an_option_that_counts_once_is_said_once(before: list[str]) -> None:
+    command = command_with(
+        ["--python", "3.8"], ["run", *before, "--apt", "gcc", ".", "--", "x", "--python", "3"]
+    )
+
+    assert command == "r2i run --apt gcc . --python 3.8 -- x --python 3"
+
+
 def test_writing_is_for_rescues_of_directories(tmp_path: Path) -> None:
     directory = write_repo(tmp_path)
     source = parse(str(directory), ref=None, subdirectory="", cwd=directory)

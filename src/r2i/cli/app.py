@@ -9,7 +9,7 @@ import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextvars import ContextVar
 from types import FrameType
 
@@ -155,11 +155,27 @@ def _diagnosis_fields(error: R2iError, arguments: Sequence[str]) -> dict[str, Js
     return fields
 
 
+#: Options of which the last one counts.
+ONCE = ("--python", "--as-of", "--installer")
+
+
 def command_with(words: Sequence[str], arguments: Sequence[str]) -> str:
     """The command that was typed with further options, as one can type it again: no secrets are in it."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    typed = [_without_secrets(argument) for argument in arguments]
-    return printable(shlex.join(["r2i", *typed[:end], *words, *typed[end:]]))
+    said = {word for word in words if word in ONCE}
+    typed = map(_without_secrets, _without(said, arguments[:end]))
+    after = map(_without_secrets, arguments[end:])
+    return printable(shlex.join(["r2i", *typed, *words, *after]))
+
+
+def _without(options: Container[str], arguments: Sequence[str]) -> Iterator[str]:
+    """What was typed without these options and their values."""
+    words = iter(arguments)
+    for word in words:
+        if word in options:
+            next(words, None)
+        elif word.partition("=")[0] not in options:
+            yield word
 
 
 def _safe(text: str) -> str:
