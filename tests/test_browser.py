@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 import pytest
@@ -18,6 +18,7 @@ from selenium.webdriver.common.keys import Keys
 from tests.building import R2I
 from tests.cases import ROOT
 from tests.children import started
+from tests.waiting import until
 
 Found = TypeVar("Found")
 
@@ -40,17 +41,17 @@ def url() -> Iterator[str]:
         assert child.returncode == 0
 
 
-def until(condition: Callable[[], Found], *, patience: float = 120) -> Found:
-    """Ask again until the answer is true."""
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        try:
-            if found := condition():
-                return found
-        except StaleElementReferenceException:
-            pass
-        time.sleep(0.2)
-    raise AssertionError("the page never came to it")
+def shown(look: Callable[[], Found]) -> Found:
+    """What a page comes to show: what it showed before may be gone while it is looked at."""
+
+    def found() -> Found | None:
+        with suppress(StaleElementReferenceException):
+            return look()
+        return None
+
+    answer = until(found)
+    assert answer is not None
+    return answer
 
 
 def run_cell(browser: Chrome) -> None:
@@ -63,15 +64,15 @@ def page(browser: Chrome) -> str:
 
 def test_the_printed_url_runs_a_notebook(url: str, browser: Chrome) -> None:
     browser.get(url)
-    until(lambda: "Python 3 (ipykernel) | Idle" in page(browser))
+    shown(lambda: "Python 3 (ipykernel) | Idle" in page(browser))
     cells = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputArea-editor"
-    until(lambda: [e for e in browser.find_elements(By.CSS_SELECTOR, cells) if e.is_displayed()])[0].click()
+    shown(lambda: [e for e in browser.find_elements(By.CSS_SELECTOR, cells) if e.is_displayed()])[0].click()
     run_cell(browser)
-    until(lambda: "[1]:" in page(browser))
+    shown(lambda: "[1]:" in page(browser))
     run_cell(browser)
-    until(lambda: "[2]:" in page(browser))
+    shown(lambda: "[2]:" in page(browser))
 
-    assert "0.841468" in until(lambda: page(browser) if "terms up to  " in page(browser) else "")
+    assert "0.841468" in shown(lambda: page(browser) if "terms up to  " in page(browser) else "")
     assert not browser.find_elements(By.CSS_SELECTOR, ".jp-Dialog, .Toastify__toast"), (
         "a pop-up greets the user"
     )
