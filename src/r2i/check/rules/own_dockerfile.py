@@ -198,13 +198,13 @@ def _copied_for_root(own: OwnDockerfile, subject: Subject) -> Iterator[Finding]:
             message=f"`{copy.keyword}` without `--chown`: the files belong to root, and the user cannot save a notebook",
             file=own.path,
             line=copy.line,
-            hint=f"Write `{copy.keyword} --chown=${{NB_UID}}`",
+            hint=f"Write `{copy.keyword} --chown={_owner(own, copy) or '1000'}`",
             fix=_owned(own, subject, copy),
         )
 
 
-def _owned(own: OwnDockerfile, subject: Subject, copy: Instruction) -> Fix | None:
-    """Where it is known that there is a variable with the user."""
+def _owner(own: OwnDockerfile, copy: Instruction) -> str | None:
+    """The variable with the user; None where it is not known that there is one."""
     declared = {
         name
         for i in own.all_of("ARG", "ENV")
@@ -213,9 +213,15 @@ def _owned(own: OwnDockerfile, subject: Subject, copy: Instruction) -> Fix | Non
     }
     if is_for_jupyter(own.base):
         declared.add("NB_UID")
-    if not declared:
+    variable = "NB_UID" if "NB_UID" in declared else "NB_USER"
+    return f"${{{variable}}}" if declared else None
+
+
+def _owned(own: OwnDockerfile, subject: Subject, copy: Instruction) -> Fix | None:
+    owner = _owner(own, copy)
+    if owner is None:
         return None
-    option = f" --chown=${{{'NB_UID' if 'NB_UID' in declared else 'NB_USER'}}}"
+    option = f" --chown={owner}"
     at = _keyword_at(subject, own, copy) + len(copy.keyword)
     return Fix(
         title=f"Give what line {copy.line} of `{own.path}` copies to the user",
