@@ -323,6 +323,14 @@ def test_secrets_of_the_command_line_are_not_repeated() -> None:
     assert command.endswith("--python 3.8")
 
 
+def test_what_cannot_be_tried_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(BuildFailedError):
+        rescued(Machine([OLD]), write_repo(tmp_path), python="3.13")
+
+    said = capsys.readouterr().err
+    assert "`--as-of commit` finds no date: the directory is not part of a git repository" in said
+
+
 @pytest.mark.parametrize("before", [["--python", "3.13"], ["--python=3.13"]])
 def test_an_option_that_counts_once_is_said_once(before: list[str]) -> None:
     command = command_with(

@@ -58,12 +58,19 @@ def image_for(engine: Engine, source: Source, settings: BuildSettings, *, starte
             elif failure is None:
                 raise
             else:
-                made.pop()  # it led nowhere; another one for the same failure may
+                _take_back(made, error)
             made.append(_next(failure, tried, settings))
         else:
             if made:
                 _report(source, in_effect(made), settings)
             return image
+
+
+def _take_back(made: list[Made], error: R2iError) -> None:
+    """The last change led nowhere; another one for the same failure may."""
+    made.pop()
+    if isinstance(error, UsageError):  # it could not even be tried
+        note(f"        {printable(error.message)}")
 
 
 def _says_more(error: R2iError, failure: R2iError | None) -> bool:
