@@ -21,16 +21,17 @@ from r2i.checkout import Checkout
 from r2i.cli.execution import levels
 from r2i.engines.protocol import EngineName
 from r2i.process import Completed, run
-from tests.building import R2I, write
+from tests.building import R2I, fresh_tag, notebook, write
 from tests.children import started
 from tests.real_engines import BASE, engine_of
 from tests.serving import docker_over_a_network
+from tests.waiting import until
 
 EXECUTIONS = Path(__file__).parents[1] / "fixtures" / "executions"
 ENGINES = [pytest.param(name, marks=pytest.mark.engine) for name in ("docker", "podman")]
 
 #: Enough for a kernel, and soon too little.
-OPTIONS = ("--timeout", "5", "--memory", "300m", "--progress", "plain", "--format", "json")
+OPTIONS = ("--timeout", "15", "--memory", "300m", "--progress", "plain", "--format", "json")
 
 
 @dataclass(frozen=True)
@@ -55,17 +56,21 @@ def contents(directory: Path) -> dict[str, bytes]:
     }
 
 
-def checked(case: str, name: EngineName, scratch: Path, *options: str) -> Checked:
+def r2i_check(directory: Path, name: EngineName, *options: str) -> Completed:
     engine_of(name)
+    tag = fresh_tag(directory.name)
+    words = [R2I, "check", str(directory), "--engine", name, "--tag", tag, *OPTIONS, *options]
+    try:
+        return run(words, env={**os.environ, "NO_COLOR": "1"}, timeout=800)
+    finally:
+        run([name, "image", "rm", "--force", tag])
+
+
+def checked(case: str, name: EngineName, scratch: Path, *options: str) -> Checked:
     directory = scratch / case
     shutil.copytree(EXECUTIONS / case, directory)
     before = contents(directory)
-    tag = f"r2i-test-check/{case}"
-    words = [R2I, "check", str(directory), "--engine", name, "--tag", tag, *OPTIONS, *options]
-    try:
-        done = run(words, env={**os.environ, "NO_COLOR": "1"}, timeout=800)
-    finally:
-        run([name, "image", "rm", "--force", tag])
+    done = r2i_check(directory, name, *options)
     return Checked(done, before, contents(directory))
 
 
@@ -128,7 +133,7 @@ def test_an_error_is_told_with_its_cell_and_traceback(endings: Checked) -> None:
     [
         ("dead.ipynb", "dead-kernel", 2, "SIGSEGV"),
         ("memory.ipynb", "out-of-memory", 2, "more memory than there is"),
-        ("slow.ipynb", "timeout", 2, "more than 5 s"),
+        ("slow.ipynb", "timeout", 2, "more than 15 s"),
         ("network.ipynb", "error", 2, "unreachable"),
         ("other-language.ipynb", "missing-kernel", None, "no kernel `ir`"),
         ("broken.ipynb", "unreadable", None, "cannot be read"),
@@ -237,30 +242,10 @@ def test_imports_are_tried_without_running_anything(tmp_path: Path) -> None:
 
 @pytest.mark.engine
 def test_the_network_is_there_for_who_asks(tmp_path: Path) -> None:
-    source = ["import os\n", "assert len(os.listdir('/sys/class/net')) > 1"]
-    cell: dict[str, Any] = {
-        "cell_type": "code",
-        "execution_count": None,
-        "id": "a",
-        "metadata": {},
-        "outputs": [],
-        "source": source,
-    }
-    document = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    engine_of("docker")
-    write(tmp_path / "net", {"a.ipynb": json.dumps(document)})
-    words = [
-        R2I,
-        "check",
-        str(tmp_path / "net"),
-        "--execute",
-        "--engine",
-        "docker",
-        "--tag",
-        "r2i-test-check/net",
-    ]
-    alone, connected = (run([*words, *OPTIONS, *more], timeout=300) for more in ((), ("--network",)))
-    run(["docker", "image", "rm", "--force", "r2i-test-check/net"])
+    source = "import os\nassert len(os.listdir('/sys/class/net')) > 1"
+    directory = write(tmp_path / "net", {"a.ipynb": notebook(source)})
+    alone = r2i_check(directory, "docker", "--execute")
+    connected = r2i_check(directory, "docker", "--execute", "--network")
 
     assert json.loads(alone.stdout)["dynamic"]["reached"] == "L2"
     assert json.loads(connected.stdout)["dynamic"]["reached"] == "L4"
@@ -268,11 +253,8 @@ def test_the_network_is_there_for_who_asks(tmp_path: Path) -> None:
 
 @pytest.mark.engine
 def test_an_image_without_jupyter_is_told_what_it_lacks(tmp_path: Path) -> None:
-    engine_of("docker")
     directory = write(tmp_path / "bare", {"Dockerfile": f"FROM {BASE}\n", "a.ipynb": '{"cells": []}'})
-    words = [R2I, "check", str(directory), "--execute", "--engine", "docker", "--tag", "r2i-test-check/bare"]
-    done = run([*words, *OPTIONS], timeout=300)
-    run(["docker", "image", "rm", "--force", "r2i-test-check/bare"])
+    done = r2i_check(directory, "docker", "--execute")
     dynamic = json.loads(done.stdout)["dynamic"]
 
     assert done.returncode == 8
@@ -284,9 +266,8 @@ def test_an_image_without_jupyter_is_told_what_it_lacks(tmp_path: Path) -> None:
 
 @pytest.mark.engine
 def test_a_repository_that_does_not_build_reaches_nothing(tmp_path: Path) -> None:
-    engine_of("docker")
     directory = write(tmp_path / "fails", {"Dockerfile": f"FROM {BASE}\nRUN exit 3\n"})
-    done = run([R2I, "check", str(directory), "--build", "--engine", "docker", *OPTIONS], timeout=300)
+    done = r2i_check(directory, "docker", "--build")
     dynamic = json.loads(done.stdout)["dynamic"]
 
     assert done.returncode == 8
@@ -305,11 +286,11 @@ def test_nothing_is_left_after_an_interrupt(name: EngineName, numbers: list[sign
     engine_of(name)
     words = ["check", str(EXECUTIONS / "endings"), "--execute", "--engine", name, "--timeout", "100"]
     with started(R2I, *words, "--progress", "plain", stderr=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        _until_there_are(name, child.pid, 3)
+        until(lambda: len(containers(name, child.pid)) >= 3, patience=300)
         for number in numbers:
             child.send_signal(number)
             time.sleep(0.2)
-        _, said = child.communicate(timeout=60)
+        _, said = child.communicate(timeout=120)
 
         assert child.returncode == 130
         assert said.endswith("Interrupted\n")
@@ -322,7 +303,7 @@ def test_what_a_killed_check_left_is_gone_with_the_next(tmp_path: Path) -> None:
     engine_of("docker")
     words = ["check", str(EXECUTIONS / "endings"), "--execute", "--engine", "docker", "--progress", "plain"]
     with started(R2I, *words, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        _until_there_are("docker", child.pid, 3)
+        until(lambda: len(containers("docker", child.pid)) >= 3, patience=300)
         child.kill()
         child.communicate()
         checked("kernels", "docker", tmp_path, "--build")
@@ -342,7 +323,7 @@ def test_an_engine_that_goes_away_is_an_error_of_the_engine() -> None:
             stdout=subprocess.PIPE,
             text=True,
         )
-        _until_there_are("docker", child.pid, 3)
+        until(lambda: len(containers("docker", child.pid)) >= 3, patience=300)
     # The server of the block ends with it, and its connections with the containers.
     _, said = child.communicate(timeout=120)
     left = containers("docker", child.pid)
@@ -351,13 +332,6 @@ def test_an_engine_that_goes_away_is_an_error_of_the_engine() -> None:
 
     assert child.returncode == 6, said
     assert "Traceback" not in said
-
-
-def _until_there_are(name: EngineName, owner: int, number: int) -> None:
-    deadline = time.monotonic() + 300
-    while len(containers(name, owner)) < number:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def test_levels_that_are_asked_for_and_tried() -> None:

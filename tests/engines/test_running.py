@@ -106,12 +106,10 @@ def test_container_of_a_killed_process_is_removed_by_the_next(engine: Engine) ->
             spared = exists(engine, left)
         child.kill()
         child.wait()
-        still_there = exists(engine, left)
         with engine.start(shell("true")):
             gone = not exists(engine, left)
 
         assert spared
-        assert still_there
         assert gone
         assert exists(engine, ours.id)
 
@@ -137,7 +135,7 @@ def test_published_port_answers(engine: Engine, host: str) -> None:
         assert container.address(1) is None
         if engine.name == "podman" and host == "::1":
             pytest.skip("Podman's default network has no IPv6")
-        with closing(http.client.HTTPConnection(*address, timeout=5)) as connection:
+        with closing(http.client.HTTPConnection(*address, timeout=60)) as connection:
             connection.request("GET", "/")
 
             assert connection.getresponse().status == 204
