@@ -46,6 +46,14 @@ def test_pinned_with_all_that_they_need(tmp_path: Path) -> None:
     assert found.sentence == "nothing"
 
 
+def test_what_packages_of_conda_need_counts(tmp_path: Path) -> None:
+    packages = "[python=3.12, matplotlib-base=3.10.0, numpy=2.2.6, {pip: [pytz==2025.1]}]"
+    found = found_in(tmp_path, {"environment.yml": f"dependencies: {packages}\n"})
+
+    assert found.distributions.unpinned == found.distributions.total - 3
+    assert found.distributions.total >= 8
+
+
 def test_a_lock_pins_all(tmp_path: Path) -> None:
     lock = """\
 lock-version = "1.0"

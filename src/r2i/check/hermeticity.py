@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from r2i.check.cell_installs import installs
 from r2i.check.declared import is_exact, moving
 from r2i.check.distributions import closure
+from r2i.check.provided import of_pypi
 from r2i.check.python_code import Facts
 from r2i.check.scripts import Script, scripts
 from r2i.check.subject import Subject
@@ -112,11 +113,11 @@ def _distributions(subject: Subject) -> Share:
         return Share()
     if environment.exact:
         return Share(total=len(environment.names))
-    exact = {pin.name for pin in environment.pins if re.fullmatch(r"===?[^*,]+", pin.specifier)}
-    exact |= {one.name for one in subject.declared if one.url or is_exact(one)}
-    of_conda = {one.name for one in subject.declared if one.installer == "conda"}
-    of_pip = closure({one.name for one in subject.declared if one.name} - of_conda).keys()
-    names = {name for name in of_pip | of_conda if name not in ("python", "pip", "nodefaults")}
+    name_of = of_pypi if environment.manager == "conda" else str
+    exact = {name_of(pin.name) for pin in environment.pins if re.fullmatch(r"===?[^*,]+", pin.specifier)}
+    exact |= {name_of(one.name) for one in subject.declared if one.url or is_exact(one)}
+    asked = {name_of(one.name) for one in subject.declared if one.name}
+    names = closure(asked).keys() - {"python", "pip", "nodefaults"}
     return Share(unpinned=len(names - exact), total=len(names))
 
 
