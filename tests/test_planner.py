@@ -276,3 +276,24 @@ def test_what_a_package_here_needs_comes_with_it(tmp_path: Path, pipfile: str, w
 
     assert len(said) == len(warned)
     assert all(word in message for word, message in zip(warned, said, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "differs"),
+    [
+        ("six==1.16.0", True),
+        ("six===odd", True),
+        ("six==1.17.0", False),
+        ("six>=1.10,<2", False),
+        ("six", False),
+        ('six==1.16.0 ; python_version < "3"', False),
+    ],
+)
+def test_a_version_that_the_winner_does_not_allow_is_named(
+    tmp_path: Path, wanted: str, *, differs: bool
+) -> None:
+    project = '[project]\nname = "x"\nversion = "1"\ndependencies = ["six>=1.17"]\n'
+    said = plan_of(tmp_path, {"requirements.txt": wanted, "pyproject.toml": project}).notices
+    words = f"`six>=1.17`: asked for here, but `requirements.txt` defines the environment and has `{wanted}`"
+
+    assert ((words, "pyproject.toml", 4) in [(n.message, n.file, n.line) for n in said]) == differs

@@ -9,7 +9,7 @@ from itertools import chain
 
 from r2i import __version__, image
 from r2i.adjustments import adjusted, check_adjustments
-from r2i.as_of import as_of
+from r2i.as_of import EXACT, as_of
 from r2i.buildpacks import CHAIN, ENVIRONMENTS, UNSUPPORTED
 from r2i.checkout import Checkout
 from r2i.errors import NoBuildpackError, R2iError, UsageError
@@ -22,6 +22,7 @@ from r2i.model import (
     Layer,
     Notice,
     Options,
+    Pin,
     Plan,
     Python,
     PythonEnvironment,
@@ -273,12 +274,42 @@ def _differences(won: PythonEnvironment, lost: PythonEnvironment) -> Iterable[No
             file=lost.defined_by,
             line=lost.names[missing[0]].line,
         )
+    if different := [*_different(won.pins, lost.pins)]:
+        ours, theirs = different[0]
+        more = f", the first of {len(different)} that differ" if len(different) > 1 else ""
+        yield Notice(
+            level="warning",
+            message=f"`{theirs.name}{theirs.specifier}`: asked for here, but `{won.defined_by}` defines the environment"
+            f" and has `{ours.name}{ours.specifier}`{more}",
+            file=theirs.evidence.file,
+            line=theirs.evidence.line,
+        )
     if "." in lost.local and not installs_itself:
         yield Notice(
             level="warning",
             message=f"The package here is not installed: `{won.defined_by}` defines the environment, and has no `-e .`",
             file=lost.defined_by,
         )
+
+
+def _different(won: Iterable[Pin], lost: Iterable[Pin]) -> Iterable[tuple[Pin, Pin]]:
+    """Pins of the same name of which one names a version that the other does not allow."""
+    ours = {pin.name: pin for pin in won if not pin.marker}
+    for theirs in lost:
+        mine = ours.get(theirs.name)
+        if mine and not theirs.marker and (_excludes(mine, theirs) or _excludes(theirs, mine)):
+            yield mine, theirs
+
+
+def _excludes(one: Pin, other: Pin) -> bool:
+    if one.specifier == other.specifier or not EXACT.fullmatch(other.specifier):
+        return False
+    from packaging.specifiers import SpecifierSet
+
+    try:
+        return not SpecifierSet(one.specifier).contains(other.specifier.lstrip("= "), prereleases=True)
+    except ValueError:  # `===` takes any word
+        return False
 
 
 def _refuse_unsupported(checkout: Checkout) -> None:
