@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from r2i.engines import choose
 from r2i.engines.protocol import Engine, EngineName, Mount, Port, RunRequest
 from r2i.launch import SERVER_PORT, server_command, wait_for_server
 from r2i.process import Completed, run
@@ -19,6 +18,7 @@ from tests.cases import Case, all_cases, asking_kernel
 from tests.conda_channel import conda_channel
 from tests.index_hosts import with_real_hosts
 from tests.pythons import python_downloads
+from tests.real_engines import engine_of
 
 pytestmark = pytest.mark.engine
 
@@ -86,7 +86,7 @@ def execute(engine: Engine, container: str, *command: str) -> Completed:
 
 @pytest.mark.parametrize(("name", "case"), BUILDS, ids=ids)
 def test_the_image_does_what_the_repository_asks_for(name: EngineName, case: Case) -> None:
-    engine = choose(name, os.environ)
+    engine = engine_of(name)
     verify = Mount(source=case.verify, target="/tmp/verify", read_only=True)
     with image_of(case, name) as image:
         if not case.serves:
