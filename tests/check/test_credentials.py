@@ -68,6 +68,9 @@ def test_what_only_looks_like_a_token_is_none(text: str) -> None:
         ('connect("anna", password="Xq7!vRt2#mLp")', 1),
         ('{"api_key": "f83hG72kLm19QwZx40Tb"}', 1),
         ('token: str = "f83hG72kLm19QwZx40Tb"', 1),
+        ("x = 1\ncreate_engine('postgresql+psycopg2://anna:Xq7vRt2mLp@db.tides.org:5432/sea')", 2),
+        ("!wget ftp://anna:Xq7!vRt2#mLp@data.tides.org/x.csv", 1),
+        ('secret = "mongodb+srv://anna:Xq7vRt2mLp19QwZx40@cluster0.tides.org"', 1),
     ],
 )
 def test_values_of_telling_names_are_found(code: str, line: int) -> None:
@@ -92,6 +95,11 @@ def test_values_of_telling_names_are_found(code: str, line: int) -> None:
         'secret = "/run/secrets/db"',
         'api_key = "https://example.org/a1b2c3d4e5f6g7h8"',
         'if token == "f83hG72kLm19QwZx40Tb":',
+        "postgresql://postgres:postgres@db.tides.org/sea",
+        "postgresql://anna:Xq7vRt2mLp@localhost:5432/sea",
+        "f'postgresql://{user}:{os.environ[KEY1]}@{host}/sea'",
+        "https://anna:<Xq7vRt2mLp>@tides.org and http://tides.org:8888/@anna",
+        "mysql://anna:your_Passw0rd!@db.tides.org/sea",
     ],
 )
 def test_values_that_open_nothing_are_none(code: str) -> None:
@@ -120,10 +128,12 @@ def test_settings_have_values_without_quotes() -> None:
         "-----BEGIN PRIVATE KEY-----" * 6_000,
         "-----BEGIN PRIVATE KEY-----" + "\\n" * 80_000,
         "xoxb-" + "1" * 180_000,
+        "ab://" * 40_000,
+        "ab://c:" + "aB3!" * 45_000,
         " " * 200_000,
         "\n" * 200_000,
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_hostile_text_is_searched_in_linear_time(text: str) -> None:
     credentials_in_code(text)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby
@@ -48,6 +48,11 @@ UNQUOTED = re.compile(
 )
 NETRC = re.compile(r"\bpassword[ \t]+(?P<value>\S{4,200})")
 
+#: Addresses with a password: `postgresql://anna:…@db.example.org/tides`. On the same machine it opens nothing to others.
+ADDRESS = re.compile(
+    r"""\b(?P<scheme>[a-z][a-z0-9+]{1,30})://[^\s:/@"']{1,80}:(?P<secret>[^\s:/@"']{8,200})@(?!localhost\b|127\.)[\w.-]*\w"""
+)
+
 #: Words by which `NAMED` has a chance: looking for them first is faster.
 NAMES = ("password", "passwd", "pwd", "secret", "token", "key")
 
@@ -74,7 +79,7 @@ def credentials_in_code(source: str) -> tuple[Credential, ...]:
     lowered = source.lower()
     if any(name in lowered for name in NAMES):
         found += _named(source, NAMED, {one.secret for one in found})
-    return tuple(found)
+    return (*found, *_in_addresses(source, found))
 
 
 def credentials_in_settings(text: str, *, netrc: bool = False) -> tuple[Credential, ...]:
@@ -88,7 +93,7 @@ def credentials_in_settings(text: str, *, netrc: bool = False) -> tuple[Credenti
             for match in NETRC.finditer(text)
             if match["value"] not in known and not PLACEHOLDER.search(match["value"])
         ]
-    return tuple(found)
+    return (*found, *_in_addresses(text, found))
 
 
 def _shaped(text: str) -> Iterator[Credential]:
@@ -111,6 +116,16 @@ def _named(text: str, pattern: re.Pattern[str], known: set[str]) -> Iterator[Cre
             yield Credential(
                 what=f"the value of `{match['name']}`", line=_line(text, match.start("name")), secret=value
             )
+
+
+def _in_addresses(text: str, found: Iterable[Credential]) -> Iterator[Credential]:
+    for match in ADDRESS.finditer(text) if "://" in text else ():
+        secret = match["secret"]
+        if _strong(secret, password=True) and not any(
+            secret in one.secret or one.secret in secret for one in found
+        ):
+            what = f"the password in an address of `{match['scheme']}`"
+            yield Credential(what=what, line=_line(text, match.start()), secret=secret)
 
 
 def _line(text: str, at: int) -> int:
