@@ -22,6 +22,7 @@ def commands(source: str) -> list[Install]:
         ("!pip install git+https://github.com/a/b", (), ("git+https://github.com/a/b",)),
         ("!conda install -y -c conda-forge numpy=1.26", ("numpy=1.26",), ()),
         ("%%bash\ncd x\napt-get -y install ffmpeg", ("ffmpeg",), ()),
+        ("!pip install waves-1.0.zip numpy=={version}", (), ("waves-1.0.zip", "numpy=={version}")),
         ("!pip install torch --index-url https://index.example/cpu", ("torch",), ()),
     ],
 )

@@ -47,6 +47,12 @@ SIMPLE = {
     "apt": re.compile(r"([a-z0-9][a-z0-9+.-]+)", re.ASCII),
 }
 
+#: Files that are installed as they are, also without a `./` before their names.
+PACKAGES = (".whl", ".zip", ".tar.gz", ".tar.bz2", ".conda")
+
+#: What IPython and shells put something else in the place of.
+VARIABLE = re.compile(r"[{$]")
+
 SHELLS = frozenset({"bash", "sh", "script"})
 
 
@@ -119,7 +125,7 @@ def _install(installer: Literal["pip", "conda", "apt"], text: str, given: list[s
             next(words, "")
         elif word.startswith("-"):
             continue
-        elif simple := SIMPLE[installer].fullmatch(word):
+        elif not word.endswith(PACKAGES) and (simple := SIMPLE[installer].fullmatch(word)):
             wanted.append(word)
             names.append(simple[1] if installer == "apt" else normalised(simple[1]))
         else:

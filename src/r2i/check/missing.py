@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from r2i.check.cell_installs import Install, installs
+from r2i.check.cell_installs import VARIABLE, Install, installs
 from r2i.check.distributions import distributions, is_often_needed
 from r2i.check.imports import Use
 from r2i.check.notebooks import Notebook
 from r2i.check.provided import Provided, optional, provided, providers
 from r2i.check.subject import Subject
 from r2i.model import PythonEnvironment
+from r2i.requirements.specifiers import NAME, normalised
 
 #: `surely`: all that is declared is known, and does not bring it. `probably`: what is declared may be of another release
 #: than that which is known. `unknown`: nobody knows which distribution it is of.
@@ -131,6 +132,13 @@ def undeclared(subject: Subject, notebook: Notebook, command: Install) -> list[s
     for word in command.others:
         if "://" in word:
             there = any(one.url.startswith(word) for one in subject.declared)
+            found += [] if there else [word]
+            continue
+        if VARIABLE.search(word):
+            named = re.match(NAME, word, re.ASCII)
+            there = (
+                named is not None and environment is not None and normalised(named[0]) in environment.names
+            )
             found += [] if there else [word]
             continue
         # A cell may have gone to the root before.

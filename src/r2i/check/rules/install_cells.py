@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from r2i.check.apt_txt import adding, apt_txt, not_listed
-from r2i.check.cell_installs import Install, installs
+from r2i.check.cell_installs import VARIABLE, Install, installs
 from r2i.check.findings import Finding, Fix, Rule
 from r2i.check.missing import undeclared
 from r2i.check.notebooks import Cell, Notebook
@@ -35,11 +35,12 @@ def _installed_by_a_cell(subject: Subject) -> Iterator[Finding]:
             continue
         fix = _ask(subject, command, new) if not others else None
         what = named(new) or quoted(others[0])
+        wish = what if new or not VARIABLE.search(others[0]) else "what it installs"
         yield _finding(
             subject,
             (notebook, cell, command),
             message=f"{what}: installed by a cell, and no file asks for {'it' if len(new) < 2 else 'them'}",
-            hint=f"{fix.title}, and remove the line" if fix else f"Ask for {what} {_where(subject)}",
+            hint=f"{fix.title}, and remove the line" if fix else f"Ask for {wish} {_where(subject)}",
             fix=fix,
         )
 
