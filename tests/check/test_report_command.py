@@ -106,3 +106,19 @@ def test_what_says_how_to_run_is_wrong_where_nothing_runs(tmp_path: Path, words:
 
     assert done.returncode == 2
     assert f"`{words[0]}` has no effect where nothing is built" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--build"], ["--execute"]])
+def test_without_an_engine_what_the_files_say_is_known_nevertheless(tmp_path: Path, words: list[str]) -> None:
+    write(tmp_path, {"requirements.txt": "numpy\n"})
+    files = ["-o", "report.json", "--format", "json", "--html", "report.html", "--badge", "badge.svg"]
+    environment = {**os.environ, "NO_COLOR": "1", "DOCKER_HOST": "tcp://127.0.0.1:1"}
+    done = run([R2I, "check", *words, "--engine", "docker", *files], cwd=tmp_path, env=environment)
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+
+    assert done.returncode == 6
+    assert "D101 unpinned" in done.stdout
+    assert f"Error: {report['unfinished']}" in done.stderr
+    assert [finding["code"] for finding in report["findings"]] == ["D101"]
+    assert "came to no end" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "badge.svg").exists()

@@ -95,7 +95,8 @@ class Report:
     says that warnings count as errors do. `prefix` is the way from the top of the repository to the directory that was
     checked, which all files are relative to: empty, or with a slash at its end. `size` is about what the image will
     weigh, `hermeticity` what it takes from outside that nobody pinned; both are None where nothing can be planned.
-    `dynamic` is what came of a build, where one was asked for.
+    `dynamic` is what came of a build, where one was asked for; `unfinished` says why nothing came of it, where that is
+    not for the repository to mend.
     """
 
     findings: tuple[Reported, ...]
@@ -106,6 +107,7 @@ class Report:
     size: Forecast | None = None
     hermeticity: Hermeticity | None = None
     dynamic: DynamicReport | None = None
+    unfinished: str | None = None
 
     def count(self, severity: Severity) -> int:
         return sum(reported.rule.severity == severity for reported in self.findings)

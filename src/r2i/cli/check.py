@@ -21,7 +21,7 @@ from r2i.cli.check_text import show
 from r2i.cli.common import checked_out, note, parsed, plan_options, source_options
 from r2i.cli.execution import dynamic_report, execution_options
 from r2i.cli.execution_files import causes_fixes, report_file, report_options, write_file, write_reports
-from r2i.errors import UsageError
+from r2i.errors import R2iError, UsageError
 from r2i.model import Source
 from r2i.quoting import printable
 from r2i.rescue import MOST_CHANGES
@@ -84,14 +84,22 @@ def check(source: str, ref: str | None, subdir: str, **chosen: Any) -> int:
         if chosen["fix"] and _mended(subject, fixes, chosen):
             subject = _subject(checkout, understood, chosen)
             report = _checked(subject, strict=chosen["strict"])
-        report = replace(report, dynamic=dynamic_report(subject, understood, chosen))
-        if chosen["fix"]:
-            subject, report = _run_again(subject, report, understood, chosen)
+        failure = None
+        try:
+            report = replace(report, dynamic=dynamic_report(subject, understood, chosen))
+            if chosen["fix"]:
+                subject, report = _run_again(subject, report, understood, chosen)
+        except UsageError:
+            raise
+        except R2iError as error:
+            failure, report = error, replace(report, unfinished=error.message)
         write_reports(subject, report, understood, chosen)
         directory = os.path.relpath(checkout.root) if understood.provider == "local" else ""
     _say(
         report, form=chosen["form"], output=chosen["output"], directory="" if directory == "." else directory
     )
+    if failure is not None:
+        raise failure
     return 0 if report.ready and (report.dynamic is None or report.dynamic.ok) else NOT_READY
 
 

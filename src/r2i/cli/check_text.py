@@ -94,8 +94,8 @@ def _summary(report: Report) -> Text:
         for word in ("error", "warning", "info")
         if (number := report.count(word))
     ]
-    fails = report.dynamic is not None and not report.dynamic.ok
-    none = ("No findings in the files", "") if fails else ("Nothing to mend", "green")
+    runs = report.unfinished is None and (report.dynamic is None or report.dynamic.ok)
+    none = ("Nothing to mend", "green") if runs else ("No findings in the files", "")
     text = Text(", ").join(Text(*count) for count in counts or [none])
     if report.suppressed:
         text.append(f" ({report.suppressed} ignored)", "dim")

@@ -51,7 +51,7 @@ def write_reports(subject: Subject, report: Report, source: Source, chosen: Mapp
         changes = combined(subject.checkout, causes_fixes(report))
         title = Path(source.location).name if source.provider == "local" else shown(source.location)
         write_file("--html", chosen["html"], to_html(report, title=title, diff=diff(changes)))
-    if chosen["badge"] is not None:
+    if chosen["badge"] is not None and report.unfinished is None:
         from r2i.check.formats.status_badge import to_endpoint, to_svg
 
         path: Path = chosen["badge"]

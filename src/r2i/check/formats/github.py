@@ -30,6 +30,8 @@ def to_github(report: Report) -> str:
     commands = [_command(report, reported) for reported in report.findings]
     if report.dynamic is not None:
         commands += _ran(report, report.dynamic)
+    if report.unfinished is not None:
+        commands.append(f"::error title=Not built and run::{_data(report.unfinished)}")
     return "".join(f"{command}\n" for command in commands)
 
 

@@ -25,6 +25,7 @@ def to_json(report: Report) -> str:
         "size": None if report.size is None else _size(report.size),
         "hermeticity": None if report.hermeticity is None else _hermeticity(report.hermeticity),
         "dynamic": None if report.dynamic is None else dynamic_to_json(report.dynamic),
+        "unfinished": report.unfinished,
     }
     # ASCII, so that names which are no UTF-8 get through, and nothing that a terminal would obey.
     return json.dumps(document, indent=2) + "\n"

@@ -30,12 +30,26 @@ def to_junit(report: Report) -> str:
         suite.append(_case(rule, found.get(rule, []), report))
     whole = Element("testsuites")
     whole.append(suite)
+    if report.unfinished is not None:
+        whole.append(_unfinished(report.unfinished))
     if report.dynamic is not None:
         from r2i.check.formats.execution_junit import execution_suites
 
         whole.extend(execution_suites(report.dynamic))
     indent(whole)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(whole, encoding="unicode")}\n'
+
+
+def _unfinished(why: str) -> Element:
+    """What is not known is an error to readers of JUnit, and what is known to be wrong a failure."""
+    from xml.etree.ElementTree import Element, SubElement
+
+    suite = Element(
+        "testsuite", name="r2i check: the build", tests="1", failures="0", errors="1", skipped="0"
+    )
+    case = SubElement(suite, "testcase", classname="r2i.check", name="it is built and run", time="0")
+    SubElement(case, "error", message=printable(why))
+    return suite
 
 
 def _case(rule: Rule, found: list[Reported], report: Report) -> Element:
