@@ -36,6 +36,9 @@ def test_yml_counts_before_yaml(tmp_path: Path) -> None:
     assert detection is not None
     assert detection.environment is not None
     assert detection.environment.defined_by == "environment.yml"
+    assert [(one.file, one.reason) for one in detection.ignored] == [
+        ("environment.yaml", "`environment.yml` defines the Python environment")
+    ]
 
 
 def test_comments_names_and_order_of_keys_change_nothing_that_is_built(tmp_path: Path) -> None:

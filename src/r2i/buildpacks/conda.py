@@ -9,7 +9,7 @@ from r2i.conda.cuda import cuda, is_for_cards
 from r2i.conda.environment_yml import EnvironmentYml, read_environment_yml
 from r2i.conda.pythons import python_of
 from r2i.conda.wishes import wished_environment, wishes
-from r2i.model import Detection, Notice, Options
+from r2i.model import Detection, Ignored, Notice, Options
 from r2i.quoting import quoted
 from r2i.requirements import read_lines
 from r2i.server_parts import server_evidence
@@ -20,9 +20,10 @@ class Conda:
     files = ("environment.yml", "environment.yaml")
 
     def detect(self, checkout: Checkout, options: Options) -> Detection | None:
-        path = next((path for name in self.files if (path := checkout.config(name))), None)
-        if path is None:
+        paths = [path for name in self.files if (path := checkout.config(name))]
+        if not paths:
             return None
+        path, *others = paths
         found = read_environment_yml(checkout, path)
         pip, notices = read_lines(checkout, path, found.pip)
         python, requires = python_of(found.dependencies) if options.python is None else (None, ())
@@ -42,6 +43,9 @@ class Conda:
             requires=requires,
             server=server_evidence(environment.names),
             notices=(*found.notices, *notices, *_about_cards(found)),
+            ignored=tuple(
+                Ignored(file=other, reason=f"`{path}` defines the Python environment") for other in others
+            ),
         )
 
 

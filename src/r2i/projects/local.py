@@ -125,6 +125,7 @@ def _together(environment: PythonEnvironment, early: PythonEnvironment) -> Pytho
         entry=entry,
         support=support,
         local_options=(*environment.local_options, *alone),
+        # What the file itself says comes first, and decides.
         names={**environment.names, **early.names, **environment.names},
         pins=(*environment.pins, *early.pins),
     )
