@@ -42,7 +42,7 @@ class CheckCase:
 
     `uncommitted` are files that are there and not in git, `executable` those that have the bit in the index, `remote` is the
     address of `origin`, `options` are those of `r2i check` in Python's spelling. `large` are files of nothing, with their
-    sizes in bytes, `submodules` directories of git's that were not fetched.
+    sizes in bytes, `submodules` directories of git's that were not fetched. What is checked is the directory `below`.
     """
 
     name: str
@@ -53,6 +53,7 @@ class CheckCase:
     options: dict[str, Any] = field(default_factory=dict)
     large: dict[str, int] = field(default_factory=dict)
     submodules: list[str] = field(default_factory=list)
+    below: str = ""
 
     @property
     def directory(self) -> Path:
@@ -73,7 +74,7 @@ def all_check_cases() -> list[CheckCase]:
 
 
 def laid_out(case: CheckCase, directory: Path) -> Path:
-    """A copy of the case's repository."""
+    """A copy of the case's repository; the directory of it that is checked."""
     repo = directory / "repo"
     shutil.copytree(case.directory / "repo", repo, symlinks=True)
     for file, size in case.large.items():
@@ -94,7 +95,7 @@ def laid_out(case: CheckCase, directory: Path) -> Path:
             *([("remote", "add", "origin", case.remote)] if case.remote else []),
         ):
             subprocess.run([*GIT, *command], cwd=repo, check=True, capture_output=True)
-    return repo
+    return repo / case.below
 
 
 def subject_of(case: CheckCase, repo: Path) -> Subject:

@@ -135,6 +135,17 @@ def test_a_directory_of_a_repository_gets_no_workflow(
     assert "urlpath=lab%2Ftree%2Fdocs%2Fa.ipynb" in said.out
 
 
+def test_below_the_configuration_nothing_is_written_that_binder_would_not_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = {"docs/a.ipynb": notebook("import numpy"), "requirements.txt": "numpy==2.2.6\n"}
+    directory = repository(tmp_path, there)
+    init(directory / "docs")
+
+    assert set(files_of(directory / "docs")) == {"a.ipynb"}
+    assert "at the top of the repository, not in `docs/`" in capsys.readouterr().err
+
+
 def test_what_lies_behind_a_link_out_is_left_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

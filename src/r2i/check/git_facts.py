@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from r2i.checkout import Checkout
+from r2i.checkout import CONFIG_DIRECTORIES, Checkout
+from r2i.planner import config_names
 from r2i.sources.git_program import GitProgram
 
 EXECUTABLE, SUBMODULE = "100755", "160000"
+
+#: Asks for the configuration at the top of the work tree, in git or about to be.
+CONFIGURATION_ABOVE = (
+    *("ls-files", "-z", "--full-name", "--cached", "--others", "--exclude-standard", "--"),
+    *(
+        f":(top,literal){directory}{name}"
+        for directory in ("", *(f"{name}/" for name in CONFIG_DIRECTORIES))
+        for name in config_names()
+    ),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +28,8 @@ class GitFacts:
 
     `modes` are those of the index (`100644`, `100755`, `120000`, `160000`): what a commit would hold. `remote` is the
     address of `origin` without credentials, None where there is none. `prefix` is the way from the top of the work tree
-    to the checkout's root, with a slash at its end.
+    to the checkout's root, with a slash at its end, and `above` are the configuration files at that top, by their paths from
+    there: none where it is the root itself.
     """
 
     modes: Mapping[str, str]
@@ -27,6 +39,7 @@ class GitFacts:
     remote: str | None = None
     branch: str | None = None
     submodules: frozenset[str] = field(default=frozenset())
+    above: tuple[str, ...] = ()
 
     def is_ignored(self, path: str) -> bool:
         """Whether git leaves the file out, itself or with a directory above it."""
@@ -49,14 +62,16 @@ def git_facts(checkout: Checkout, git: GitProgram) -> GitFacts | None:
         git, checkout, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"
     )
     untracked = _paths(git, checkout, "ls-files", "-z", "--others", "--exclude-standard")
+    prefix = _line(git, checkout, "rev-parse", "--show-prefix") or ""
     return GitFacts(
         modes=modes,
         ignored=frozenset(ignored),
         untracked=frozenset(untracked),
-        prefix=_line(git, checkout, "rev-parse", "--show-prefix") or "",
+        prefix=prefix,
         remote=_line(git, checkout, "remote", "get-url", "origin"),
         branch=_line(git, checkout, "symbolic-ref", "--quiet", "--short", "HEAD"),
         submodules=frozenset(path for path, mode in modes.items() if mode == SUBMODULE),
+        above=tuple(_paths(git, checkout, *CONFIGURATION_ABOVE)) if prefix else (),
     )
 
 

@@ -198,6 +198,8 @@ def _pictures(subject: Subject) -> Iterator[Read]:
 def _state(subject: Subject, path: str | None) -> State | None:
     """Why a clone of the repository lacks the file, None where it does not."""
     git = subject.git
+    if path is None and subject.declared_above:
+        return None  # it lies out of this directory, and most likely in the repository
     if path is None or not (path in subject.files or subject.checkout.has(path)):
         submodules = git.submodules if git and path else ()
         return "submodule" if any(f"{path}/".startswith(f"{one}/") for one in submodules) else "missing"

@@ -16,7 +16,7 @@ from r2i.check.settings import COMMENT, Settings
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
 from r2i.model import Options, Plan, PythonEnvironment, Source
-from r2i.planner import declared_environment, make_plan
+from r2i.planner import config_names, declared_environment, make_plan
 
 if TYPE_CHECKING:
     from r2i.check.imports import Uses
@@ -76,13 +76,24 @@ class Subject:
         except R2iError as error:
             return error
 
+    @cached_property
+    def declared_above(self) -> tuple[str, ...]:
+        """The configuration at the top of the repository, where the directory has none of its own and nobody chose it by
+        `--subdir`: an image is then made of the whole, and what is in it cannot be known from here."""
+        if self.git is None or self.checkout.root != self.checkout.boundary:
+            return ()
+        return () if any(map(self.config, config_names())) else self.git.above
+
     @property
     def plan(self) -> Plan | None:
-        return self.planned if isinstance(self.planned, Plan) else None
+        """None where there is none, or it would not be that of the repository."""
+        return self.planned if isinstance(self.planned, Plan) and not self.declared_above else None
 
     @cached_property
     def environment(self) -> PythonEnvironment | None:
         """What the repository's files say of its Python environment; None where they are wrong, or it has a `Dockerfile`."""
+        if self.declared_above:
+            return None
         try:
             return declared_environment(self.checkout, self.options)
         except R2iError:

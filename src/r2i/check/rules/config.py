@@ -227,6 +227,18 @@ def _hidden_by_dockerfile(subject: Subject) -> Iterator[Finding]:
             )
 
 
+def _below_the_top(subject: Subject) -> Iterator[Finding]:
+    if subject.declared_above and subject.git is not None:
+        here = subject.git.prefix.rstrip("/")
+        top = posixpath.relpath(".", here)
+        files = [f"{top}/{file}" for file in subject.declared_above]
+        yield Finding(
+            message=f"The top of the repository is `{top}`: what Binder installs is said in {named(files)},"
+            " and not looked at from here",
+            hint=f"Run `r2i check {top}` in `{here}`",
+        )
+
+
 def _warned_of(subject: Subject) -> Iterator[Finding]:
     for notice in _warnings(subject, of_ignored=False):
         sentence = notice.message[:1].upper() + notice.message[1:]
@@ -284,5 +296,12 @@ RULES = (
         why="r2i builds it, and warns of something that may surprise.",
         find=_warned_of,
         general=True,
+    ),
+    Rule(
+        code="F108",
+        name="below-the-top",
+        severity="warning",
+        why="Binder builds a repository as a whole, and looks for its configuration at the top.",
+        find=_below_the_top,
     ),
 )

@@ -45,7 +45,7 @@ def _of_r(subject: Subject) -> Iterator[Finding]:
         (notebook, cell, "\n".join(line.partition("#")[0] for line in cell.source.split("\n")))
         for notebook, cell in _cells(subject, "r", "ir")
     ]
-    if not cells or subject.config("Dockerfile") or (declared := _declared_in_r(subject)) is None:
+    if not cells or _decided_elsewhere(subject) or (declared := _declared_in_r(subject)) is None:
         return
     text = "\n".join(source for _, _, source in cells)
     if ANYTHING.search(text):
@@ -68,6 +68,10 @@ def _of_r(subject: Subject) -> Iterator[Finding]:
                 hint=fix.title if fix else f"Install `{name}` in `{path or 'install.R'}`",
                 fix=fix,
             )
+
+
+def _decided_elsewhere(subject: Subject) -> bool:
+    return bool(subject.config("Dockerfile") or subject.declared_above)
 
 
 def _asked_for(subject: Subject, name: str, install_r: str | None) -> Fix | None:
@@ -134,7 +138,7 @@ def _packages() -> tuple[tuple[str, ...], Mapping[str, tuple[str, ...]]]:
 def _of_julia(subject: Subject) -> Iterator[Finding]:
     """A module of Julia can be loaded only where the project itself asks for it, whatever others need."""
     cells = _cells(subject, "julia")
-    if not cells or subject.config("Dockerfile") or subject.config("REQUIRE"):
+    if not cells or _decided_elsewhere(subject) or subject.config("REQUIRE"):
         return
     text = "\n".join(cell.source for _, cell in cells)
     script = subject.config("postBuild")
