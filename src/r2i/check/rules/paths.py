@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from r2i.check.findings import Finding, Rule
 from r2i.check.notebook_tables import Elsewhere, elsewhere, elsewhere_words
 from r2i.check.notebooks import Cell
-from r2i.check.python_code import Facts
+from r2i.check.python_code import Facts, Literal
 from r2i.check.subject import Subject
 from r2i.check.wording import from_notebook
 
@@ -22,6 +22,10 @@ QUOTED = re.compile(r"(?m)^[ \t]*(?:#|//).*$|\"([^\"\n]{3,400})\"|'([^'\n]{3,400
 TESTS = re.compile(
     r"(?:^|/)(?:tests?|testing|docs?|examples?)/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|setup)\.py$"
 )
+
+#: What no path says, and patterns do: repetitions of kinds of characters (`C:\\w+`), and calls that take a pattern.
+REGULAR_EXPRESSION = re.compile(r"\\[wWdDsS](?:[+*?{]|\])|\[[^\]]+\][+*?{]|\(\?")
+MATCHING = re.compile(r"(?:re|regex)\.\w+")
 
 #: How much of a path is shown, and how many of one notebook.
 LONGEST, MOST = 60, 20
@@ -78,17 +82,22 @@ def _said(source: str, facts: Facts | None) -> Iterator[tuple[int, str]]:
     """Each string of a piece of code that may be a path, with its line."""
     if facts is None or facts.language != "python":
         for match in QUOTED.finditer(source):
-            if text := match[1] or match[2]:
+            if (text := match[1] or match[2]) and not REGULAR_EXPRESSION.search(text):
                 yield source.count("\n", 0, match.start()) + 1, text
         return
     for literal in facts.literals:
-        if not (literal.alone or literal.optional or literal.call in SHOWING or "\n" in literal.value):
+        if not (literal.alone or literal.optional or literal.call in SHOWING or _is_no_path(literal)):
             yield literal.line, literal.value
     lines = source.split("\n")
     for command in facts.commands:
         if not lines[command.line - 1][:1].isspace():  # below a condition, most often of Colab
             for word in re.split(r"[\s=\"']+", command.text):
                 yield command.line, word
+
+
+def _is_no_path(literal: Literal) -> bool:
+    text = literal.value
+    return "\n" in text or bool(REGULAR_EXPRESSION.search(text) or MATCHING.fullmatch(literal.call))
 
 
 def _row(rows: Iterable[Elsewhere], text: str) -> tuple[Elsewhere, str] | None:
