@@ -46,6 +46,9 @@ def png(*, red: int, comment: bytes = b"") -> str:
         ("<object at 0x7f0011223344>", "<object at 0x10b2c3d4e>"),
         ("2021-03-04 05:06:07.123", "2026-11-21T17:00:00Z"),
         ("Thu Mar  4 05:06:07 2021", "Sat Nov 21 17:00:00 2026"),
+        ("datetime.datetime(2021, 3, 4, 5, 6, 7, 123)", "datetime.datetime(2026, 11, 21, 17, 0, 0, 654321)"),
+        ("[datetime.time(5, 6, 7, 123)]", "[datetime.time(17, 0, 0)]"),
+        ("datetime.timedelta(microseconds=42)", "datetime.timedelta(days=-1, seconds=1, microseconds=7)"),
         ("Wall time: 1.2 s", "Wall time: 310 ms"),
         ("12.1 µs ± 90 ns per loop (mean of 7)", "3 ms ± 1 µs per loop (mean of 7)"),
         ("/tmp/tmpabc/x.csv", "/var/folders/y7/T/x.csv"),
@@ -72,10 +75,31 @@ def test_what_differs_at_every_run_is_the_same(stored: str, now: str) -> None:
         ("12 apples", "13 apples"),
         ("x 1.0", "x 1.0 2.0"),
         ("2021", "2022"),
+        ("datetime.datetime(2021, 3, 4, 0, 0)", "datetime.datetime(2022, 3, 4, 0, 0)"),
+        ("datetime.date(2021, 3, 4)", "datetime.date(2022, 3, 4)"),
     ],
 )
 def test_what_a_reader_would_see_differs(stored: str, now: str) -> None:
     assert not same_text(sanitised(stored), sanitised(now))
+
+
+@pytest.mark.parametrize(
+    ("source", "stored", "now"),
+    [
+        ("time.time()", "1614834367.1234567", "1795280400.5"),
+        ("time.time_ns()", "1614834367123456789", "1795280400500000000"),
+        ("datetime.now().timestamp()", "it is 1614834367.1", "it is 1795280400.0"),
+    ],
+)
+def test_seconds_since_1970_are_times_where_a_cell_asks_for_them(source: str, stored: str, now: str) -> None:
+    assert not compared([result(text_plain=stored)], [result(text_plain=now)], source=source)
+    assert not compared([stream(stored)], [stream(now)], source=source)
+    assert compared([stream(stored)], [stream(now)], source="residuals.sum()")
+
+
+def test_a_number_that_is_no_time_counts_beside_a_clock() -> None:
+    assert compared([stream("42.5")], [stream("43.5")], source="time.time()")
+    assert compared([stream("1614834367")], [stream("1795280400")], source="time.time()")
 
 
 def test_printed_text_is_compared_however_it_came() -> None:

@@ -63,6 +63,8 @@ SANITISED = tuple(
             "<time>",
         ),
         (r"\b\d{1,2}:\d\d:\d\d(?:[.,]\d+)?\b", "<time>"),
+        (r"\bdatetime\.(?:datetime\(\d{4}, \d+, \d+, |time\()\d+, \d+, \d+(?:, \d+)?\b", "<time>"),
+        (r"\bdatetime\.timedelta\((?:\w+=-?\d+, )*microseconds=\d+\)", "<duration>"),
         (
             r"(?<![\w.])\d+(?:[.,]\d+)?(?:e[+-]?\d+)?\s?(?:ns|[uµμ]s|ms|s|secs?|seconds?|mins?|minutes?)\b(?:\s*±[^\n]*)?",
             "<duration>",
@@ -77,6 +79,10 @@ DRAWN = re.compile(
     r"""\b(?:id|for|class|aria-[a-z]+)=["'][^"']{0,300}["']|(?:url\()?["']?#[\w-]{6,}|<dc:date>[^<]*</dc:date>|\b[0-9a-f]{16,}\b"""
 )
 
+#: How code takes the time as a number, and what that looks like since 2011: without such code, it may be any number.
+CLOCK = re.compile(r"\btime\(\)|\btime_ns\(\)|\btimestamp\(\)")
+SECONDS = re.compile(r"(?<![\w.])1[3-9]\d{8}(?:\.\d+|\d{9})\b")
+
 NUMBER = re.compile(
     r"[-+]?(?:\d{1,30}\.\d{0,30}|\.\d{1,30})(?:e[-+]?\d{1,3})?|[-+]?\d{1,30}e[-+]?\d{1,3}", re.IGNORECASE
 )
@@ -84,11 +90,13 @@ NUMBER = re.compile(
 
 def mismatches(cells: Iterable[CellRun]) -> tuple[Mismatch, ...]:
     """All differences, by cells; none where a cell did not run, here or before it was saved."""
+    cells = [*cells]
+    clock = any(CLOCK.search(cell.source) for cell in cells)
     return tuple(
         mismatch
         for cell in cells
         if cell.status == "passed" and cell.saved and not ignored(cell)
-        for mismatch in _of_cell(cell)
+        for mismatch in _of_cell(cell, clock=clock)
     )
 
 
@@ -119,10 +127,10 @@ def same_text(one: str, other: str) -> bool:
     return all(math.isclose(float(a), float(b), rel_tol=TOLERANCE) for a, b in numbers)
 
 
-def _of_cell(cell: CellRun) -> Iterator[Mismatch]:
+def _of_cell(cell: CellRun, *, clock: bool) -> Iterator[Mismatch]:
     stored, produced = (_printed(outputs) for outputs in (cell.stored, cell.outputs))
     if not (_cut(cell.stored) or _cut(cell.outputs)):
-        yield from _text_mismatch(cell, "stdout", stored, produced)
+        yield from _text_mismatch(cell, "stdout", stored, produced, clock=clock)
     before, now = ([*_shown(outputs)] for outputs in (cell.stored, cell.outputs))
     if len(before) != len(now):
         yield Mismatch(
@@ -135,13 +143,13 @@ def _of_cell(cell: CellRun) -> Iterator[Mismatch]:
         return
     for one, other in zip(before, now, strict=True):
         if not (_cut([one]) or _cut([other])):
-            yield from _of_output(cell, one, other)
+            yield from _of_output(cell, one, other, clock=clock)
 
 
-def _of_output(cell: CellRun, stored: Output, produced: Output) -> Iterator[Mismatch]:
+def _of_output(cell: CellRun, stored: Output, produced: Output, *, clock: bool) -> Iterator[Mismatch]:
     """The first representation that both have decides."""
     if "error" in (stored.get("output_type"), produced.get("output_type")):
-        yield from _text_mismatch(cell, "error", raised(stored), raised(produced))
+        yield from _text_mismatch(cell, "error", raised(stored), raised(produced), clock=clock)
         return
     before, now = data_of(stored), data_of(produced)
     kind = next((kind for kind in COMPARED if kind in before and kind in now), None)
@@ -154,11 +162,13 @@ def _of_output(cell: CellRun, stored: Output, produced: Output) -> Iterator[Mism
     texts = [text_of(part[kind]) for part in (before, now)]
     if kind in ("image/svg+xml", "text/html"):
         texts = [DRAWN.sub("", text) for text in texts]
-    yield from _text_mismatch(cell, kind, *texts)
+    yield from _text_mismatch(cell, kind, *texts, clock=clock)
 
 
-def _text_mismatch(cell: CellRun, what: str, stored: str, produced: str) -> Iterator[Mismatch]:
-    one, other = sanitised(stored), sanitised(produced)
+def _text_mismatch(
+    cell: CellRun, what: str, stored: str, produced: str, *, clock: bool
+) -> Iterator[Mismatch]:
+    one, other = (sanitised(SECONDS.sub("<time>", text) if clock else text) for text in (stored, produced))
     if same_text(one, other):
         return
     pairs = zip_longest(one.split("\n"), other.split("\n"), fillvalue="")
