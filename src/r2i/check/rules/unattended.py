@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
 from r2i.check.findings import Finding, Rule
 from r2i.check.notebook_tables import services
+from r2i.check.notebooks import Cell
+from r2i.check.python_code import Facts
 from r2i.check.subject import Subject
 
 #: Functions that wait for an answer, and words of which the code has one where it calls them.
 ASKING = frozenset({"input", "raw_input", "getpass", "getpass.getpass"})
-WORDS = ("input(", "getpass")
+#: The same of debuggers. `breakpoint()` is not among them: IPython's kernel goes on where no debugger listens.
+DEBUGGING = frozenset(
+    {"pdb.set_trace", "pdb.pm", "pdb.post_mortem", "ipdb.set_trace", "IPython.core.debugger.set_trace"}
+    | {"IPython.embed", "code.interact"}
+)
+WORDS = ("input(", "getpass", "set_trace", "pdb.", "embed(", "interact(", "%debug")
 
 TOLERANT = frozenset({"skip-execution", "raises-exception"})
 
@@ -19,15 +27,30 @@ def _asks(subject: Subject) -> Iterator[Finding]:
     for notebook, cell, facts in subject.code:
         if cell.tags & TOLERANT or not any(word in cell.source for word in WORDS):
             continue
-        for call in facts.calls:
-            if call.name in ASKING and not call.optional and call.name not in facts.defined:
-                yield Finding(
-                    message=f"`{call.name}()` waits for an answer: run by a program, the notebook fails here",
-                    file=notebook.path,
-                    line=subject.line_of(notebook, cell, call.line),
-                    cell=cell.number,
-                    hint="Take the value from a variable with a default, or tag the cell `skip-execution`",
-                )
+        for line, what, hint in _waiting(facts, subject.code_of[notebook.path]):
+            yield Finding(
+                message=f"`{what}` waits for an answer, and a program that runs the notebook has none",
+                file=notebook.path,
+                line=subject.line_of(notebook, cell, line),
+                cell=cell.number,
+                hint=f"{hint}, or tag the cell `skip-execution`",
+            )
+
+
+def _waiting(facts: Facts, cells: Iterable[tuple[Cell, Facts]]) -> Iterator[tuple[int, str, str]]:
+    """The line of a cell of these, what waits there, and what to do instead."""
+    bound = {own: known for _, others in cells for one in others.imports for own, known in one.bound}
+    for call in facts.calls:
+        first, dot, rest = call.name.partition(".")
+        if call.optional or call.name in facts.defined:
+            continue
+        if call.name in ASKING:
+            yield call.line, f"{call.name}()", "Take the value from a variable with a default"
+        elif f"{bound.get(first, first)}{dot}{rest}" in DEBUGGING:
+            yield call.line, f"{call.name}()", "Remove it"
+    for command in facts.commands:
+        if command.sign.startswith("%") and re.match(r"debug\b", command.text):
+            yield command.line, f"{command.sign}debug", "Remove it"
 
 
 def _of_a_service(subject: Subject) -> Iterator[Finding]:
