@@ -40,6 +40,12 @@ HOOKS = re.compile(
     r"shell[. ]\w+ hook|shell hook|(?:conda|mamba)\.sh\b|bin/activate\b|\.bashrc|\.(?:bash_)?profile|\A#!.*\s(?:-\w*l|--login)"
 )
 
+#: What `… activate` does without it. Beside an environment of conda's lies that of the server, with an `activate` of its own.
+WITHOUT_HOOK = {
+    **dict.fromkeys(("conda", "mamba", "micromamba"), "fails in a script that has not loaded its hook"),
+    **dict.fromkeys((".", "source"), "takes any script of that name on the path, which need not be conda's"),
+}
+
 
 def _sudo(subject: Subject) -> Iterator[Finding]:
     for script in scripts(subject):
@@ -117,9 +123,9 @@ def _conda_activate(subject: Subject) -> Iterator[Finding]:
             continue
         for line in script.lines:
             for command in line.commands:
-                if command[0] in ("conda", "mamba", "micromamba") and command[1:2] == ("activate",):
+                if command[1:2] == ("activate",) and (what := WITHOUT_HOOK.get(command[0])):
                     yield Finding(
-                        message=f"`{command[0]} activate` fails in a script that has not loaded its hook",
+                        message=f"`{command[0]} activate` {what}",
                         file=script.path,
                         line=line.first,
                         hint="Remove it (the environment is active already), or use `conda run`",
