@@ -58,7 +58,7 @@ def declared(
     """
     try:
         if environment is None and wrong and wrong.endswith(".txt"):
-            return tuple(_pip(_included(checkout, wrong)))
+            return tuple(_pip_file(checkout, wrong))
         if environment is not None and not environment.exact:
             return tuple(_declared(checkout, options, environment))
     except R2iError:
@@ -69,13 +69,13 @@ def declared(
 def _declared(checkout: Checkout, options: Options, environment: PythonEnvironment) -> Iterator[Declared]:
     path = environment.defined_by
     if environment.buildpack == "requirements":
-        yield from _pip(_included(checkout, path))
+        yield from _pip_file(checkout, path)
     elif environment.buildpack == "conda":
         from r2i.conda.environment_yml import read_environment_yml
 
         found = read_environment_yml(checkout, path)
         yield from map(of_conda, found.dependencies)
-        yield from _pip(found.pip)
+        yield from _pip(_with_included(checkout, path, found.pip))
     elif environment.buildpack == "package":
         from r2i.buildpacks.package import choose
         from r2i.projects.reading import read_project
@@ -100,19 +100,22 @@ def of_conda(dependency: Dependency) -> Declared:
     )
 
 
-def _included(checkout: Checkout, path: str) -> Iterator[Line]:
-    """The lines of a requirements file and of those that it includes; constraints ask for nothing."""
-    pending, seen, count = [path], {path}, 0
+def _pip_file(checkout: Checkout, path: str) -> Iterator[Declared]:
+    return _pip(_with_included(checkout, path, logical_lines(path, checkout.read(path))))
+
+
+def _with_included(checkout: Checkout, path: str, lines: Iterable[Line]) -> Iterator[Line]:
+    """The lines of the file at `path`, and those of the files that it includes; constraints ask for nothing."""
+    pending, seen, count = [lines], {path}, 0
     while pending:
-        file = pending.pop()
-        for line in logical_lines(file, checkout.read(file)):
+        for line in pending.pop():
             count += 1
             yield line
             for option, value in split_line(line)[1]:
-                target = checkout.inside(value, relative_to=file) if option == "requirement" else None
+                target = checkout.inside(value, relative_to=line.file) if option == "requirement" else None
                 if target and target not in seen and checkout.has(target) and len(seen) < MAX_FILES:
                     seen.add(target)
-                    pending.append(target)
+                    pending.append(logical_lines(target, checkout.read(target)))
             if count > MAX_LINES:
                 return
 
