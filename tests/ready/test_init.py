@@ -423,9 +423,10 @@ def test_an_interrupt_leaves_everything_as_it_was(tmp_path: Path) -> None:
         while asked < 3:
             asked += process.stderr.read(1) == "?"
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        _, said = process.communicate(timeout=60)
 
         assert process.returncode == 130
+    assert said.endswith("\nInterrupted\n")
     assert files_of(directory) == before
 
 

@@ -18,7 +18,7 @@ from r2i.check.formats import FORMATS
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 from r2i.cli.check_text import show
-from r2i.cli.common import checked_out, note, parsed, plan_options, source_options
+from r2i.cli.common import agreed, checked_out, note, parsed, plan_options, source_options
 from r2i.cli.execution import dynamic_report, execution_options
 from r2i.cli.execution_files import causes_fixes, report_file, report_options, write_file, write_reports
 from r2i.errors import R2iError, UsageError
@@ -183,7 +183,7 @@ def _mended(subject: Subject, fixes: Iterable[Fix], chosen: Mapping[str, Any]) -
     for line in diff(changes):
         note(click.style(printable(line), fg=DIFF_COLOURS.get(line[:1])))
     _refuse_without_answers(chosen)
-    if not chosen["yes"] and not click.confirm("Change the files so?", default=True, err=True):
+    if not chosen["yes"] and not agreed("Change the files so?"):
         return False
     write(subject.checkout, changes)
     return True

@@ -199,6 +199,15 @@ def note(message: str, **fields: Json) -> None:
     click.echo(message, err=True)
 
 
+def agreed(question: str) -> bool:
+    """What somebody at the terminal answers."""
+    try:
+        return click.confirm(question, default=True, err=True)
+    except click.Abort:
+        click.echo(err=True)  # the cursor is still behind the question, and `^C`
+        raise
+
+
 def show_warnings(notices: Iterable[Notice]) -> None:
     """What may surprise, on stderr; the rest stands in `r2i plan`."""
     for notice in notices:

@@ -19,6 +19,7 @@ from r2i.check.subject import Subject
 from r2i.cli.badge import launch_of_directory, state_of
 from r2i.cli.building import BuildSettings, build_directory
 from r2i.cli.common import (
+    agreed,
     ca_bundle_option,
     checked_out,
     engine_option,
@@ -249,7 +250,7 @@ def _on_github(subject: Subject, launch: Launch | None) -> bool:
 
 def _write(fixes: Sequence[Fix], subject: Subject, *, asking: bool) -> None:
     """Show each change and ask for it, then make them all."""
-    accepted = [fix for fix in fixes if _shown(fix, subject) and (not asking or _agreed())]
+    accepted = [fix for fix in fixes if _shown(fix, subject) and (not asking or agreed("Write it?"))]
     changes = combined(subject.checkout, accepted)
     write(subject.checkout, changes)
     written = [printable(path) for path in changes.contents]
@@ -269,10 +270,6 @@ def _shown(fix: Fix, subject: Subject) -> bool:
     for line in diff(changes):
         note(click.style(printable(line), fg=DIFF_COLOURS.get(line[:1])))
     return True
-
-
-def _agreed() -> bool:
-    return click.confirm("Write it?", default=True, err=True)
 
 
 def _warn(words: str) -> None:

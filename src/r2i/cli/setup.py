@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from r2i.cli.common import engine_option
+from r2i.cli.common import agreed, engine_option
 from r2i.cli.doctor import this_machine, wanted
 from r2i.engines.protocol import EngineName
 from r2i.errors import EngineError, UsageError
@@ -89,7 +89,8 @@ def _show(steps: tuple[Step, ...]) -> None:
 def _ask() -> None:
     if not sys.stdin.isatty():
         raise UsageError("Nobody can be asked: this is not a terminal", hint="Run `r2i setup --yes`")
-    click.confirm("Go ahead?", default=True, abort=True)
+    if not agreed("Go ahead?"):
+        raise click.Abort
 
 
 def _carry_out(steps: tuple[Step, ...], machine: Machine, *, engine: EngineName, scratch: Path) -> Machine:
