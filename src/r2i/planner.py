@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 
 from r2i import __version__, image
@@ -69,9 +70,26 @@ def make_plan(checkout: Checkout, options: Options, *, source: Source | None = N
 
 def declared_environment(checkout: Checkout, options: Options) -> PythonEnvironment | None:
     """What the repository's files say of its Python environment; None where it has a `Dockerfile` of its own."""
-    if checkout.config("Dockerfile") is not None:
-        return None
-    return _environment(checkout, options).environment
+    found = detected_environment(checkout, options)
+    return found.environment if found else None
+
+
+def detected_environment(checkout: Checkout, options: Options) -> Detection | None:
+    """The same, with what is to be said of the files that lose."""
+    return None if checkout.config("Dockerfile") is not None else _environment(checkout, options)
+
+
+def problems(checkout: Checkout, options: Options) -> Iterator[R2iError]:
+    """What is wrong in each file, where `make_plan` raises for the first."""
+    base = base_image(options.base_image)
+    looks: list[Callable[[], Detection | None]] = [partial(pack.detect, checkout, base) for pack in CHAIN]
+    looks.append(partial(_environment, checkout, options))
+    for look in looks:
+        try:
+            if (found := look()) and found.dockerfile is not None:
+                return
+        except R2iError as error:
+            yield error
 
 
 def _compose(

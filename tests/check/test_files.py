@@ -23,6 +23,7 @@ from r2i.check.rules import (
 )
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
+from tests.building import write as write_files
 
 MODULES = (config, runtime, names, committed, scripts, commands, binder, own_dockerfile)
 RULES = [rule for module in MODULES for rule in module.RULES]
@@ -223,3 +224,20 @@ def test_whatever_stands_in_the_files_there_are_only_findings(
         combined(checkout, [one.finding.fix for one in found if one.finding.fix])
 
         assert all(one.finding.message for one in found)
+
+
+def test_beside_a_file_that_is_wrong_the_others_are_looked_at(tmp_path: Path) -> None:
+    files = {
+        "runtime.txt": "python_3.11\n",
+        "apt.txt": "curl; rm\n",
+        "environment.yml": "dependencies: [pandas]\n",
+        "requirements.txt": "numpy\n",
+    }
+    write_files(tmp_path, files)
+    found = check(Subject(Checkout.open(tmp_path)), config.RULES).findings
+
+    assert [(one.finding.file, one.rule.code) for one in found] == [
+        ("apt.txt", "F101"),
+        ("requirements.txt", "F105"),
+        ("runtime.txt", "F101"),
+    ]

@@ -15,8 +15,8 @@ from r2i.check.reads import Read, lacking
 from r2i.check.settings import COMMENT, Settings
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
-from r2i.model import Options, Plan, PythonEnvironment, Source
-from r2i.planner import config_names, declared_environment, make_plan
+from r2i.model import Detection, Options, Plan, PythonEnvironment, Source
+from r2i.planner import config_names, detected_environment, make_plan
 
 if TYPE_CHECKING:
     from r2i.check.imports import Uses
@@ -90,14 +90,19 @@ class Subject:
         return self.planned if isinstance(self.planned, Plan) and not self.declared_above else None
 
     @cached_property
-    def environment(self) -> PythonEnvironment | None:
-        """What the repository's files say of its Python environment; None where they are wrong, or it has a `Dockerfile`."""
+    def detected(self) -> Detection | None:
+        """What the files of the environment say, though others may be wrong; None where these are, or it has a `Dockerfile`."""
         if self.declared_above:
             return None
         try:
-            return declared_environment(self.checkout, self.options)
+            return detected_environment(self.checkout, self.options)
         except R2iError:
             return None
+
+    @property
+    def environment(self) -> PythonEnvironment | None:
+        """What they say of the Python environment."""
+        return self.detected.environment if self.detected else None
 
     @cached_property
     def declared(self) -> tuple[Declared, ...]:

@@ -19,7 +19,7 @@ from r2i.check.wording import named
 from r2i.checkout import CONFIG_DIRECTORIES, Checkout
 from r2i.errors import R2iError
 from r2i.model import Evidence, Ignored, Notice, Options, PythonEnvironment
-from r2i.planner import config_names, hidden
+from r2i.planner import config_names, hidden, problems
 from r2i.requirements.local import PROJECT_FILES
 from r2i.tables import read_table
 
@@ -29,9 +29,11 @@ FOR_BINDER = (*OF_ENVIRONMENT, "apt.txt", "runtime.txt", "postBuild", "start", "
 
 
 def _cannot_be_planned(subject: Subject) -> Iterator[Finding]:
-    error = subject.planned
-    if isinstance(error, R2iError):
-        yield Finding(message=error.message, file=error.file, line=error.line, hint=error.hint)
+    first = subject.planned
+    if isinstance(first, R2iError):
+        others = problems(subject.checkout, subject.options) if first.file else ()
+        for error in (first, *others):
+            yield Finding(message=error.message, file=error.file, line=error.line, hint=error.hint)
 
 
 def _two_directories(subject: Subject) -> Iterator[Finding]:
@@ -203,11 +205,11 @@ def _package_not_installed(subject: Subject, notice: Notice) -> Iterator[Finding
 
 
 def _warnings(subject: Subject, *, of_ignored: bool) -> Iterator[Notice]:
-    """Those of the plan that are about files which do not count, or all others."""
-    plan = subject.plan
-    if plan is not None:
-        ignored = {entry.file for entry in plan.ignored}
-        for notice in plan.notices:
+    """Those that are about files which do not count, or all others; of the environment alone where nothing can be planned."""
+    said = subject.plan or subject.detected
+    if said is not None:
+        ignored = {entry.file for entry in said.ignored}
+        for notice in said.notices:
             if notice.level == "warning" and (notice.file in ignored) == of_ignored:
                 yield notice
 
