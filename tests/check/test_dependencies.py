@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from r2i.check import optional_uses
 from r2i.check import provided as tables
 from r2i.check.checking import check
 from r2i.check.distributions import distributions
 from r2i.check.fixes import combined
+from r2i.check.optional_uses import distributions_of
 from r2i.check.provided import modules_of, of_conda, of_pypi, optional, provided, providers
 from r2i.check.rules import RULES
 from r2i.check.settings import Settings
@@ -174,3 +176,38 @@ def test_a_package_is_pinned_by_what_manages_it(manifest: str, tool: str, tmp_pa
     report = check(Subject(checkout=Checkout.open(tmp_path), settings=Settings(select=("D101",))))
 
     assert [one.finding.hint for one in report.findings] == [f"Run `{tool} lock`, and commit `{tool}.lock`"]
+
+
+def test_the_table_of_optional_dependencies_names_what_can_be_asked_for() -> None:
+    rows = optional_uses.table()
+    needed = {module for row in rows for module in row.needs}
+
+    assert all(row.functions or row.methods or row.commands or row.imports for row in rows)
+    assert all(name in distributions() or modules_of(name) for row in rows if (name := row.library))
+    assert {name for module in needed if not providers(module) for name in distributions_of(module)} == {
+        "anywidget",
+        "fastexcel",
+        "python-calamine",
+    }
+
+
+@pytest.mark.parametrize(
+    ("specifier", "needed"),
+    [
+        ("==5.24.1", []),
+        ("<6", []),
+        ("~=5.1", []),
+        ("<6.1", ["anywidget"]),
+        (">=5", ["anywidget"]),
+        (">=5,<=7", ["anywidget"]),
+        ("!=5", ["anywidget"]),
+    ],
+)
+def test_what_a_release_began_with_is_not_expected_of_older_ones(
+    specifier: str, needed: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "requirements.txt").write_text(f"plotly{specifier}\n")
+    cell = {"cell_type": "code", "source": "import plotly.graph_objects as go\nw = go.FigureWidget()"}
+    (tmp_path / "a.ipynb").write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4}))
+
+    assert [one.module for one in Subject(Checkout.open(tmp_path)).missing] == needed

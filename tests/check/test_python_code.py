@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2i.check.ipython_code import Command, as_python
-from r2i.check.python_code import Call, Import, Literal, facts_of_cell, facts_of_module
+from r2i.check.python_code import Call, Import, Literal, Shown, facts_of_cell, facts_of_module
 
 
 def commands(source: str) -> list[tuple[str, str, int]]:
@@ -191,9 +191,56 @@ def test_literals_know_the_call_that_they_are_given_to() -> None:
 def test_calls_have_their_leading_constants() -> None:
     found = facts_of_module('open("a", "w", encoding="utf-8")\nf(1, x, 2)\na.b().c("d")\n').calls
 
-    assert found[0] == Call(name="open", line=1, arguments=("a", "w"), keywords=(("encoding", "utf-8"),))
-    assert found[1].arguments == (1,)
+    constants = ((0, "a"), (1, "w"), ("encoding", "utf-8"))
+    assert found[0] == Call(name="open", line=1, constants=constants, root="open")
+    assert (found[0].arguments, found[0].keywords) == (("a", "w"), (("encoding", "utf-8"),))
+    assert (found[1].arguments, found[1].constants) == ((1,), ((0, 1), (2, 2)))
     assert {one.name for one in found} == {"open", "f", "c", "a.b"}
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "root"),
+    [
+        ("f(x)", "f", "f"),
+        ("a.b(x)", "a.b", "a.b"),
+        ('pd.read_csv(x)["a"].plot()', "plot", "pd.read_csv"),
+        ("df[df.a > 1].groupby(x).mean().plot.bar()", "plot.bar", "df"),
+        ("(a + b).plot()", "plot", ""),
+    ],
+)
+def test_a_call_has_the_beginning_of_its_chain(source: str, name: str, root: str) -> None:
+    call = facts_of_module(source).calls[0]
+
+    assert (call.name, call.root) == (name, root)
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("fig", Shown(name="fig", line=1, root="fig", is_name=True)),
+        ("x = 1\nfig.a().b()", Shown(name="b", line=2, root="fig.a", is_name=False)),
+        ("fig;", None),
+        ("fig.a", None),
+        ("x = fig", None),
+        ("", None),
+    ],
+)
+def test_a_cell_shows_the_value_of_its_last_expression(source: str, shown: Shown | None) -> None:
+    assert facts_of_cell(source).shown == shown
+
+
+def test_values_are_named_by_the_calls_that_make_them() -> None:
+    source = "a = b.c(1).d()\nx, y = f()\nfor i in z: pass\nif (n := g()): pass\nk: int = h()\nu += 1"
+
+    assert set(facts_of_module(source).made) == {
+        ("a", "b.c"),
+        ("x", ""),
+        ("y", ""),
+        ("i", ""),
+        ("n", "g"),
+        ("k", "h"),
+        ("u", ""),
+    }
 
 
 HOSTILE = {

@@ -72,6 +72,20 @@ def test_what_only_the_kernel_happens_to_bring_is_asked_for(tmp_path: Path) -> N
     assert files_of(directory)["binder/requirements.txt"].splitlines()[1:] == ["python-dateutil", "six"]
 
 
+def test_what_libraries_import_when_they_are_called_is_asked_for(tmp_path: Path) -> None:
+    code = "import pandas as pd\ndf = pd.read_excel('https://example.org/a.xlsx')\ndf.style.format('{}')\n%run b.ipynb"
+    directory = repository(tmp_path, {"a.ipynb": notebook(code), "b.ipynb": notebook("import fastparquet")})
+    init(directory)
+
+    assert files_of(directory)["binder/requirements.txt"].splitlines()[1:] == [
+        "fastparquet",
+        "jinja2",
+        "nbformat",
+        "openpyxl",
+        "pandas",
+    ]
+
+
 def test_what_is_brought_by_what_is_declared_is_left_to_it(tmp_path: Path) -> None:
     files = {"requirements.txt": "pandas==2.3.3\n", "a.ipynb": notebook("import pandas, dateutil")}
     directory = repository(tmp_path, files)

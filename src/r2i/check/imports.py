@@ -36,13 +36,23 @@ AT_THE_TOP = re.compile(r"(?:src/)?(\w+)(?:/__init__)?\.py")
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """An import of a module from outside, as it is known by: dotted, with what is imported from it (`google.cloud.storage`)."""
+    """An import of a module from outside, as it is known by: dotted, with what is imported from it (`google.cloud.storage`).
+
+    `by` is what imports it in the place of the code, in words, and `library` the distribution of that; both are empty where
+    the code does so itself.
+    """
 
     module: str
     path: str
     line: int
     notebook: Notebook | None = None
     cell: Cell | None = None
+    by: str = ""
+    library: str = ""
+
+    @property
+    def why(self) -> str:
+        return f"{self.by} needs `{self.module}`" if self.by else f"imports `{self.module}`"
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from packaging.version import Version
+
 from r2i.check.cell_installs import VARIABLE, Install, installs
 from r2i.check.distributions import distributions, is_often_needed
 from r2i.check.imports import Use
 from r2i.check.notebooks import Notebook
+from r2i.check.optional_uses import distributions_of, is_older, optional_uses
 from r2i.check.provided import Provided, optional, provided, providers
 from r2i.check.subject import Subject
-from r2i.model import PythonEnvironment
+from r2i.model import Plan, PythonEnvironment
 from r2i.requirements.specifiers import NAME, normalised
 
 #: `surely`: all that is declared is known, and does not bring it. `probably`: what is declared may be of another release
@@ -38,7 +41,7 @@ class Missing:
 
 
 def missing(subject: Subject, *, kernel: bool = True) -> Iterator[Missing]:
-    """One for each distribution, at its first import; nothing where something is declared that may bring anything.
+    """One for each distribution, at its first import, or at the first call that needs it; nothing where something is declared that may bring anything.
 
     Without `kernel`, also what only comes with IPython's kernel, which is there until its next release needs it no more.
     """
@@ -53,6 +56,9 @@ def missing(subject: Subject, *, kernel: bool = True) -> Iterator[Missing]:
     for use in found.needed:
         if not there.has(use.module):
             grouped.setdefault(providers(use.module) or ("", use.module.partition(".")[0]), []).append(use)
+    # What is imported and missing is said to be, and brings its own.
+    for use in optional_uses(subject, there.with_distributions(names[0] for names in grouped)):
+        grouped.setdefault(distributions_of(use.module), []).append(use)
     for names, group in grouped.items():
         if names[0] == "" and (found.elsewhere or there.unknown):
             continue
@@ -64,9 +70,11 @@ def missing(subject: Subject, *, kernel: bool = True) -> Iterator[Missing]:
 def _missing(
     names: tuple[str, ...], group: list[Use], there: Provided, environment: PythonEnvironment
 ) -> Missing:
-    unless = _any_of(there.unknown) or there.vague or next(_once_needed(environment, names[0]), "")
-    kind: Kind = "unknown" if names[0] == "" else "probably" if unless else "surely"
     first = group[0]
+    unless = _any_of(there.unknown) or there.vague or next(_once_needed(environment, names[0], first), "")
+    # Not all of a module is called.
+    surely = not unless and not (first.by and first.notebook is None)
+    kind: Kind = "unknown" if names[0] == "" else "surely" if surely else "probably"
     return Missing(
         kind=kind,
         module=first.module.partition(".")[0],
@@ -94,15 +102,22 @@ def _there(subject: Subject, environment: PythonEnvironment, *, kernel: bool) ->
     commands = [one for _, one in found]
     conda = environment.manager == "conda"
     plan = subject.plan
+    joined = plan is not None and plan.jupyter is not None and plan.jupyter.mode == "joined"
     return provided(
         [*environment.names, *_installed(commands)],
         conda=conda,
         kernel=kernel,
-        server=plan is not None and plan.jupyter is not None and plan.jupyter.mode == "joined",
+        server=joined or _has_old_widgets(environment, plan),
         complete=environment.exact,
         extras=[one.name for one in subject.declared if one.extras],
         vague=_vague(subject, environment),
     )
+
+
+def _has_old_widgets(environment: PythonEnvironment, plan: Plan | None) -> bool:
+    """Before release 8, and on a Python that has no newer one, `ipywidgets` needed the server."""
+    python = Version(plan.python.version) if plan and plan.python else None
+    return is_older(environment, "ipywidgets", "8") or (python is not None and python < Version("3.7"))
 
 
 def _installed(commands: list[Install]) -> Iterator[str]:
@@ -161,17 +176,22 @@ def _vague(subject: Subject, environment: PythonEnvironment) -> str:
     return ""
 
 
-def _once_needed(environment: PythonEnvironment, name: str) -> Iterator[str]:
+def _once_needed(environment: PythonEnvironment, name: str, use: Use) -> Iterator[str]:
     """Pins of old releases that may have needed a distribution: what needs nothing itself is needed by many for a time, and
-    requirements become optional ones."""
+    requirements become optional ones. Of what a library calls for it is known that this library never needed it."""
     if environment.exact:
         return
     row = distributions().get(name)
-    is_leaf = row is None or not row.requires
+    is_leaf = not use.by and (row is None or not row.requires)
     for pin in environment.pins:
         known = distributions().get(pin.name)
         version = re.fullmatch(r"={2,3} ?(\d[\w.]*)", pin.specifier)
-        if known is None or version is None or _series(version[1]) == _series(known.version):
+        if (
+            pin.name == use.library
+            or known is None
+            or version is None
+            or _series(version[1]) == _series(known.version)
+        ):
             continue
         if (is_leaf and known.requires) or name in optional().get(pin.name, ()):
             yield f"`{pin.name}` {version[1]}"

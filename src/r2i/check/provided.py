@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
@@ -104,13 +104,18 @@ class Provided:
 
     def has(self, module: str) -> bool:
         """Also where only something below it is known: `import google` says nothing of what is used."""
-        return not self._shown.isdisjoint(_beginnings(module)[:1]) or not self.modules.isdisjoint(
-            _beginnings(module)
+        return not self._shown.isdisjoint(beginnings(module)[:1]) or not self.modules.isdisjoint(
+            beginnings(module)
         )
+
+    def with_distributions(self, names: Iterable[str]) -> Provided:
+        """As if these were asked for, too."""
+        brought = {module for name in closure(names) for module in modules_of(name)}
+        return replace(self, modules=self.modules | brought)
 
     @cached_property
     def _shown(self) -> frozenset[str]:
-        return frozenset(part for module in self.modules for part in _beginnings(module))
+        return frozenset(part for module in self.modules for part in beginnings(module))
 
 
 def provided(
@@ -152,7 +157,7 @@ def modules_of(name: str) -> tuple[str, ...]:
 
 def providers(module: str) -> tuple[str, ...]:
     """The distributions that bring a module, of the longest part of its name that any brings, the likeliest first."""
-    for part in _beginnings(module):
+    for part in beginnings(module):
         if found := _by_module().get(part):
             return tuple(
                 sorted(found, key=lambda name: (normalised(part) != name, name not in _usual(), name))
@@ -230,7 +235,7 @@ def _rows(text: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _beginnings(module: str) -> list[str]:
+def beginnings(module: str) -> list[str]:
     """`a.b.c`, `a.b`, `a`."""
     parts = module.split(".")
     return [".".join(parts[:end]) for end in range(len(parts), 0, -1)]

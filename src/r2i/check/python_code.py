@@ -60,13 +60,35 @@ class Literal:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A call of something with a name, and its constant arguments: those before the first other one, and by keyword."""
+    """A call of something with a name, and its constant arguments by place (0 the first) or keyword.
+
+    `root` is how the chain begins that it ends: `pd.read_csv` of `pd.read_csv(…)["a"].plot()`, whose name is `plot`.
+    """
 
     name: str
     line: int
-    arguments: tuple[object, ...] = ()
-    keywords: tuple[tuple[str, object], ...] = ()
+    constants: tuple[tuple[int | str, object], ...] = ()
     optional: bool = False
+    root: str = ""
+
+    @property
+    def arguments(self) -> tuple[object, ...]:
+        """Those before the first other one."""
+        return tuple(value for number, (place, value) in enumerate(self.constants) if place == number)
+
+    @property
+    def keywords(self) -> tuple[tuple[str, object], ...]:
+        return tuple((place, value) for place, value in self.constants if isinstance(place, str))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """The expression that ends a cell, a name or a call: that name, or the call's, and its root as in `Call`."""
+
+    name: str
+    line: int
+    root: str
+    is_name: bool
 
 
 @dataclass
@@ -75,6 +97,8 @@ class _Seen:
     literals: list[Literal] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     defined: set[str] = field(default_factory=set)
+    made: list[tuple[str, str]] = field(default_factory=list)
+    shown: Shown | None = None
     taken: set[int] = field(default_factory=set)
     broken: bool = False
 
@@ -109,6 +133,16 @@ class Facts:
         return frozenset(self._seen.defined)
 
     @property
+    def made(self) -> tuple[tuple[str, str], ...]:
+        """Each name that is given to a value, with the root of that value as in `Call`; empty where it has none."""
+        return tuple(self._seen.made)
+
+    @property
+    def shown(self) -> Shown | None:
+        """What a cell displays at its end."""
+        return None if self.source.rstrip().endswith(";") else self._seen.shown
+
+    @property
     def broken(self) -> bool:
         """Whether it is not Python of this interpreter; then it says nothing else."""
         return self._seen.broken
@@ -119,7 +153,9 @@ class Facts:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of invalid escapes and the like in somebody else's code
-                _visit(ast.parse(self.source), seen)
+                tree = ast.parse(self.source)
+            _visit(tree, seen)
+            seen.shown = _shown(tree)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return _Seen(broken=True)
         return seen
@@ -196,9 +232,9 @@ def _see_call(node: ast.Call, seen: _Seen, optional: bool) -> None:  # noqa: FBT
         Call(
             name=name,
             line=node.lineno,
-            arguments=tuple(one.value for number, (place, one) in enumerate(constants) if place == number),
-            keywords=tuple((place, one.value) for place, one in constants if isinstance(place, str)),
+            constants=tuple((place, one.value) for place, one in constants),
             optional=optional,
+            root=_root(node.func),
         )
     )
     for place, constant in constants:
@@ -224,9 +260,19 @@ def _see_expression(node: ast.Expr, seen: _Seen, optional: bool) -> None:  # noq
         )
 
 
+def _see_assignment(node: ast.Assign | ast.AnnAssign | ast.NamedExpr, seen: _Seen, optional: bool) -> None:  # noqa: ARG001, FBT001
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    for target in targets:
+        if isinstance(target, ast.Name) and node.value is not None:
+            seen.taken.add(id(target))
+            seen.made.append((target.id, _root(node.value)))
+
+
 def _see_name(node: ast.Name, seen: _Seen, optional: bool) -> None:  # noqa: ARG001, FBT001
     if type(node.ctx) is ast.Store:
         seen.defined.add(node.id)
+        if id(node) not in seen.taken:
+            seen.made.append((node.id, ""))
 
 
 def _see_definition(
@@ -248,11 +294,35 @@ def _dotted(node: ast.AST) -> str:
     return ".".join(reversed(parts))
 
 
+def _root(node: ast.AST) -> str:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
+        if isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        else:
+            parts.clear()
+            node = node.func if isinstance(node, ast.Call) else node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
+def _shown(tree: ast.Module) -> Shown | None:
+    last = tree.body[-1] if tree.body else None
+    if not isinstance(last, ast.Expr) or not isinstance(last.value, ast.Name | ast.Call):
+        return None
+    is_name = isinstance(last.value, ast.Name)
+    called = last.value.func if isinstance(last.value, ast.Call) else last.value
+    return Shown(name=_dotted(called), line=last.lineno, root=_root(last.value), is_name=is_name)
+
+
 #: What is done at a node of each kind.
 SEEN: Mapping[type[ast.AST], Callable[[Any, _Seen, bool], None]] = {
     ast.Import: _see_import,
     ast.ImportFrom: _see_import_from,
     ast.Call: _see_call,
+    ast.Assign: _see_assignment,
+    ast.AnnAssign: _see_assignment,
+    ast.NamedExpr: _see_assignment,
     ast.Constant: _see_constant,
     ast.Expr: _see_expression,
     ast.Name: _see_name,

@@ -79,7 +79,7 @@ def _requirements(subject: Subject, lacking: Iterable[Missing]) -> Iterator[tupl
         if one.distributions:
             name = one.distributions[0]
             text = of_conda(name) if conda else _without_screen(name)
-            yield text, _at(subject, one.first, f"imports `{one.module}`")
+            yield text, _at(subject, one.first, one.first.why)
 
 
 def _installs(subject: Subject) -> Iterator[tuple[Notebook, Cell, Install]]:

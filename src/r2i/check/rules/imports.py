@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from r2i.check.distributions import closure, distributions
 from r2i.check.findings import Finding, Fix, Rule
 from r2i.check.imports import all_imports, is_imported
 from r2i.check.missing import Kind, Missing
-from r2i.check.provided import is_program, modules_of, of_conda, of_pypi, optional
+from r2i.check.optional_uses import distributions_of, optional_uses
+from r2i.check.provided import Provided, is_program, modules_of, of_conda, of_pypi, optional
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
 from r2i.check.unheard import unheard
@@ -29,7 +30,24 @@ def _probably_missing(subject: Subject) -> Iterator[Finding]:
 
 
 def _missing(subject: Subject, kind: Kind) -> Iterator[Finding]:
-    found = [one for one in subject.missing if one.kind == kind]
+    found = [one for one in subject.missing if one.kind == kind and not one.first.by]
+    yield from _asked_for(subject, found, lambda one: f"`{one.module}` is imported")
+
+
+def _surely_called_for(subject: Subject) -> Iterator[Finding]:
+    return _called_for(subject, "surely")
+
+
+def _probably_called_for(subject: Subject) -> Iterator[Finding]:
+    return _called_for(subject, "probably")
+
+
+def _called_for(subject: Subject, kind: Kind) -> Iterator[Finding]:
+    found = [one for one in subject.missing if one.kind == kind and one.first.by]
+    yield from _asked_for(subject, found, lambda one: one.first.why)
+
+
+def _asked_for(subject: Subject, found: list[Missing], said: Callable[[Missing], str]) -> Iterator[Finding]:
     askers = unheard(subject) if found else ()
     for one in found:
         name = one.distributions[0]
@@ -43,7 +61,7 @@ def _missing(subject: Subject, kind: Kind) -> Iterator[Finding]:
         yield _finding(
             subject,
             one,
-            message=f"`{one.module}` is imported, and {who} asks for {called}{unless}",
+            message=f"{said(one)}, and {who} asks for {called}{unless}",
             hint=(asker and asker.hint) or how,
             fix=fix,
         )
@@ -102,7 +120,7 @@ def _never_imported(subject: Subject) -> Iterator[Finding]:
         for one, name in asked.items()
         if not one.url and name in distributions() and name not in kept and _is_for_imports(name, imports)
     }
-    mentioned = _words(subject) if candidates else frozenset()
+    mentioned = _words(subject) | _called_for_by_libraries(subject) if candidates else frozenset()
     unused = (one for one, name in candidates.items() if not mentioned & {name, one.name, *modules_of(name)})
     for some in subject.said_at_once("D304", unused):
         shown = {one.name: one for one in some}
@@ -119,6 +137,11 @@ def _is_for_imports(name: str, imports: Collection[str]) -> bool:
     if not modules_of(name) or is_program(name) or is_server_part(name):
         return False
     return not is_imported(name, imports)
+
+
+def _called_for_by_libraries(subject: Subject) -> frozenset[str]:
+    nothing = Provided(frozenset())
+    return frozenset(name for use in optional_uses(subject, nothing) for name in distributions_of(use.module))
 
 
 def _words(subject: Subject) -> frozenset[str]:
@@ -157,5 +180,19 @@ RULES = (
         severity="info",
         why="What nothing needs makes the image larger and the installation more likely to fail.",
         find=_never_imported,
+    ),
+    Rule(
+        code="D305",
+        name="undeclared-optional-dependency",
+        severity="error",
+        why="The call fails: the library imports something there that it does not install itself.",
+        find=_surely_called_for,
+    ),
+    Rule(
+        code="D306",
+        name="accidental-optional-dependency",
+        severity="warning",
+        why="The call works only as long as something else happens to bring what it needs.",
+        find=_probably_called_for,
     ),
 )
