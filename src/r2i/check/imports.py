@@ -57,11 +57,13 @@ class Use:
 
 @dataclass(frozen=True)
 class Uses:
-    """The imports that a run needs, all code that it runs, and the modules of the repository among that."""
+    """The imports that a run needs, all code that it runs, the modules of the repository among that, and what the repository
+    itself may be imported as."""
 
     needed: tuple[Use, ...]
     sources: tuple[str, ...]
-    modules: frozenset[str] = frozenset()
+    modules: frozenset[str]
+    own: frozenset[str]
 
     @cached_property
     def elsewhere(self) -> bool:
@@ -96,7 +98,7 @@ def uses(subject: Subject) -> Uses:
             pending += _files(one, own)
             if use := _use(one, own):
                 needed.append(Use(module=use, path=path, line=one.line))
-    return Uses(tuple(needed), tuple(sources), frozenset(reached))
+    return Uses(tuple(needed), tuple(sources), frozenset(reached), frozenset(own))
 
 
 def all_imports(subject: Subject) -> Iterator[str]:

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from r2i.check.distributions import closure
+from r2i.check.optional_uses import distributions_of, table
 from r2i.check.provided import STANDARD, modules_of, of_conda, of_pypi, providers
 from r2i.check.python_code import Facts, facts_of_cell
 from r2i.check.subject import Subject
@@ -64,6 +65,7 @@ class LookUps:
             "later": self.later,
             "misspelt": self.misspelt,
             "offline": lambda _: None if self.network else "",
+            "optional": self.optional,
             "own": self.own,
             "pointer": self.pointer,
             "removed": self.removed,
@@ -89,6 +91,12 @@ class LookUps:
         name = normalised(name)
         known = name not in self._names and bool(modules_of(name))
         return self._called(name) if known else None
+
+    def optional(self, module: str) -> str | None:
+        """A distribution that some library is known to call for, by its module in any spelling."""
+        called_for = {one.casefold(): one for row in table() for one in row.needs}
+        names = distributions_of(called_for.get(module.casefold(), ""))
+        return self._called(names[0]) if names and self._names.isdisjoint(names) else None
 
     def declared(self, module: str) -> str | None:
         """What is installed, and should bring the module."""

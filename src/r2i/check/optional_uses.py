@@ -10,7 +10,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from r2i.check.imports import Use, own_modules
+from r2i.check.imports import Use
 from r2i.check.ipython_code import Command
 from r2i.check.provided import Provided, beginnings, providers
 from r2i.check.python_code import Call, Facts, Shown
@@ -46,7 +46,7 @@ class Row:
     commands: re.Pattern[str] | None = None
     string: re.Pattern[str] | None = None
     silent: re.Pattern[str] | None = None
-    words: re.Pattern[str] | None = None
+    words: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     argument: int = 0
     engine: bool = False
@@ -93,6 +93,10 @@ class Program:
         )
 
     @cached_property
+    def has_commands(self) -> bool:
+        return any(facts.commands for facts in self.pieces)
+
+    @cached_property
     def source(self) -> str:
         return "\n".join(facts.source for facts in self.pieces)
 
@@ -123,12 +127,12 @@ def optional_uses(subject: Subject, there: Provided) -> Iterator[Use]:
     """What notebooks, and the modules that they reach, call for and nothing brings."""
     # Methods with names as common as `plot` are looked for only where it matters: all code has to be parsed for them.
     rows = [row for row in table() if not (row.makers and _is_met(row, there)) and _is_recent(row, subject)]
-    own = own_modules(subject)
+    own = subject.uses.own
     for notebook in subject.notebooks:
         cells = subject.code_of.get(notebook.path, [])
         program = Program([facts for _, facts in cells], own)
         wanted = [row for row in rows if _is_used(row, program)]
-        for cell, facts in cells if wanted else ():
+        for cell, facts in cells:
             found = () if cell.tags & TOLERANT else needs(wanted, facts, program)
             for need in sorted(found, key=lambda need: need.line):
                 if not any(map(there.has, need.modules)):
@@ -160,7 +164,7 @@ def needs(rows: Iterable[Row], facts: Facts, program: Program) -> Iterator[Need]
             names = {one.module, *(f"{one.module}.{name}" for name in one.names)}
             if not one.optional and (found := next((name for name in row.imports if name in names), "")):
                 yield Need(modules=row.needs, by=f"`{found}`", line=one.line, library=row.library)
-        for call in facts.calls if row.words and row.words.search(facts.source) else ():
+        for call in facts.calls if any(map(facts.source.__contains__, row.words)) else ():
             if not call.optional and (need := _of_call(row, call, program)):
                 yield need
         if row.shown and facts.shown and (need := _of_shown(row, row.shown, facts.shown, program)):
@@ -202,7 +206,7 @@ def _row(one: Mapping[str, Any], makers: Mapping[str, str]) -> Row:
         functions=_any_of([f"{library}.{name}" for library in of for name in functions]),
         methods=_any_of(methods),
         makers=re.compile(makers[of[0]]) if one.get("made") else None,
-        words=re.compile(rf"\b(?:{'|'.join(map(_pattern, last))})\b") if last else None,
+        words=tuple(one.get("words", {name.rstrip("*") for name in last})),
         imports=tuple(one.get("imports", [])),
         argument=one.get("argument", 0),
         engine=one.get("engine", False),
@@ -234,8 +238,11 @@ def _is_recent(row: Row, subject: Subject) -> bool:
 
 
 def _is_used(row: Row, program: Program) -> bool:
-    is_imported = not row.of or not program.modules.isdisjoint(row.of)
-    return is_imported and not (row.silent and row.silent.search(program.source))
+    """Whether its library is imported, and anything that it looks for may be in the text."""
+    if program.modules.isdisjoint(row.of) if row.of else not program.has_commands:
+        return False
+    may_be = not row.words or row.shown or any(map(program.source.__contains__, row.words))
+    return bool(may_be) and not (row.silent and row.silent.search(program.source))
 
 
 def _of_command(row: Row, command: Command) -> Need | None:
