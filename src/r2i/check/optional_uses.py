@@ -101,6 +101,10 @@ class Program:
         return "\n".join(facts.source for facts in self.pieces)
 
     @cached_property
+    def defined(self) -> frozenset[str]:
+        return frozenset(name for facts in self.pieces for name in facts.defined)
+
+    @cached_property
     def _made(self) -> Mapping[str, frozenset[str]]:
         found: dict[str, set[str]] = {}
         for name, root in (pair for facts in self.pieces for pair in facts.made):
@@ -282,7 +286,9 @@ def _called(row: Row, call: Call, program: Program) -> str:
     said = next(
         (one for one in (parts[-1:], parts[-2:]) if row.methods and row.methods.fullmatch(".".join(one))), []
     )
-    if not is_method or not said or not _is_of(row, call.root, program):
+    # Methods of classes of its own are called so, too.
+    is_own = bool(said) and (said[-1] in program.defined or call.name == ".".join(("self", *said)))
+    if not is_method or not said or is_own or not _is_of(row, call.root, program):
         return ""
     return call.name if call.root == call.name else f".{call.name}"
 
