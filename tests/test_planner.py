@@ -297,3 +297,14 @@ def test_a_version_that_the_winner_does_not_allow_is_named(
     words = f"`six>=1.17`: asked for here, but `requirements.txt` defines the environment and has `{wanted}`"
 
     assert ((words, "pyproject.toml", 4) in [(n.message, n.file, n.line) for n in said]) == differs
+
+
+def test_a_version_of_the_winner_counts_beside_what_a_project_there_asks_for(tmp_path: Path) -> None:
+    project = '[project]\nname = "x"\nversion = "1"\ndependencies = ["six>=1"]\n'
+    environment = "dependencies:\n- python\n- pip:\n  - six==1.17.0\n  - -e .\n"
+    files = {"environment.yml": environment, "requirements.txt": "six==1.16.0\n", "pyproject.toml": project}
+    words = (
+        "`six==1.16.0`: asked for here, but `environment.yml` defines the environment and has `six==1.17.0`"
+    )
+
+    assert words in [notice.message for notice in plan_of(tmp_path, files).notices]

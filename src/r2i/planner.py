@@ -312,11 +312,15 @@ def _differences(won: PythonEnvironment, lost: PythonEnvironment) -> Iterable[No
 
 def _different(won: Iterable[Pin], lost: Iterable[Pin]) -> Iterable[tuple[Pin, Pin]]:
     """Pins of the same name of which one names a version that the other does not allow."""
-    ours = {pin.name: pin for pin in won if not pin.marker}
+    ours: dict[str, list[Pin]] = {}  # a project that the file installs may ask for the same again
+    for pin in won:
+        if not pin.marker:
+            ours.setdefault(pin.name, []).append(pin)
     for theirs in lost:
-        mine = ours.get(theirs.name)
-        if mine and not theirs.marker and (_excludes(mine, theirs) or _excludes(theirs, mine)):
-            yield mine, theirs
+        for mine in ours.get(theirs.name, ()) if not theirs.marker else ():
+            if _excludes(mine, theirs) or _excludes(theirs, mine):
+                yield mine, theirs
+                break
 
 
 def _excludes(one: Pin, other: Pin) -> bool:
