@@ -14,8 +14,9 @@ from r2i.check.provided import STANDARD, modules_of
 from r2i.check.python_code import Facts, Import
 from r2i.check.subject import Subject
 
-#: What Python imports from, beside its own text.
-CODE = (".py", ".pyx", ".pyi", ".so", ".pyd", ".ipynb", ".f90", ".c", ".cpp", ".rs")
+#: Modules in these have the names that a build gives them.
+COMPILED = (".pyx", ".f90", ".c", ".cc", ".cpp", ".rs")
+CODE = (".py", ".pyi", ".so", ".pyd", ".ipynb", *COMPILED)
 
 #: Modules at the top that no reader of the repository runs.
 FOR_DEVELOPERS = re.compile(

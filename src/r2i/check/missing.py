@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from r2i.check.cell_installs import VARIABLE, Install, installs
 from r2i.check.distributions import distributions, is_often_needed
-from r2i.check.imports import Use
+from r2i.check.imports import COMPILED, Use
 from r2i.check.notebooks import Notebook
 from r2i.check.optional_uses import distributions_of, is_older, optional_uses
 from r2i.check.provided import Provided, optional, provided, providers
@@ -60,7 +60,7 @@ def missing(subject: Subject, *, kernel: bool = True) -> Iterator[Missing]:
     for use in optional_uses(subject, there.with_distributions(names[0] for names in grouped)):
         grouped.setdefault(distributions_of(use.module), []).append(use)
     for names, group in grouped.items():
-        if names[0] == "" and (found.elsewhere or there.unknown):
+        if names[0] == "" and (found.elsewhere or there.unknown or _compiles(subject, environment)):
             continue
         if there.unknown and (names[0] not in distributions() or is_often_needed(names[0])):
             continue  # who knows what comes with it
@@ -136,6 +136,11 @@ def _anything(subject: Subject, environment: PythonEnvironment) -> bool:
         return True
     scripts = [path for name in ("postBuild", "start") if (path := subject.config(name))]
     return any(INSTALLS.search(subject.text(path) or "") for path in scripts)
+
+
+def _compiles(subject: Subject, environment: PythonEnvironment) -> bool:
+    """Whether a project of the repository has modules whose names only its build tells."""
+    return bool(environment.local) and any(path.endswith(COMPILED) for path in subject.files)
 
 
 def undeclared(subject: Subject, notebook: Notebook, command: Install) -> list[str]:
