@@ -300,8 +300,16 @@ def _is_of(row: Row, root: str, program: Program) -> bool:
         return bool(origins) and all(map(row.makers.fullmatch, origins))
     if root.partition(".")[0] in program.bound and program.modules.isdisjoint(beginnings(program.full(root))):
         return False
+    if any(_is_own_class(one, program) for one in origins):
+        return False
     rivals = {*_tables()["rivals"]["modules"].split()} - {*row.of}
     return rivals.isdisjoint(one.partition(".")[0] for one in origins)
+
+
+def _is_own_class(origin: str, program: Program) -> bool:
+    """By its name: what a function of the repository gives may well be a table of the library's."""
+    top, *parts = origin.split(".")
+    return top in program.own and any(part[:1].isupper() for part in parts)
 
 
 def _of_shown(row: Row, methods: re.Pattern[str], shown: Shown, program: Program) -> Need | None:
