@@ -21,6 +21,7 @@ from tests.building import R2I
 from tests.check.cases import GIT
 from tests.ready.repositories import notebook
 from tests.real_engines import engine_of
+from tests.serving import docker_over_a_network
 from tests.writing import write as write_files
 
 POST_BUILD = b"#!/bin/bash\r\nsudo apt-get install -y ffmpeg\r\n# caf\xc3\xa9\r\npip list"
@@ -205,6 +206,36 @@ def test_what_notebooks_fail_of_is_mended_and_they_are_run_again(tmp_path: Path)
     assert json.loads(done.stdout)["dynamic"]["notebooks"][0]["levels"]["L3"] == "passed"
     assert (repo / "requirements.txt").read_text() == "scikit-learn\ntabulate\nhumanize\n"
     assert done.stderr.count("Building and running it again") == 2
+
+
+@pytest.mark.engine
+def test_where_the_engine_ends_after_a_change_the_report_is_of_the_files_as_they_are(tmp_path: Path) -> None:
+    engine_of("docker")
+    repo = tmp_path / "repo"
+    failing = notebook("import importlib\nimportlib.import_module('tabulate')")
+    write_files(repo, {"requirements.txt": "", "a.ipynb": failing})
+    tag = "r2i-test-check/unfinished"
+    words = ["--fix", "--yes", "--execute", "--engine", "docker", "--tag", tag, "--format", "json"]
+    try:
+        with docker_over_a_network() as variables:
+            child = subprocess.Popen(
+                [R2I, "check", *words],
+                cwd=repo,
+                env={**os.environ, **variables},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            assert child.stderr is not None
+            said = any("running it again" in line for line in child.stderr)
+        report = json.loads(child.communicate()[0])
+    finally:
+        run(["docker", "image", "rm", "--force", tag])
+
+    assert said
+    assert child.returncode == 6
+    assert (report["dynamic"], report["unfinished"] is None) == (None, False)
+    assert [(finding["code"], finding["line"]) for finding in report["findings"]] == [("D101", 1)]
 
 
 def test_what_was_not_committed_stays(work_tree: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -86,9 +86,8 @@ def check(source: str, ref: str | None, subdir: str, **chosen: Any) -> int:
             report = _checked(subject, strict=chosen["strict"])
         failure = None
         try:
-            report = replace(report, dynamic=dynamic_report(subject, understood, chosen))
-            if chosen["fix"]:
-                subject, report = _run_again(subject, report, understood, chosen)
+            for state in _runs(subject, report, understood, chosen):
+                subject, report = state
         except UsageError:
             raise
         except R2iError as error:
@@ -147,12 +146,15 @@ def _checked(subject: Subject, *, strict: bool) -> Report:
     return check(subject, strict=strict)
 
 
-def _run_again(
+def _runs(
     subject: Subject, report: Report, source: Source, chosen: dict[str, Any]
-) -> tuple[Subject, Report]:
-    """Mend what notebooks failed of, and run them: a few times, since behind one mistake there may be another."""
+) -> Iterator[tuple[Subject, Report]]:
+    """Build and run it, mend what notebooks failed of, and do so again: a few times, since behind one mistake there may be
+    another. Gives what is known after each of these steps, lest one that comes to no end leave a report of other files."""
+    report = replace(report, dynamic=dynamic_report(subject, source, chosen))
+    yield subject, report
     made: set[str] = set()
-    for _ in range(MOST_CHANGES):
+    for _ in range(MOST_CHANGES if chosen["fix"] else 0):
         fixes = [fix for fix in causes_fixes(report) if fix.title not in made]
         if not fixes or not _mended(subject, fixes, chosen):
             break
@@ -160,8 +162,9 @@ def _run_again(
         note("Building and running it again, with these changes")
         subject = _subject(subject.checkout, source, chosen)
         report = _checked(subject, strict=chosen["strict"])
+        yield subject, report
         report = replace(report, dynamic=dynamic_report(subject, source, chosen))
-    return subject, report
+        yield subject, report
 
 
 def _refuse_without_answers(chosen: Mapping[str, Any]) -> None:
