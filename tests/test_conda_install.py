@@ -189,3 +189,22 @@ def test_a_channel_that_nobody_answers_for_is_explained(
 
     with pytest.raises(script.Failure, match="CONDA_CHANNEL_ALIAS"):
         installed(script)
+
+
+def test_what_the_cache_has_is_fetched_again_unless_it_was_installed_by_that_hash(
+    script: ModuleType, channels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(channels) as address:
+        monkeypatch.setenv("CONDA_CHANNEL_ALIAS", f"http://{address}")
+        installed(script)
+        shutil.rmtree(script.PREFIX)
+        entry = script.CACHE / "pkgs" / "tiny-01-1.0-0"
+        (entry / "kept").touch()
+        installed(script)
+        assert (entry / "kept").exists()
+
+        shutil.rmtree(script.PREFIX)
+        Path(f"{entry}.hash").unlink()
+        installed(script)
+        assert entry.exists()
+        assert not (entry / "kept").exists()
