@@ -11,14 +11,10 @@ from r2i.sources.git_program import GitProgram
 
 EXECUTABLE, SUBMODULE = "100755", "160000"
 
-#: Asks for the configuration at the top of the work tree, in git or about to be.
-CONFIGURATION_ABOVE = (
-    *("ls-files", "-z", "--full-name", "--cached", "--others", "--exclude-standard", "--"),
-    *(
-        f":(top,literal){directory}{name}"
-        for directory in ("", *(f"{name}/" for name in CONFIG_DIRECTORIES))
-        for name in config_names()
-    ),
+CONFIGURATION = tuple(
+    f"{directory}{name}"
+    for directory in ("", *(f"{name}/" for name in CONFIG_DIRECTORIES))
+    for name in config_names()
 )
 
 
@@ -71,8 +67,15 @@ def git_facts(checkout: Checkout, git: GitProgram) -> GitFacts | None:
         remote=_line(git, checkout, "remote", "get-url", "origin"),
         branch=_line(git, checkout, "symbolic-ref", "--quiet", "--short", "HEAD"),
         submodules=frozenset(path for path, mode in modes.items() if mode == SUBMODULE),
-        above=tuple(_paths(git, checkout, *CONFIGURATION_ABOVE)) if prefix else (),
+        above=_above(git, checkout) if prefix else (),
     )
+
+
+def _above(git: GitProgram, checkout: Checkout) -> tuple[str, ...]:
+    """The configuration at the top of the work tree, in git or about to be."""
+    asked = ("ls-files", "-z", "--full-name", "--cached", "--others", "--exclude-standard", "--")
+    found = _paths(git, checkout, *asked, *(f":(top,literal){path}" for path in CONFIGURATION))
+    return tuple(path for path in found if path in CONFIGURATION)  # git names what is in a directory, too
 
 
 def _paths(git: GitProgram, checkout: Checkout, *arguments: str) -> list[str]:
