@@ -118,6 +118,14 @@ def test_linux_has_a_libcxx_too(tmp_path: Path, items: str) -> None:
     assert len(specs(found)) == len(found.source) - 1
 
 
+def test_a_package_of_macos_makes_no_export_of_linux_one_of_macos(tmp_path: Path) -> None:
+    items = "- appnope=0.1=py38_0\n- ld_impl_linux-64=2.40=h41732ed_0\n- libgfortran5=12.2.0=h337968e_19\n"
+    found = read(tmp_path, f"dependencies:\n{items}")
+
+    assert found.exported_on is None
+    assert specs(found) == ["ld_impl_linux-64 ==2.40 h41732ed_0", "libgfortran5 ==12.2.0 h337968e_19"]
+
+
 def test_an_export_of_linux_stays_exact(tmp_path: Path) -> None:
     found = read(tmp_path, "dependencies:\n- numpy=1.19.2=py38h1_0\nprefix: /home/ada/miniconda3/envs/x\n")
 

@@ -44,10 +44,10 @@ def elsewhere(name: str, *, exported_on: str | None = None) -> str | None:
 def exporter(specs: Iterable[Spec], prefix: str) -> str | None:
     """The platform on which an environment was exported, where it was another one: its path says so, or its packages."""
     found = {spec.name: spec for spec in specs}
-    other = author_platform(prefix) or next(filter(None, map(elsewhere, found)), None)
-    if other is None and "libcxx" in found and found["libcxx"].build:
-        return None if any(map(LINUX.fullmatch, found)) else "macOS"
-    return other
+    if (other := author_platform(prefix)) or any(map(LINUX.fullmatch, found)):
+        return other
+    runtime = found.get("libcxx")
+    return next(filter(None, map(elsewhere, found)), "macOS" if runtime and runtime.build else None)
 
 
 def author_platform(prefix: str) -> str | None:
