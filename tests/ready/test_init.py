@@ -145,7 +145,7 @@ def test_a_directory_of_a_repository_gets_no_workflow(
 
     assert set(files_of(directory / "docs")) == {"a.ipynb", "binder/requirements.txt", "binder/runtime.txt"}
     said = capsys.readouterr()
-    assert "at the top of the repository, not in `docs/`" in said.err
+    assert "at the top of the repository, not in `docs/`: run `r2i init` there" in said.err
     assert "urlpath=lab%2Ftree%2Fdocs%2Fa.ipynb" in said.out
 
 

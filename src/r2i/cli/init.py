@@ -89,7 +89,8 @@ def init(source: str, ref: str | None, subdir: str, **chosen: Any) -> None:
             fixes.append(badge_fix(subject, readme, launch))
         if state and state.prefix:
             _warn(
-                f"Binder looks for these files at the top of the repository, not in `{printable(state.prefix)}`"
+                f"Binder looks for these files at the top of the repository, not in `{printable(state.prefix)}`:"
+                " run `r2i init` there"
             )
         elif _on_github(subject, launch):
             fixes.append(workflow_fix(subject))
