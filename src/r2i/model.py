@@ -64,6 +64,11 @@ class Ignored:
     file: str
     reason: str
 
+    @classmethod
+    def beaten(cls, file: str, *, by: str) -> Ignored:
+        """One that would define the Python environment, and comes after another one that does."""
+        return cls(file=file, reason=f"`{by}` defines the Python environment")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Release:

@@ -273,8 +273,7 @@ def _environment(checkout: Checkout, options: Options) -> Detection:
             if lost is None or lost.environment is None:
                 continue  # nothing is declared there
             notices += _differences(environment, lost.environment)
-        reason = f"`{environment.defined_by}` defines the Python environment"
-        ignored += [Ignored(file=path, reason=reason) for path in files]
+        ignored += [Ignored.beaten(path, by=environment.defined_by) for path in files]
     return replace(won, ignored=tuple(dict.fromkeys(ignored)), notices=tuple(notices))
 
 

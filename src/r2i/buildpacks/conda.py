@@ -43,9 +43,7 @@ class Conda:
             requires=requires,
             server=server_evidence(environment.names),
             notices=(*found.notices, *notices, *_about_cards(found)),
-            ignored=tuple(
-                Ignored(file=other, reason=f"`{path}` defines the Python environment") for other in others
-            ),
+            ignored=tuple(Ignored.beaten(other, by=path) for other in others),
         )
 
 

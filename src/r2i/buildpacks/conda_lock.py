@@ -88,8 +88,7 @@ def _exact(
         require_platform(lock)
         require_agreement(lock, wishes_of_environment(checkout, manifest))
     others = (path for name in CondaLocks.files if (path := checkout.config(name)) and path != lock.file)
-    reason = f"`{lock.file}` defines the Python environment"
-    ignored = [Ignored(file=path, reason=reason) for path in others]
+    ignored = [Ignored.beaten(path, by=lock.file) for path in others]
     return detection(CondaLocks.name, lock, options, evidence=evidence, ignored=ignored, heeds=heeds)
 
 

@@ -12,6 +12,7 @@ from packaging.version import Version
 
 from r2i.check.imports import Use
 from r2i.check.ipython_code import Command
+from r2i.check.notebooks import Cell, Notebook
 from r2i.check.provided import Provided, beginnings, providers
 from r2i.check.python_code import Call, Facts, Shown
 from r2i.check.reads import TOLERANT
@@ -138,24 +139,30 @@ def optional_uses(subject: Subject, there: Provided) -> Iterator[Use]:
         wanted = [row for row in rows if _is_used(row, program)]
         for cell, facts in cells:
             found = () if cell.tags & TOLERANT else needs(wanted, facts, program)
-            for need in sorted(found, key=lambda need: need.line):
-                if not any(map(there.has, need.modules)):
-                    yield Use(
-                        module=need.modules[0],
-                        path=notebook.path,
-                        line=need.line,
-                        notebook=notebook,
-                        cell=cell,
-                        by=need.by,
-                        library=need.library,
-                    )
+            for need in sorted(_unmet(found, there), key=lambda need: need.line):
+                yield _use(need, notebook.path, notebook=notebook, cell=cell)
     for path in sorted(subject.uses.modules):
         program = Program([subject.modules[path]], own)
         # What a program shows that is no notebook is shown elsewhere.
         wanted = [row for row in rows if not row.shown and _is_used(row, program)]
-        for need in needs(wanted, subject.modules[path], program):
-            if not any(map(there.has, need.modules)):
-                yield Use(module=need.modules[0], path=path, line=need.line, by=need.by, library=need.library)
+        for need in _unmet(needs(wanted, subject.modules[path], program), there):
+            yield _use(need, path)
+
+
+def _unmet(found: Iterable[Need], there: Provided) -> Iterator[Need]:
+    return (need for need in found if not any(map(there.has, need.modules)))
+
+
+def _use(need: Need, path: str, *, notebook: Notebook | None = None, cell: Cell | None = None) -> Use:
+    return Use(
+        module=need.modules[0],
+        path=path,
+        line=need.line,
+        notebook=notebook,
+        cell=cell,
+        by=need.by,
+        library=need.library,
+    )
 
 
 def needs(rows: Iterable[Row], facts: Facts, program: Program) -> Iterator[Need]:
