@@ -76,7 +76,7 @@ def check(source: str, ref: str | None, subdir: str, **chosen: Any) -> int:
     if chosen["fix"] and understood.provider != "local":
         raise UsageError("`--fix` changes files of this machine", hint="Clone the repository first")
     if chosen["fix"] and (chosen["build"] or chosen["execute"] or chosen["level"]):
-        _refuse_without_answers(chosen)
+        _refuse_without_terminal(chosen)
     with checked_out(understood) as checkout:
         subject = _subject(checkout, understood, chosen)
         report = _checked(subject, strict=chosen["strict"])
@@ -167,7 +167,7 @@ def _runs(
         yield subject, report
 
 
-def _refuse_without_answers(chosen: Mapping[str, Any]) -> None:
+def _refuse_without_terminal(chosen: Mapping[str, Any]) -> None:
     """Raise `UsageError` where nobody can be asked."""
     if not chosen["yes"] and not sys.stdin.isatty():
         raise UsageError("There is no terminal to ask on", hint="Say `--fix --yes` to change the files")
@@ -185,7 +185,7 @@ def _mended(subject: Subject, fixes: Iterable[Fix], chosen: Mapping[str, Any]) -
         note(f"{click.style('Fix:', fg='green')} {printable(fix.title)}")
     for line in diff(changes):
         note(click.style(printable(line), fg=DIFF_COLOURS.get(line[:1])))
-    _refuse_without_answers(chosen)
+    _refuse_without_terminal(chosen)
     if not chosen["yes"] and not agreed("Change the files so?"):
         return False
     write(subject.checkout, changes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from r2i.check.cell_installs import Install, installs
-from r2i.check.imports import Use, uses
+from r2i.check.imports import Use
 from r2i.check.missing import Missing, missing
 from r2i.check.notebooks import Cell, Notebook
 from r2i.check.provided import of_conda, providers
@@ -38,7 +38,7 @@ def needed(subject: Subject) -> Needs:
     """Look at all imports, calls and commands of notebooks, and of the modules that they import."""
     lacking = tuple(missing(subject, kernel=False))
     used: dict[str, Evidence] = {}
-    for use in uses(subject).needed:
+    for use in subject.uses.needed:
         used.setdefault(use.module, _at(subject, use, f"imports `{use.module}`"))
     return Needs(
         requirements=dict(sorted(_requirements(subject, lacking), key=lambda item: item[0].lower())),

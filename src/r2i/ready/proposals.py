@@ -9,7 +9,7 @@ from importlib.resources import files
 from packaging.requirements import InvalidRequirement, Requirement
 
 from r2i import __version__
-from r2i.check.declared import Declared
+from r2i.check.declared import EXACT, Declared
 from r2i.check.findings import Edit, Fix
 from r2i.check.fixes import appended
 from r2i.check.requirement_edits import added, altered, removed
@@ -24,8 +24,6 @@ HEAD_PINNED = (
 
 #: Files that count in the root as they do in `binder/`: with one of them there, a new `binder/` would hide it.
 IN_ROOT = ("apt.txt", "runtime.txt", "postBuild", "start", "Dockerfile")
-
-EXACT = re.compile(r"===?[^*]+")
 
 WORKFLOW = ".github/workflows/binder.yml"
 
