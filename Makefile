@@ -6,24 +6,35 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint pins sizes names
+.PHONY: help demo test test-fast prepared lint drift pins sizes names
 
 help:  ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed  ## Build examples/quickstart and open it in Jupyter; prepares the machine where needed
 	@$(BIN)/r2i setup --yes
 	@tools/demo $(BIN)/r2i examples/quickstart
 
 test: $(VENV)/developed  ## Check everything, engines included; prepares the machine where needed
-	@$(MAKE) --no-print-directory lint
-	@tools/prepare-tests $(BIN)/r2i
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint prepared
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
-lint: $(VENV)/developed  ## Check style and types
+test-fast: $(VENV)/developed  ## Check what needs no engine, without attacks and what takes seconds: while you work
+	@$(BIN)/pytest --quiet --numprocesses auto --no-loadscope-reorder --ignore tests/hostile -m "not engine and not browser and not drift and not slow"
+
+prepared: $(VENV)/developed
+	@tools/prepare-tests $(BIN)/r2i
+
+lint: $(VENV)/developed  ## Check style, types, imports between rooms and prose
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/codespell
+	$(BIN)/pytest --quiet tests/test_documentation.py -k standard_english
+
+drift: $(VENV)/developed names  ## Say what is no longer true of Debian's and PyPI's packages
+	$(BIN)/pytest -m drift -ra
 
 pins: $(VENV)/developed  ## Refresh what ships with r2i: the locks of Jupyter and the tools, the table of wheels
 	$(BIN)/python tools/refresh_pins.py

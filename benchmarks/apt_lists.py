@@ -19,7 +19,7 @@ from r2i import process
 from r2i.buildpacks.apt import Apt
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
-from r2i.pins import base_image
+from r2i.facts.pins import base_image
 
 LISTS = Path(__file__).parents[1] / "tests" / "fixtures" / "apt_lists.toml"
 

@@ -68,7 +68,7 @@ def by_hand(name: str, repo: Path, secret: Path) -> str:
 
 def host_settings(scratch: Path) -> Path:
     """What r2i gives its build steps: the Dockerfiles by hand need the same to reach a package index."""
-    from r2i.host import host_script
+    from r2i.host.settings import host_script
 
     file = scratch / "host"
     file.write_text(host_script(os.environ, ca_bundle=None, home=Path.home()).script)

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.conda_channel import conda_channel
 
-from r2i.host import host_script
+from r2i.host.settings import host_script
 
 R2I = str(Path(sys.executable).with_name("r2i"))
 TAG = "r2i-benchmark/conda"

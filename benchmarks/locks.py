@@ -108,7 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="pairs of builds")
     runs = parser.parse_args().runs
-    from r2i.host import host_script
+    from r2i.host.settings import host_script
 
     with tempfile.TemporaryDirectory() as directory:
         repo = Path(directory) / "repo"

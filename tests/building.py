@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from r2i.process import Completed, run
+from tests.real_engines import remove_image
 
 R2I = str(Path(sys.executable).with_name("r2i"))
 
@@ -89,10 +90,6 @@ def built_steps(source: Path | str, tag: str, **environment: str) -> set[str]:
     return {record["layer"] for record in records if record.get("state") == "done" and record.get("layer")}
 
 
-def remove(tag: str) -> None:
-    run(["docker", "image", "rm", "--force", tag])
-
-
 @contextmanager
 def image_of(source: Path | str, *options: str, **environment: str) -> Iterator[Built]:
     tag = fresh_tag(Path(source).name)
@@ -101,7 +98,7 @@ def image_of(source: Path | str, *options: str, **environment: str) -> Iterator[
         assert done.returncode == 0, done.stderr
         yield Built(tag=tag, log=done.stderr)
     finally:
-        remove(tag)
+        remove_image("docker", tag)
 
 
 def occurrences(tag: str, words: bytes, scratch: Path) -> list[str]:

@@ -11,9 +11,9 @@ from typing import Any
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
 from r2i.model import Dockerfile, Options, Plan
-from r2i.plan_json import to_json
-from r2i.planner import make_plan
-from r2i.render import render
+from r2i.planning.compose import make_plan
+from r2i.planning.plan_json import to_json
+from r2i.planning.render import render
 
 ROOT = Path(__file__).parents[1]
 REPOS = ROOT / "tests" / "fixtures" / "repos"

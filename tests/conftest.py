@@ -31,10 +31,24 @@ def pytest_configure() -> None:
     settings.load_profile("unhurried")
 
 
+#: Where each test builds an image of its own: a worker takes single ones, and other files whole, which share images.
+SPREAD = "tests/test_images.py"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What builds images comes first, the largest file of it before all: side by side, none is left alone at the end."""
+    """What builds images comes first, and the largest file of it before all: none is left alone at the end."""
     built = Counter(item.path for item in items if item.get_closest_marker("engine"))
-    items.sort(key=lambda item: -built[item.path])
+    items.sort(key=lambda item: (not built[item.path], item.nodeid.startswith(SPREAD), -built[item.path]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    from xdist.scheduler import LoadFileScheduling
+
+    scheduler = LoadFileScheduling(config, log)
+    by_file = scheduler._split_scope
+    scheduler._split_scope = lambda nodeid: nodeid if nodeid.startswith(SPREAD) else by_file(nodeid)
+    return scheduler
 
 
 @pytest.fixture

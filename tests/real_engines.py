@@ -9,6 +9,7 @@ import pytest
 from r2i.engines import choose
 from r2i.engines.protocol import Engine, EngineName
 from r2i.errors import EngineError
+from r2i.process import run
 
 BASE = "docker.io/library/debian:trixie-slim"
 
@@ -21,3 +22,8 @@ def engine_of(name: EngineName) -> Engine:
     if engine.find(BASE) is None:
         pytest.skip(f"{name} has no {BASE}")
     return engine
+
+
+def remove_image(engine: str, tag: str) -> None:
+    """Podman's cache are the untagged images below, which go with the last image upon them if nothing is said."""
+    run([engine, "image", "rm", "--force", "--no-prune", tag])

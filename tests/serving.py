@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -78,3 +79,28 @@ def docker_over_a_network() -> Iterator[dict[str, str]]:
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the standard library's
         pass
+
+
+def certificate(directory: Path) -> tuple[Path, Path]:
+    """A certificate of this machine's loopback that nobody signed, once with its key and once without."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl, which makes the certificate of a server, is not installed")
+    private, public = directory / "made.pem", directory / "ca.pem"
+    kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE"]
+    argv = [
+        "openssl",
+        "req",
+        *kind,
+        "-subj",
+        "/CN=127.0.0.1",
+        *names,
+        "-keyout",
+        str(private),
+        "-out",
+        str(public),
+    ]
+    done = run(argv)
+    assert done.returncode == 0, done.stderr
+    private.write_text(private.read_text() + public.read_text())
+    return private, public

@@ -58,6 +58,7 @@ def test_as_of_its_day_it_builds_and_runs(scheme: str, repository: Path, downloa
     assert label.strip() == "2021-03-10T12:00:00Z"
 
 
+@pytest.mark.drift
 def test_with_what_there_is_today_it_is_broken(repository: Path, downloads: str) -> None:
     with image_of(repository, UV_PYTHON_DOWNLOADS_JSON_URL=downloads) as image:
         asked = image.ask(f'python -c "{SOURCE}"')

@@ -49,7 +49,7 @@ def shown(look: Callable[[], Found]) -> Found:
             return look()
         return None
 
-    answer = until(found)
+    answer = until(found, patience=300)
     assert answer is not None
     return answer
 
@@ -67,6 +67,8 @@ def test_the_printed_url_runs_a_notebook(url: str, browser: Chrome) -> None:
     shown(lambda: "Python 3 (ipykernel) | Idle" in page(browser))
     cells = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputArea-editor"
     shown(lambda: [e for e in browser.find_elements(By.CSS_SELECTOR, cells) if e.is_displayed()])[0].click()
+    # Keys that come before the cell has the focus are nobody's.
+    shown(lambda: browser.find_elements(By.CSS_SELECTOR, ".jp-CodeCell.jp-mod-active .cm-focused"))
     run_cell(browser)
     shown(lambda: "[1]:" in page(browser))
     run_cell(browser)

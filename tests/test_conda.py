@@ -109,7 +109,7 @@ def test_where_no_python_is_named_the_channel_decides_and_it_is_said(alias: str,
     yml = f'dependencies: ["greet !=9.{secrets.randbelow(10**9)}"]\n'
     directory = write(tmp_path / "conda-any", {"environment.yml": yml})
     with image_of(directory, CONDA_CHANNEL_ALIAS=alias) as built:
-        assert "another one is chosen" in built.log
+        assert "another version is chosen" in built.log
         assert built.answer("python --version").startswith("Python 3.11.")
 
 
@@ -134,7 +134,7 @@ def test_an_edit_rebuilds_what_it_changes_and_nothing_else(alias: str, tmp_path:
         )
         after_comment = built_steps(directory, built.tag, CONDA_CHANNEL_ALIAS=alias)
 
-    assert after_notebook == after_comment == {"The repository's files"}
+    assert after_notebook == after_comment == {"Repository files"}
 
 
 def test_a_day_takes_what_the_channel_had(alias: str, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_day_that_makes_it_impossible_is_named(alias: str, tmp_path: Path) -> 
 
     assert done.returncode == 7
     assert "greet 2.0 is excluded" in done.stderr
-    assert "Without the date 2021-06-02T00:00:00Z there is a solution" in done.stderr
+    assert "Without the date 2021-06-02T00:00:00Z, there is a solution" in done.stderr
 
 
 def failed(tmp_path: Path, alias: str, yml: str) -> Completed:

@@ -179,7 +179,7 @@ def test_a_package_with_another_hash_is_not_installed(
         done = build(repository, "r2i-test/wrong-hash", CONDA_CHANNEL_ALIAS=alias)
 
         assert done.returncode == 7, done.stderr
-        assert f"`{greet.file}` is not what was locked: its hash is {greet.sha256}" in done.stderr
+        assert f"`{greet.file}` does not match the lock file: its hash is {greet.sha256}" in done.stderr
 
 
 def test_a_package_with_another_old_hash_is_not_installed(
@@ -192,7 +192,7 @@ def test_a_package_with_another_old_hash_is_not_installed(
     done = build(write(tmp_path / "wrong-md5", files), "r2i-test/wrong-md5", CONDA_CHANNEL_ALIAS=alias)
 
     assert done.returncode == 7, done.stderr
-    assert f"`{greet.file}` is not what was locked: its hash is {greet.md5}" in done.stderr
+    assert f"`{greet.file}` does not match the lock file: its hash is {greet.md5}" in done.stderr
 
 
 def test_a_distribution_with_another_hash_is_not_installed(

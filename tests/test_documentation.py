@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -23,6 +24,9 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").rglob("*.md")),
     ROOT / "benchmarks" / "README.md",
 ]
+SOURCE = ROOT / "src" / "r2i"
+MODULES = sorted(SOURCE.rglob("*.py"))
+TABLES = sorted(SOURCE.rglob("*.toml"))
 BLOCK = re.compile(
     r"(<!-- made by `(?P<command>[^`]+)` -->\n```console\n)(?P<shown>.*?)(```\n<!-- end -->)", re.DOTALL
 )
@@ -83,3 +87,49 @@ def test_every_option_has_a_help_text(name: str) -> None:
     options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
 
     assert [option.name for option in options if not option.help and not option.hidden] == []
+
+
+#: Words in messages that read as a translation, and possessives of products (`conda packages`, not `conda's packages`).
+UNENGLISH = re.compile(
+    r"\b(?:anew|be had|overlooked|as of it|as whom|whoever|the most time|the most memory|keeps it away|begin so)\b"
+    r"|\b(?:BuildKit|Binder|conda|Debian|Docker|git|Git|Jupyter|meson-python|pip|Podman|Poetry|PyPI|r2i|setuptools|Ubuntu|uv)'s\b"
+)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_messages_are_standard_english(module: Path) -> None:
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    docstrings = {
+        node.body[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    texts = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docstrings
+    ]
+
+    assert [text for text in texts if UNENGLISH.search(text)] == []
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_tables_are_standard_english(table: Path) -> None:
+    lines = table.read_text(encoding="utf-8").splitlines()
+
+    assert [line for line in lines if not line.startswith("#") and UNENGLISH.search(line)] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_pages_are_standard_english(document: Path) -> None:
+    assert UNENGLISH.findall(document.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_standard_english(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+
+    assert UNENGLISH.findall(command.get_help(click.Context(command))) == []

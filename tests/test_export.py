@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from r2i.building.export import context_paths, export
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, R2iError, UsageError
-from r2i.export import context_paths, export
 from r2i.model import Options
-from r2i.planner import make_plan
+from r2i.planning.compose import make_plan
 from tests.writing import Files, deep, outside_file, remove_deep, write
 
 

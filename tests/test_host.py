@@ -14,8 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import gate
 from r2i.errors import UsageError
-from r2i.host import MAX_SCRIPT_BYTES, HostSettings, compose, container_script, host_script, mask
+from r2i.host.addresses import mask
+from r2i.host.script import MAX_SCRIPT_BYTES, compose
+from r2i.host.settings import HostSettings, container_script, host_script
+from r2i.host.variables import ADDRESSES
 from tests.building import fresh_tag
 
 PEM = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n"
@@ -56,6 +60,11 @@ def sourced(script: str, directory: Path) -> dict[str, str]:
     }
 
 
+def downloading(found: HostSettings, directory: Path) -> dict[str, str]:
+    """The environment of what resolves and downloads, which reads both scripts."""
+    return sourced(found.script, directory) | sourced(found.private, directory)
+
+
 def messages(settings: HostSettings) -> str:
     return "\n".join(notice.message for notice in settings.notices)
 
@@ -75,9 +84,8 @@ def test_only_what_the_allowlist_names_passes(machine: Path) -> None:
         "NO_PROXY": "",
     }
 
-    assert sourced(read(machine, environ).script, machine) == {
-        "UV_INDEX_CORP_PASSWORD": "hunter22",
-        "CONDA_CHANNEL_ALIAS": "https://conda.example.org",
+    assert downloading(read(machine, environ), machine) == {
+        "CONDA_CHANNEL_ALIAS": "https://conda.example.org"
     }
 
 
@@ -93,8 +101,8 @@ def test_a_running_container_gets_addresses_and_certificates_and_no_credentials(
     }
     script = container_script(environ, ca_bundle=None, home=machine / "home", system=machine)
 
-    assert "s3cret" in read(machine, environ).script
-    assert "s3cret" not in script
+    assert "s3cret" in read(machine, environ).private
+    assert "s3cret" not in script + read(machine, environ).script
     found = sourced(script, machine)
     assert found["PIP_INDEX_URL"] == found["UV_DEFAULT_INDEX"] == "https://pypi.example.org/simple"
     assert found["UV_INDEX"] == "corp=https://a.example.org/x https://b.example.org/@scope/y"
@@ -158,7 +166,7 @@ def test_an_index_of_pip_reaches_uv(machine: Path) -> None:
         "PIP_FIND_LINKS": "https://a.example.org/w https://b.example.org/w",
     }
 
-    assert sourced(read(machine, environ).script, machine) == environ | {
+    assert downloading(read(machine, environ), machine) == environ | {
         "UV_DEFAULT_INDEX": environ["PIP_INDEX_URL"],
         "UV_INDEX": environ["PIP_EXTRA_INDEX_URL"],
         "UV_INDEX_STRATEGY": "unsafe-best-match",
@@ -315,7 +323,7 @@ def test_configuration_of_conda_counts(machine: Path) -> None:
     write(machine / "etc/conda/.condarc", "channel_alias: https://else.example.org\nssl_verify: true\n")
     write(machine / "home/.condarc", CONDARC)
     settings = read(machine, {"TEAM_TOKEN": "token-of-team"})
-    found = sourced(settings.script, machine / "shm")
+    found = downloading(settings, machine / "shm")
 
     assert found["CONDA_CHANNEL_ALIAS"] == "https://ada:secret-word@conda.example.org/t/token-of-ada/get"
     assert found["R2I_CONDA_DEFAULT_CHANNELS"] == "https://conda.example.org/main https://conda.example.org/r"
@@ -354,7 +362,8 @@ def test_netrc_passes_for_channels(machine: Path) -> None:
     write(machine / "home/.netrc", "machine conda.example.org login ada password secret-word\n")
     settings = read(machine, {"CONDA_CHANNEL_ALIAS": "https://conda.example.org/get"})
 
-    assert "machine conda.example.org login ada password secret-word" in settings.script
+    assert "https://conda.example.org/get" in settings.script
+    assert "https://ada:secret-word@conda.example.org/get" in settings.private
 
 
 @pytest.mark.parametrize(
@@ -443,11 +452,53 @@ def test_netrc_passes_for_the_configured_indexes_only(machine: Path) -> None:
         "machine github.com login me password github99\ndefault login x password default99\n",
     )
     result = read(machine, {"UV_INDEX": "corp=https://pypi.example.org/simple"})
-    netrc = Path(sourced(result.script, machine)["NETRC"])
 
-    assert netrc.read_text() == 'machine pypi.example.org login me password "a b\\"c#"\n'
-    assert netrc.stat().st_mode & 0o777 == 0o600
-    assert result.credentials == ('a b"c#',)
+    assert (
+        sourced(result.private, machine)["UV_INDEX"] == "corp=https://me:a%20b%22c%23@pypi.example.org/simple"
+    )
+    assert sourced(result.script, machine)["UV_INDEX"] == "corp=https://pypi.example.org/simple"
+    assert set(result.credentials) == {'a b"c#', "a%20b%22c%23"}
+    assert "99" not in result.script + result.private
+
+
+NAMED = {"UV_INDEX_CORP_USERNAME": "ada", "UV_INDEX_CORP_PASSWORD": "corp-pass"}
+
+
+def test_what_belongs_to_the_name_of_an_index_goes_into_its_address(machine: Path) -> None:
+    result = read(machine, {**NAMED, "UV_INDEX": "corp=https://corp.example.org/simple"})
+    found = downloading(result, machine)
+
+    assert found["UV_INDEX"] == "corp=https://ada:corp-pass@corp.example.org/simple"
+    assert found["PIP_EXTRA_INDEX_URL"] == "https://ada:corp-pass@corp.example.org/simple"
+    assert "UV_INDEX_CORP_PASSWORD" not in found
+    assert messages(result) == ""
+
+
+def test_what_belongs_to_a_name_alone_goes_nowhere(machine: Path) -> None:
+    """A repository can give that name to an address of its own."""
+    result = read(machine, NAMED)
+
+    assert result.script == result.private == ""
+    assert "`UV_INDEX_CORP_PASSWORD` is not used" in messages(result)
+
+
+def test_code_that_is_trusted_gets_it_all(machine: Path) -> None:
+    environ = {**NAMED, "PIP_INDEX_URL": "https://u:p4ssword@pypi.example.org"}
+    result = host_script(environ, ca_bundle=None, home=machine, system=machine, trusted=True)
+    found = sourced(result.script, machine)
+
+    assert found["UV_INDEX_CORP_PASSWORD"] == "corp-pass"
+    assert found["PIP_INDEX_URL"] == environ["PIP_INDEX_URL"]
+    assert result.private == ""
+
+
+def test_the_password_of_a_proxy_is_for_downloads_alone(machine: Path) -> None:
+    result = read(machine, {"HTTPS_PROXY": "http://ada:pr0xy@proxy.example.org:3128"})
+
+    assert sourced(result.script, machine)["https_proxy"] == "http://proxy.example.org:3128"
+    assert downloading(result, machine)["https_proxy"] == "http://ada:pr0xy@proxy.example.org:3128"
+    assert result.proxies["HTTPS_PROXY"] == "http://proxy.example.org:3128"
+    assert "The password of `HTTPS_PROXY` is withheld" in messages(result)
 
 
 def test_a_broken_netrc_is_said_without_its_words(machine: Path) -> None:
@@ -455,7 +506,7 @@ def test_a_broken_netrc_is_said_without_its_words(machine: Path) -> None:
     result = read(machine, {"NETRC": str(path), "PIP_INDEX_URL": "https://pypi.example.org"})
 
     assert f"`{path}`" in messages(result)
-    assert "canary99" not in messages(result) + result.script
+    assert "canary99" not in messages(result) + result.script + result.private
 
 
 def test_credentials_are_named_for_logs(machine: Path) -> None:
@@ -500,12 +551,9 @@ def test_any_value_arrives_exactly(
     tmp_path_factory: pytest.TempPathFactory, value: str, password: str
 ) -> None:
     directory = tmp_path_factory.mktemp("shm")
-    script = compose({"NO_PROXY": value, "UV_INDEX_A_PASSWORD": password}, netrc=password)
-    found = sourced(script, directory)
-    netrc = found.pop("NETRC", None)
+    found = sourced(compose({"NO_PROXY": value, "UV_INDEX_A_PASSWORD": password}), directory)
 
     assert found == {"NO_PROXY": value, "UV_INDEX_A_PASSWORD": password}
-    assert (Path(netrc).read_bytes().decode() if netrc else "") == password
 
 
 @given(
@@ -553,7 +601,14 @@ FETCH = (
 )
 STEP = """\
 RUN --mount=type=secret,id=host,mode=0444 set -eu; [ ! -f /run/secrets/host ] || . /run/secrets/host; \\
-    test -n "$UV_INDEX_CORP_PASSWORD" && test -r "$NETRC" && {fetch} && rm -r /tmp/fetched
+    ! env | grep canary- && {fetch} && rm -r /tmp/fetched
+"""
+
+
+#: Only root reads the credentials.
+PRIVATE_STEP = """\
+RUN --mount=type=secret,id=credentials,mode=0400 set -eu; . /run/secrets/credentials; \\
+    env | grep -q canary-inde[x] && ! setpriv --reuid=1000 --regid=1000 --clear-groups cat /run/secrets/credentials 2>/dev/null
 """
 
 
@@ -596,6 +651,7 @@ def test_build_steps_reach_the_network_and_the_image_tells_nothing(machine: Path
     }
     bundle = write(machine / "ca.pem", own.read_text() + canary)
     script = write(machine / "script", read(machine, environ, ca_bundle=bundle).script)
+    private = write(machine / "private", read(machine, environ, ca_bundle=bundle).private)
     tag = fresh_tag("host")
     build = ("buildx", "build", "--progress", "plain", "--tag", tag, "-")
     try:
@@ -603,8 +659,9 @@ def test_build_steps_reach_the_network_and_the_image_tells_nothing(machine: Path
         if bare.returncode:  # on a network that intercepts TLS the script is what makes the difference
             assert "CERTIFICATE_VERIFY_FAILED" in bare.stderr
         step = STEP.format(fetch=FETCH)
-        recipe = f"{RECIPE}ARG RUN={machine}\n{step}USER 1000\n{step}"  # never from the cache
-        done = docker(*build, "--load", "--secret", f"id=host,src={script}", stdin=recipe)
+        recipe = f"{RECIPE}ARG RUN={machine}\n{PRIVATE_STEP}{step}USER 1000\n{step}"  # never from the cache
+        given = ("--secret", f"id=host,src={script}", "--secret", f"id=credentials,src={private}")
+        done = docker(*build, "--load", *given, stdin=recipe)
         assert done.returncode == 0, done.stderr
         config = docker("image", "inspect", tag).stdout + docker("history", "--no-trunc", tag).stdout
         saved = subprocess.run(["docker", "save", tag], capture_output=True, check=True).stdout
@@ -620,3 +677,11 @@ def test_build_steps_reach_the_network_and_the_image_tells_nothing(machine: Path
         assert not [word for word in words if word.encode() in data], name
     assert [name for name in names if name.endswith("debian_version")]
     assert not [name for name in names if re.search(r"(dev/shm|run/secrets)/.", name)]
+
+
+def test_the_gate_knows_every_index_that_settings_can_name() -> None:
+    """What it does not know would be asked without the credentials, or show them."""
+    others = ("UV_PYTHON_", "UV_PYPY_")
+    named = [name for name in ADDRESSES if name.startswith(("PIP_", "UV_")) and not name.startswith(others)]
+
+    assert list(gate.INDEXES) == named

@@ -10,15 +10,15 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from r2i.building.launch import SERVER_PORT, server_command, wait_for_server
 from r2i.engines.protocol import Engine, EngineName, Mount, Port, RunRequest
-from r2i.launch import SERVER_PORT, server_command, wait_for_server
 from r2i.process import Completed, run
 from tests.building import R2I, fresh_tag
 from tests.cases import Case, all_cases, asking_kernel
 from tests.conda_channel import conda_channel
 from tests.index_hosts import with_real_hosts
 from tests.pythons import python_downloads
-from tests.real_engines import engine_of
+from tests.real_engines import engine_of, remove_image
 
 pytestmark = pytest.mark.engine
 
@@ -77,7 +77,7 @@ def image_of(case: Case, engine: str) -> Iterator[str]:
         assert done.stdout == f"{tag}\n"
         yield tag
     finally:
-        run([engine, "image", "rm", "--force", tag])
+        remove_image(engine, tag)
 
 
 def execute(engine: Engine, container: str, *command: str) -> Completed:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from r2i import process
+from r2i.building.records import fingerprint, remember, remembered
 from r2i.model import Dockerfile
-from r2i.records import fingerprint, remember, remembered
 from tests.writing import deep, remove_deep, write
 
 DOCKERFILE = Dockerfile(text="FROM a\n", support={}, ignore="", layer_lines={})

@@ -13,7 +13,7 @@ from r2i.buildpacks.protocol import Buildpack, EnvironmentBuildpack
 from r2i.buildpacks.when_there import WhenThere
 from r2i.checkout import Checkout
 from r2i.model import Options
-from r2i.planner import make_plan
+from r2i.planning.compose import make_plan
 from tests.cases import REPOS, ROOT, Case, all_cases, golden_files, outcome
 
 GOLDEN = ("plan.json", "Dockerfile", "error.txt")

@@ -76,7 +76,7 @@ def test_a_missing_program_and_a_wrong_name_are_mended_for_good(tmp_path: Path) 
     with image_of(directory, "--rescue", "--write") as image:
         assert "both" in image.executed("it.ipynb")
         assert "Rescued by 2 changes" in image.log
-    assert (directory / "binder/apt.txt").read_text() == "libpq-dev\n"
+    assert (directory / "apt.txt").read_text() == "libpq-dev\n"
     assert (directory / "requirements.txt").read_text() == "psycopg2==2.9.10\nscikit-learn\n"
     with image_of(directory) as image:
         assert "both" in image.executed("it.ipynb")

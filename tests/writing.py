@@ -9,8 +9,8 @@ from pathlib import Path
 
 from r2i.checkout import Checkout
 from r2i.model import Dockerfile, Options, Plan
-from r2i.planner import make_plan
-from r2i.render import render
+from r2i.planning.compose import make_plan
+from r2i.planning.render import render
 
 Content = str | bytes
 Files = Mapping[str, Content]

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from r2i.buildpacks.apt_names import TIME64, look_up, names
+from r2i.facts.pins import pins
 from r2i.machine import Machine
-from r2i.pins import pins
+from r2i.machine.setup.apt_sources import find_mirror
 from r2i.process import run
-from r2i.setup import find_mirror
 
 COMPONENTS = {"debian": "main contrib non-free", "ubuntu": "main restricted universe multiverse"}
 

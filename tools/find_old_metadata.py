@@ -1,4 +1,4 @@
-"""Find releases whose metadata uv does not read, and print the entries for `src/r2i/old_releases.toml`.
+"""Find releases whose metadata uv does not read, and print the entries for `src/r2i/facts/old_releases.toml`.
 
 Called with an interpreter of their time in a virtual environment (`--python`) and names of packages: uv is asked about
 every release that has a wheel for that interpreter.
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import tomli_w
 
-from r2i.requirements.old_specifiers import modern
+from r2i.formats.requirements.old_specifiers import modern
 
 UV = str(Path(sys.executable).with_name("uv"))
 

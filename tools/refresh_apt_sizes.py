@@ -1,4 +1,4 @@
-"""Write `src/r2i/check/apt_sizes.toml` anew: what packages of Debian's release that images are made from weigh.
+"""Write `src/r2i/check/facts/apt_sizes.toml` anew: what packages of Debian's release that images are made from weigh.
 
 `refresh_apt_sizes.py`, on a machine with apt and a mirror of Debian. The packages are those that lists in public
 repositories name (`tests/fixtures/apt_lists.toml`), and all that they need.
@@ -14,14 +14,14 @@ from pathlib import Path
 
 from check_apt_names import available
 
+from r2i.facts.pins import base_image
 from r2i.image import SYSTEM_PACKAGES, TOOLCHAIN_PACKAGES
 from r2i.machine import Machine
-from r2i.pins import base_image
+from r2i.machine.setup.apt_sources import find_mirror
 from r2i.process import run
-from r2i.setup import find_mirror
 
 ROOT = Path(__file__).parents[1]
-TARGET = ROOT / "src" / "r2i" / "check" / "apt_sizes.toml"
+TARGET = ROOT / "src" / "r2i" / "check" / "facts" / "apt_sizes.toml"
 LISTS = ROOT / "tests" / "fixtures" / "apt_lists.toml"
 
 #: Beyond those of the lists.

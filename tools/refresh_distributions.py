@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["packaging", "pypi-simple", "remotezip"]
 # ///
-"""Write `src/r2i/check/distributions.toml` anew: what the newest wheel of a distribution holds, needs and weighs.
+"""Write `src/r2i/check/facts/distributions.toml` anew: what the newest wheel of a distribution holds, needs and weighs.
 
 `uv run tools/refresh_distributions.py [--wheels DIRECTORY …] [NAME …]`: distributions of which there is a wheel in a
 directory are read there, those that are named (all that the table has, where nothing is said) from the package index;
@@ -27,7 +27,7 @@ from packaging.tags import Tag
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
-TARGET = Path(__file__).parents[1] / "src" / "r2i" / "check" / "distributions.toml"
+TARGET = Path(__file__).parents[1] / "src" / "r2i" / "check" / "facts" / "distributions.toml"
 
 HEADER = """\
 # What the newest wheel of a distribution (Linux, x86-64) holds, needs and weighs. A line is

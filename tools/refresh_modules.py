@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["packaging", "pigar"]
 # ///
-"""Write `src/r2i/check/modules.toml` anew: modules of distributions that `distributions.toml` has no row of, and what
+"""Write `src/r2i/check/facts/modules.toml` anew: modules of distributions that `distributions.toml` has no row of, and what
 distributions of which there are wheels in a directory are for when nobody imports them.
 
 `uv run tools/refresh_modules.py [--wheels DIRECTORY …]`. pigar ships what the wheels of all distributions on the
@@ -28,7 +28,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from refresh_distributions import NO_MODULES
 
-SOURCE = Path(__file__).parents[1] / "src" / "r2i" / "check"
+SOURCE = Path(__file__).parents[1] / "src" / "r2i" / "check" / "facts"
 
 HEADER = """\
 # What is known of distributions beside `distributions.toml`. Made by `tools/refresh_modules.py`; not to be edited.

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["packaging", "pypi-simple"]
 # ///
-"""Write `src/r2i/python_wheels.toml` anew: which releases have wheels for which Pythons, as the package index has it.
+"""Write `src/r2i/facts/python_wheels.toml` anew: which releases have wheels for which Pythons, as the package index has it.
 
 Run it with `uv run tools/refresh_wheels.py [NAME …]`; with names, only their rows are made anew.
 """
@@ -21,7 +21,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 from pypi_simple import DistributionPackage, PyPISimple
 
-SOURCE = Path(__file__).parents[1] / "src" / "r2i"
+SOURCE = Path(__file__).parents[1] / "src" / "r2i" / "facts"
 
 #: What research repositories pin most of what is compiled, or has dropped old Pythons early.
 NAMES = """

@@ -70,7 +70,21 @@ class NoBuildpackError(R2iError):
 
 
 class InvalidRepositoryError(R2iError):
+    """A file of the repository is wrong; `correct` are words of its line, and what mends it in their place."""
+
     exit_code = 5
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        file: str | None = None,
+        line: int | None = None,
+        correct: tuple[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, file=file, line=line)
+        self.correct = correct
 
 
 class EngineError(R2iError):
@@ -78,7 +92,11 @@ class EngineError(R2iError):
 
 
 class BuildFailedError(R2iError):
-    """A build step failed; `dockerfile_line` is where its instruction begins."""
+    """A build step failed; `dockerfile_line` is where its instruction begins.
+
+    Where it was ended for a bound of the build, its output does not tell why, and `exceeded` is the message with
+    `{step}` in it.
+    """
 
     exit_code = 7
 
@@ -92,9 +110,11 @@ class BuildFailedError(R2iError):
         line: int | None = None,
         log: tuple[str, ...] = (),
         diagnosis: Diagnosis | None = None,
+        exceeded: str = "",
     ) -> None:
         super().__init__(message, hint=hint, file=file, line=line, log=log, diagnosis=diagnosis)
         self.dockerfile_line = dockerfile_line
+        self.exceeded = exceeded
 
 
 class NotReadyError(R2iError):

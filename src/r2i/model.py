@@ -94,12 +94,14 @@ class Options:
     `extras` and `groups` are the optional dependencies and dependency groups to install. `as_of` is a moment in UTC
     (RFC 3339, `2021-06-30T00:00:00Z`): what was published later is not there; `as_of_evidence` is who says so.
     `installer` may be the pip that still took what old releases say of themselves.
+    With `own_python`, the base image's Python is taken where only weak evidence asks for another one.
     `apt` are Debian packages beyond those of `apt.txt`; `replace` maps names of distributions to the requirement that is
     installed in their place, empty for none.
     """
 
     base_image: str | None = None
     python: str | None = None
+    own_python: bool = False
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     as_of: str | None = None
@@ -113,6 +115,7 @@ class Options:
     appendix: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     build_args: Mapping[str, str] = field(default_factory=dict)
+    build_network: Literal["default", "none"] = "default"
 
 
 class Stage(IntEnum):
@@ -179,41 +182,32 @@ class Pin:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PythonEnvironment:
-    """What to install into the repository's Python environment.
+class PipInstall:
+    """How requirements are installed, as `uv pip install` understands it.
 
     `support` maps paths below `requirements/` to the text of requirements files without anything local,
     comments or blank lines: their bytes change only when what is installed changes. `entry` names the one
-    to install from (None where there is nothing to install). `local` are arguments of `uv pip install` for
-    what lies in the checkout, relative to its root, `local_options` further ones for that step alone. `names` are
-    the normalised names (PEP 503) of all distributions asked for, `pins` the versions of those that are restricted:
-    they tell which Pythons there are wheels for. `options` are further arguments of `uv pip install`. `defined_by` is
-    the file that the buildpack of that name read; all files that it took into account are in the evidence. `heeds`
-    are those of `--extra` and `--group` that it took into account. `exact` says that every release is named, also of
-    what others depend on.
-
-    `template` installs what does not lie in the checkout; where it is not the general one, it lies beside the
-    buildpack and takes `variables`, too, mounts `files` (by path below the build context `r2i`) and `resources`, and
-    runs `tools`, each a throw-away stage with the tool of that name in `/opt`. `manager` is what makes `/srv/env`: uv
-    a virtual environment with the planned interpreter, conda a prefix with an interpreter of its own. `brings` is the
-    Python that is among its exact packages: whatever else is asked for, there is no other.
+    to install from (None where there is nothing to install), `options` are further arguments. `local` are arguments
+    for what lies in the checkout, relative to its root, `local_options` further ones for that step alone.
     """
 
-    buildpack: str
-    defined_by: str
-    evidence: tuple[Evidence, ...] = ()
     entry: str | None = None
     support: Mapping[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
     local: tuple[str, ...] = ()
     local_options: tuple[str, ...] = ()
-    names: Mapping[str, Evidence] = field(default_factory=dict)
-    pins: tuple[Pin, ...] = ()
-    options: tuple[str, ...] = ()
-    heeds: tuple[str, ...] = ()
-    exact: bool = False
-    manager: Literal["uv", "conda"] = "uv"
-    brings: PythonRequest | None = None
-    template: str = "environment"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentTemplate:
+    """What installs everything that does not lie in the checkout.
+
+    Where it is not the general one, it lies beside the buildpack and takes `variables`, too, mounts `files` (by path
+    below the build context `r2i`) and `resources`, and runs `tools`, each a throw-away stage with the tool of that name
+    in `/opt`.
+    """
+
+    name: str = "environment"
     variables: Variables = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     resources: tuple[str, ...] = ()
@@ -221,11 +215,45 @@ class PythonEnvironment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PythonEnvironment:
+    """What is asked for in the repository's Python environment, and with `install` and `template` how it gets there.
+
+    `defined_by` is the file that the buildpack of that name read; all files that it took into account are in the
+    evidence. `names` are the normalised names (PEP 503) of all distributions asked for, `pins` the versions of those that
+    are restricted: they tell which Pythons there are wheels for. `heeds` are those of `--extra` and `--group` that it took
+    into account. `exact` says that every release is named, also of what others depend on. `imported` are requirements that no
+    file names, but code needs and the Binder environment has.
+
+    `conda_versions` are names of conda packages that are asked for in one version.
+
+    `manager` is what makes `/srv/env`: uv a virtual environment with the planned interpreter, conda a prefix with an
+    interpreter of its own. `brings` is the Python that is among its exact packages: whatever else is asked for, there is
+    no other.
+    """
+
+    buildpack: str
+    defined_by: str
+    evidence: tuple[Evidence, ...] = ()
+    names: Mapping[str, Evidence] = field(default_factory=dict)
+    pins: tuple[Pin, ...] = ()
+    conda_versions: frozenset[str] = frozenset()
+    heeds: tuple[str, ...] = ()
+    exact: bool = False
+    imported: Mapping[str, Evidence] = field(default_factory=dict)
+    manager: Literal["uv", "conda"] = "uv"
+    brings: PythonRequest | None = None
+    install: PipInstall = PipInstall()
+    template: EnvironmentTemplate = EnvironmentTemplate()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Detection:
     """What one buildpack found in a checkout.
 
-    `server` is evidence that the repository brings parts of the Jupyter server, `compiles` that it needs a
-    compiler in the final image, `ran_on` the Python that notebooks say they ran on. `start` is
+    `server` is evidence that the repository brings parts of the Jupyter server, `classic` that it needs the classic Notebook, `compiles` that it needs a
+    compiler in the final image, `node` and `yarn` that it needs these programs there, `ran_on` the Python that notebooks say they ran on. `imports` are
+    modules that code imports and the Binder environment has. `labextensions` is said where the server is
+    JupyterLab 4. `alone` is what is wrong with the file if no other one says what to build. `start` is
     the path of a script that wraps the command, `dockerfile` of one that replaces everything else.
     """
 
@@ -235,9 +263,15 @@ class Detection:
     python: PythonRequest | None = None
     requires: tuple[PythonConstraint, ...] = ()
     ran_on: PythonRequest | None = None
+    imports: Mapping[str, Evidence] = field(default_factory=dict)
     environment: PythonEnvironment | None = None
     server: tuple[Evidence, ...] = ()
+    classic: tuple[Evidence, ...] = ()
     compiles: tuple[Evidence, ...] = ()
+    node: tuple[Evidence, ...] = ()
+    yarn: tuple[Evidence, ...] = ()
+    labextensions: tuple[Notice, ...] = ()
+    alone: Evidence | None = None
     start: str | None = None
     dockerfile: str | None = None
 
@@ -351,7 +385,8 @@ class Image:
     """An image of the local store: the name it was asked for by, and its id (`sha256:…`).
 
     `digest` is that of its manifest in the registry that it came from, None where it was made here; `user` is whom it
-    runs as, empty for root.
+    runs as, empty for root. `repositories` are the names under which registries have it, `triggers` what it has an
+    image do that builds on it (`ONBUILD`; Podman does not tell); `platform` is like `linux/amd64`; `size` is that of all its layers, in bytes.
     """
 
     reference: str
@@ -359,3 +394,7 @@ class Image:
     digest: str | None = None
     user: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    repositories: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()
+    platform: str = ""
+    size: int = 0

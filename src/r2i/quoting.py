@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import unicodedata
 
 from r2i.errors import InvalidRepositoryError
 
@@ -12,6 +13,25 @@ ESCAPES = re.compile(
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # sequences: colours, cursor
     r"|\x1b[ -/]*[0-~]?"
 )
+
+#: Colours: all that a text may do to a terminal.
+COLOUR = r"\x1b\[[0-9;:]{0,64}m"
+
+#: What a terminal obeys or hides: controls but for tabs and line ends, marks that turn the direction of text or have no
+#: width, halves of characters, other line ends.
+UNSEEN = (
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    r"\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+)
+COLOURS_AND_UNSEEN = re.compile(f"({COLOUR})|{UNSEEN}")
+
+#: How commands to a CI service begin, up to the character that makes it one. GitHub's `::error::` stands at the beginning
+#: of a line; `##[error]`, Azure's `##vso[` and TeamCity's `##teamcity[` anywhere; GitLab's are `section_start:`.
+COMMAND = re.compile(r"^[^\S\n]*:(?=:)|##\w{0,30}(?=\[)|section_(?:start|end)(?=:)", re.MULTILINE)
+
+#: How much of an unfinished line tells whether a command begins in it.
+BEGINNING = 64
 
 
 def quoted(value: str) -> str:
@@ -29,9 +49,53 @@ def shell_word(value: str) -> str:
 
 def printable(value: str) -> str:
     """A string of a repository for a terminal: no escape sequences, no line ends, nothing that cannot be encoded."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
+    return "".join(c if c.isprintable() else _escaped(c) for c in value)
 
 
 def without_escapes(value: str) -> str:
     """A text of several lines as a terminal would show it, without what moves the cursor or colours; valid Unicode."""
     return ESCAPES.sub("", value.encode("utf-8", "replace").decode())
+
+
+def shown(text: str) -> str:
+    """A text of several lines for a terminal or a log: colours stay, whatever else it would obey is shown."""
+    return COLOURS_AND_UNSEEN.sub(lambda found: found[1] or _escaped(found[0]), text)
+
+
+def without_commands(text: str) -> str:
+    """A text that no CI service takes for a command: a blank breaks what begins one, and everybody sees it."""
+    return COMMAND.sub(r"\g<0> ", text)
+
+
+class Harmless:
+    """Texts of others that come in pieces, as `shown` and `without_commands` give them, also where a command is cut in two."""
+
+    def __init__(self) -> None:
+        self._line = ""
+
+    def __call__(self, text: str) -> str:
+        before = self._line
+        whole = without_commands(before + shown(text))
+        line = whole.rpartition("\n")[2]
+        # Blanks tell only that the line has not begun.
+        line = line.lstrip() or line[:1]
+        self._line = line if len(line) <= BEGINNING else f".{line[-BEGINNING:]}"
+        return whole[len(before) :]
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+#: What others write is cut here, in characters of a line.
+MAX_LINE = 2000
+
+
+def clean(text: str) -> str:
+    """Make text of a repository harmless to a terminal: one line without control characters."""
+    text = ESCAPES.sub("", text[: 4 * MAX_LINE])
+    # What a progress bar wrote last on its line is what a terminal would show.
+    text = text.rstrip("\r\n").rpartition("\r")[2].expandtabs(4)
+    # Cf holds the marks that turn the direction of text, Zl and Zp break lines.
+    text = "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
+    return text if len(text) <= MAX_LINE else f"{text[:MAX_LINE]}…"

@@ -16,8 +16,8 @@ from r2i.buildpacks.apt import LOCALE, SPEC, Apt
 from r2i.buildpacks.apt_names import Gone, Renamed, look_up, names
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, R2iError
+from r2i.facts.pins import base_image, pins
 from r2i.model import Detection
-from r2i.pins import base_image, pins
 
 LISTS = Path(__file__).parents[1] / "fixtures" / "apt_lists.toml"
 
@@ -81,9 +81,10 @@ def test_reads_packages(detect: Detect, content: str, expected: tuple[str, ...])
     [
         pytest.param("tree\ncurl; echo pwned\n", 2, "curl;", id="shell"),
         pytest.param("$(touch\n", 1, "$(touch", id="substitution"),
-        pytest.param("tree\n\n-n\n", 3, "-n", id="option"),
+        pytest.param("\n-n\n", 2, "-n", id="option"),
         pytest.param("-oDPkg::Pre-Invoke::=id\n", 1, "-oDPkg::Pre-Invoke::=id", id="option-that-runs"),
-        pytest.param("tree\n--allow-downgrades\n", 2, "--allow-downgrades", id="long-option"),
+        pytest.param("--allow-downgrades\n", 1, "--allow-downgrades", id="long-option"),
+        pytest.param("tree -/x\n", 1, "-/x", id="no-option"),
         pytest.param("bash-\n", 1, "bash-", id="would-remove"),
         pytest.param("Foo\n", 1, "Foo", id="upper-case"),
         pytest.param("./local.deb\n", 1, "./local.deb", id="file"),
@@ -105,6 +106,26 @@ def test_refuses_what_is_no_package(detect: Detect, content: str, line: int, wor
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        ("-n tree\n", ["-n"]),
+        ("tree\n\n-n\n", ["-n"]),
+        ("--allow-downgrades tree\n", ["--allow-downgrades"]),
+        ("-oDPkg::Pre-Invoke::=id tree\n", ["-oDPkg::Pre-Invoke::=id"]),
+        ("tree -t trixie-backports\n", ["-t"]),
+        ("-t=trixie-backports tree -o Dpkg::Use-Pty=0\n", ["-t=trixie-backports", "-o"]),
+        ("apt-get install -y -f tree\n", ["-f"]),
+    ],
+)
+def test_options_beside_packages_have_no_effect(detect: Detect, content: str, options: list[str]) -> None:
+    found = detect(content)
+
+    assert packages(found) == ("tree",)
+    assert found is not None
+    assert [n.message.split("`")[1] for n in found.notices if n.level == "warning"] == options
+
+
 def test_proposes_the_name_in_lower_case(detect: Detect) -> None:
     with pytest.raises(InvalidRepositoryError) as caught:
         detect("r-cran-randomForest\n")
@@ -121,7 +142,7 @@ def test_refuses_two_versions_of_one_package(detect: Detect) -> None:
 
 
 def test_knows_a_pointer_of_git_lfs(detect: Detect) -> None:
-    with pytest.raises(InvalidRepositoryError, match="pointer of Git LFS"):
+    with pytest.raises(InvalidRepositoryError, match="Git LFS pointer"):
         detect("version https://git-lfs.github.com/spec/v1\noid sha256:1a20\nsize 18\n")
 
 
@@ -130,12 +151,19 @@ def test_refuses_more_packages_than_a_command_line_holds(detect: Detect) -> None
         detect("tree\n" * 2_001)
 
 
+def test_more_lines_than_any_list_has_are_refused(detect: Detect) -> None:
+    with pytest.raises(InvalidRepositoryError, match="more than 100,000 lines") as caught:
+        detect("\n" * 100_001)
+
+    assert caught.value.line == 100_001
+
+
 @pytest.mark.parametrize("content", ["", "# nothing\n\n  \n", "\ufeff\r\n"])
 def test_an_empty_list_is_a_notice_and_no_layer(detect: Detect, content: str) -> None:
     detection = detect(content)
 
     assert detection.layers == ()
-    assert [notice.message for notice in detection.notices] == ["`apt.txt` has no package to install"]
+    assert [notice.message for notice in detection.notices] == ["`apt.txt` lists no packages"]
 
 
 @pytest.mark.parametrize(
@@ -217,14 +245,14 @@ def test_says_what_it_replaces_and_where(detect: Detect) -> None:
 
 def test_warns_where_the_replacement_is_another_version(detect: Detect) -> None:
     assert messages(detect("openjdk-8-jdk\n")) == [
-        "warning 1: `openjdk-8-jdk` becomes `openjdk-21-jdk` in trixie: another Java"
+        "warning 1: `openjdk-8-jdk` becomes `openjdk-21-jdk` in trixie: a different version of Java"
     ]
 
 
 def test_says_that_a_pin_does_not_last(detect: Detect) -> None:
     (message,) = messages(detect("tree=2.1.0-1\n"))
 
-    assert message.startswith("warning 1: `tree=2.1.0-1` can be installed only as long as")
+    assert message.startswith("warning 1: `tree=2.1.0-1` can be installed only while")
 
 
 def test_a_language_pack_is_a_locale_of_debian(detect: Detect) -> None:
@@ -239,6 +267,15 @@ def test_a_language_pack_is_a_package_of_ubuntu(detect: Detect) -> None:
 
     assert packages(detection) == ("language-pack-en",)
     assert detection.layers[0].variables["locales"] == ()
+
+
+@pytest.mark.parametrize("base", ["debian:trixie-slim", "ubuntu:24.04", "example.org/image:1"])
+def test_the_package_of_locales_gives_that_of_binder(detect: Detect, base: str) -> None:
+    assert detect("locales\n", base=base).layers[0].variables["locales"] == ("en_US.UTF-8",)
+
+
+def test_the_package_of_locales_adds_nothing_unasked(detect: Detect) -> None:
+    assert detect("locales-all\ntree\n").layers[0].variables["locales"] == ()
 
 
 def test_refuses_a_package_that_the_release_has_lost_and_names_an_image_that_has_it(detect: Detect) -> None:
@@ -363,5 +400,4 @@ def test_real_lists_are_read(tmp_path: Path) -> None:
     assert sum(len(group) for group in groups.values()) >= 48
     assert refused == [
         "`apt.txt` has an invalid package name: `r-cran-randomForest`",
-        "`apt.txt` has an invalid package name: `-t`",
     ]

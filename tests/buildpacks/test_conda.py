@@ -21,7 +21,7 @@ def environment_of(top: Path, text: str, options: Options | None = None) -> Pyth
 
 
 def wishes(environment: PythonEnvironment) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(environment.files["conda/environment.json"])
+    found: dict[str, Any] = json.loads(environment.template.files["conda/environment.json"])
     return found
 
 
@@ -50,7 +50,7 @@ def test_comments_names_and_order_of_keys_change_nothing_that_is_built(tmp_path:
     )
     other = environment_of(tmp_path / "2", text)
 
-    assert (one.files, one.support) == (other.files, other.support)
+    assert (one.template.files, one.install.support) == (other.template.files, other.install.support)
 
 
 def test_a_date_is_for_the_solver(tmp_path: Path) -> None:
@@ -101,15 +101,15 @@ def test_lines_for_pip_keep_their_lines_and_their_includes(tmp_path: Path) -> No
     write(tmp_path, files)
     environment = environment_of(tmp_path, text)
 
-    assert environment.support == {
+    assert environment.install.support == {
         "pip-of-conda.txt": "-r more/requirements.txt\nsix==1.16.0\n",
         "more/requirements.txt": "tabulate\n",
     }
-    assert environment.local == ("-e", "./pkg")
+    assert environment.install.local == ("-e", "./pkg")
     assert environment.names["six"].line == 5
 
 
 def test_values_of_variables_are_quoted(tmp_path: Path) -> None:
     environment = environment_of(tmp_path, "variables: {A: '\"; RUN $HOME'}")
 
-    assert environment.variables["environ"] == ('A="\\"; RUN \\$HOME"',)
+    assert environment.template.variables["environ"] == ('A="\\"; RUN \\$HOME"',)

@@ -42,14 +42,14 @@ def explicit(*lines: str) -> str:
 
 def packages(found: Detection) -> list[dict[str, str | None]]:
     assert found.environment is not None
-    listed = json.loads(found.environment.files["conda/environment.json"])["packages"]
+    listed = json.loads(found.environment.template.files["conda/environment.json"])["packages"]
     assert isinstance(listed, list)
     return listed
 
 
 def requirements(found: Detection) -> str:
     assert found.environment is not None
-    return found.environment.files["lock/requirements.txt"]
+    return found.environment.template.files["lock/requirements.txt"]
 
 
 def entry(name: str, url: str, *, platform: str = "linux-64", **more: str) -> str:
@@ -90,7 +90,7 @@ def test_packages_without_a_hash_are_named(detect: Detect) -> None:
     found = detect({"explicit.txt": explicit(f"{PYTHON}#{MD5}", SIX)})
 
     assert [notice.message for notice in found.notices] == [
-        "`six`: locked without a hash, so that they cannot be checked"
+        "`six`: locked without a hash, so r2i cannot verify them"
     ]
 
 
@@ -121,9 +121,9 @@ def test_what_conda_lock_leaves_to_pip_has_its_hash(detect: Detect, line: str, r
         ("ftp://example.org/noarch/x-1.0-0.conda", "cannot be reached"),
         ("/home/ada/x-1.0-0.conda", "cannot be reached"),
         ("x-1.0-0.conda", "cannot be reached"),
-        ("https://example.org/x.tar.gz", "is not the address"),
-        ("https://example.org/a b/noarch/x-1.0-0.conda", "is not the address"),
-        ("https://example.org/a/noarch/x-1.0-0.conda?token=1", "is not the address"),
+        ("https://example.org/x.tar.gz", "is not the URL"),
+        ("https://example.org/a b/noarch/x-1.0-0.conda", "is not the URL"),
+        ("https://example.org/a/noarch/x-1.0-0.conda?token=1", "is not the URL"),
         (f"{SIX}#0123", "neither an MD5"),
     ],
 )
@@ -230,7 +230,7 @@ def test_what_comes_from_a_repository_is_taken_at_its_commit(detect: Detect) -> 
 def test_a_lock_without_what_its_manifest_asks_for_is_refused(detect: Detect, dependency: str) -> None:
     lock = unified(entry("python", PYTHON), entry("six", SIX))
 
-    with pytest.raises(InvalidRepositoryError, match="is asked for here") as caught:
+    with pytest.raises(InvalidRepositoryError, match="is required here") as caught:
         detect({"conda-lock.yml": lock, "environment.yml": f"dependencies:\n- '{dependency}'\n"})
 
     assert caught.value.where == "environment.yml:2"
@@ -277,7 +277,7 @@ def test_comments_and_order_of_a_lock_change_nothing_that_is_built(detect: Detec
 
     assert first is not None
     assert second is not None
-    assert first.files == second.files
+    assert first.template.files == second.template.files
 
 
 def test_server_parts_in_a_lock_join_the_server(detect: Detect) -> None:

@@ -12,8 +12,8 @@ from tests.writing import Content, write
 
 from r2i.buildpacks.dockerfile import OwnDockerfile
 from r2i.errors import InvalidRepositoryError
+from r2i.facts.pins import base_image
 from r2i.model import Detection
-from r2i.pins import base_image
 
 
 def detect(top: Path, content: Content) -> Detection | None:

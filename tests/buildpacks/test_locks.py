@@ -23,7 +23,7 @@ from r2i.buildpacks import ENVIRONMENTS
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, UsageError
 from r2i.model import Options, Plan, Stage
-from r2i.planner import make_plan
+from r2i.planning.compose import make_plan
 
 #: Every kind of lock, with a real one.
 LOCKS = {
@@ -109,7 +109,7 @@ def test_a_name_that_the_lock_does_not_have_is_an_error_that_says_which_there_ar
 
     has_some = case in ("uv-lock", "poetry-lock", "pdm-lock") or (case, option) == ("pipfile-lock", "groups")
     assert caught.value.hint is not None
-    assert caught.value.hint.startswith("Choose among `" if has_some else "Leave `--")
+    assert caught.value.hint.startswith("Choose one of `" if has_some else "Remove `--")
 
 
 @pytest.mark.parametrize(
@@ -150,12 +150,12 @@ def test_another_version_in_the_lock_changes_the_layer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('"six>=1.16"', '"six>=1.17"', "not made for `six>=1.17`"),
-        ('"six>=1.16", ', "", "made for `six`, too"),
-        ('"six>=1.16"', '"six>=1.16", "attrs"', "not made for `attrs`|too"),
-        ('plot = ["attrs"]', 'plot = ["attrs>=25"]', "not made for `attrs>=25`"),
-        ('dev = ["iniconfig"]', 'dev = ["iniconfig", "pluggy"]', "not made for `pluggy`"),
-        ('requires-python = ">=3.11"', 'requires-python = ">=3.12"', "was made for Python `>=3.11`"),
+        ('"six>=1.16"', '"six>=1.17"', "does not lock `six>=1.17`"),
+        ('"six>=1.16", ', "", "also locks `six`"),
+        ('"six>=1.16"', '"six>=1.16", "attrs"', "does not lock `attrs`|also locks"),
+        ('plot = ["attrs"]', 'plot = ["attrs>=25"]', "does not lock `attrs>=25`"),
+        ('dev = ["iniconfig"]', 'dev = ["iniconfig", "pluggy"]', "does not lock `pluggy`"),
+        ('requires-python = ">=3.11"', 'requires-python = ">=3.12"', "locks Python `>=3.11`"),
     ],
 )
 def test_a_uv_lock_that_does_not_match_is_an_error_with_the_way_out(
@@ -318,7 +318,7 @@ def test_entries_of_a_pipfile_become_requirements(entry: str, line: str, tmp_pat
 
 @pytest.mark.parametrize("entry", ['"latest"', '"^1.2"', '{version = "x"}'])
 def test_an_entry_of_a_pipfile_never_becomes_another_name(entry: str, tmp_path: Path) -> None:
-    with pytest.raises(InvalidRepositoryError, match="which versions of `pkg` are wanted") as caught:
+    with pytest.raises(InvalidRepositoryError, match="is not a version range for `pkg`") as caught:
         make_plan(write(tmp_path, {"Pipfile": f"[packages]\npkg = {entry}\n"}), Options())
 
     assert caught.value.where == "Pipfile:2"
@@ -345,7 +345,7 @@ def test_indexes_of_a_pipfile_are_passed_on_and_the_public_one_is_the_machine_s(
 
 @pytest.mark.parametrize("case", ["uv-lock", "pylock", "poetry-lock", "pdm-lock", "pipfile-lock"])
 def test_no_password_of_a_lock_gets_into_the_plan(case: str, tmp_path: Path) -> None:
-    from r2i.plan_json import to_json
+    from r2i.planning.plan_json import to_json
 
     repo = copied(case, tmp_path)
     name = next(path for path in LOCKS if LOCKS[path] == case)
@@ -513,3 +513,69 @@ def test_any_bytes_give_a_value_or_an_error_of_ours(
         {name: content, "pyproject.toml": '[project]\nname = "a"\nversion = "1"\n'},
         tmp_path_factory.mktemp("bytes"),
     )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ('version = "2.3.1"', 'version = "not a version!"', True, "Invalid version: 'not a version!'"),
+        ('name = "six"', 'name = "-six-"', True, "'-six-'"),
+        ("requires-python = ", 'requires-python = "python" #', False, "Invalid specifier: 'python'"),
+    ],
+)
+def test_a_pylock_that_its_specification_refuses_is_refused(
+    old: str, new: str, words: str, tmp_path: Path, *, line: bool
+) -> None:
+    repo = copied("pylock", tmp_path)
+    text = (repo / "pylock.toml").read_text()
+    assert old in text
+    (repo / "pylock.toml").write_text(text.replace(old, new))
+    with pytest.raises(InvalidRepositoryError, match="is not a valid lock file") as caught:
+        plan_of(repo)
+
+    package = text[: text.index(old)].rindex("[[packages]]") if line else 0
+    assert words in caught.value.message
+    assert caught.value.line == (text[:package].count("\n") + 1 if line else None)
+
+
+def test_one_package_is_no_packages(tmp_path: Path) -> None:
+    package = '[[packages]]\nname = "a"\nversion = "1"\n[packages.sdist]\nname = "a-1.tar.gz"\nurl = "https://x.org/a-1.tar.gz"\n'
+    digest = f'hashes = {{sha256 = "{"0" * 64}"}}\n'
+    (tmp_path / "pylock.toml").write_text(f'lock-version = "1.0"\ncreated-by = "me"\n{package}{digest}')
+    (layer,) = layers(plan_of(tmp_path), Stage.DEPENDENCIES)
+
+    assert layer.evidence[0].why == "locks 1 package"
+
+
+@pytest.mark.parametrize(
+    ("pipfile", "said"),
+    [
+        ('[packages]\nsix = "*"\nattrs = "*"', "it lacks `attrs`"),
+        ('[packages]\nSix = ">=2"', "it has `Six==1.16.0` instead of `Six>=2`"),
+        ('[packages]\nsix = {version = "1.15.0"}', "it has `six==1.16.0` instead of `six==1.15.0`"),
+        (
+            '[packages]\nsix = "*"\n[requires]\npython_version = "3.9"',
+            "it is for Python 3.12 instead of 3.9",
+        ),
+        ('[[source]]\nname = "pypi"\n[packages]\nsix = "==1.*"\n[requires]\npython_version = "3.12"', ""),
+    ],
+)
+def test_an_outdated_lock_of_pipenv_is_installed_with_a_warning(
+    tmp_path: Path, pipfile: str, said: str
+) -> None:
+    lock = {
+        "_meta": {"hash": {"sha256": "0" * 64}, "requires": {"python_version": "3.12"}, "sources": []},
+        "default": {"six": {"version": "==1.16.0"}},
+        "develop": {},
+    }
+    plan = make_plan(write(tmp_path, {"Pipfile": pipfile, "Pipfile.lock": json.dumps(lock)}), Options())
+
+    [notice] = plan.notices
+    assert notice.level == "warning"
+    assert notice.file == "Pipfile.lock"
+    assert "`Pipfile.lock` does not match `Pipfile`, and is installed as it is: " in notice.message
+    assert (said or "its hash of `Pipfile` differs") in notice.message
+    assert "`pipenv lock` updates it" in notice.message
+    # The Python is that of the lock, as on Binder.
+    assert plan.python is not None
+    assert plan.python.version == "3.12"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.writing import Content, deep, remove_deep, write
 
 from r2i.buildpacks.notebooks import ALTOGETHER, LARGEST, Notebooks
+from r2i.facts.pins import base_image
 from r2i.model import Evidence, PythonRequest
-from r2i.pins import base_image
 
 
 def notebook(*lines: str) -> str:

@@ -18,11 +18,11 @@ from tests.writing import Files, write
 from r2i.buildpacks.package import Package
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, R2iError, UsageError
+from r2i.formats.projects.poetry import specifier
+from r2i.formats.projects.python_values import UNKNOWN, FileText, read_script
+from r2i.formats.requirements.lines import Line
 from r2i.model import Detection, Notice, Options, PythonEnvironment
-from r2i.planner import make_plan
-from r2i.projects.poetry import specifier
-from r2i.projects.python_values import UNKNOWN, FileText, read_script
-from r2i.requirements.lines import Line
+from r2i.planning.compose import make_plan
 
 Detect = Callable[..., Detection]
 Read = Callable[..., PythonEnvironment]
@@ -56,7 +56,7 @@ def read(detect: Detect) -> Read:
 
 
 def lines(environment: PythonEnvironment) -> list[str]:
-    return environment.support.get("requirements.txt", "").splitlines()
+    return environment.install.support.get("requirements.txt", "").splitlines()
 
 
 def said(detection: Detection, level: str = "warning") -> list[str]:
@@ -82,8 +82,8 @@ def test_dependencies_are_early_and_the_package_is_late(read: Read) -> None:
     environment = read(HATCH + HEAD + 'dependencies = ["six"]\n', SOURCE)
 
     assert lines(environment) == ["six"]
-    assert environment.local == ("-e", ".")
-    assert "--no-deps" in environment.local_options
+    assert environment.install.local == ("-e", ".")
+    assert "--no-deps" in environment.install.local_options
 
 
 def test_a_name_stands_on_its_line(read: Read) -> None:
@@ -96,7 +96,7 @@ def test_an_edit_that_changes_no_requirement_changes_nothing_early(read: Read) -
     before = read(HATCH + HEAD + 'dependencies = ["six", "idna"]\n', SOURCE)
     after = read(f'# new\n{HATCH}{HEAD}description = "new"\ndependencies = [\n"six",  # c\n"idna"]\n', SOURCE)
 
-    assert before.support == after.support
+    assert before.install.support == after.install.support
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ docs = ["four"]
 """
 
     assert said(detect({"pyproject.toml": text}, extras=("all",)), "info") == [
-        "Not installed unless asked for: `--extra b`, `--group docs`"
+        "Optional and not installed: `--extra b`, `--group docs`"
     ]
 
 
@@ -144,7 +144,7 @@ def test_a_name_that_is_not_there_is_a_mistake_that_names_the_others(read: Read)
     with pytest.raises(UsageError, match="`--extra plot`") as caught:
         read(f'{HEAD}[project.optional-dependencies]\nplots = ["six"]\nmaps = []\n', extras=("plot",))
 
-    assert caught.value.hint == "Choose among `maps`, `plots`"
+    assert caught.value.hint == "Choose one of `maps`, `plots`"
 
 
 def test_options_without_effect_are_said(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_package_is_installed_where_its_author_could_install_it(
 ) -> None:
     environment = read(f'{backend}{HEAD}dependencies = ["six"]\n', files)
 
-    assert environment.local == (("-e", ".") if local else ())
+    assert environment.install.local == (("-e", ".") if local else ())
     assert lines(environment) == ["six"]
 
 
@@ -212,7 +212,7 @@ def test_what_setuptools_would_refuse_is_explained(detect: Detect) -> None:
 
 
 def test_where_only_a_build_tells_the_dependencies_a_build_that_must_fail_is_an_error(read: Read) -> None:
-    with pytest.raises(InvalidRepositoryError, match="which is the package"):
+    with pytest.raises(InvalidRepositoryError, match="choose the package"):
         read(SETUPTOOLS + HEAD + 'dynamic = ["dependencies"]\n', {"a/x.py": "", "b/x.py": ""})
 
 
@@ -221,8 +221,8 @@ def test_dependencies_that_only_the_build_tells_come_with_the_package(read: Read
         HATCH + HEAD + 'dynamic = ["dependencies", "optional-dependencies"]\n', SOURCE, extras=("X",)
     )
 
-    assert environment.local == ("-e", ".[x]")
-    assert "--no-deps" not in environment.local_options
+    assert environment.install.local == ("-e", ".[x]")
+    assert "--no-deps" not in environment.install.local_options
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_dependencies_that_only_the_build_tells_come_with_the_package(read: Read
 def test_old_build_tools_install_no_editable_package(
     read: Read, requires: str, local: tuple[str, ...]
 ) -> None:
-    assert read(f"{HEAD}[build-system]\nrequires = {requires}\n", SOURCE).local == local
+    assert read(f"{HEAD}[build-system]\nrequires = {requires}\n", SOURCE).install.local == local
 
 
 def test_sources_of_uv_are_followed(read: Read) -> None:
@@ -262,14 +262,14 @@ explicit = true
             "packages/m/pyproject.toml": '[project]\nname = "member"\nversion = "1"\ndependencies = ["near"]\n',
         },
     )
-    made = tomllib.loads(environment.support["pyproject.toml"])
+    made = tomllib.loads(environment.install.support["pyproject.toml"])
 
-    assert environment.entry == "pyproject.toml"
+    assert environment.install.entry == "pyproject.toml"
     assert made["project"]["dependencies"] == ["torch", "idna", "near", "six"]
     assert list(made["tool"]["uv"]["sources"]) == ["torch"]
     assert [index["name"] for index in made["tool"]["uv"]["index"]] == ["cpu"]
-    assert tomllib.loads(environment.support["uv.toml"])["constraint-dependencies"] == ["six<2"]
-    assert environment.local == ("-e", ".", "./libs/near", "-e", "./packages/m")
+    assert tomllib.loads(environment.install.support["uv.toml"])["constraint-dependencies"] == ["six<2"]
+    assert environment.install.local == ("-e", ".", "./libs/near", "-e", "./packages/m")
 
 
 def test_settings_beside_the_project_are_used(read: Read) -> None:
@@ -278,7 +278,7 @@ def test_settings_beside_the_project_are_used(read: Read) -> None:
         {"uv.toml": 'index-strategy = "unsafe-best-match"\nrequired-version = "==0.1"\n'},
     )
 
-    assert tomllib.loads(environment.support["uv.toml"]) == {"index-strategy": "unsafe-best-match"}
+    assert tomllib.loads(environment.install.support["uv.toml"]) == {"index-strategy": "unsafe-best-match"}
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ priority = "explicit"
 def test_dependencies_of_poetry(read: Read) -> None:
     files = {"near/pyproject.toml": '[project]\nname = "near"\nversion = "1"\n'}
     environment = read(POETRY, files, extras=("more",))
-    asked = tomllib.loads(environment.support["pyproject.toml"])["project"]["dependencies"]
+    asked = tomllib.loads(environment.install.support["pyproject.toml"])["project"]["dependencies"]
 
     assert [str(Requirement(line)) for line in asked] == [
         "six<2.0,>=1.16",
@@ -347,7 +347,7 @@ def test_dependencies_of_poetry(read: Read) -> None:
         "optional==1.*",
         "idna==3.4",
     ]
-    assert environment.local == ("-e", "./near")
+    assert environment.install.local == ("-e", "./near")
 
 
 def test_the_python_of_every_form_is_a_constraint(detect: Detect, tmp_path: Path) -> None:
@@ -429,7 +429,7 @@ def test_whatever_a_script_is_the_package_is_installed(tmp_path: Path, script: s
 
     assert found is not None
     assert found.environment is not None
-    assert found.environment.local == ("-e", ".")
+    assert found.environment.install.local == ("-e", ".")
 
 
 def test_settings_and_script_of_setuptools_are_read_together(detect: Detect) -> None:
@@ -546,7 +546,7 @@ def test_any_files_give_a_value_or_an_error(
             found = Package().detect(checkout, Options(extras=("a",)))
         except R2iError:
             return
-    support = found.environment.support if found and found.environment else {}
+    support = found.environment.install.support if found and found.environment else {}
 
     for name in support:
         if name.endswith(".toml"):
@@ -570,3 +570,19 @@ def test_a_checkout_is_all_that_is_read(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidRepositoryError, match="leads out of the repository"):
         Package().detect(Checkout.open(checkout.root), Options())
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("[dependency-groups]", "The dependency groups `dev` and `Dev` have the same name"),
+        ("[project.optional-dependencies]", "The extras `dev` and `Dev` have the same name"),
+    ],
+)
+def test_no_group_is_lost_by_its_name(table: str, words: str, tmp_path: Path) -> None:
+    text = f'[project]\nname = "a"\nversion = "1"\n{table}\ndev = ["six"]\nDev = ["idna"]\n'
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(InvalidRepositoryError) as caught:
+        make_plan(Checkout.open(tmp_path), Options())
+
+    assert (caught.value.message, caught.value.line) == (words, 6)

@@ -70,18 +70,18 @@ def pypi(name: str, url: str, version: str = "1.0", *more: str) -> str:
 
 
 def requirements(found: PythonEnvironment) -> str:
-    return found.files["lock/requirements.txt"]
+    return found.template.files["lock/requirements.txt"]
 
 
 def wishes(found: PythonEnvironment) -> dict[str, Any]:
-    read = json.loads(found.files["conda/environment.json"])
+    read = json.loads(found.template.files["conda/environment.json"])
     assert isinstance(read, dict)
     return read
 
 
 def asked(found: PythonEnvironment) -> list[str]:
-    assert found.entry is not None
-    return found.support[found.entry].splitlines()
+    assert found.install.entry is not None
+    return found.install.support[found.install.entry].splitlines()
 
 
 @pytest.mark.parametrize("version", [6, 7])
@@ -112,7 +112,7 @@ def test_the_older_formats_name_kinds(environment: Environment, version: int) ->
     found = environment({"pixi.lock": text, "pkg/pyproject.toml": ""})
 
     assert requirements(found) == f"click==8.1.7 --hash=sha256:{SHA256}\n"
-    assert (found.local, found.local_options) == (("-e", "./pkg"), ("--no-deps",))
+    assert (found.install.local, found.install.local_options) == (("-e", "./pkg"), ("--no-deps",))
 
 
 def test_a_platform_may_have_a_name_of_its_own(environment: Environment) -> None:
@@ -168,15 +168,15 @@ def test_what_lies_in_the_repository_is_installed_late(environment: Environment)
 
     found = environment(files)
 
-    assert found.local == ("-e", ".", "./wheels/w-1-py3-none-any.whl")
+    assert found.install.local == ("-e", ".", "./wheels/w-1-py3-none-any.whl")
     assert requirements(found) == ""
 
 
 @pytest.mark.parametrize(
     ("package", "words"),
     [
-        ("conda: child-package\nname: child-package", "builds from source"),
-        ("conda_source: child[87dc0b8a] @ child\nversion: '1'", "builds from source"),
+        ("conda: child-package\nname: child-package", "to build from source"),
+        ("conda_source: child[87dc0b8a] @ child\nversion: '1'", "to build from source"),
         (conda("https://ada:secret@example.org/c/noarch/x-1.0-0.conda"), "password"),
         (conda("./channel/noarch/x-1.0-0.conda"), "cannot be reached"),
         (f"conda: {SIX}\nsha256: nonsense", "not a hash"),
@@ -198,16 +198,16 @@ def test_packages_that_no_build_could_have_are_refused(detect: Detect, package: 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("version: 3\n", "knows 4 to 7"),
-        ("version: 8\n", "knows 4 to 7"),
-        ("nothing: here\n", "of version none"),
+        ("version: 3\n", "supports versions 4 to 7"),
+        ("version: 8\n", "supports versions 4 to 7"),
+        ("nothing: here\n", "format version none"),
         ("[]\n", "not a mapping"),
         ("version: 6\nenvironments:\n  test: {}\n", "no environment `default`"),
         ("version: 6\nenvironments: {default: {packages: [linux-64]}}\n", "not a mapping"),
         ("version: 6\nenvironments: {default: {packages: {}}}\n", "locks nothing for `linux-64`"),
         (
             f"version: 6\nenvironments: {{default: {{packages: {{linux-64: [conda: {PYTHON}]}}}}}}\n",
-            "not among",
+            "not in the package list",
         ),
         (lock(conda(SIX)), "locks no Python"),
         ("a: [", "not valid YAML"),
@@ -237,7 +237,7 @@ def test_a_lock_that_does_not_match_its_manifest_is_refused(detect: Detect, line
     click = pypi("click", CLICK, "8.1.7", f"sha256: {SHA256}")
     six = conda(SIX) + "\npurls:\n- pkg:pypi/six"
 
-    with pytest.raises(InvalidRepositoryError, match="is asked for here") as caught:
+    with pytest.raises(InvalidRepositoryError, match="is required here") as caught:
         detect({"pixi.toml": f"{WORKSPACE}{lines}\n", "pixi.lock": lock(conda(PYTHON), six, click)})
 
     assert caught.value.where == where
@@ -342,7 +342,7 @@ no-build-isolation = ["marked"]
         "cloned[x] @ git+https://github.com/a/b@v1.0#subdirectory=python",
         "fetched @ https://example.org/fetched-1.0.zip",
     ]
-    assert "--no-build-isolation-package=marked" in found.options
+    assert "--no-build-isolation-package=marked" in found.install.options
 
 
 def test_a_project_is_installed_with_what_it_depends_on(environment: Environment) -> None:
@@ -360,7 +360,7 @@ default = ["test"]
 
     found = environment({"pyproject.toml": text})
 
-    assert found.local == ("-e", ".")
+    assert found.install.local == ("-e", ".")
     assert asked(found) == ["click>=8", "pytest"]
     assert wishes(found)["specs"] == ["python >=3.10"]
 
@@ -379,15 +379,15 @@ def test_a_project_without_pixi_is_not_for_pixi(tmp_path: Path, text: str) -> No
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[workspace]\n", "No channels"),
+        ("[workspace]\n", "lists no channels"),
         ('[workspace]\nchannels = ["/home/ada/channel"]\n', "machine where"),
         ('[workspace]\nchannels = ["https://ada:secret@example.org/c"]\n', "password"),
         ("[workspace]\nchannels = [1]\n", "must hold strings"),
-        (f'{WORKSPACE}[dependencies]\nmine = {{ path = "." }}\n', "not taken from a channel"),
+        (f'{WORKSPACE}[dependencies]\nmine = {{ path = "." }}\n', "does not come from a channel"),
         (f"{WORKSPACE}[dependencies]\nmine = 1\n", "has no version"),
         (f'{WORKSPACE}[dependencies]\nnumpy = "=>1"\n', "operator that does not exist"),
         (f'{WORKSPACE}[environments]\ndefault = ["missing"]\n', "no feature `missing`"),
-        (f"{WORKSPACE}[environments]\ndefault = 1\n", "no list of features"),
+        (f"{WORKSPACE}[environments]\ndefault = 1\n", "not a list of features"),
         (f'{WORKSPACE}[pypi-dependencies]\nclick = "8.1"\n', "not a set of versions"),
         (f'{WORKSPACE}[pypi-dependencies]\nx = {{ path = "../elsewhere" }}\n', "not inside"),
         (

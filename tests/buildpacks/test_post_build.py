@@ -12,8 +12,8 @@ from tests.writing import Content, write
 
 from r2i.buildpacks.post_build import PostBuild
 from r2i.errors import InvalidRepositoryError
+from r2i.facts.pins import base_image
 from r2i.model import Detection, Stage
-from r2i.pins import base_image
 
 
 def detect(top: Path, content: Content, *, path: str = "postBuild") -> Detection:
@@ -78,6 +78,7 @@ def test_a_compiler_that_is_only_named_does_not(tmp_path: Path, line: str) -> No
         "jupyter server extension enable x",
         "jupyter-labextension list",
         "jupyter contrib nbextension install --user",
+        "jupyter bundlerextension enable --py x",
         "pip install --no-cache jupyterlab",
         "python -m pip install notebook==6",
         "pip3 install nbgitpuller voila",
@@ -100,6 +101,53 @@ def test_work_on_the_server_is_seen(tmp_path: Path, line: str) -> None:
 )
 def test_other_lines_do_not_join_the_server(tmp_path: Path, line: str) -> None:
     assert detect(tmp_path, f"{line}\n").server == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "npm install -g il",
+        "cd app && npm ci",
+        "npx tsc",
+        "node build.js",
+        "if true; then yarn build; fi",
+        "jupyter labextension install x",
+        "jupyter lab build --minimize=False",
+        "jupyter-labextension install x",
+    ],
+)
+def test_node_is_installed_for_what_runs_it(tmp_path: Path, line: str) -> None:
+    found = detect(tmp_path, f"set -e\n{line}\n")
+
+    assert [evidence.line for evidence in found.node] == [2]
+    assert bool(found.yarn) == ("yarn" in line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["# npm ci", "echo node", "conda install nodejs", "jupyter labextension list", "./node x", "npm-x"],
+)
+def test_node_is_not_installed_for_what_only_names_it(tmp_path: Path, line: str) -> None:
+    assert detect(tmp_path, f"{line}\n").node == ()
+
+
+def test_extensions_from_npm_are_named_by_their_packages(tmp_path: Path) -> None:
+    script = (
+        "jupyter labextension install @jupyterlab/toc@4.0.0 --no-build && echo bqplot\n"
+        "jupyter labextension install --no-build \\\n"
+        "    @jupyterlab/git \\\n"
+        "    my-extension\n"
+        "echo k3d\n"
+    )
+    found = detect(tmp_path, f"#!/bin/bash\n{script}")
+
+    assert [(notice.line, notice.message) for notice in found.labextensions] == [
+        (2, "JupyterLab 4 includes `@jupyterlab/toc`, without `jupyter labextension install`"),
+        (
+            4,
+            "JupyterLab 4 gets `@jupyterlab/git` from the Python package `jupyterlab-git`, without `jupyter labextension install`",
+        ),
+    ]
 
 
 @pytest.mark.timeout(20)

@@ -13,8 +13,8 @@ from tests.writing import Content, write
 
 from r2i.buildpacks.python_version import PythonVersion
 from r2i.errors import InvalidRepositoryError
+from r2i.facts.pins import base_image
 from r2i.model import Detection
-from r2i.pins import base_image
 
 
 def detect(top: Path, content: Content) -> Detection | None:

@@ -19,10 +19,11 @@ from r2i import process
 from r2i.buildpacks.requirements import Requirements
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, R2iError
+from r2i.facts.server_parts import is_server_part
+from r2i.formats.requirements.lines import quoted
+from r2i.formats.requirements.specifiers import SIMPLE
 from r2i.model import Detection, Options, PythonEnvironment
-from r2i.requirements.lines import quoted
-from r2i.requirements.specifiers import SIMPLE
-from r2i.server_parts import is_server_part
+from r2i.planning.compose import make_plan
 
 HASH = "sha256:8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b01111771326f8aa26e0254"
 
@@ -71,8 +72,8 @@ def test_the_file_in_a_binder_directory_is_the_entry(detect: Detect) -> None:
     environment = detect({"binder/requirements.txt": "six\n"}).environment
 
     assert environment is not None
-    assert environment.defined_by == environment.entry == "binder/requirements.txt"
-    assert environment.support == {"binder/requirements.txt": "six\n"}
+    assert environment.defined_by == environment.install.entry == "binder/requirements.txt"
+    assert environment.install.support == {"binder/requirements.txt": "six\n"}
 
 
 def test_names_are_normalised_and_know_their_line(read: Read) -> None:
@@ -101,7 +102,7 @@ def test_comments_blanks_line_ends_and_encodings_change_no_byte(detect: Detect, 
     environment = detect({"requirements.txt": edited}).environment
 
     assert environment is not None
-    assert environment.support == {"requirements.txt": "six==1.16.0\nidna>=3\n"}
+    assert environment.install.support == {"requirements.txt": "six==1.16.0\nidna>=3\n"}
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing yet\n", "\\\n", b"\xef\xbb\xbf"])
@@ -109,8 +110,8 @@ def test_an_empty_file_asks_for_nothing(detect: Detect, text: str | bytes) -> No
     environment = detect({"requirements.txt": text}).environment
 
     assert environment is not None
-    assert environment.entry is None
-    assert not environment.support
+    assert environment.install.entry is None
+    assert not environment.install.support
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_an_empty_file_asks_for_nothing(detect: Detect, text: str | bytes) -> No
     ],
 )
 def test_what_is_valid_today_stays_as_it_is(read: Read, line: str) -> None:
-    assert read(line).support == {"requirements.txt": f"{line}\n"}
+    assert read(line).install.support == {"requirements.txt": f"{line}\n"}
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_what_is_valid_today_stays_as_it_is(read: Read, line: str) -> None:
     ],
 )
 def test_what_uv_would_refuse_is_rewritten(read: Read, line: str, becomes: str) -> None:
-    assert read(line, {"more.txt": "six"}).support["requirements.txt"] == f"{becomes}\n"
+    assert read(line, {"more.txt": "six"}).install.support["requirements.txt"] == f"{becomes}\n"
 
 
 @pytest.mark.parametrize(
@@ -190,15 +191,15 @@ def test_what_lies_in_the_repository_is_installed_late(
     files = {"setup.py": "", "pkg/pyproject.toml": "", "dist/foo-1.0-py3-none-any.whl": ""}
     environment = read(f"six\n{line}\n", files)
 
-    assert environment.local == arguments
-    assert environment.support == {"requirements.txt": "six\n"}
+    assert environment.install.local == arguments
+    assert environment.install.support == {"requirements.txt": "six\n"}
 
 
 def test_only_local_lines_leave_nothing_to_install_early(read: Read) -> None:
     environment = read("-e .\n", {"setup.py": ""})
 
-    assert environment.entry is None
-    assert environment.support == {}
+    assert environment.install.entry is None
+    assert environment.install.support == {}
 
 
 def test_paths_are_relative_to_the_root_and_else_to_the_file(detect: Detect) -> None:
@@ -207,7 +208,7 @@ def test_paths_are_relative_to_the_root_and_else_to_the_file(detect: Detect) -> 
     )
 
     assert found.environment is not None
-    assert found.environment.local == ("-e", ".", "./binder/pkg")
+    assert found.environment.install.local == ("-e", ".", "./binder/pkg")
     assert [(notice.level, notice.line) for notice in found.notices] == [("info", 2), ("info", 3)]
 
 
@@ -222,8 +223,8 @@ def test_includes_keep_their_places(detect: Detect) -> None:
     environment = detect(files).environment
 
     assert environment is not None
-    assert environment.entry == "binder/requirements.txt"
-    assert environment.support == {
+    assert environment.install.entry == "binder/requirements.txt"
+    assert environment.install.support == {
         "binder/requirements.txt": "-r ../requirements/all.txt\nsix\n",
         "requirements/all.txt": "idna\n-r base/a\n-r base/a_b.txt\n-c ../binder/limits.txt\n",
         "requirements/base/a": "certifi\n",
@@ -234,7 +235,7 @@ def test_includes_keep_their_places(detect: Detect) -> None:
 
 
 def test_a_file_may_both_require_and_constrain(read: Read) -> None:
-    support = read("-r a.txt\n-c a.txt\n", {"a.txt": "six==1.16.0\n"}).support
+    support = read("-r a.txt\n-c a.txt\n", {"a.txt": "six==1.16.0\n"}).install.support
 
     assert support == {
         "requirements.txt": "-r a.txt\n-c a.txt.constraint\n",
@@ -244,14 +245,14 @@ def test_a_file_may_both_require_and_constrain(read: Read) -> None:
 
 
 def test_an_include_without_content_is_left_out(read: Read) -> None:
-    assert read("-r a.txt\nsix\n", {"a.txt": "# later\n"}).support == {"requirements.txt": "six\n"}
+    assert read("-r a.txt\nsix\n", {"a.txt": "# later\n"}).install.support == {"requirements.txt": "six\n"}
 
 
 def test_a_remote_include_stays_and_is_told(detect: Detect) -> None:
     found = detect({"requirements.txt": "-r https://example.org/r.txt\n"})
 
     assert found.environment is not None
-    assert found.environment.support == {"requirements.txt": "-r https://example.org/r.txt\n"}
+    assert found.environment.install.support == {"requirements.txt": "-r https://example.org/r.txt\n"}
     assert [notice.level for notice in found.notices] == ["warning"]
 
 
@@ -260,19 +261,19 @@ def test_index_options_of_all_files_stand_in_the_first(read: Read) -> None:
     included = "--index-url https://two.example/simple\n-f https://example.org/links.html\nidna\n"
     environment = read(text, {"a.txt": included})
 
-    assert environment.support["requirements.txt"].splitlines()[:3] == [
+    assert environment.install.support["requirements.txt"].splitlines()[:3] == [
         "--index-url https://two.example/simple",
         "--extra-index-url https://three.example/simple",
         "--find-links https://example.org/links.html",
     ]
-    assert environment.support["a.txt"] == "idna\n"
-    assert environment.options == ("--index-strategy=unsafe-best-match",)
+    assert environment.install.support["a.txt"] == "idna\n"
+    assert environment.install.options == ("--index-strategy=unsafe-best-match",)
 
 
 def test_options_that_uv_takes_only_as_arguments(read: Read) -> None:
     text = "--pre\n--pre\n--trusted-host https://a.example/ --trusted-host b.example:8443\nsix -C a=b\n"
 
-    assert read(text).options == (
+    assert read(text).install.options == (
         "--prerelease=allow",
         "--allow-insecure-host=a.example",
         "--allow-insecure-host=b.example:8443",
@@ -290,7 +291,7 @@ def test_options_that_uv_takes_only_as_arguments(read: Read) -> None:
     ],
 )
 def test_binary_options_as_pip_counts_them(read: Read, lines: str, head: str) -> None:
-    assert read(f"{lines}\nsix\n").support == {"requirements.txt": f"{head}six\n"}
+    assert read(f"{lines}\nsix\n").install.support == {"requirements.txt": f"{head}six\n"}
 
 
 @pytest.mark.parametrize(
@@ -300,7 +301,7 @@ def test_options_without_a_counterpart_are_left_out_and_told(detect: Detect, opt
     found = detect({"requirements.txt": f"six\n{option}\n"})
 
     assert found.environment is not None
-    assert found.environment.support == {"requirements.txt": "six\n"}
+    assert found.environment.install.support == {"requirements.txt": "six\n"}
     assert [(option[:8] in notice.message, notice.line) for notice in found.notices] == [(True, 2)]
 
 
@@ -308,15 +309,15 @@ def test_what_a_local_links_directory_holds_is_installed_late(read: Read) -> Non
     files = {"wheels/My_Tool-1.0-py3-none-any.whl": "", "other/six-1.0.tar.gz": ""}
     environment = read(f"-f wheels\nmy.tool==1.0 --hash={HASH}\nsix\n", files)
 
-    assert environment.local == ("--find-links", "./wheels", "my.tool==1.0")
-    assert environment.support == {"requirements.txt": "six\n"}
+    assert environment.install.local == ("--find-links", "./wheels", "my.tool==1.0")
+    assert environment.install.support == {"requirements.txt": "six\n"}
 
 
 def test_without_an_index_everything_comes_from_the_local_links(read: Read) -> None:
     environment = read("--no-index\n--find-links=./wheels\nfoo\n", {"wheels/foo-1.0-py3-none-any.whl": ""})
 
-    assert environment.local == ("--find-links", "./wheels", "--no-index", "foo")
-    assert environment.entry is None
+    assert environment.install.local == ("--find-links", "./wheels", "--no-index", "foo")
+    assert environment.install.entry is None
 
 
 @pytest.mark.parametrize(
@@ -334,7 +335,9 @@ def test_a_password_is_told_and_not_shown(detect: Detect, line: str) -> None:
     assert any("password" in notice.message and notice.level == "warning" for notice in found.notices)
     assert not any("s3cret" in notice.message for notice in found.notices)
     assert found.environment is not None
-    assert not any("s3cret" in word for word in (*found.environment.options, *found.environment.local))
+    assert not any(
+        "s3cret" in word for word in (*found.environment.install.options, *found.environment.install.local)
+    )
 
 
 def test_an_error_shows_no_password() -> None:
@@ -352,7 +355,18 @@ def test_server_parts_are_evidence(detect: Detect) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["jupyter", "jupyterlab", "notebook", "jupyterhub", "voila", "jupytext", "jupyter-server-proxy"]
+    "name",
+    [
+        "jupyter",
+        "jupyterlab",
+        "notebook",
+        "jupyterhub",
+        "voila",
+        "jupytext",
+        "jupyter-server-proxy",
+        "trame-jupyter-extension",
+        "marimo-jupyter-extension",
+    ],
 )
 def test_server_parts(name: str) -> None:
     assert is_server_part(name)
@@ -368,6 +382,7 @@ def test_server_parts(name: str) -> None:
         "ipykernel",
         "nbconvert",
         "numpy",
+        "widgetsnbextension",
     ],
 )
 def test_not_server_parts(name: str) -> None:
@@ -381,7 +396,10 @@ def test_not_server_parts(name: str) -> None:
         ("-r ../../etc/passwd", 1, "leads out of the repository"),
         ("-r /etc/passwd", 1, "leads out of the repository"),
         ("-c requirements.txt", 1, "include itself"),
-        ("six\n\nnumpy=1.2=py38_0", 3, "conda's notation"),
+        ("six\n\nnumpy=1.2=py38_0", 3, "conda notation"),
+        ("numpy@1.20", 1, "`@`"),
+        ("numpy==1,==2", 1, "several versions"),
+        ("numpy==1.0,>=0.1,==1.1", 1, "several versions"),
         ("numpy = 1.2", 1, "single `=`"),
         ("Package    Version\n---------- -------", 1, "table"),
         ("numpy   1.26.4", 1, "table"),
@@ -404,9 +422,9 @@ def test_not_server_parts(name: str) -> None:
         ("-e ../other", 1, "not inside the repository"),
         ("./pkg/$(id)", 1, "special characters"),
         ("foo.whl", 1, "does not exist"),
-        ("-e pkg.txt", 1, "not a directory"),
-        ("--upgrade\nsix", 1, "no option"),
-        ("six -U", 1, "no option"),
+        ("-e pkg.py", 1, "not a directory"),
+        ("--upgrade\nsix", 1, "not an option"),
+        ("six -U", 1, "not an option"),
         ("-r", 1, "no value"),
         ("--pre=yes", 1, "takes no value"),
         ("six --hash=sha256:abc", 1, "not a valid hash"),
@@ -429,7 +447,7 @@ def test_not_server_parts(name: str) -> None:
 )
 def test_a_wrong_line_is_named_with_a_way_out(read: Read, text: str, line: int, words: str) -> None:
     with pytest.raises(InvalidRepositoryError) as failure:
-        read(text, {"pkg/setup.py": "", "pkg.txt": ""})
+        read(text, {"pkg/setup.py": "", "pkg.py": ""})
 
     assert words in failure.value.message
     assert (failure.value.file, failure.value.line) == ("requirements.txt", line)
@@ -446,7 +464,7 @@ def test_a_long_chain_of_includes_is_refused(read: Read) -> None:
 def test_including_everything_twice_reads_it_once(read: Read) -> None:
     files = {f"{n}.txt": f"-r {n + 1}.txt\n-r {n + 1}.txt\n" for n in range(60)}
 
-    assert read("-r 0.txt", {**files, "60.txt": "six\n"}).support["60.txt"] == "six\n"
+    assert read("-r 0.txt", {**files, "60.txt": "six\n"}).install.support["60.txt"] == "six\n"
 
 
 def test_an_include_through_a_link_out_of_the_repository_is_refused(tmp_path: Path) -> None:
@@ -508,13 +526,15 @@ def test_any_content_gives_safe_values_or_an_error(content: str | bytes) -> None
             return
 
     assert environment is not None
-    assert all(ARGUMENT.fullmatch(word) for word in environment.local)
-    assert all(re.fullmatch(r"--[a-z-]+=[^\n\0]+", word) for word in environment.options)
-    assert all(re.fullmatch(r"[A-Za-z0-9._/-]+", path) and ".." not in path for path in environment.support)
-    for text in environment.support.values():
+    assert all(ARGUMENT.fullmatch(word) for word in environment.install.local)
+    assert all(re.fullmatch(r"--[a-z-]+=[^\n\0]+", word) for word in environment.install.options)
+    assert all(
+        re.fullmatch(r"[A-Za-z0-9._/-]+", path) and ".." not in path for path in environment.install.support
+    )
+    for text in environment.install.support.values():
         assert text.endswith("\n")
         assert all(line.strip() == line != "" for line in text.removesuffix("\n").split("\n"))
-    assert (environment.entry is None) == (not environment.support)
+    assert (environment.install.entry is None) == (not environment.install.support)
 
 
 @given(st.lists(WORDS, max_size=8).map("".join))
@@ -526,13 +546,13 @@ def test_reading_the_result_again_changes_nothing(content: str) -> None:
         except R2iError:
             return
     assert first is not None
-    if first.entry is None:
+    if first.install.entry is None:
         return
     with TemporaryDirectory() as top:
-        second = detect_in(write(Path(top), first.support)).environment
+        second = detect_in(write(Path(top), first.install.support)).environment
 
     assert second is not None
-    assert second.support == first.support
+    assert second.install.support == first.install.support
 
 
 PARTS = st.sampled_from(
@@ -581,15 +601,15 @@ tomli; python_version < "3"
     }
     environment = detect_in(write(tmp_path / "repo", files)).environment
     assert environment is not None
-    assert environment.entry is not None
-    write(tmp_path / "requirements", environment.support)
+    assert environment.install.entry is not None
+    write(tmp_path / "requirements", environment.install.support)
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
     assert uv is not None
-    entry = str(tmp_path / "requirements" / environment.entry)
+    entry = str(tmp_path / "requirements" / environment.install.entry)
     done = process.run(
         (
             *(uv, "pip", "install", "--dry-run", f"--target={tmp_path}", f"--python={sys.executable}"),
-            *("ipykernel", "-r", entry, *environment.options),
+            *("ipykernel", "-r", entry, *environment.install.options),
         )
     )
 
@@ -598,3 +618,104 @@ tomli; python_version < "3"
     assert "idna==3.7" in done.stderr
     assert "attrs==" in done.stderr
     assert "tomli" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "hint"),
+    [
+        ("numpy >=1.20 <2", "no comma", "Write `numpy>=1.20,<2`"),
+        ("numpy[a, b]>=1 <2", "no comma", "Write `numpy[a, b]>=1,<2`"),
+        ("numpy (>=1.20 <2)", "no comma", "Write `numpy>=1.20,<2`"),
+        ("numpy>=1.20, <2 !=1.25", "no comma", "Write `numpy>=1.20,<2,!=1.25`"),
+        ("numpy>=1.20 and <2", "no comma", "Write `numpy>=1.20,<2`"),
+        ("numpy>=1.20;<2", "no comma", "Write `numpy>=1.20,<2`"),
+        ("numpy==1.20.x", "an `x`", "Write `numpy==1.20.*`"),
+        ("numpy~=1.X.x", "an `x`", "Write `numpy==1.*`"),
+        ("numpy=1.x", "single `=`", "Write `numpy==1.*`"),
+        ("numpy = 1.2", "single `=`", "Write `numpy==1.2`"),
+        ('numpy = "*"', "no version", "Write `numpy`"),
+        ("numpy==latest", "no version", "Write `numpy`"),
+        ('numpy = ">=1.2,<3"', "TOML", "Write `numpy>=1.2,<3`"),
+        ("numpy @ 1.20", "`@`", "Write `numpy==1.20`"),
+        ("numpy: 1.20", "`:`", "Write `numpy==1.20`"),
+        ("numpy^1.2", "Poetry", "Write `numpy>=1.2,<2`"),
+        ("numpy^0.2.3", "Poetry", "Write `numpy>=0.2.3,<0.3`"),
+        ("numpy^0.0.3", "Poetry", "Write `numpy>=0.0.3,<0.0.4`"),
+        ("numpy~1.2.3", "Poetry", "Write `numpy>=1.2.3,<1.3`"),
+        ("numpy~1", "Poetry", "Write `numpy>=1,<2`"),
+        ("numpy =>1.2", "operator", "Write `numpy>=1.2`"),
+        ("numpy>=1.20||<1", "alternatives", "Write one range of versions, such as `>=1.20,<2`"),
+    ],
+)
+def test_what_was_meant_is_proposed(read: Read, text: str, what: str, hint: str) -> None:
+    with pytest.raises(InvalidRepositoryError) as raised:
+        read(f"six\n{text}\n")
+
+    assert what in raised.value.message
+    assert raised.value.hint == hint
+    assert raised.value.line == 2
+
+
+@pytest.mark.parametrize("text", ["numpy==1.0,==1.0.0", "numpy==1.0,==1.*", "numpy==1.*,!=1.2,==1.3"])
+def test_versions_that_one_release_can_have_are_no_contradiction(read: Read, text: str) -> None:
+    assert [pin.name for pin in read(text).pins] == ["numpy"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("requirements-dev.txt", "Write `-r requirements-dev.txt`"),
+        ("requirements.in", "Write `-r requirements.in`"),
+        ("./more.txt", "Write `-r ./more.txt`"),
+        ("../docs/requirements.txt", "Write `-r ../docs/requirements.txt`"),
+        ("docs/requirements.txt ; python_version > '3'", "Write `-r docs/requirements.txt`"),
+        ("-e requirements.txt", "Write `-r requirements.txt`"),
+        ("setup.py", "Write `-e .` to install the project"),
+        ("pkg/pyproject.toml", "Write `-e pkg` to install the project"),
+        ("environment.yml", "Remove the line: only one file defines the environment"),
+        ("Pipfile.lock", "Remove the line: only one file defines the environment"),
+    ],
+)
+@pytest.mark.parametrize("there", [False, True])
+def test_the_name_of_a_file_is_no_package(tmp_path: Path, text: str, hint: str, *, there: bool) -> None:
+    files = {"requirements.txt": f"six\n{text}\n"}
+    name = text.removeprefix("-e ").partition(" ;")[0]
+    if there and name.endswith((".txt", ".in")) and ".." not in name:
+        files.setdefault(name.removeprefix("./"), "attrs\n")
+    with pytest.raises(InvalidRepositoryError) as caught:
+        make_plan(write(tmp_path, files), Options())
+
+    assert caught.value.where == "requirements.txt:2"
+    assert caught.value.message.endswith("` is the name of a file, not of a package")
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize("text", ["python-in", "zope.interface", "backports.zoneinfo", "txt", "ruamel.yaml"])
+def test_names_with_dots_are_packages(tmp_path: Path, text: str) -> None:
+    make_plan(write(tmp_path, {"requirements.txt": f"{text}\n"}), Options())
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "hint"),
+    [
+        (
+            "environment.yml",
+            "dependencies:\n- requirements.txt\n",
+            "Write `-r requirements.txt` into the `pip:` list",
+        ),
+        ("environment.yml", "dependencies:\n- pip:\n  - requirements.txt\n", "Write `-r requirements.txt`"),
+        (
+            "pyproject.toml",
+            '[project]\nname = "a"\nversion = "1"\ndependencies = ["requirements.txt"]\n',
+            "List the requirements of the file here",
+        ),
+    ],
+)
+def test_the_name_of_a_file_is_no_package_in_other_files(
+    tmp_path: Path, file: str, content: str, hint: str
+) -> None:
+    with pytest.raises(InvalidRepositoryError) as caught:
+        make_plan(write(tmp_path, {file: content}), Options())
+
+    assert caught.value.message == "`requirements.txt` is the name of a file, not of a package"
+    assert caught.value.hint == hint

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from tests.writing import Content, write
 
 from r2i.buildpacks.runtime_txt import Entry, RuntimeTxt, parse
+from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, NoBuildpackError, R2iError
-from r2i.model import Detection
-from r2i.pins import base_image
+from r2i.facts.pins import base_image
+from r2i.model import Detection, Options
+from r2i.planning.compose import make_plan
 
 
 def detect(top: Path, content: Content) -> Detection:
@@ -63,9 +65,11 @@ def test_no_version_is_no_request(tmp_path: Path, content: str) -> None:
         ("python-3." + "1" * 5000, 1),
         ("python-latest", 1),
         ("python-4", 1),
-        ("pythön-3.12", 1),
+        ("pythön", 1),
+        ("pythonn-3.12", 1),
         ("3.12", 1),
-        ("ruby-3.12", 1),
+        ("ruby", 1),
+        ("ruby-3.12; id", 1),
         ("python-3.12\npython-3.11\n", 2),
         ("python-3.12 python-3.11", 1),
         (b"python-3.12\n\xff", 2),
@@ -83,7 +87,7 @@ def test_anything_else_is_refused_with_its_line(tmp_path: Path, content: Content
 
 @pytest.mark.parametrize("content", ["r-4.4-2024-10-31", "r-2024-10-31", "2024-10-31", "r"])
 def test_r_alone_cannot_be_built_yet(tmp_path: Path, content: str) -> None:
-    with pytest.raises(NoBuildpackError, match="asks for R"):
+    with pytest.raises(NoBuildpackError, match="requires R"):
         detect(tmp_path, content)
 
 
@@ -95,9 +99,37 @@ def test_r_beside_python_is_a_warning(tmp_path: Path) -> None:
 
 def test_all_parts_of_a_line_are_read() -> None:
     assert parse("r-4.4.1-2024-10-31\n2024-01-01", "runtime.txt") == (
-        Entry(language="r", version="4.4.1", date="2024-10-31", line=1),
-        Entry(language="", version=None, date="2024-01-01", line=2),
+        Entry(text="r-4.4.1-2024-10-31", language="r", version="4.4.1", date="2024-10-31", line=1),
+        Entry(text="2024-01-01", language="", version=None, date="2024-01-01", line=2),
     )
+
+
+@pytest.mark.parametrize(
+    "content", ["julia-1.10", "ruby-3.12", "nodejs-18-lts", "Julia-1.6.3", "C++-17", "conda-4.8"]
+)
+def test_other_names_have_no_effect_beside_files_that_say_what_to_build(tmp_path: Path, content: str) -> None:
+    write(tmp_path, {"runtime.txt": f"{content}\n", "a.ipynb": "{}"})
+    with pytest.raises(InvalidRepositoryError) as caught:
+        make_plan(Checkout.open(tmp_path), Options())
+    plan = make_plan(write(tmp_path, {"requirements.txt": "six\n"}), Options())
+
+    assert caught.value.message == f"`runtime.txt` has an invalid line: `{content}`"
+    assert caught.value.where == "runtime.txt:1"
+    assert [(n.level, n.file, n.line, n.message) for n in plan.notices] == [
+        (
+            "warning",
+            "runtime.txt",
+            1,
+            f"`{content}` has no effect: `runtime.txt` can set only the versions of Python and R",
+        )
+    ]
+
+
+def test_the_python_beside_another_name_counts(tmp_path: Path) -> None:
+    plan = make_plan(write(tmp_path, {"runtime.txt": "python-3.12\njulia-1.10\n"}), Options())
+
+    assert plan.python is not None
+    assert plan.python.version == "3.12"
 
 
 @given(st.one_of(st.binary(max_size=60), st.from_regex(r"(python|r)-[0-9.-]{1,12}\s?").map(str.encode)))

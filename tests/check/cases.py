@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from r2i.check.checking import check
-from r2i.check.findings import Report
-from r2i.check.fixes import combined, diff
 from r2i.check.git_facts import git_facts
+from r2i.check.report import Report
 from r2i.check.rules import CODES
 from r2i.check.settings import settings_of
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
+from r2i.edits.applying import combined, diff
 from r2i.model import Options
 from r2i.sources.git_program import looking_git
 
@@ -100,7 +100,9 @@ def laid_out(case: CheckCase, directory: Path) -> Path:
 
 def subject_of(case: CheckCase, repo: Path) -> Subject:
     checkout = Checkout.open(repo)
-    git = git_facts(checkout, looking_git({"PATH": os.environ["PATH"], "HOME": "/nonexistent"}))
+    git = git_facts(
+        checkout, looking_git({"PATH": os.environ["PATH"], "HOME": "/nonexistent"}, checkout.root)
+    )
     return Subject(
         checkout=checkout,
         options=Options(**case.options),

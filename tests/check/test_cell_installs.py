@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from r2i.check.cell_installs import Install, installs
-from r2i.check.python_code import facts_of_cell
+from r2i.check.code.cell_installs import Install, installs
+from r2i.check.code.python_code import facts_of_cell
 
 
 def commands(source: str) -> list[Install]:

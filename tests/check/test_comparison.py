@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2i.check.comparison import mismatches, same_text, sanitised
-from r2i.check.runs import CellRun, Mismatch, Output
+from r2i.check.execution.comparison import mismatches, same_text, sanitised
+from r2i.check.execution.runs import CellRun, Mismatch, Output
 
 
 def stream(text: str, name: str = "stdout") -> Output:
@@ -105,7 +105,9 @@ def test_a_number_that_is_no_time_counts_beside_a_clock() -> None:
 def test_printed_text_is_compared_however_it_came() -> None:
     assert not compared([stream("a\nb\n")], [stream("a\n"), stream("x", "stderr"), stream("b\n")])
     assert compared([stream("a\nb\nc\n")], [stream("a\nB\nc\n")]) == (
-        Mismatch(cell=3, what="stdout", message="It differs from line 2 on", stored="b\nc", produced="B\nc"),
+        Mismatch(
+            cell=3, what="stdout", message="The output differs from line 2", stored="b\nc", produced="B\nc"
+        ),
     )
 
 
@@ -173,12 +175,14 @@ OUTPUTS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(OUTPUTS, OUTPUTS)
 def test_any_outputs_can_be_compared(stored: list[Output], outputs: list[Output]) -> None:
     assert isinstance(compared(stored, outputs), tuple)
     assert not compared(stored, stored)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "word", ["1", "a", " ", "\r", "0x", "/tmp/", "pid ", "1 s ", "mon ", "<ipython-input-", "9:", 'id="']

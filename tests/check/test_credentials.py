@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2i.check.credentials import credentials_in, credentials_in_code, credentials_in_settings
+from r2i.check.code.credentials import credentials_in, credentials_in_code, credentials_in_settings
 
 BODY = "aB3dE5gH7jK9mN1pQ3sT5vW7yZ2bC4eF6hJ8kL0nM2"
 

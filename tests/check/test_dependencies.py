@@ -10,16 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2i.check import optional_uses
-from r2i.check import provided as tables
 from r2i.check.checking import check
-from r2i.check.distributions import distributions
-from r2i.check.fixes import combined
+from r2i.check.facts import provided as tables
+from r2i.check.facts.distributions import distributions
+from r2i.check.facts.provided import modules_of, of_conda, of_pypi, optional, provided, providers
+from r2i.check.missing import missing_imports
 from r2i.check.optional_uses import distributions_of
-from r2i.check.provided import modules_of, of_conda, of_pypi, optional, provided, providers
 from r2i.check.rules import RULES
-from r2i.check.settings import Settings
+from r2i.check.settings import CheckSettings
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
+from r2i.edits.applying import combined
 
 DEPENDENCIES = [rule for rule in RULES if rule.code.startswith("D")]
 
@@ -108,7 +109,7 @@ def test_where_the_environment_is_wrong_nobody_is_sent_to_a_dockerfile(tmp_path:
     report = check(Subject(checkout=Checkout.open(tmp_path)), DEPENDENCIES)
 
     assert [one.finding.hint for one in report.findings if one.rule.code == "D201"] == [
-        "Ask for `seaborn` in the file that defines the environment"
+        "Add `seaborn` to the file that defines the environment"
     ]
 
 
@@ -173,7 +174,7 @@ PROJECT = '[project]\nname = "a"\nversion = "1"\ndependencies = ["numpy"]\n'
 )
 def test_a_package_is_pinned_by_what_manages_it(manifest: str, tool: str, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(manifest)
-    report = check(Subject(checkout=Checkout.open(tmp_path), settings=Settings(select=("D101",))))
+    report = check(Subject(checkout=Checkout.open(tmp_path), settings=CheckSettings(select=("D101",))))
 
     assert [one.finding.hint for one in report.findings] == [f"Run `{tool} lock`, and commit `{tool}.lock`"]
 
@@ -210,4 +211,4 @@ def test_what_a_release_began_with_is_not_expected_of_older_ones(
     cell = {"cell_type": "code", "source": "import plotly.graph_objects as go\nw = go.FigureWidget()"}
     (tmp_path / "a.ipynb").write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4}))
 
-    assert [one.module for one in Subject(Checkout.open(tmp_path)).missing] == needed
+    assert [one.module for one in missing_imports(Subject(Checkout.open(tmp_path)))] == needed

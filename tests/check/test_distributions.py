@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from packaging.utils import canonicalize_name
 
-from r2i.check.distributions import closure, distributions
+from r2i.check.facts.distributions import closure, distributions
 
 
 def test_rows_are_whole() -> None:

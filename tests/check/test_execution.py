@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from r2i.check.execution import Limits, limits, planned
-from r2i.check.runs import Level
+from r2i.check.execution.planned import RunLimits, limits, planned
+from r2i.check.execution.runs import Level
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
-from r2i.cli.execution import levels
+from r2i.cli.execution import ExecutionChoices, levels
 from r2i.engines.protocol import EngineName
 from r2i.process import Completed, run
 from tests.building import R2I, fresh_tag, notebook, write
 from tests.children import started
-from tests.real_engines import BASE, engine_of
+from tests.real_engines import BASE, engine_of, remove_image
 from tests.serving import docker_over_a_network
 from tests.waiting import until
 
@@ -63,7 +63,7 @@ def r2i_check(directory: Path, name: EngineName, *options: str) -> Completed:
     try:
         return run(words, env={**os.environ, "NO_COLOR": "1"}, timeout=800)
     finally:
-        run([name, "image", "rm", "--force", tag])
+        remove_image(name, tag)
 
 
 def checked(case: str, name: EngineName, scratch: Path, *options: str) -> Checked:
@@ -104,7 +104,15 @@ def test_every_level_is_reported(endings: Checked) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["passes.ipynb", "raises.ipynb", "skips.ipynb", "writes.ipynb", "folder/inside.ipynb"]
+    "path",
+    [
+        "passes.ipynb",
+        "raises.ipynb",
+        "skips.ipynb",
+        "writes.ipynb",
+        "folder/inside.ipynb",
+        "drawn-as-expected.ipynb",
+    ],
 )
 def test_notebooks_that_pass(endings: Checked, path: str) -> None:
     found = endings.notebook(path)
@@ -128,12 +136,23 @@ def test_an_error_is_told_with_its_cell_and_traceback(endings: Checked) -> None:
     ]
 
 
+@pytest.mark.parametrize("path", ["drawn-later.ipynb", "representation.ipynb"])
+def test_a_cell_that_shows_an_error_fails(endings: Checked, path: str) -> None:
+    """Its reply is good: what draws figures runs after the cell, and what shows a value beside it."""
+    found = endings.notebook(path)
+
+    assert (found["failure"]["kind"], found["failure"]["cell"]) == ("error", 2)
+    assert found["failure"]["error_name"] == "ValueError"
+    assert found["levels"]["L3"] == "failed"
+    assert [cell["status"] for cell in found["cells"]][:2] == ["passed", "failed"]
+
+
 @pytest.mark.parametrize(
     ("path", "kind", "cell", "words"),
     [
         ("dead.ipynb", "dead-kernel", 2, "SIGSEGV"),
-        ("memory.ipynb", "out-of-memory", 2, "more memory than there is"),
-        ("slow.ipynb", "timeout", 2, "more than 15 s"),
+        ("memory.ipynb", "out-of-memory", 2, "too much memory"),
+        ("slow.ipynb", "timeout", 2, "time limit of 15 s"),
         ("network.ipynb", "error", 2, "unreachable"),
         ("other-language.ipynb", "missing-kernel", None, "no kernel `ir`"),
         ("broken.ipynb", "unreadable", None, "cannot be read"),
@@ -261,7 +280,18 @@ def test_an_image_without_jupyter_is_told_what_it_lacks(tmp_path: Path) -> None:
     assert dynamic["reached"] == "L0"
     assert "nbclient" in dynamic["notes"][-1]
     assert "nbclient" in dynamic["notebooks"][0]["failure"]["message"]
-    assert any("as the user 1000" in said for said in dynamic["notes"])
+    assert any("as user 1000" in said for said in dynamic["notes"])
+
+
+@pytest.mark.engine
+def test_notebooks_that_are_texts_are_named_as_not_run(tmp_path: Path) -> None:
+    text = "---\nkernelspec:\n  name: python3\n---\n\n```{code-cell}\nimport json\n```\n"
+    done = r2i_check(write(tmp_path / "text", {"a.md": text}), "docker", "--execute")
+    dynamic = json.loads(done.stdout)["dynamic"]
+
+    assert done.returncode == 0
+    assert dynamic["notebooks"] == []
+    assert any("`a.md` was not run: it is MyST Markdown" in said for said in dynamic["notes"])
 
 
 @pytest.mark.engine
@@ -334,14 +364,20 @@ def test_an_engine_that_goes_away_is_an_error_of_the_engine() -> None:
     assert "Traceback" not in said
 
 
+def choosing(*, build: bool, execute: bool, level: str | None) -> ExecutionChoices:
+    return ExecutionChoices(
+        build=build, execute=execute, level=level, timeout=600, memory=None, network=False
+    )
+
+
 def test_levels_that_are_asked_for_and_tried() -> None:
-    assert levels(build=False, execute=False, level=None) is None
-    assert levels(build=True, execute=False, level=None) == (Level.L1, Level.L1)
-    assert levels(build=False, execute=True, level=None) == (Level.L3, Level.L4)
-    assert levels(build=False, execute=False, level="L0") == (Level.L0, Level.L0)
-    assert levels(build=True, execute=False, level="L0") == (Level.L0, Level.L1)
-    assert levels(build=True, execute=False, level="L2") == (Level.L2, Level.L2)
-    assert levels(build=False, execute=True, level="L1") == (Level.L1, Level.L4)
+    assert levels(choosing(build=False, execute=False, level=None)) is None
+    assert levels(choosing(build=True, execute=False, level=None)) == (Level.L1, Level.L1)
+    assert levels(choosing(build=False, execute=True, level=None)) == (Level.L3, Level.L4)
+    assert levels(choosing(build=False, execute=False, level="L0")) == (Level.L0, Level.L0)
+    assert levels(choosing(build=True, execute=False, level="L0")) == (Level.L0, Level.L1)
+    assert levels(choosing(build=True, execute=False, level="L2")) == (Level.L2, Level.L2)
+    assert levels(choosing(build=False, execute=True, level="L1")) == (Level.L1, Level.L4)
 
 
 @dataclass(frozen=True)
@@ -372,7 +408,7 @@ def test_as_many_at_once_as_there_is_room_for(
     machine: Any = Machine(cores, gigabytes << 30)
     found = limits(machine, memory=memory, timeout=9, jobs=jobs)
 
-    assert found == Limits(workers=workers, memory=memory or found.memory, timeout=9)
+    assert found == RunLimits(workers=workers, memory=memory or found.memory, timeout=9)
     assert memory is not None or found.memory * workers <= gigabytes << 30
 
 
@@ -391,13 +427,3 @@ def test_imports_that_are_expected_to_fail_are_not_tried() -> None:
         "import scipy.optimize",
     ]
     assert found["folder/inside.ipynb"] == (["import sys", "import colours"], ("..",))
-
-
-def test_the_runner_is_of_an_old_python() -> None:
-    """In the image is whatever Python the repository asks for."""
-    import ast
-
-    source = (Path(__file__).parents[2] / "src/r2i/check/in_container/run_notebook.py").read_text(
-        encoding="utf-8"
-    )
-    ast.parse(source, feature_version=(3, 8))

@@ -18,15 +18,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from rich.console import Console
 
-from r2i.check.causes import Cause, lines
-from r2i.check.findings import Finding, Report, Reported
-from r2i.check.formats.github import to_github
-from r2i.check.formats.html_report import to_html
-from r2i.check.formats.junit import to_junit
-from r2i.check.formats.status_badge import badge, to_endpoint, to_svg
-from r2i.check.rules import RULES
-from r2i.check.runs import (
+from r2i.check.execution.causes import lines
+from r2i.check.execution.runs import (
     BuildRun,
+    Cause,
     CellRun,
     DynamicReport,
     FailedImport,
@@ -39,6 +34,13 @@ from r2i.check.runs import (
     ServerRun,
     to_json,
 )
+from r2i.check.findings import Finding, Reported
+from r2i.check.formats.github import to_github
+from r2i.check.formats.html_report import to_html
+from r2i.check.formats.junit import to_junit
+from r2i.check.formats.status_badge import badge, to_endpoint, to_svg
+from r2i.check.report import Report
+from r2i.check.rules import RULES
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 from r2i.cli.check_text import show
@@ -253,6 +255,7 @@ def whole(dynamic: DynamicReport, text: str = "") -> Report:
     return Report(findings=findings, rules=RULES, dynamic=dynamic, unfinished=text or None)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(dynamics(), TEXTS)
 def test_whatever_ran_the_page_runs_and_loads_nothing(dynamic: DynamicReport, text: str) -> None:
@@ -272,6 +275,7 @@ def test_whatever_ran_the_page_runs_and_loads_nothing(dynamic: DynamicReport, te
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", page)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(dynamics(), TEXTS)
 def test_whatever_ran_reports_for_programs_are_well_formed(dynamic: DynamicReport, text: str) -> None:
@@ -298,7 +302,9 @@ READY = DynamicReport(
 RAN = NotebookRun(
     path="a.ipynb",
     statuses={Level.L2: "passed", Level.L3: "passed", Level.L4: "failed"},
-    mismatches=(Mismatch(cell=3, what="stdout", message="It differs", stored="1\n2", produced="1\n3"),),
+    mismatches=(
+        Mismatch(cell=3, what="stdout", message="The output differs", stored="1\n2", produced="1\n3"),
+    ),
 )
 FAILED = NotebookRun(
     path="b.ipynb",
@@ -360,7 +366,7 @@ def compared(kind: str, stored: Output, produced: Output) -> str:
     run = replace(
         RAN,
         cells=(CellRun(number=3, source="", status="passed", stored=(stored,), outputs=(produced,)),),
-        mismatches=(Mismatch(cell=3, what=kind, message="The picture is another one"),),
+        mismatches=(Mismatch(cell=3, what=kind, message="The image differs"),),
     )
     return to_html(whole(replace(READY, runs=(run,))))
 
@@ -371,7 +377,7 @@ def test_pictures_stand_beside_the_stored_ones() -> None:
     shown = [attributes["src"] for tag, attributes in Page(page).elements if tag == "img"]
 
     assert shown[:2] == [f"data:image/png;base64,{base64.b64encode(data).decode()}" for data in (PNG, other)]
-    assert "What differs" in page
+    assert "Difference</figcaption>" in page
 
 
 def test_what_only_calls_itself_a_picture_is_not_shown_as_one() -> None:
@@ -437,7 +443,7 @@ def test_on_github_all_that_keeps_it_from_the_level_is_an_error() -> None:
     ]
     assert to_github(whole(differs)) == ""
     assert to_github(whole(replace(differs, asked=Level.L4))) == (
-        "::error file=a.ipynb,line=5,title=L4 every output equals the stored one::cell 3, stdout: It differs\n"
+        "::error file=a.ipynb,line=5,title=L4 every output equals the stored one::cell 3, stdout: The output differs\n"
     )
 
 
@@ -468,7 +474,7 @@ def test_there_is_something_to_mend_where_only_a_notebook_fails() -> None:
         text_of(Report(findings=(), dynamic=replace(READY, runs=(run,)))) for run in (RAN, FAILED)
     )
 
-    assert passed.endswith("\nNothing to mend\n")
+    assert passed.endswith("\nNothing to fix\n")
     assert failed.endswith("\nNo findings in the files\n")
 
 
@@ -476,7 +482,7 @@ def test_every_report_says_that_there_was_no_notebook() -> None:
     report = whole(READY)
     case = ET.fromstring(to_junit(report)).find(".//testcase[@name='L3 every notebook runs']/skipped")
 
-    assert "It reaches L1. There is no notebook to run" in text_of(report)
+    assert "Reached L1. There is no notebook to run" in text_of(report)
     assert "There is no notebook to run" in to_html(report)
     assert to_github(report) == "::warning title=L3 every notebook runs::There is no notebook to run\n"
     assert case is not None
@@ -509,14 +515,14 @@ def test_reports_are_written_beside_the_text(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert f"<h1>{tmp_path.name}</h1>" in page.read_text(encoding="utf-8")
-    assert "Nothing to mend" in done.stdout
+    assert "Nothing to fix" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("option", "file", "said"),
     [
-        ("--badge", "badge.svg", "`--badge` says what runs"),
-        ("--badge", "badge.png", "is neither a picture nor data"),
+        ("--badge", "badge.svg", "`--badge` needs results from running notebooks"),
+        ("--badge", "badge.png", "has no supported file extension"),
         ("--badge", "nowhere/badge.svg", "cannot be written: there is no directory"),
         ("--html", "nowhere/report.html", "cannot be written: there is no directory"),
     ],

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2i.check.checking import check
-from r2i.check.fixes import combined, write
 from r2i.check.git_facts import GitFacts
 from r2i.check.rules import (
     binder,
@@ -23,6 +22,7 @@ from r2i.check.rules import (
 )
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
+from r2i.edits.applying import combined, write
 from tests.building import write as write_files
 
 MODULES = (config, runtime, names, committed, scripts, commands, binder, own_dockerfile)

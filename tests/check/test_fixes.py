@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2i.check.findings import Edit, Fix
-from r2i.check.fixes import appended, combined, diff, line_edit, write
 from r2i.checkout import Checkout
+from r2i.edits.applying import appended, combined, diff, line_edit, write
+from r2i.edits.fixes import Edit, Fix
 from r2i.errors import R2iError
 from r2i.process import Completed, run
 from tests.building import R2I
 from tests.check.cases import GIT
 from tests.ready.repositories import notebook
-from tests.real_engines import engine_of
+from tests.real_engines import engine_of, remove_image
 from tests.serving import docker_over_a_network
 from tests.writing import write as write_files
 
@@ -93,6 +93,14 @@ def test_a_link_stays_one_and_leads_nowhere_else(tmp_path: Path) -> None:
     assert (repo / "real.txt").read_bytes() == b"scipy\n"
     assert applied(repo, edit(0, 6, b"x", file="b")) == ()
     assert (tmp_path / "outside").read_bytes() == b"secret\n"
+
+
+def test_a_file_gets_its_new_name_behind_a_link_to_its_directory(tmp_path: Path) -> None:
+    write_files(tmp_path, {"config/Environment.yml": "x"})
+    (tmp_path / "binder").symlink_to("config")
+    applied(tmp_path, Fix(title="x", renamed=(("binder/Environment.yml", "binder/environment.yml"),)))
+
+    assert [path.name for path in (tmp_path / "config").iterdir()] == ["environment.yml"]
 
 
 def test_permissions_stay_and_whoever_reads_may_run(tmp_path: Path) -> None:
@@ -172,7 +180,7 @@ def test_before_anything_is_built_there_must_be_somebody_to_ask(work_tree: Path)
     done = check(work_tree, "--fix", "--execute")
 
     assert done.returncode == 2
-    assert done.stderr.startswith("Error: There is no terminal to ask on")
+    assert done.stderr.startswith("Error: Cannot ask for confirmation: stdin is not a terminal")
 
 
 def test_whoever_answers_no_gets_the_report(work_tree: Path) -> None:
@@ -200,12 +208,12 @@ def test_what_notebooks_fail_of_is_mended_and_they_are_run_again(tmp_path: Path)
     try:
         done = check(repo, *words, "--format", "json")
     finally:
-        run(["docker", "image", "rm", "--force", tag])
+        remove_image("docker", tag)
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["dynamic"]["notebooks"][0]["levels"]["L3"] == "passed"
     assert (repo / "requirements.txt").read_text() == "scikit-learn\ntabulate\nhumanize\n"
-    assert done.stderr.count("Building and running it again") == 2
+    assert done.stderr.count("Building and running the image again") == 2
 
 
 @pytest.mark.engine
@@ -227,10 +235,10 @@ def test_where_the_engine_ends_after_a_change_the_report_is_of_the_files_as_they
                 text=True,
             )
             assert child.stderr is not None
-            said = any("running it again" in line for line in child.stderr)
+            said = any("running the image again" in line for line in child.stderr)
         report = json.loads(child.communicate()[0])
     finally:
-        run(["docker", "image", "rm", "--force", tag])
+        remove_image("docker", tag)
 
     assert said
     assert child.returncode == 6
@@ -260,11 +268,11 @@ def test_a_second_time_there_is_nothing_to_mend(work_tree: Path) -> None:
         check(work_tree, "--fix", "--yes")
     done = check(work_tree, "--fix", "--yes")
 
-    assert "There is nothing that can be mended here" in done.stderr
+    assert "No fixes available" in done.stderr
 
 
 def test_only_directories_of_this_machine_are_changed(work_tree: Path) -> None:
     done = check(work_tree, "https://example.org/a/b.git", "--fix", "--yes")
 
     assert done.returncode == 2
-    assert "`--fix` changes files of this machine" in done.stderr
+    assert "`--fix` works only in a local directory" in done.stderr

@@ -15,10 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from r2i.check.findings import Edit, Finding, Fix, Report, Reported, Rule
+from r2i.check.findings import Finding, Reported, Rule
 from r2i.check.formats import FORMATS
+from r2i.check.report import Report
 from r2i.check.rules import RULES
 from r2i.cli.check_text import show
+from r2i.edits.fixes import Edit, Fix
 
 DOCS = Path(__file__).parents[2] / "docs"
 HERE = Path(__file__).parent
@@ -84,6 +86,7 @@ def test_json_follows_its_published_schema(report: Report) -> None:
     ]
 
 
+@pytest.mark.slow
 @given(reports)
 def test_sarif_is_well_formed(report: Report) -> None:
     schema = json.loads((HERE / "sarif.schema.json").read_text(encoding="utf-8"))
@@ -168,7 +171,7 @@ def test_text_when_piped() -> None:
         "The repository  error    D102 wrong-name\n"
         "    There is nothing\n"
         "\n"
-        "2 errors, 1 warning (2 ignored); r2i check --fix mends 1 of them\n"
+        "2 errors, 1 warning (2 ignored); r2i check --fix fixes 1 of them\n"
     )
 
 
@@ -182,7 +185,7 @@ def test_text_keeps_within_the_terminal(width: int) -> None:
 
 
 def test_text_of_a_ready_repository() -> None:
-    assert shown(Report(findings=()), terminal=False) == "Nothing to mend\n"
+    assert shown(Report(findings=()), terminal=False) == "Nothing to fix\n"
 
 
 def test_github_escapes_values() -> None:
@@ -221,3 +224,17 @@ def test_junit_shows_which_rules_hold() -> None:
         "D103 fine": [],
     }
     assert outcomes(replace(REPORT, strict=True))["D101 unpinned"] == ["failure"]
+
+
+def test_text_shows_the_first_findings_of_a_rule_in_a_file_and_counts_the_others() -> None:
+    many = tuple(
+        Reported(rule=RULE, finding=Finding(message=f"The line {line}", file="a.txt", line=line))
+        for line in range(1, 1_251)
+    )
+    other = Reported(rule=WRONG, finding=Finding(message="The name", file="b.txt", line=1))
+    said = shown(Report(findings=(*many, other)), terminal=False)
+
+    assert said.count("The line ") == 100
+    assert "The name" in said
+    assert "And 1,150 more: 1,150 of D101; `--format json` lists all of them" in said
+    assert "1 error, 1250 warnings" in said

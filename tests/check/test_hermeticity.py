@@ -89,11 +89,17 @@ def test_images_of_a_dockerfile(tmp_path: Path) -> None:
     assert found_in(tmp_path, {"Dockerfile": text}).base_images == ("a:1",)
 
 
+def test_what_a_dockerfile_only_seems_to_build_on(tmp_path: Path) -> None:
+    text = f"ARG BASE={DIGEST}\nFROM $BASE\nRUN <<EOF psql\nSELECT *\nFROM table_of_mine\nEOF\n"
+
+    assert found_in(tmp_path, {"Dockerfile": text}).base_images == ()
+
+
 def test_apt_packages_without_a_version(tmp_path: Path) -> None:
     found = found_in(tmp_path, {"apt.txt": "tree\nvim=2:9.1.1230-2\n"})
 
     assert found.apt == Share(unpinned=1, total=2)
-    assert found.sentence == "1 of 2 packages of `apt.txt`"
+    assert found.sentence == "1 of 2 packages in `apt.txt`"
 
 
 def test_git_without_a_commit(tmp_path: Path) -> None:
@@ -161,8 +167,8 @@ def test_the_sentence_names_all() -> None:
     )
 
     assert found.sentence == (
-        "3 of 41 distributions, 1 of 1 package of `apt.txt`, the base image `debian:trixie-slim`, "
-        "1 requirement from git, 2 downloads and 1 installation by a script or cell"
+        "3 of 41 distributions, 1 of 1 package in `apt.txt`, the base image `debian:trixie-slim`, "
+        "1 git requirement, 2 downloads and 1 installation by a script or cell"
     )
 
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2i.check.checking import check
-from r2i.check.findings import Report
+from r2i.check.code.notebooks import MOST_CELLS
+from r2i.check.facts.notebook_tables import elsewhere, kernels, reading
 from r2i.check.formats import FORMATS
-from r2i.check.notebook_tables import elsewhere, kernels, reading
-from r2i.check.notebooks import MOST_CELLS
+from r2i.check.report import Report
 from r2i.check.rules import RULES
-from r2i.check.settings import Settings
+from r2i.check.settings import CheckSettings
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 from tests.check.cases import check_case, laid_out, subject_of
@@ -30,7 +30,7 @@ def checked(directory: Path, files: Mapping[str, str], *, select: str = "N") -> 
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    return check(Subject(checkout=Checkout.open(directory), settings=Settings(select=(select,))))
+    return check(Subject(checkout=Checkout.open(directory), settings=CheckSettings(select=(select,))))
 
 
 def notebook(*sources: str, **more: object) -> str:
@@ -157,7 +157,7 @@ def test_a_comment_keeps_no_other_path_from_being_reported(tmp_path: Path) -> No
     found = [one.finding for one in report.findings]
 
     assert [(one.file, one.cell or one.line) for one in found] == [("a.ipynb", 2), ("m.py", 2)]
-    assert found[0].message.endswith("nor 1 more like it")
+    assert found[0].message.endswith("(and 1 similar path)")
     assert report.suppressed == 2
 
 

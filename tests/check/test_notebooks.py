@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2i.check.notebooks import LARGEST, Notebook, Places, read_notebook
+from r2i.check.code.notebooks import LARGEST, Notebook, Places, read_notebook
 from r2i.checkout import Checkout
 
 NAME = "a.ipynb"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2i.check.ipython_code import Command, as_python
-from r2i.check.python_code import Call, Import, Literal, Shown, facts_of_cell, facts_of_module
+from r2i.check.code.ipython_code import IPythonCommand, as_python
+from r2i.check.code.python_code import Call, Import, Literal, ShownFile, facts_of_cell, facts_of_module
 
 
 def commands(source: str) -> list[tuple[str, str, int]]:
@@ -135,8 +135,8 @@ def test_the_body_of_a_timed_cell_is_python() -> None:
     facts = facts_of_cell("%%time --no-raise\n!ls\nimport x")
 
     assert facts.commands == (
-        Command(sign="%%", text="time --no-raise", line=1),
-        Command(sign="!", text="ls", line=2),
+        IPythonCommand(sign="%%", text="time --no-raise", line=1),
+        IPythonCommand(sign="!", text="ls", line=2),
     )
     assert [(one.module, one.line) for one in facts.imports] == [("x", 3)]
 
@@ -145,7 +145,7 @@ def test_a_body_in_another_language_has_no_imports() -> None:
     facts = facts_of_cell("%%bash\nimport x\n!ls")
 
     assert facts.imports == ()
-    assert facts.commands == (Command(sign="%%", text="bash", line=1),)
+    assert facts.commands == (IPythonCommand(sign="%%", text="bash", line=1),)
 
 
 def test_imports_with_what_they_are_called() -> None:
@@ -217,15 +217,15 @@ def test_a_call_has_the_beginning_of_its_chain(source: str, name: str, root: str
 @pytest.mark.parametrize(
     ("source", "shown"),
     [
-        ("fig", Shown(name="fig", line=1, root="fig", is_name=True)),
-        ("x = 1\nfig.a().b()", Shown(name="b", line=2, root="fig.a", is_name=False)),
+        ("fig", ShownFile(name="fig", line=1, root="fig", is_name=True)),
+        ("x = 1\nfig.a().b()", ShownFile(name="b", line=2, root="fig.a", is_name=False)),
         ("fig;", None),
         ("fig.a", None),
         ("x = fig", None),
         ("", None),
     ],
 )
-def test_a_cell_shows_the_value_of_its_last_expression(source: str, shown: Shown | None) -> None:
+def test_a_cell_shows_the_value_of_its_last_expression(source: str, shown: ShownFile | None) -> None:
     assert facts_of_cell(source).shown == shown
 
 

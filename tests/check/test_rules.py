@@ -9,8 +9,8 @@ import pytest
 
 from r2i.check.checking import check
 from r2i.check.findings import Rule
-from r2i.check.fixes import combined, write
 from r2i.check.rules import RULES
+from r2i.edits.applying import combined, write
 from tests.check.cases import CheckCase, all_check_cases, golden_files, laid_out, shown, subject_of
 
 CASES = all_check_cases()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from r2i.check.runs import (
+from r2i.check.execution.runs import (
     NOTHING_TO_RUN,
     BuildRun,
     DynamicReport,

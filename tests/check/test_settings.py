@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from r2i.check.checking import check
 from r2i.check.rules import CODES
-from r2i.check.settings import Settings, parsed_size, settings_of, with_chosen
+from r2i.check.settings import CheckSettings, parsed_size, settings_of, with_chosen
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, R2iError, UsageError
 
 
-def read(directory: Path, text: str) -> Settings:
+def read(directory: Path, text: str) -> CheckSettings:
     (directory / "pyproject.toml").write_text(text, encoding="utf-8")
     return settings_of(Checkout.open(directory), codes=CODES)
 
@@ -50,12 +50,12 @@ def test_all_that_the_file_can_say(tmp_path: Path) -> None:
         ("[tool.r2i]\ncheck = 1", "`tool.r2i.check` is not a table"),
         ("[tool.r2i.check]\nselct = []", "`tool.r2i.check` has no key `selct`"),
         ("[tool.r2i.check]\nselect = 'F'", "`tool.r2i.check.select` is not a list of strings"),
-        ("[tool.r2i.check]\nignore = ['Q1']", "`tool.r2i.check.ignore` names no rule with `Q1`"),
-        ("[tool.r2i.check]\nmax-size = 4", "`tool.r2i.check.max-size` is no size"),
+        ("[tool.r2i.check]\nignore = ['Q1']", "`tool.r2i.check.ignore` contains `Q1`, which matches no rule"),
+        ("[tool.r2i.check]\nmax-size = 4", "`tool.r2i.check.max-size` is not a size"),
         ("[tool.r2i.check]\nper-file-ignores = []", "`tool.r2i.check.per-file-ignores` is not a table"),
         (
             "[tool.r2i.check.per-file-ignores]\na = ['Q']",
-            "`tool.r2i.check.per-file-ignores.a` names no rule with `Q`",
+            "`tool.r2i.check.per-file-ignores.a` contains `Q`, which matches no rule",
         ),
         ("[tool.r2i", "`pyproject.toml` is not valid TOML: Expected ']' at the end of a table declaration"),
     ],
@@ -70,7 +70,7 @@ def test_what_is_wrong_in_the_file(tmp_path: Path, text: str, message: str) -> N
 
 def test_the_command_line_decides_and_takes_lists_in_any_case() -> None:
     chosen = with_chosen(
-        Settings(select=("N",), ignore=("F2",)),
+        CheckSettings(select=("N",), ignore=("F2",)),
         select=("f1, d101", "S"),
         ignore=("F101",),
         max_size="2gb",
@@ -84,11 +84,11 @@ def test_the_command_line_decides_and_takes_lists_in_any_case() -> None:
 
 @pytest.mark.parametrize(
     ("select", "size", "message"),
-    [("F9,F1", None, "`--select F9` is no rule"), ("F1", "much", "`--max-size much` is no size")],
+    [("F9,F1", None, "`--select F9` matches no rule"), ("F1", "much", "`--max-size much` is not a size")],
 )
 def test_what_is_wrong_on_the_command_line(select: str, size: str | None, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        with_chosen(Settings(), select=(select,), ignore=(), max_size=size, codes=CODES)
+        with_chosen(CheckSettings(), select=(select,), ignore=(), max_size=size, codes=CODES)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_what_is_wrong_on_the_command_line(select: str, size: str | None, messag
 )
 def test_a_comment_is_for_its_line(tmp_path: Path, comment: str, *, ignored: bool) -> None:
     (tmp_path / "requirements.txt").write_text(f"scipy==1.15.2\nnumpy  {comment}\n", encoding="utf-8")
-    report = check(Subject(checkout=Checkout.open(tmp_path), settings=Settings(select=("D101",))))
+    report = check(Subject(checkout=Checkout.open(tmp_path), settings=CheckSettings(select=("D101",))))
 
     assert (report.suppressed, len(report.findings)) == ((1, 0) if ignored else (0, 1))
 
@@ -114,7 +114,7 @@ def test_a_comment_in_a_cell_is_for_its_line(tmp_path: Path) -> None:
     (source,) = notebook.glob("*.ipynb")
     text = source.read_text(encoding="utf-8").replace("input(", "input(  # r2i: ignore[N401]\\n", 1)
     (tmp_path / "a.ipynb").write_text(text, encoding="utf-8")
-    report = check(Subject(checkout=Checkout.open(tmp_path), settings=Settings(select=("N401",))))
+    report = check(Subject(checkout=Checkout.open(tmp_path), settings=CheckSettings(select=("N401",))))
 
     assert report.suppressed == 1
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2i.check.shell_script import commands, is_shell, without_sudo
+from r2i.check.code.shell_script import commands, is_shell, without_sudo
 
 
 @pytest.mark.parametrize(

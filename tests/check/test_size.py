@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2i.check.size import Forecast, Part, forecast, smaller, spoken_size
+from r2i.check.size import Forecast, SizePart, forecast, smaller, spoken_size
 from r2i.checkout import Checkout
 from r2i.model import Options
-from r2i.planner import declared_environment, make_plan
+from r2i.planning.compose import make_plan
+from r2i.planning.environment import declared_environment
 from r2i.process import run
 from tests.building import image_of
 
@@ -30,7 +31,7 @@ def forecast_of(directory: Path, files: dict[str, str], repository: int = 0) -> 
     return found
 
 
-def part(found: Forecast, name: str) -> Part:
+def part(found: Forecast, name: str) -> SizePart:
     return next(part for part in found.parts if part.name == name)
 
 
@@ -98,6 +99,12 @@ def test_conda_has_names_of_its_own(tmp_path: Path) -> None:
     assert part(found, "pytorch").unpacked < 1.2e9
 
 
+def test_limits_of_the_classic_notebook_are_no_part_of_a_name(tmp_path: Path) -> None:
+    forecast = forecast_of(tmp_path, {"requirements.txt": "notebook<7\n"})
+
+    assert not [name for name in forecast.unknown if "<" in name]
+
+
 def test_layers_share_what_they_need(tmp_path: Path) -> None:
     toolchain = forecast_of(tmp_path / "a", {"apt.txt": "gfortran\n"})
     asked = [part for part in toolchain.parts if part.name == "gfortran"]
@@ -141,6 +148,7 @@ def test_there_is_a_hint_for_what_weighs_most(tmp_path: Path) -> None:
         assert part(forecast_of(tmp_path / name, {file: f"{name}\n"}), name).unpacked > 500e6
 
 
+@pytest.mark.drift
 @pytest.mark.engine
 def test_the_forecast_comes_close_to_the_image(tmp_path: Path) -> None:
     files = {"requirements.txt": "sympy\npandas\n", "apt.txt": "graphviz\n"}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2i.check.runs import Failure, Level, NotebookRun
-from r2i.check.transcript import KernelTranscript, Messages, NotebookTranscript, PlannedImport
+from r2i.check.execution.runs import Failure, Level, NotebookRun
+from r2i.check.execution.transcript import KernelTranscript, Messages, NotebookTranscript, PlannedImport
 
 IMPORTS = (
     PlannedImport(statement="import numpy", module="numpy", cell=1, line=1),
@@ -126,7 +127,7 @@ def test_the_import_that_ends_the_kernel_is_found() -> None:
 def test_another_kernel_is_noted() -> None:
     run = told({"event": "kernel-chosen", "name": "python3", "named": "mine"}, ran(1))
 
-    assert run.notes == ("It names the kernel `mine`, which the image does not have: it ran in `python3`",)
+    assert run.notes == ("The image does not have the kernel `mine`, so the notebook ran in `python3`",)
 
 
 def test_a_container_that_ends_leaves_the_cell_that_ran() -> None:
@@ -185,6 +186,7 @@ MESSAGES = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(MESSAGES), st.sampled_from([Level.L2, Level.L3]))
 def test_any_messages_make_a_run(messages: list[dict[str, Any]], tried: Level) -> None:
     run = told(*messages, tried=tried, imports=IMPORTS)

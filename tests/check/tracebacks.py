@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from r2i.check.causes import Cause, causes_of
-from r2i.check.runs import Failure, FailureKind, NotebookRun
+from r2i.check.execution.causes import causes_of
+from r2i.check.execution.runs import Cause, Failure, FailureKind, NotebookRun
+from r2i.check.git_facts import GitFacts
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 from r2i.model import Options
@@ -23,7 +24,7 @@ class Traceback:
     """`<cause>/<name>.txt`, and beside it `<name>.toml` where the rest matters.
 
     `cells` are those of the notebook, the first of which failed; `requirements` the lines of `requirements.txt`, `python`
-    the Python that is asked for; `files` are further files by path, `pointers` those of Git LFS. A `kind` other than
+    the Python that is asked for, and `base_image` that of the image; `files` are further files by path, `pointers` those of Git LFS. A `kind` other than
     `error` is what ended the notebook, with `message`.
     """
 
@@ -34,6 +35,7 @@ class Traceback:
     cells: list[str] = field(default_factory=list)
     requirements: list[str] = field(default_factory=list)
     python: str = ""
+    base_image: str = ""
     files: dict[str, str] = field(default_factory=dict)
     pointers: list[str] = field(default_factory=list)
     kind: FailureKind = "error"
@@ -67,7 +69,12 @@ def repository(traceback: Traceback, directory: Path) -> Subject:
     for path, text in files.items():
         (directory / path).parent.mkdir(parents=True, exist_ok=True)
         (directory / path).write_text(text, encoding="utf-8")
-    return Subject(checkout=Checkout.open(directory), options=Options(python=traceback.python or None))
+    # Of a day on which nothing changes but what `--as-of commit` can be proposed for.
+    checkout = replace(Checkout.open(directory), date="2026-11-20T00:00:00Z")
+    options = Options(python=traceback.python or None)
+    if traceback.base_image:
+        options = replace(options, base_image=traceback.base_image)
+    return Subject(checkout=checkout, options=options, git=GitFacts(modes={}))
 
 
 def run_of(traceback: Traceback) -> NotebookRun:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
+from r2i.engines.bounds import BoundName
 from r2i.engines.protocol import Container, RunRequest
 
 
@@ -17,6 +19,12 @@ class OnlyBuilds:
 
     def memory(self) -> int:
         raise NotImplementedError("only `check --execute` asks: how many notebooks run at once")
+
+    def texts(self, reference: str, paths: Sequence[str]) -> tuple[str, ...]:
+        raise NotImplementedError("only what runs a container asks: whose it is")
+
+    def unbounded(self) -> Mapping[BoundName, str]:
+        return {}
 
     def start(self, request: RunRequest) -> AbstractContextManager[Container]:
         raise NotImplementedError("what is built here is never run")

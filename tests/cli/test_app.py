@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from tests.building import R2I
 from tests.writing import write
 
 from r2i import __version__
-from r2i.cli.app import COMMANDS, run
+from r2i.cli.app import COMMANDS, cli, run
+from r2i.cli.themes import THEMES
 from r2i.errors import BuildFailedError, R2iError, UsageError
 
 HEAVY = ("docker", "git", "jinja2", "requests", "rich", "yaml")
@@ -261,7 +263,7 @@ def test_the_version_loads_neither_click_nor_jinja2() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["r2i.cli.app", "r2i.planner", "r2i.cli.plan", "r2i.cli.build", "r2i.cli.run"]
+    "module", ["r2i.cli.app", "r2i.planning.compose", "r2i.cli.plan", "r2i.cli.build", "r2i.cli.run"]
 )
 def test_importing_loads_nothing_heavy(module: str) -> None:
     loaded = json.loads(python(f"import sys, json, {module}; print(json.dumps(list(sys.modules)))"))
@@ -350,3 +352,22 @@ def test_the_product_depends_on_nothing_but_the_repository(
     assert b"course" not in outputs[0]
     assert str(tmp_path).encode() not in outputs[0]
     assert "é".encode() in outputs[0] or arguments == ("dockerfile",)
+
+
+def test_every_theme_of_the_help_has_options_that_exist() -> None:
+    commands = [cli.get_command(click.Context(cli), name) for name in COMMANDS]
+    named = {option for options in THEMES.values() for option in options}
+
+    assert named - {one.name for command in commands if command for one in command.params} == set()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_examples_of_the_help_can_be_parsed(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert command.epilog
+
+    for line in command.epilog.splitlines():
+        program_, verb, *words = shlex.split(line)
+        assert (program_, verb) == ("r2i", name)
+        command.make_context(name, words)

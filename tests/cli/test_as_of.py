@@ -11,8 +11,8 @@ import pytest
 from tests.building import R2I, write
 from tests.sources.serving import git
 
+from r2i.building.dated import dated
 from r2i.checkout import Checkout
-from r2i.cli.as_of import dated
 from r2i.model import Options, Source
 from r2i.process import Completed, run
 
@@ -117,16 +117,16 @@ def test_a_file_that_was_never_committed_has_no_date(tmp_path: Path) -> None:
 
     assert commit_.returncode == 2
     assert "`more.txt` was never committed" in commit_.stderr
-    assert "Name a date" in commit_.stderr
+    assert "Use a date" in commit_.stderr
     assert auto.returncode == 0
-    assert "`--as-of auto` does nothing: `more.txt` was never committed" in auto.stderr
+    assert "`--as-of auto` has no effect: `more.txt` was never committed" in auto.stderr
 
 
 NOTHING_TO_DO: dict[str, tuple[dict[str, str | None], str]] = {
-    "a file of this year": ({}, "was changed within a year"),
+    "a file of this year": ({}, "changed less than a year ago"),
     "hashes": (
         {"requirements.txt": f"six==1.16.0 --hash=sha256:{'0' * 64}\n"},
-        "names every release exactly",
+        "pins every version",
     ),
     "no file": ({"requirements.txt": None}, "no file declares an environment"),
     "a Dockerfile": ({"Dockerfile": "FROM debian\n"}, "describes the whole image"),
@@ -147,7 +147,7 @@ def test_auto_does_nothing_and_says_why(name: str, repository: Path) -> None:
     done = planned(repository, "--json", "--as-of", "auto")
 
     assert json.loads(done.stdout)["as_of"] is None
-    assert "Note: `--as-of auto` does nothing: " in done.stderr
+    assert "Note: `--as-of auto` has no effect: " in done.stderr
     assert why in done.stderr
 
 
@@ -157,7 +157,13 @@ def test_a_year_is_the_limit(days: int, *, old: bool, repository: Path) -> None:
     now = datetime.fromisoformat(MARCH) + timedelta(days=days)
 
     made = dated(
-        Options(), "auto", checkout=Checkout.open(repository), source=source, note=lambda _: None, now=now
+        Options(),
+        "auto",
+        checkout=Checkout.open(repository),
+        source=source,
+        environ=os.environ,
+        note=lambda _: None,
+        now=now,
     )
 
     assert (made.as_of == SHOWN) is old
@@ -170,6 +176,6 @@ def test_an_edit_counts_as_of_now(repository: Path) -> None:
     asked = planned(repository, "--json", "--as-of", "commit")
 
     assert json.loads(auto.stdout)["as_of"] is None
-    assert "`more.txt` was edited since its last commit" in auto.stderr
+    assert "`more.txt` has uncommitted changes" in auto.stderr
     assert json.loads(asked.stdout)["as_of"]["moment"] == SHOWN
-    assert "`more.txt` was edited since its last commit" in asked.stderr
+    assert "`more.txt` has uncommitted changes" in asked.stderr

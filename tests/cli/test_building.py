@@ -7,13 +7,14 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from tests.cli.fake_engines import OnlyBuilds
 from tests.real_engines import BASE
 
-from r2i.cli.building import BuildSettings, build_if_needed
+from r2i.building.settings import BuildSettings
+from r2i.cli.rescue import builder_for
 from r2i.engines.protocol import BuildRequest, StepEvent
 from r2i.model import Image, Options
 from r2i.sources import parse
@@ -39,7 +40,8 @@ class Store(OnlyBuilds):
     def find(self, reference: str) -> Image | None:
         self.asked.append(reference)
         found = self.images.get(reference)
-        return Image(reference=reference, id=found) if found else None
+        pulled = (reference.partition(":")[0],)
+        return Image(reference=reference, id=found, repositories=pulled) if found else None
 
     def digest(self, reference: str) -> str | None:
         return self.registry.get(reference)
@@ -53,17 +55,10 @@ def directory(tmp_path: Path) -> Path:
     return top
 
 
-def build(engine: Store, location: Path | str, **changes: object) -> Image:
-    settings = {
-        "options": Options(),
-        "engine": "auto",
-        "tags": (),
-        "progress": "plain",
-        "no_cache": False,
-        "ca_bundle": None,
-    } | changes
+def build(engine: Store, location: Path | str, **changes: Any) -> Image:
     source = parse(str(location), cwd=Path("/"))
-    return build_if_needed(engine, source, BuildSettings(**settings), started=0)  # type: ignore[arg-type]
+    settings = BuildSettings(**changes)
+    return builder_for(engine, "plain", started=0).image(source, settings)
 
 
 def revision(directory: Path) -> str:
@@ -137,8 +132,11 @@ def test_a_base_image_of_a_registry_is_recorded_by_its_digest(directory: Path) -
     assert engine.builds[0].labels["org.opencontainers.image.base.digest"] == "sha256:there"
 
 
+@pytest.mark.parametrize(
+    ("trusted", "login"), [(False, ""), (True, "ada:s3cret@")], ids=["a stranger's", "trusted"]
+)
 def test_a_dockerfile_of_the_repository_gets_the_proxies_of_the_host(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
+    directory: Path, monkeypatch: pytest.MonkeyPatch, *, trusted: bool, login: str
 ) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -149,14 +147,15 @@ def test_a_dockerfile_of_the_repository_gets_the_proxies_of_the_host(
     engine = Store()
     build(engine, directory)
     (directory / "Dockerfile").write_text("ARG https_proxy\nFROM one\n")
-    build(engine, directory)
+    build(engine, directory, trusted=trusted)
 
     own, theirs = (request.proxies for request in engine.builds)
     assert own == {}, "steps of ours read the secret"
     assert theirs == {
-        **dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://ada:s3cret@proxy.example.org:3128"),
+        **dict.fromkeys(("HTTPS_PROXY", "https_proxy"), f"http://{login}proxy.example.org:3128"),
         **dict.fromkeys(("NO_PROXY", "no_proxy"), "example.net"),
     }
+    assert ("s3cret" in str(engine.builds[-1].secrets)) == trusted
 
 
 def test_a_proxy_that_the_history_would_show_is_not_passed(

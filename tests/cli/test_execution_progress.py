@@ -12,33 +12,36 @@ from jsonschema import validate
 from rich.console import Console
 from tests.waiting import until
 
-from r2i.check.execution import Step
-from r2i.cli.execution_progress import Board, JsonRenderer, LiveRenderer, PlainRenderer, Renderer
+from r2i.check.execution.jobs import RunStep
+from r2i.cli.progress import Renderer
+from r2i.cli.progress.lines import JsonRenderer, PlainRenderer
+from r2i.cli.progress.live import LiveRenderer
+from r2i.cli.progress.runs import RunBoard
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 STEPS = (
-    Step(job="server", state="started"),
-    Step(job="a.ipynb", state="started"),
-    Step(job="b\x1b[31m.ipynb", state="started"),
-    Step(job="a.ipynb", state="running", number=2, of=7),
-    Step(job="a.ipynb", state="failed", text="KeyError: 'a'\x1b]0;title\x07\nmore", seconds=2.04),
-    Step(job="server", state="done", seconds=3.2),
+    RunStep(job="server", state="started"),
+    RunStep(job="a.ipynb", state="started"),
+    RunStep(job="b\x1b[31m.ipynb", state="started"),
+    RunStep(job="a.ipynb", state="running", number=2, of=7),
+    RunStep(job="a.ipynb", state="failed", text="KeyError: 'a'\x1b]0;title\x07\nmore", seconds=2.04),
+    RunStep(job="server", state="done", seconds=3.2),
 )
 
 
-def told(renderer: Renderer, stream: io.StringIO) -> str:
+def told(renderer: Renderer[RunStep], stream: io.StringIO) -> str:
     renderer.start()
     for step in STEPS:
-        renderer.step(step)
-    renderer.finish()
+        renderer.event(step)
+    renderer.finish(ok=True)
     return stream.getvalue()
 
 
 def test_a_log_has_a_line_for_each_end() -> None:
     stream = io.StringIO()
 
-    assert told(PlainRenderer(Board(3), stream), stream) == (
+    assert told(PlainRenderer(RunBoard(3), stream), stream) == (
         "[a.ipynb] failed after 2.0 s: KeyError: 'a'\n[Jupyter] done in 3.2 s\n"
     )
 
@@ -46,12 +49,12 @@ def test_a_log_has_a_line_for_each_end() -> None:
 def test_a_silent_log_says_what_runs() -> None:
     stream = io.StringIO()
     times = [0.0]
-    renderer = PlainRenderer(Board(1, clock=lambda: times[-1]), stream, silence=0.05)
+    renderer = PlainRenderer(RunBoard(1, clock=lambda: times[-1]), stream, silence=0.05)
     renderer.start()
-    renderer.step(Step(job="a.ipynb", state="running", number=2, of=7))
+    renderer.event(RunStep(job="a.ipynb", state="running", number=2, of=7))
     times.append(20)
     until(stream.getvalue)
-    renderer.finish()
+    renderer.finish(ok=True)
 
     assert stream.getvalue().startswith("[a.ipynb] cell 2/7, running for 20 s\n")
 
@@ -59,7 +62,7 @@ def test_a_silent_log_says_what_runs() -> None:
 def test_a_program_gets_objects_of_the_schema() -> None:
     stream = io.StringIO()
     records: list[dict[str, Any]] = [
-        json.loads(line) for line in told(JsonRenderer(Board(3), stream), stream).splitlines()
+        json.loads(line) for line in told(JsonRenderer(RunBoard(3), stream), stream).splitlines()
     ]
     schema = json.loads((DOCS / "progress.schema.json").read_text(encoding="utf-8"))
     for record in records:
@@ -88,7 +91,7 @@ def test_a_program_gets_objects_of_the_schema() -> None:
 @pytest.mark.parametrize("width", [20, 80, 200])
 def test_the_picture_has_a_line_for_each_that_runs(width: int) -> None:
     stream = io.StringIO()
-    board = Board(3)
+    board = RunBoard(3)
     renderer = LiveRenderer(board, Console(file=stream, width=width, force_terminal=True, color_system=None))
     for step in STEPS[:4]:
         board.take(step)
@@ -106,7 +109,7 @@ def test_the_picture_has_a_line_for_each_that_runs(width: int) -> None:
 def test_what_is_over_scrolls_up() -> None:
     stream = io.StringIO()
     said = told(
-        LiveRenderer(Board(3), Console(file=stream, width=100, force_terminal=True, color_system=None)),
+        LiveRenderer(RunBoard(3), Console(file=stream, width=100, force_terminal=True, color_system=None)),
         stream,
     )
 

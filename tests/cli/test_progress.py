@@ -9,7 +9,7 @@ import subprocess
 import sys
 import unicodedata
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import given
@@ -17,22 +17,16 @@ from hypothesis import strategies as st
 from rich.console import Console
 from tests.waiting import until
 
-from r2i.cli.progress import (
-    MAX_LINE,
-    Board,
-    JsonRenderer,
-    LiveRenderer,
-    PlainRenderer,
-    Renderer,
-    clean,
-    duration,
-    progress,
-    renderer,
-    step_lines,
-)
+from r2i.cli.progress import Renderer, renderer
+from r2i.cli.progress.board import duration
+from r2i.cli.progress.layers import LayerBoard, LayerRow, progress, step_lines
+from r2i.cli.progress.lines import JsonRenderer, PlainRenderer
+from r2i.cli.progress.live import LiveRenderer
 from r2i.engines.protocol import StepEvent
 from r2i.model import BaseImage, Dockerfile, Evidence, Layer, Plan, Stage
+from r2i.quoting import MAX_LINE, clean
 
+Live: TypeAlias = LiveRenderer[StepEvent, LayerRow]
 TEXT = """\
 FROM debian AS base
 RUN apt-get update \\
@@ -81,8 +75,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def board(clock: Clock) -> Board:
-    return Board(DOCKERFILE, LAYERS, credentials=["hunter2hunter2"], clock=clock)
+def board(clock: Clock) -> LayerBoard:
+    return LayerBoard(DOCKERFILE, LAYERS, credentials=["hunter2hunter2"], clock=clock)
 
 
 def started(line: int | None, text: str = "") -> StepEvent:
@@ -124,7 +118,7 @@ BUILD = [
 ]
 
 
-def play(shown: Renderer, events: list[StepEvent], *, ok: bool = True) -> None:
+def play(shown: Renderer[StepEvent], events: list[StepEvent], *, ok: bool = True) -> None:
     shown.start()
     for event in events:
         shown.event(event)
@@ -148,13 +142,30 @@ def test_steps_begin_where_their_instructions_do(text: str, lines: list[int]) ->
     assert [*step_lines(text)] == lines
 
 
-def test_plain_names_the_layer_on_every_line(board: Board) -> None:
+def test_plain_leaves_out_what_apt_says_of_every_file(board: LayerBoard) -> None:
+    stream = io.StringIO()
+    chatter = [
+        "(Reading database ... 4561 files and directories currently installed.)",
+        "Selecting previously unselected package curl.",
+        "Preparing to unpack .../curl_8.14.1-2_amd64.deb ...",
+        "Get:1 http://deb.example.org/debian trixie InRelease [140 kB]",
+        "  libcurl4t64 libnghttp2-14",
+        " Downloaded numpy",
+    ]
+    kept = ["E: Unable to locate package curll", "W: an index is missing", " + numpy==2.0.0"]
+    events = [started(5), *(said(5, text) for text in (*chatter, *kept)), failed(5)]
+    play(PlainRenderer(board, stream), events, ok=False)
+
+    assert [line.partition("] ")[2] for line in stream.getvalue().splitlines()][1:-2] == kept
+
+
+def test_plain_names_the_layer_on_every_line(board: LayerBoard) -> None:
     stream = io.StringIO()
     play(PlainRenderer(board, stream), BUILD, ok=False)
 
     assert stream.getvalue().splitlines() == [
         "[FROM debian] done in 2.0 s",
-        "[1/3 System packages on debian:trix…] cached",
+        "[1/3 System packages on debian:trixie] cached",
         "[2/3 requirements.txt] 12 packages",
         "[2/3 requirements.txt] Installed 12 packages",
         "[2/3 requirements.txt] done in 3.2 s",
@@ -165,14 +176,14 @@ def test_plain_names_the_layer_on_every_line(board: Board) -> None:
     ]
 
 
-def test_a_layer_is_cached_only_if_all_its_steps_are(board: Board) -> None:
+def test_a_layer_is_cached_only_if_all_its_steps_are(board: LayerBoard) -> None:
     for event in (cached(2), cached(5), started(6), done(6), cached(8)):
         board.take(event)
 
     assert [row.state for row in board.rows] == ["cached", "done", "cached"]
 
 
-def test_a_layer_is_done_once_though_more_of_it_follows(board: Board) -> None:
+def test_a_layer_is_done_once_though_more_of_it_follows(board: LayerBoard) -> None:
     changes = [
         board.take(event)[1] for event in (started(5), done(5), started(6), done(6), started(4), done(4))
     ]
@@ -180,7 +191,7 @@ def test_a_layer_is_done_once_though_more_of_it_follows(board: Board) -> None:
     assert changes == ["started", None, None, "done", None, None]
 
 
-def test_steps_that_never_come_do_not_keep_a_layer_open(board: Board) -> None:
+def test_steps_that_never_come_do_not_keep_a_layer_open(board: LayerBoard) -> None:
     for event in (cached(5), started(8), done(8)):
         board.take(event)
     ended = board.end(ok=True)
@@ -188,7 +199,7 @@ def test_steps_that_never_come_do_not_keep_a_layer_open(board: Board) -> None:
     assert [(row.title, change) for row, change in ended] == [("requirements.txt: 12 packages", "cached")]
 
 
-def test_what_runs_when_the_build_ends_was_stopped(board: Board, clock: Clock) -> None:
+def test_what_runs_when_the_build_ends_was_stopped(board: LayerBoard, clock: Clock) -> None:
     stream = io.StringIO()
     shown = PlainRenderer(board, stream)
     shown.start()
@@ -207,19 +218,19 @@ def test_a_dockerfile_of_the_repository_is_shown_by_instruction(clock: Clock) ->
     stream = io.StringIO()
     step = "[2/5] RUN apt-get update && apt-get install git"
     play(
-        PlainRenderer(Board(own, (), clock=clock), stream),
+        PlainRenderer(LayerBoard(own, (), clock=clock), stream),
         [started(2, step), said(2, "x", step), done(2, 1, step)],
     )
 
     assert stream.getvalue().splitlines() == [
-        "[1/4 RUN apt-get update && apt-get…] RUN apt-get update && apt-get install git",
-        "[1/4 RUN apt-get update && apt-get…] x",
-        "[1/4 RUN apt-get update && apt-get…] done in 1.0 s",
+        "[1/4 RUN apt-get update && apt-get install gi…] RUN apt-get update && apt-get install git",
+        "[1/4 RUN apt-get update && apt-get install gi…] x",
+        "[1/4 RUN apt-get update && apt-get install gi…] done in 1.0 s",
         "Built in 0.0 s",
     ]
 
 
-def test_plain_says_what_still_runs_while_it_is_silent(board: Board, clock: Clock) -> None:
+def test_plain_says_what_still_runs_while_it_is_silent(board: LayerBoard, clock: Clock) -> None:
     stream = io.StringIO()
     shown = PlainRenderer(board, stream, silence=0.1)
     shown.start()
@@ -231,7 +242,37 @@ def test_plain_says_what_still_runs_while_it_is_silent(board: Board, clock: Cloc
     assert "[2/3 requirements.txt] still running, 20 s\n" in stream.getvalue()
 
 
-def test_json_tells_all_that_is_known(board: Board) -> None:
+def test_plain_says_of_a_step_that_it_has_been_silent_for_long(board: LayerBoard, clock: Clock) -> None:
+    stream = io.StringIO()
+    shown = PlainRenderer(board, stream, silence=0.1)
+    shown.start()
+    shown.event(started(6))
+    clock.now += 20
+    shown.event(said(6, "a line"))
+    clock.now += 70
+    until(lambda: "no output" in stream.getvalue())
+    shown.finish(ok=True)
+
+    expected = "[2/3 requirements.txt] still running, 1 min 30 s, no output for 1 min 10 s\n"
+    assert expected in stream.getvalue()
+
+
+def test_json_says_so_too(board: LayerBoard, clock: Clock) -> None:
+    stream = io.StringIO()
+    shown = JsonRenderer(board, stream, silence=0.1)
+    shown.start()
+    shown.event(started(6))
+    clock.now += 70
+    until(lambda: "no output" in stream.getvalue())
+    shown.finish(ok=True)
+    record = json.loads(stream.getvalue().splitlines()[1])
+
+    assert record["state"] == "running"
+    assert record["layer"] == "requirements.txt: 12 packages"
+    assert record["message"] == "requirements.txt: 12 packages: running, no output for 1 min 10 s"
+
+
+def test_json_tells_all_that_is_known(board: LayerBoard) -> None:
     stream = io.StringIO()
     play(JsonRenderer(board, stream), BUILD, ok=False)
     records = [json.loads(line) for line in stream.getvalue().splitlines()]
@@ -253,19 +294,19 @@ def test_json_tells_all_that_is_known(board: Board) -> None:
     }
 
 
-def live(board: Board, *, width: int = 60) -> tuple[LiveRenderer, Console, Terminal]:
+def live(board: LayerBoard, *, width: int = 60) -> tuple[Live, Console, Terminal]:
     stream = Terminal()
     console = Console(file=stream, width=width, height=20, force_terminal=True, color_system=None)
     return LiveRenderer(board, console), console, stream
 
 
-def drawn(shown: LiveRenderer, *, width: int = 60) -> list[str]:
+def drawn(shown: Live, *, width: int = 60) -> list[str]:
     console = Console(file=io.StringIO(), width=width, color_system=None, record=True)
     console.print(shown.picture())
     return [line.rstrip() for line in console.export_text().splitlines()]
 
 
-def test_live_shows_the_running_layer_with_its_last_lines(board: Board, clock: Clock) -> None:
+def test_live_shows_the_running_layer_with_its_last_lines(board: LayerBoard, clock: Clock) -> None:
     shown, _, _ = live(board, width=40)
     for event in (cached(2), started(6), *(said(6, f"line {number} " + "x" * 99) for number in range(9))):
         shown.event(event)
@@ -275,11 +316,12 @@ def test_live_shows_the_running_layer_with_its_last_lines(board: Board, clock: C
     assert lines[0][1:] == " requirements.txt: 12 packa… 1 min 23 s"
     assert lines[1:] == [
         *(f"    line {number} xxxxxxxxxxxxxxxxxxxxxxxxxxxx…" for number in (5, 6, 7, 8)),
+        "    no output for 1 min 23 s",
         "  1 of 3 · 1 min 23 s",
     ]
 
 
-def test_live_leaves_the_finished_layers_above(board: Board) -> None:
+def test_live_leaves_the_finished_layers_above(board: LayerBoard) -> None:
     shown, _, stream = live(board)
     play(shown, BUILD, ok=False)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
@@ -294,7 +336,14 @@ def test_live_leaves_the_finished_layers_above(board: Board) -> None:
     assert "Failed after" in text
 
 
-def test_live_wastes_no_line_on_what_flickers(board: Board, clock: Clock) -> None:
+def test_live_shows_once_what_prints_after_its_end(board: LayerBoard) -> None:
+    shown, _, stream = live(board)
+    play(shown, [started(6), failed(6), said(6, "and more")], ok=False)
+
+    assert stream.getvalue().count("✗ requirements.txt") == 1
+
+
+def test_live_wastes_no_line_on_what_flickers(board: LayerBoard, clock: Clock) -> None:
     shown, _, _ = live(board)
     shown.event(started(None, "exporting to image"))
     soon = drawn(shown)
@@ -308,7 +357,7 @@ def test_titles_and_output_are_not_taken_for_markup(clock: Clock) -> None:
     layers = tuple(
         Layer(buildpack="b", stage=Stage.APT, title="[red]x[/nope]", template="t") for _ in range(3)
     )
-    shown, _, _ = live(Board(DOCKERFILE, layers, clock=clock))
+    shown, _, _ = live(LayerBoard(DOCKERFILE, layers, clock=clock))
     for event in (started(6), said(6, "[bold]y[/] :smile:")):
         shown.event(event)
 
@@ -326,13 +375,10 @@ def test_the_cursor_comes_back_after_an_interrupt(monkeypatch: pytest.MonkeyPatc
         layers=LAYERS,
     )
     monkeypatch.setenv("TERM", "xterm")
-    kinds: list[type] = []
-    with suppress(KeyboardInterrupt), progress("auto", plan, DOCKERFILE, stream=stream) as shown:
-        kinds.append(type(shown))
-        shown.event(started(6))
+    with suppress(KeyboardInterrupt), progress("auto", plan, DOCKERFILE, stream=stream) as listen:
+        listen(started(6))
         raise KeyboardInterrupt
 
-    assert kinds == [LiveRenderer]
     assert stream.getvalue().rindex("\x1b[?25h") > stream.getvalue().rindex("\x1b[?25l")
     assert "Stopped after" in stream.getvalue()
 
@@ -350,7 +396,7 @@ def test_the_cursor_comes_back_after_an_interrupt(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_the_renderer_fits_the_stream(
-    board: Board, kind: Any, stream: Any, term: str, expected: type
+    board: LayerBoard, kind: Any, stream: Any, term: str, expected: type
 ) -> None:
     assert type(renderer(kind, board, stream=stream, environ={"TERM": term})) is expected
 
@@ -384,8 +430,8 @@ def test_long_hostile_output_is_cleaned_in_linear_time(text: str) -> None:
 def test_any_output_stays_one_harmless_line(data: bytes) -> None:
     event = said(6, data.decode(errors="replace"))
     plain, lines = io.StringIO(), io.StringIO()
-    play(PlainRenderer(Board(DOCKERFILE, LAYERS), plain), [event])
-    play(JsonRenderer(Board(DOCKERFILE, LAYERS), lines), [event])
+    play(PlainRenderer(LayerBoard(DOCKERFILE, LAYERS), plain), [event])
+    play(JsonRenderer(LayerBoard(DOCKERFILE, LAYERS), lines), [event])
 
     assert len(plain.getvalue().splitlines()) == len(lines.getvalue().splitlines()) == 2
     assert not [c for c in plain.getvalue() if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c != "\n"]
@@ -400,7 +446,7 @@ def test_any_output_stays_one_harmless_line(data: bytes) -> None:
 def test_events_in_any_order_are_no_traceback(states: list[tuple[Any, int]]) -> None:
     stream = io.StringIO()
     events = [StepEvent(step=f"{line}", state=state, text="t", line=line or None) for state, line in states]
-    play(PlainRenderer(Board(DOCKERFILE, LAYERS), stream), events)
+    play(PlainRenderer(LayerBoard(DOCKERFILE, LAYERS), stream), events)
     ends = re.findall(r"^\[(\d)/3 [^\]]*\] (?:cached|done in|failed after)", stream.getvalue(), re.MULTILINE)
 
     assert len(ends) == len(set(ends))
@@ -415,6 +461,6 @@ def test_durations_are_short(seconds: float, text: str) -> None:
 
 
 def test_importing_it_does_not_import_rich() -> None:
-    program = "import sys, r2i.cli.progress; sys.exit('rich' in sys.modules)"
+    program = "import sys, r2i.cli.progress.layers; sys.exit('rich' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,16 +18,18 @@ from tests.building import write
 from tests.cases import ROOT
 from tests.cli.fake_engines import OnlyBuilds
 
+from r2i.building.lasting import lasting
+from r2i.building.rescue import MOST_CHANGES, Made
+from r2i.building.settings import BuildSettings
 from r2i.checkout import Checkout
 from r2i.cli import rescue
 from r2i.cli.app import command_with, show, typed
-from r2i.cli.building import BuildSettings
-from r2i.cli.common import for_programs
+from r2i.cli.output import for_programs
 from r2i.engines.protocol import BuildRequest, StepEvent
-from r2i.errors import BuildFailedError, R2iError, TemporaryError, UsageError
+from r2i.errors import BuildFailedError, InvalidRepositoryError, R2iError, TemporaryError, UsageError
 from r2i.model import Change, Image, Options
-from r2i.planner import make_plan
-from r2i.rescue import MOST_CHANGES, Made, lasting
+from r2i.planning.compose import make_plan
+from r2i.process import run
 from r2i.sources import parse
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -44,6 +47,7 @@ class Machine(OnlyBuilds):
 
     def build(self, request: BuildRequest, listen: Callable[[StepEvent], None]) -> Image:
         text = "\n".join([request.dockerfile.text, *request.dockerfile.support.values()])
+        text = text.replace("--python=", "--python ")
         self.builds.append(text)
         for remedy, log in self.troubles:
             if remedy not in text:
@@ -63,7 +67,7 @@ class Machine(OnlyBuilds):
 
 def _line(request: BuildRequest) -> int:
     lines = request.dockerfile.text.split("\n")
-    at = next(number for number, line in enumerate(lines, 1) if "/srv/env" in line and "uv venv" in line)
+    at = next(number for number, line in enumerate(lines, 1) if "/opt/r2i/install_" in line)
     return next(number for number in range(at, 0, -1) if lines[number - 1].startswith("RUN "))
 
 
@@ -80,15 +84,9 @@ def rescued(
     source = parse(str(directory), ref=None, subdirectory="", cwd=directory)
     settings = BuildSettings(
         options=Options(**options),
-        engine="auto",
-        tags=(),
-        progress=progress,
-        no_cache=False,
-        ca_bundle=None,
         rescue=True,
-        write=write,
     )
-    return rescue.image_for(engine, source, settings, started=0)
+    return rescue.image_for(engine, source, settings, kind=progress, write=write, started=0)
 
 
 PG = ("libpq-dev", "program-missing/pq")
@@ -122,7 +120,7 @@ def test_each_failure_leads_to_one_change_until_it_builds(
     assert len(engine.builds) == 4
     assert "Rescued by 3 changes" in said
     assert f"`r2i build {directory} --apt libpq-dev --python 3.8 --replace sklearn=scikit-learn`" in said
-    assert "+++ b/binder/apt.txt" in said
+    assert "+++ b/apt.txt" in said
     assert "requirements.txt:1" in said
     assert not (directory / "binder").exists()
 
@@ -144,18 +142,24 @@ def test_written_files_make_a_build_without_options_the_same(tmp_path: Path) -> 
     directory = write_repo(
         tmp_path, requirements_txt="psycopg2\r\nspacy\r\nsklearn==0.0 # old\r\n", apt_txt="tree\n"
     )
-    (directory / "postBuild").write_text("#!/bin/sh\necho hello\n")
-    (directory / "postBuild").chmod(0o755)
     rescued(Machine(troubles), directory, write=True)
 
-    assert (directory / "binder/apt.txt").read_text() == "tree\nlibpq-dev\n"
-    assert (directory / "binder/runtime.txt").read_text() == "python-3.8\n"
-    assert (directory / "binder/requirements.txt").read_text() == "-r ../requirements.txt\n"
-    assert (directory / "binder/postBuild").stat().st_mode & 0o100
+    assert (directory / "apt.txt").read_text() == "tree\nlibpq-dev\n"
+    assert (directory / "runtime.txt").read_text() == "python-3.8\n"
+    assert not (directory / "binder").exists()
     assert (directory / "requirements.txt").read_bytes() == b"psycopg2\r\nspacy\r\nscikit-learn # old\r\n"
     plain = Machine(troubles)
     rescued(plain, directory)
     assert len(plain.builds) == 1
+
+
+def test_a_byte_order_mark_stays_first(tmp_path: Path) -> None:
+    directory = write_repo(tmp_path, requirements_txt="\ufeffsklearn\npsycopg2\nspacy\n")
+    (directory / "runtime.txt").write_text("\ufeffpython-3.12\r\n", encoding="utf-8", newline="")
+    rescued(Machine([PG, OLD, SKLEARN]), directory, write=True)
+
+    assert (directory / "requirements.txt").read_text() == "\ufeffscikit-learn\npsycopg2\nspacy\n"
+    assert (directory / "runtime.txt").read_bytes() == "\ufeffpython-3.8\r\n".encode()
 
 
 def test_files_of_an_existing_binder_directory_are_edited_where_they_are(tmp_path: Path) -> None:
@@ -174,13 +178,12 @@ def test_files_of_an_existing_binder_directory_are_edited_where_they_are(tmp_pat
     assert (directory / "requirements.txt").read_text() == "not-this-one\n"
 
 
-def test_a_root_that_cannot_move_into_binder_keeps_its_files(tmp_path: Path) -> None:
+def test_new_files_lie_beside_a_project(tmp_path: Path) -> None:
     project = '[project]\nname = "own"\nversion = "1"\ndependencies = ["psycopg2"]\n[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
     directory = write(tmp_path / "repo", {"pyproject.toml": project, "own.py": ""})
     rescued(Machine([PG]), directory, write=True)
 
     assert (directory / "apt.txt").read_text() == "libpq-dev\n"
-    assert not (directory / "binder").exists()
 
 
 def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
@@ -193,6 +196,28 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
         rescued(Machine([PG]), directory, write=True)
 
     assert (directory / "lists/apt").read_text() == "tree\n"
+
+
+def test_nothing_is_written_into_a_directory_behind_a_link(tmp_path: Path) -> None:
+    directory = write(
+        tmp_path / "repo", {"lists/requirements.txt": "psycopg2\nsklearn\n", "lists/apt.txt": "tree\n"}
+    )
+    (directory / "binder").symlink_to("lists")
+
+    with pytest.raises(InvalidRepositoryError, match="`binder` is a symbolic link"):
+        rescued(Machine([PG, SKLEARN]), directory, write=True)
+
+    assert (directory / "lists/apt.txt").read_text() == "tree\n"
+    assert (directory / "lists/requirements.txt").read_text() == "psycopg2\nsklearn\n"
+
+
+def test_another_name_of_a_file_outside_keeps_the_old_text(tmp_path: Path) -> None:
+    directory = write(tmp_path / "repo", {"requirements.txt": "sklearn\n"})
+    (tmp_path / "outside").hardlink_to(directory / "requirements.txt")
+    rescued(Machine([SKLEARN]), directory, write=True)
+
+    assert (directory / "requirements.txt").read_text() == "scikit-learn\n"
+    assert (tmp_path / "outside").read_text() == "sklearn\n"
 
 
 def test_a_change_that_does_not_help_is_not_kept_nor_tried_again(
@@ -218,7 +243,7 @@ def test_it_ends_with_the_failure_where_nothing_helps(
 
     assert len(engine.builds) == 2
     assert caught.value.log
-    assert "nothing helped of `--apt libpq-dev`" in capsys.readouterr().err
+    assert "none of these fixes helped: `--apt libpq-dev`" in capsys.readouterr().err
 
 
 def test_after_a_few_tries_it_is_over(tmp_path: Path) -> None:
@@ -271,18 +296,15 @@ def test_programs_read_each_try_and_the_end(tmp_path: Path, capsys: pytest.Captu
         jsonschema.validate(record, schema)
     assert rescues[0]["cause"] == "program-missing"
     assert rescues[-1]["changes"] == [{"option": "--apt", "value": "libpq-dev"}]
-    assert rescues[-1]["files"]["binder/apt.txt"] == "libpq-dev\n"
+    assert rescues[-1]["files"]["apt.txt"] == "libpq-dev\n"
 
 
 def test_a_failure_says_the_exact_command_to_try(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     directory = write_repo(tmp_path)
     source = parse(str(directory), ref=None, subdirectory="", cwd=directory)
-    settings = BuildSettings(
-        options=Options(), engine="auto", tags=(), progress="plain", no_cache=False, ca_bundle=None
-    )
 
     with pytest.raises(BuildFailedError) as caught:
-        rescue.image_for(Machine([PG]), source, settings, started=0)
+        rescue.image_for(Machine([PG]), source, BuildSettings(), kind="plain", write=False, started=0)
     show(caught.value, ["run", "my repo", "--", "python", "x.py"])
 
     said = capsys.readouterr().err
@@ -323,12 +345,39 @@ def test_secrets_of_the_command_line_are_not_repeated() -> None:
     assert command.endswith("--python 3.8")
 
 
-def test_what_cannot_be_tried_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(BuildFailedError):
-        rescued(Machine([OLD]), write_repo(tmp_path), python="3.13")
+@pytest.mark.parametrize("history", [False, True])
+def test_only_what_the_directory_can_take_is_proposed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, history: bool
+) -> None:
+    directory = write_repo(tmp_path, requirements_txt="spacy\n")
+    if history:
+        author = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+        for words in (("init", "-q"), ("add", "-A"), (*author, "commit", "-q", "-m", "first")):
+            run(["git", *words], cwd=directory)
+
+    with pytest.raises(BuildFailedError) as caught:
+        rescued(Machine([("never", "setuptools-too-new/use2to3")]), directory, python="3.13")
 
     said = capsys.readouterr().err
-    assert "`--as-of commit` finds no date: the directory is not part of a git repository" in said
+    found = caught.value.diagnosis
+    assert ("--as-of commit" in said) == history
+    assert found is not None
+    assert ("as-of" in {change.option for change in found.changes}) == history
+
+
+def test_nothing_is_proposed_that_a_lock_decides(tmp_path: Path) -> None:
+    lock = 'lock-version = "1.0"\ncreated-by = "me"\n[[packages]]\nname = "spacy"\nversion = "2.0"\n'
+    lock += (
+        '[packages.sdist]\nurl = "https://x.org/spacy-2.0.tar.gz"\nhashes = {sha256 = "' + "0" * 64 + '"}\n'
+    )
+    directory = write_repo(tmp_path, **{"pylock.toml": lock})
+
+    with pytest.raises(BuildFailedError) as caught:
+        rescued(Machine([("no remedy", "setuptools-too-new/use2to3")]), directory, replace={})
+
+    found = caught.value.diagnosis
+    assert found is not None
+    assert {change.option for change in found.changes} <= {"python"}
 
 
 @pytest.mark.parametrize("before", [["--python", "3.13"], ["--python=3.13"]])
@@ -343,18 +392,9 @@ def test_an_option_that_counts_once_is_said_once(before: list[str]) -> None:
 def test_writing_is_for_rescues_of_directories(tmp_path: Path) -> None:
     directory = write_repo(tmp_path)
     source = parse(str(directory), ref=None, subdirectory="", cwd=directory)
-    settings = BuildSettings(
-        options=Options(),
-        engine="auto",
-        tags=(),
-        progress="plain",
-        no_cache=False,
-        ca_bundle=None,
-        write=True,
-    )
 
     with pytest.raises(UsageError, match="--write"):
-        rescue.image_for(Machine([]), source, settings, started=0)
+        rescue.image_for(Machine([]), source, BuildSettings(), kind="plain", write=True, started=0)
 
 
 def test_the_rescue_changes_options_and_nothing_else(tmp_path: Path) -> None:
@@ -374,11 +414,43 @@ def test_any_line_of_a_file_is_replaced_or_left_alone(text: str, value: str) -> 
         checkout = Checkout.open(Path(directory))
         made = Made(change=Change(option="replace", value=value), why="", file="requirements.txt", line=2)
         try:
-            kept = lasting(checkout, [made], directory="", defined_by="requirements.txt")
+            kept = lasting(checkout, [made])
         except R2iError:
             return
 
-    for changed in kept.files.values():
+    for changed in kept.changes.texts.values():
         assert changed.splitlines()[0] == "first"
         assert changed.splitlines()[-1] == "last"
-    assert bool(kept.files) != bool(kept.unkept)
+    assert bool(kept.changes.texts) != bool(kept.unkept)
+
+
+def test_a_build_that_fails_for_its_python_tries_that_of_binder_and_that_of_the_day(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = {"cells": [], "metadata": {"language_info": {"name": "python", "version": "3.12.1"}}}
+    directory = write(tmp_path / "repo", {"requirements.txt": "spacy\n", "a.ipynb": json.dumps(notebook)})
+    monkeypatch.setenv("GIT_AUTHOR_DATE", "2021-03-04T05:06:07Z")
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2021-03-04T05:06:07Z")
+    author = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    for words in (("init", "-q"), ("add", "-A"), (*author, "commit", "-q", "-m", "first")):
+        run(["git", *words], cwd=directory)
+    engine = Machine([("never", "distutils-gone/nowheel-numpy")])
+
+    with pytest.raises(BuildFailedError):
+        rescued(engine, directory)
+
+    said = capsys.readouterr().err
+    tried = re.findall(r"Trying again with `--python (\S+)`", said)
+    assert tried == ["3.9", "3.11", "3.10", "3.8"]
+
+
+def test_a_python_that_a_file_names_is_not_replaced_by_a_guess(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = write_repo(tmp_path, requirements_txt="spacy\n", runtime_txt="python-3.12\n")
+    engine = Machine([("never", "distutils-gone/nowheel-numpy")])
+
+    with pytest.raises(BuildFailedError):
+        rescued(engine, directory)
+
+    assert "`--python 3.10`" not in capsys.readouterr().err

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.building import R2I, fresh_tag
-from tests.real_engines import BASE, engine_of
+from tests.real_engines import BASE, engine_of, remove_image
 from tests.serving import docker_over_a_network
 from tests.writing import write
 
@@ -45,7 +45,7 @@ def r2i_run(
     try:
         return run(argv, env={**os.environ, "NO_COLOR": "1", **variables, **environ}, timeout=120)
     finally:
-        run([name, "image", "rm", "--force", tag])
+        remove_image(name, tag)
 
 
 def test_the_command_has_the_settings_of_the_host_and_they_hold_no_credentials(
@@ -67,4 +67,4 @@ def test_more_processors_than_there_are_cost_no_build(
 
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
-    assert json.loads(done.stderr)["message"].startswith("Error: `--cpus 1000` cannot be had")
+    assert json.loads(done.stderr)["message"].startswith("Error: `--cpus 1000` is out of range")

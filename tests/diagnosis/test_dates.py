@@ -12,20 +12,20 @@ from r2i.checkout import Checkout
 from r2i.diagnosis.step import explained
 from r2i.errors import BuildFailedError, R2iError
 from r2i.model import Evidence, Options
-from r2i.planner import make_plan
-from r2i.render import render
+from r2i.planning.compose import make_plan
+from r2i.planning.render import render
 
 LOGS = ROOT / "tests" / "fixtures" / "logs"
-CUTOFF = "r2i: what was published after 2021-03-10T00:00:00Z was left out (`--as-of commit`: of then, from `r.txt`)"
+CUTOFF = "r2i: packages published after 2021-03-10T00:00:00Z were excluded (`--as-of commit`: of then, from `r.txt`)"
 
 
-def failure(directory: Path, log: str, *, as_of: str | None, words: str = "install-packages") -> R2iError:
+def failure(directory: Path, log: str, *, as_of: str | None, words: str = "install_packages.py") -> R2iError:
     checkout = Checkout.open(write(directory, {"requirements.txt": "numpy\n"}))
     evidence = Evidence(why="`--as-of commit`: of then", file="r.txt")
     plan = make_plan(checkout, Options(as_of=as_of, as_of_evidence=evidence, python="3.13"))
     dockerfile = render(plan, checkout)
     lines = dockerfile.text.splitlines()
-    line = next(number for number, text in enumerate(lines, 1) if f" {words} " in text)
+    line = next(number for number, text in enumerate(lines, 1) if f"{words} " in text)
     error = BuildFailedError("`RUN …` failed with exit status 1", dockerfile_line=line)
     return explained(error, tuple(log.splitlines()), plan=plan, dockerfile=dockerfile)
 

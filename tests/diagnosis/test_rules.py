@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tests.cases import ROOT
 
 from r2i.diagnosis import MAX_HEAD, MAX_LINE, MAX_TAIL, diagnose
-from r2i.diagnosis.rules import VALUE, Rule, rules
+from r2i.diagnosis.rules import VALUE, CauseRule, rules
+from r2i.facts.pins import pythons
 from r2i.model import Diagnosis
-from r2i.pins import pythons
 
 LOGS = ROOT / "tests" / "fixtures" / "logs"
 FILES = sorted(LOGS.glob("*/*.txt"))
@@ -22,8 +22,8 @@ PAGE = ROOT / "docs" / "diagnosis.md"
 CURRENT = "3.13"
 
 
-def diagnosis(text: str, current: str = CURRENT) -> Diagnosis | None:
-    return diagnose(text.split("\n"), pythons=tuple(pythons()), current=current)
+def diagnosis(text: str, current: str = CURRENT, release: str = "trixie") -> Diagnosis | None:
+    return diagnose(text.split("\n"), pythons=tuple(pythons()), current=current, values={"release": release})
 
 
 def of(name: str) -> Diagnosis:
@@ -66,7 +66,7 @@ def test_every_rule_has_a_real_log_and_no_log_is_without_a_rule() -> None:
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.cause)
-def test_every_rule_uses_only_values_that_it_can_have(rule: Rule) -> None:
+def test_every_rule_uses_only_values_that_it_can_have(rule: CauseRule) -> None:
     groups = {name for pattern in rule.patterns for name in pattern.groupindex}
     known = {"built", "name", "python", "wheels", "near", "found", "summary"}
     texts = (rule.message, rule.hint, *(change.value for change in rule.changes))
@@ -75,7 +75,7 @@ def test_every_rule_uses_only_values_that_it_can_have(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.cause)
-def test_messages_are_in_the_style_of_all_messages(rule: Rule) -> None:
+def test_messages_are_in_the_style_of_all_messages(rule: CauseRule) -> None:
     for text in (rule.message, rule.hint):
         assert not text.endswith(".")
         assert text.count("`") % 2 == 0
@@ -83,7 +83,7 @@ def test_messages_are_in_the_style_of_all_messages(rule: Rule) -> None:
 
 def test_the_documentation_has_the_table(*, update_golden: bool) -> None:
     rows = [f"| `{rule.cause}` | {rule.explanation} | {_mended_by(rule.cause)} |" for rule in rules()]
-    table = "\n".join(["| cause | what happened | what may mend it |", "|---|---|---|", *rows])
+    table = "\n".join(["| cause | meaning | possible fix |", "|---|---|---|", *rows])
     text = PAGE.read_text(encoding="utf-8")
     current = re.sub(
         r"(?<=<!-- the rules -->\n).*?(?=\n<!-- end -->)", lambda _: table, text, flags=re.DOTALL
@@ -98,7 +98,7 @@ def test_the_documentation_has_the_table(*, update_golden: bool) -> None:
 def _mended_by(cause: str) -> str:
     rule = next(rule for rule in rules() if rule.cause == cause)
     options = dict.fromkeys(f"`--{change.option}`" for change in rule.changes)
-    return ", ".join(options) or ("trying again" if rule.temporary else "what its hint says")
+    return ", ".join(options) or ("try again" if rule.temporary else "see its hint")
 
 
 @pytest.mark.parametrize(
@@ -178,6 +178,7 @@ def test_any_log_has_a_cause_or_none(parts: list[str]) -> None:
     assert found is None or found.cause in {rule.cause for rule in rules()}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "piece", ["a", "Because a ", "1.0 Requires-Python >=3 ", "(", "x: ", "Failed to build `a", "a==1,", " "]
@@ -216,3 +217,26 @@ def test_what_a_build_fetches_itself_is_not_the_index() -> None:
     assert found.changes[0].value == "3.9"
     assert alone is not None
     assert alone.temporary
+
+
+@pytest.mark.parametrize(
+    ("release", "fits"), [("bookworm", "3.6.2"), ("trixie", "3.10.3"), ("jammy", "3.4.1"), ("noble", "3.8.4")]
+)
+def test_a_binding_is_that_of_the_library_of_the_release(release: str, fits: str) -> None:
+    log = "extensions/gdal_wrap.cpp:3186:10: error: 'GDALFoo' was not declared in this scope"
+    found = diagnosis(log, release=release)
+
+    assert found is not None
+    assert (found.cause, [change.value for change in found.changes]) == (
+        "binding-of-another-release",
+        [f"GDAL=GDAL=={fits}"],
+    )
+
+
+def test_of_an_unknown_release_no_version_is_named() -> None:
+    found = diagnosis(
+        "extensions/gdal_wrap.cpp:3186:10: error: expected\nerror: metadata-generation-failed", release="sid"
+    )
+
+    assert found is not None
+    assert found.cause == "compile-failed"

@@ -13,16 +13,15 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.checkout.test_ignore import LEFT, TREE
 from tests.children import started
 from tests.engines.conftest import Build
-from tests.real_engines import BASE
-from tests.test_ignore import LEFT, TREE
 from tests.waiting import until
 from tests.writing import write
 
+from r2i.checkout.ignore import patterns
 from r2i.engines.protocol import Engine, RunRequest, StepEvent
 from r2i.errors import BuildFailedError, EngineError, TemporaryError
-from r2i.ignore import patterns
 from r2i.process import run
 
 pytestmark = pytest.mark.engine
@@ -58,6 +57,10 @@ CMD ["sh"]
 
 def outputs(events: Iterable[StepEvent]) -> list[tuple[int | None, str]]:
     return [(event.line, event.output) for event in events if event.state == "output"]
+
+
+#: Podman builds mounts from a path of a stage for the Dockerfiles that r2i writes alone, which have such files.
+OURS = {"ours": ""}
 
 
 def lines(events: Iterable[StepEvent], state: str) -> set[int]:
@@ -135,7 +138,8 @@ def test_unchanged_mount_is_cached(build: Build, context: Path) -> None:
 
 def test_mount_of_a_changed_stage_is_built_again(build: Build, engine: Engine) -> None:
     text = "FROM BASE AS tool\nRUN echo {} >/t\nFROM BASE\nRUN --mount=type=bind,from=tool,source=/t,target=/u cp /u /v\n"
-    shown = [printed(engine, build(text.format(word))[0].id, "cat", "/v") for word in ("one", "two")]
+    images = [build(text.format(word), support=OURS)[0].id for word in ("one", "two")]
+    shown = [printed(engine, image, "cat", "/v") for image in images]
 
     assert shown == [["one"], ["two"]]
 
@@ -145,7 +149,7 @@ def test_stage_from_the_cache_is_mounted_whole(build: Build) -> None:
         "FROM BASE AS tool\nRUN echo tool >/t\n\nFROM BASE\n"
         "RUN --mount=type=bind,from=tool,source=/t,target=/u cat /u && echo {}\n"
     )
-    shown = [outputs(build(text.format(secrets.token_hex(4)))[1])[0] for _ in range(3)]
+    shown = [outputs(build(text.format(secrets.token_hex(4)), support=OURS)[1])[0] for _ in range(3)]
 
     assert shown == [(5, "tool")] * 3
 
@@ -300,29 +304,27 @@ choose(sys.argv[1], os.environ).build(request, lambda event: print(event.output,
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_interrupted_build_leaves_nothing(
-    engine: Engine, tag: str, tmp_path: Path, number: signal.Signals
+    engine: Engine, tag: str, base: str, tmp_path: Path, number: signal.Signals
 ) -> None:
     scratch, context = tmp_path / "scratch", tmp_path / "context"
     scratch.mkdir()
     context.mkdir()
     word = str(secrets.randbelow(10**9))
-    before = working_containers(engine)
-    program = (sys.executable, "-c", BUILD_AND_HANG, engine.name, BASE, word, str(context), tag)
+    program = (sys.executable, "-c", BUILD_AND_HANG, engine.name, base, word, str(context), tag)
     environ = {**os.environ, "TMPDIR": str(scratch)}
     with started(*program, stdout=subprocess.PIPE, env=environ) as child:
         assert child.stdout is not None
         while child.stdout.readline() != f"{word}\n":
             assert child.poll() is None
         assert len(list(scratch.glob("r2i-*"))) == 2
+        assert working_containers(engine, base) or engine.name == "docker"
         child.send_signal(number)
         child.wait(timeout=60)
     until(lambda: not running(word))
     until(lambda: not any(scratch.iterdir()))
 
     assert engine.find(tag) is None
-    # Those of other tests, too, are gone when they have built.
-    new = working_containers(engine) - before
-    until(lambda: not new & working_containers(engine), patience=600)
+    until(lambda: not working_containers(engine, base))
 
 
 def running(word: str) -> list[str]:
@@ -338,10 +340,15 @@ def running(word: str) -> list[str]:
     return found
 
 
-def working_containers(engine: Engine) -> set[str]:
+def working_containers(engine: Engine, base: str) -> list[str]:
+    """The containers in which Podman builds upon an image, which are named after it."""
     if engine.name == "docker":
-        return set()
-    return set(run(["podman", "ps", "--all", "--external", "--quiet"]).stdout.split())
+        return []
+    argv = ["podman", "ps", "--all", "--external", "--format={{.Names}}"]
+    # Podman fails when another build removes its container meanwhile.
+    listed = until(lambda: done if (done := run(argv)).returncode == 0 else None)
+    assert listed is not None
+    return [name for name in listed.stdout.split() if name.startswith(base.rpartition("/")[2])]
 
 
 def test_no_temporary_files_are_left(build: Build, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -382,7 +389,7 @@ def test_build_cannot_reach_the_host(
     # Docker knows nothing of the host that it was not sent, and may well find nothing wrong.
     refusal = pytest.raises(BuildFailedError) if engine.name == "podman" else suppress(BuildFailedError)
     with refusal:
-        events = build(text)[1]
+        events = build(text, support=OURS)[1]
 
     assert "of the host" not in [line for _, line in outputs(events)]
     assert [path.name for path in outside.iterdir()] == ["secret"]

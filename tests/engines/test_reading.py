@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.children import started
 
-from r2i.engines import buildah, docker, podman
+from r2i.engines import buildah, docker, podman, podman_container
+from r2i.engines.bounds import Bounds
 from r2i.engines.buildkit import SolveProgress
 from r2i.engines.choice import choose
 from r2i.engines.context import Workspace
@@ -23,12 +25,12 @@ from r2i.engines.docker import Docker
 from r2i.engines.docker_container import remote_host
 from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.failure import engine_failure, start_failure
-from r2i.engines.instructions import stages
 from r2i.engines.mounts import mounts
 from r2i.engines.ownership import is_abandoned, labels
 from r2i.engines.podman import Podman
 from r2i.engines.protocol import BuildRequest, EngineName, Mount, Port, RunRequest, StepEvent
 from r2i.errors import EngineError, R2iError, TemporaryError
+from r2i.formats.dockerfile import stages
 from r2i.model import Dockerfile
 from r2i.process import Completed, run
 
@@ -68,7 +70,8 @@ def ignore(_: StepEvent) -> None:
 def test_docker_builds_with_this_command() -> None:
     assert docker.build_argv(BUILD, FILES, build_args=["A", "PATH=/bin"]) == (
         *("docker", "buildx", "build", "--progress=rawjson", "--file=/t/Dockerfile"),
-        *("--build-context=r2i=/t/support", "--iidfile=/t/image-id", "--secret=id=host,src=/s/host"),
+        *("--build-context=r2i=/t/support", "--iidfile=/t/image-id", "--ulimit=fsize=53687091200"),
+        *("--add-host=r2i.invalid:::1", "--secret=id=host,src=/s/host"),
         *("--tag=one:1", "--tag=two", "--label=a=b c", "--build-arg=A", "--build-arg=PATH=/bin"),
         *("--no-cache", "--load", "--", "/checkout"),
     )
@@ -78,21 +81,49 @@ def test_podman_builds_with_this_command() -> None:
     assert podman.build_argv(BUILD, FILES, build_args=["A"]) == (
         *("podman", "build", "--layers", "--format=docker", "--http-proxy=false", "--file=/t/Dockerfile"),
         *("--ignorefile=/t/Dockerfile.dockerignore", "--build-context=r2i=/t/support"),
-        *("--iidfile=/t/image-id", "--secret=id=host,src=/s/host", "--tag=one:1", "--tag=two"),
+        *(
+            "--iidfile=/t/image-id",
+            "--ulimit=fsize=53687091200",
+            "--secret=id=host,src=/s/host",
+            "--tag=one:1",
+            "--tag=two",
+        ),
         *("--label=a=b c", "--build-arg=A", "--no-cache", "--", "/checkout"),
     )
 
 
+BOUNDED = replace(BUILD, network=False, bounds=Bounds(memory=1 << 30, cpus=1.5, image_size=1 << 20))
+
+
+def test_what_bounds_a_build_stands_in_the_commands() -> None:
+    commands = (docker.build_argv(BOUNDED, FILES), podman.build_argv(BOUNDED, FILES))
+
+    assert all({"--network=none", "--ulimit=fsize=1048576"} <= {*argv} for argv in commands)
+    assert {"--memory=1073741824", "--cpu-period=100000", "--cpu-quota=150000"} <= {*commands[1]}
+
+
+@pytest.mark.parametrize("request_", [BUILD, BOUNDED])
+def test_no_build_gets_rights_or_the_network_of_the_host(request_: BuildRequest) -> None:
+    words = [*docker.build_argv(request_, FILES), *podman.build_argv(request_, FILES)]
+
+    refused = ("--allow", "--privileged", "--network=host", "--security", "--cap-add", "--device", "--volume")
+    assert not [word for word in words if word.startswith(refused)]
+
+
 def test_podman_runs_with_this_command() -> None:
-    assert podman.create_argv(RUN, "name", environment=["TOKEN"]) == (
+    assert podman_container.create_argv(RUN, "name", environment=["TOKEN"]) == (
         *("podman", "create", "--name=name", "--init", "--security-opt=no-new-privileges"),
+        *("--cap-drop=all", "--log-driver=k8s-file", "--log-opt=max-size=100000000"),
         *(
             "--http-proxy=false",
             *(f"--label={name}={value}" for name, value in labels().items()),
             "--label=a=b",
         ),
         *("--publish=127.0.0.1::8888/tcp", "--publish=[::1]:5353:53/udp", "--publish-all"),
-        *("--mount=type=bind,source=/a,target=/b,ro=true", '--mount=type=bind,"source=/a,""b",target=/c'),
+        *(
+            "--mount=type=bind,source=/a,target=/b,nosuid,nodev,ro=true",
+            '--mount=type=bind,"source=/a,""b",target=/c,nosuid,nodev',
+        ),
         *("--env=TOKEN", "--user=1000", "--memory=2147483648", "--cpus=1.5"),
         *("--device=nvidia.com/gpu=0", "--device=nvidia.com/gpu=1", "--", "image:1", "sh", "-c", "id"),
     )
@@ -177,6 +208,16 @@ def test_any_lines_are_survived(lines: list[str], data: bytes) -> None:
     assert shown == whole.removesuffix("\n").split("\n") if data else shown == []
 
 
+def test_step_of_a_base_image_has_no_line() -> None:
+    """BuildKit does not count an `ONBUILD` in the number of steps."""
+    events: list[StepEvent] = []
+    progress = SolveProgress(stages("FROM x\n"), events.append)
+    vertex = {"digest": "a", "name": "[2/1] ADD x /x", "started": "2026-01-01T00:00:00Z"}
+    progress.feed(json.dumps({"vertexes": [vertex]}))
+
+    assert [event.line for event in events] == [None]
+
+
 def test_foreign_line_inside_an_object_is_text() -> None:
     progress = SolveProgress((), ignore)
     for line in ("{", '  "vertexes": [', "WARNING: something", "  ]", "}", "ERROR: end"):
@@ -236,12 +277,12 @@ def test_podman_stages_take_turns() -> None:
                 ' Get "http://%2Fvar": dial unix /var/run/docker.sock: connect: permission denied'
             ),
             EngineError,
-            "You may not use Docker's daemon",
+            "You do not have permission to use the Docker daemon",
         ),
         (
             "Error response from daemon: client version 1.50 is too new. Maximum supported API version is 1.41",
             EngineError,
-            "The versions of Docker's client and daemon do not fit",
+            "The Docker client and daemon have incompatible versions",
         ),
         (
             "ERROR: failed to solve: failed to copy: write /var/lib/docker/x: no space left on device",
@@ -340,7 +381,7 @@ def answering(stdout: str) -> object:
     ("answer", "message"),
     [
         ('{"Version": "20.10.24"}', "Docker 20.10.24 is too old"),
-        ('{"Version": "5.4.2", "Components": [{"Name": "Podman Engine"}]}', "`docker` leads to Podman"),
+        ('{"Version": "5.4.2", "Components": [{"Name": "Podman Engine"}]}', "The `docker` command is Podman"),
         ("null", "Docker failed"),
     ],
 )
@@ -386,3 +427,15 @@ def test_unreachable_daemon_is_said(tmp_path: Path) -> None:
         Docker(
             {**{k: v for k, v in os.environ.items() if k != "DOCKER_HOST"}, "DOCKER_CONTEXT": "nowhere"}
         ).check()
+
+
+def test_a_name_without_a_registry_is_no_missing_image() -> None:
+    said = (
+        'Error: creating build container: short-name "rocker/r-ver:4.3" did not resolve to an alias and no'
+        ' unqualified-search registries are defined in "/etc/containers/registries.conf"'
+    )
+    failure = engine_failure(said, "podman")
+
+    assert isinstance(failure, EngineError)
+    assert failure.message == "Podman is set up with no registry in which to look for `rocker/r-ver:4.3`"
+    assert "Write `docker.io/rocker/r-ver:4.3`" in (failure.hint or "")

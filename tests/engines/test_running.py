@@ -326,7 +326,9 @@ def test_what_cannot_be_given_is_said(engine: Engine, options: dict[str, object]
 def test_missing_image_is_named(engine: Engine) -> None:
     request = RunRequest(image="localhost/r2i-test-engine/never-built:1")
     with (
-        pytest.raises(EngineError, match="There is no image `localhost/r2i-test-engine/never-built:1`"),
+        pytest.raises(
+            EngineError, match="The image `localhost/r2i-test-engine/never-built:1` does not exist"
+        ),
         engine.start(request),
     ):
         pass

@@ -89,7 +89,7 @@ def test_refs_and_hubs_stand_in_the_link() -> None:
     ["/tmp", "file:///srv/repo", "git@work:me/course", "http://10.0.0.3/a/b", "ssh://git@nas.local/a"],
 )
 def test_what_no_hub_reaches_has_no_link(typed: str) -> None:
-    with pytest.raises(UsageError, match="No hub can"):
+    with pytest.raises(UsageError, match="A hub cannot"):
         url_of(typed)
 
 
@@ -127,6 +127,31 @@ def test_a_file_is_opened_in_jupyterlab_and_a_path_of_the_server_as_it_is() -> N
     assert opened("x.ipynb", has=None) == "lab/tree/x.ipynb"
     with pytest.raises(UsageError, match="no notebook"):
         path("x.ipynb")
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "lab/tree",
+        "lab/workspaces/a/tree",
+        "tree",
+        "notebooks",
+        "nbclassic/notebooks",
+        "doc/tree",
+        "voila/render",
+        "apps",
+    ],
+)
+def test_a_view_of_the_server_opens_a_notebook_that_is_there(view: str) -> None:
+    def path(given: str, *, complete: bool = True) -> str:
+        return opened(given, has={"first steps.ipynb"}.__contains__, prefix="docs/", complete=complete)
+
+    there, missing = f"{view}/docs/first%20steps.ipynb?x=1#a", f"{view}/docs/nope.ipynb"
+
+    assert path(there) == there
+    assert path(missing, complete=False) == missing
+    with pytest.raises(UsageError, match=r"no notebook `docs/nope.ipynb`"):
+        path(missing)
 
 
 def test_a_directory_has_the_badge_of_its_remote(
@@ -167,7 +192,7 @@ def test_a_ref_that_nobody_knows_is_said(
     run(["badge", str(tmp_path / "repo"), "--ref", "v1"])
     assert capsys.readouterr().err == ""
     run(["badge", str(tmp_path / "repo"), "--ref", "v2"])
-    assert "git here knows no `v2`" in capsys.readouterr().err
+    assert "the local git repository has no `v2`" in capsys.readouterr().err
 
 
 def test_before_the_first_push_that_is_said(
@@ -179,24 +204,24 @@ def test_before_the_first_push_that_is_said(
     assert run(["badge", str(tmp_path / "repo"), "--format", "html"]) == 0
     said = capsys.readouterr()
     assert "nothing was pushed" in said.err
-    assert "taken to be public by HTTPS" in said.err
+    assert "is also public over HTTPS" in said.err
     assert said.out.startswith('<a href="https://mybinder.org/v2/git/https%3A%2F%2Fgit.example.edu%2Flab')
 
 
 @pytest.mark.parametrize(
     ("commands", "words"),
     [
-        ([], "in no git repository"),
+        ([], "not part of a git repository"),
         ([["init", "--quiet"]], "has no remote"),
         ([["init", "--quiet"], ["remote", "add", "origin", "../course"]], "`../course` is a directory"),
         ([["init", "--quiet"], ["remote", "add", "origin", "/no/where"]], "`/no/where` is a directory"),
         ([["init", "--quiet"], ["remote", "add", "origin", "me/course"]], "`me/course` is a directory"),
         (
             [["init", "--quiet"], ["remote", "add", "origin", "file:///srv/x"]],
-            "x` is a directory of this machine",
+            "x` is a directory on this machine",
         ),
-        ([["init", "--quiet"], ["remote", "add", "origin", "C:\\course"]], "is a directory of this machine"),
-        ([["init", "--quiet"], ["remote", "add", "up", "git@nas:course"]], "a name that only this network"),
+        ([["init", "--quiet"], ["remote", "add", "origin", "C:\\course"]], "is a directory on this machine"),
+        ([["init", "--quiet"], ["remote", "add", "up", "git@nas:course"]], "a name in this network only"),
         ([["init", "--quiet"], ["remote", "add", "origin", "ext::sh -c x"]], "remote helper"),
     ],
 )

@@ -52,15 +52,15 @@ def test_a_folder_of_notebooks_gets_what_it_lacks(tmp_path: Path) -> None:
 
     assert init(directory) == 0
     files = files_of(directory)
-    assert files["binder/requirements.txt"].splitlines()[1:] == [
+    assert files["requirements.txt"].splitlines()[1:] == [
         "graphviz",
         "numpy",
         "opencv-python-headless",
         "pyyaml",
         "tabulate>0.8",
     ]
-    assert files["binder/apt.txt"] == "graphviz\n"
-    assert files["binder/runtime.txt"] == "python-3.13\n"
+    assert files["apt.txt"] == "graphviz\n"
+    assert files["runtime.txt"] == "python-3.13\n"
     assert files["README.md"] == f"# A course\n\n{BADGE}?urlpath=lab%2Ftree%2Ffirst.ipynb)\n\nWelcome\n"
 
 
@@ -69,7 +69,7 @@ def test_what_only_the_kernel_happens_to_bring_is_asked_for(tmp_path: Path) -> N
     directory = repository(tmp_path, {"a.ipynb": notebook(code)})
     init(directory)
 
-    assert files_of(directory)["binder/requirements.txt"].splitlines()[1:] == ["python-dateutil", "six"]
+    assert files_of(directory)["requirements.txt"].splitlines()[1:] == ["python-dateutil", "six"]
 
 
 def test_what_libraries_import_when_they_are_called_is_asked_for(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_what_libraries_import_when_they_are_called_is_asked_for(tmp_path: Path)
     directory = repository(tmp_path, {"a.ipynb": notebook(code), "b.ipynb": notebook("import fastparquet")})
     init(directory)
 
-    assert files_of(directory)["binder/requirements.txt"].splitlines()[1:] == [
+    assert files_of(directory)["requirements.txt"].splitlines()[1:] == [
         "fastparquet",
         "jinja2",
         "nbformat",
@@ -108,7 +108,7 @@ def test_the_second_time_nothing_changes(tmp_path: Path, capsys: pytest.CaptureF
 
     assert init(directory) == 0
     assert files_of(directory) == before
-    assert "There is nothing to write" in capsys.readouterr().err
+    assert "Nothing to write" in capsys.readouterr().err
 
 
 def test_the_workflow_runs_the_check_with_actions_that_cannot_change(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_directory_of_a_repository_gets_no_workflow(
     directory = repository(tmp_path, {"docs/a.ipynb": notebook("import numpy")})
     init(directory / "docs")
 
-    assert set(files_of(directory / "docs")) == {"a.ipynb", "binder/requirements.txt", "binder/runtime.txt"}
+    assert set(files_of(directory / "docs")) == {"a.ipynb", "requirements.txt", "runtime.txt"}
     said = capsys.readouterr()
     assert "at the top of the repository, not in `docs/`: run `r2i init` there" in said.err
     assert "urlpath=lab%2Ftree%2Fdocs%2Fa.ipynb" in said.out
@@ -168,7 +168,7 @@ def test_what_lies_behind_a_link_out_is_left_alone(
     (directory / ".github").symlink_to("../outside")
 
     assert init(directory) == 0
-    assert "cannot be written, for it lies behind a link" in capsys.readouterr().err
+    assert "cannot be written because its path contains a symbolic link" in capsys.readouterr().err
     assert not list((tmp_path / "outside").iterdir())
 
 
@@ -219,7 +219,7 @@ def test_an_environment_of_conda_gets_a_line_of_its_own_kind(tmp_path: Path) -> 
     init(directory)
 
     assert (directory / "binder/environment.yml").read_text() == f"{text}  - cartopy\n"
-    assert not (directory / "binder/runtime.txt").exists()
+    assert not (directory / "runtime.txt").exists()
 
 
 def test_where_no_line_can_be_added_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -229,7 +229,7 @@ def test_where_no_line_can_be_added_it_is_said(tmp_path: Path, capsys: pytest.Ca
     )
 
     assert init(directory) == 0
-    assert "`Pipfile` does not ask for `seaborn`, which a.ipynb:5 needs" in capsys.readouterr().err
+    assert "`Pipfile` does not declare `seaborn`, which a.ipynb:5 needs" in capsys.readouterr().err
     assert (directory / "Pipfile").read_text() == pipfile
     assert (directory / "apt.txt").read_text() == "ffmpeg\n"
 
@@ -255,9 +255,9 @@ def test_where_nothing_at_all_can_be_written_it_is_said(
 
     assert init(directory) == 0
     said = capsys.readouterr().err
-    assert f"`{file}` does not ask for `seaborn`, which a.ipynb:5 needs" in said
-    assert "imports `ours_only` (cell 1), and nobody knows which package has it" in said
-    assert "nothing is pinned" not in said
+    assert f"`{file}` does not declare `seaborn`, which a.ipynb:5 needs" in said
+    assert "imports `ours_only` (cell 1), and r2i does not know which package provides it" in said
+    assert "not pinned" not in said
 
 
 def test_a_dockerfile_says_all(tmp_path: Path) -> None:
@@ -280,12 +280,12 @@ def test_what_code_loads_is_fetched_by_post_build(tmp_path: Path) -> None:
     )
     init(directory)
 
-    assert (directory / "binder/postBuild").read_text() == (
+    assert (directory / "postBuild").read_text() == (
         "#!/bin/sh\nset -e\n"
         "python -m spacy download de_core_news_md\n"
         "python -m spacy download en_core_web_sm\n"
     )
-    assert os.access(directory / "binder/postBuild", os.X_OK)
+    assert os.access(directory / "postBuild", os.X_OK)
 
 
 def test_without_a_readme_the_badge_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -333,8 +333,8 @@ def test_a_module_that_nobody_knows_is_said(tmp_path: Path, capsys: pytest.Captu
     init(repository(tmp_path, {"a.ipynb": notebook("1", "import numpy\nimport ours_only")}))
 
     said = capsys.readouterr().err
-    assert "imports `ours_only` (cell 2), and nobody knows which package has it" in said
-    assert "nothing is pinned" in said
+    assert "imports `ours_only` (cell 2), and r2i does not know which package provides it" in said
+    assert "versions are not pinned" in said
 
 
 @pytest.mark.parametrize("remote", ["", "https://github.com/me/course"])
@@ -346,14 +346,14 @@ def test_where_nothing_is_there_is_nothing_to_get_ready(
     directory = repository(tmp_path, files, remote=remote)
 
     assert init(directory) == 4
-    assert "There is nothing here to get ready" in capsys.readouterr().err
+    assert "The directory has no notebook" in capsys.readouterr().err
     assert files_of(directory) == files
 
 
 @pytest.mark.parametrize(
     ("files", "added"),
     [
-        ({"run.py": "import numpy\n"}, {"binder/requirements.txt", "binder/runtime.txt"}),
+        ({"run.py": "import numpy\n"}, {"requirements.txt", "runtime.txt"}),
         ({"apt.txt": "ffmpeg\n"}, {"runtime.txt"}),
         ({"environment.yml": "dependencies: [python=3.12]\n"}, set()),
     ],
@@ -371,8 +371,8 @@ def test_scripts_and_files_for_binder_need_no_notebook(
     ("arguments", "code", "words"),
     [
         (["me/course"], 2, "Clone the repository first"),
-        (["."], 2, "Say `--yes`"),
-        (["nowhere"], 3, "There is no directory"),
+        (["."], 2, "Pass `--yes`"),
+        (["nowhere"], 3, "does not exist"),
     ],
 )
 def test_mistakes_are_told(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
@@ -422,8 +422,8 @@ def test_on_a_terminal_each_file_is_asked_for(tmp_path: Path) -> None:
         _, said = process.communicate(timeout=60)
 
         assert process.returncode == 0, said
-    assert said.count("Write it? [Y/n]") == 4
-    assert set(files_of(directory)) == {"README.md", "a.ipynb", "binder/requirements.txt"}
+    assert said.count("Write these changes? [Y/n]") == 4
+    assert set(files_of(directory)) == {"README.md", "a.ipynb", "requirements.txt"}
     assert BADGE in (directory / "README.md").read_text()
 
 
@@ -474,7 +474,7 @@ def test_a_look_tells_versions_and_failures() -> None:
     look = read_look(lines, "M")
 
     assert look.versions == {"num-py": "2.1"}
-    assert look.failed == {"b": "ImportError: no", "c": "Python ended while it imported it"}
+    assert look.failed == {"b": "ImportError: no", "c": "Python exited during the import"}
 
 
 @given(st.lists(st.text()))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2i.model import Options
-from r2i.planner import make_plan
+from r2i.planning.compose import make_plan
 from r2i.process import Completed
 from r2i.sources import fetched, parse
 from r2i.sources.commit_date import committed_on, date_here
@@ -181,6 +181,7 @@ def test_a_missing_commit_is_not_fetched(
     assert not trace.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_a_configuration_without_end_is_not_waited_for(
     repository: Repository, tmp_path: Path, environ: dict[str, str]

@@ -10,7 +10,7 @@ import pytest
 
 from r2i.checkout import Checkout
 from r2i.errors import TemporaryError
-from r2i.sources import Change, Unknown, fetched, last_change, parse
+from r2i.sources import LastChange, Unknown, fetched, last_change, parse
 from tests.sources.serving import Repository, git, id_of, serve
 
 YEARS = ("2019", "2020", "2021", "2022")
@@ -43,7 +43,7 @@ def asked(
     files: Sequence[str] = ("requirements.txt",),
     ref: str | None = None,
     subdirectory: str = "",
-) -> tuple[Change | Unknown, Checkout]:
+) -> tuple[LastChange | Unknown, Checkout]:
     source = parse(address, ref=ref, subdirectory=subdirectory, cwd=Path("/"))
     with fetched(source, environ=environ, report=lambda _: None) as checkout:
         before = sorted(path for path in checkout.boundary.rglob("*") if path.is_file())
@@ -52,8 +52,8 @@ def asked(
     return change, checkout
 
 
-def moment(change: Change | Unknown) -> str:
-    assert isinstance(change, Change), change
+def moment(change: LastChange | Unknown) -> str:
+    assert isinstance(change, LastChange), change
     return change.moment.isoformat()
 
 
@@ -133,7 +133,7 @@ def test_a_directory_outside_of_git_has_no_date(tmp_path: Path, environ: dict[st
 
     assert change == Unknown(
         reason="the directory is not part of a git repository",
-        hint="Name a date instead, such as `--as-of 2021-06-30`",
+        hint="Use a date instead, such as `--as-of 2021-06-30`",
     )
 
 
@@ -176,7 +176,7 @@ def test_an_edited_file_is_named(dated: Repository, environ: dict[str, str]) -> 
 
     change, _ = asked(str(dated.work), environ)
 
-    assert isinstance(change, Change)
+    assert isinstance(change, LastChange)
     assert change.edited == ("requirements.txt",)
 
 
@@ -185,7 +185,7 @@ def test_other_line_ends_are_no_edit(dated: Repository, environ: dict[str, str])
 
     change, _ = asked(str(dated.work), environ)
 
-    assert isinstance(change, Change)
+    assert isinstance(change, LastChange)
     assert change.edited == ()
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+from contextlib import suppress
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -73,8 +77,8 @@ def test_without_git_lfs_the_pointer_files_are_named(large: Repository, without_
         assert not checkout.complete
 
     assert said[-1] == (
-        "Warning: 4 files (`a.csv`, `b.csv`, `d/c.bin` and 1 more) are only pointers to content that git LFS keeps; "
-        "install `git-lfs` to have the content"
+        "Warning: 4 files (`a.csv`, `b.csv`, `d/c.bin` and 1 more) are only pointers to content in Git LFS; "
+        "install `git-lfs` to fetch the content"
     )
 
 
@@ -188,6 +192,135 @@ def test_nothing_of_the_repository_is_run_by_git_lfs(
     fetch(large.url, environ)
 
     assert not (tmp_path / "touched").exists()
+
+
+@needs_lfs
+def test_a_configuration_that_is_checked_out_as_another_is_refused(
+    large: Repository, environ: dict[str, str]
+) -> None:
+    """In the commit it is letters without sense; in the work tree the same bytes name the host's disk."""
+    keep(large, CONTENT)
+    wanted = f"[lfs]\n\turl = file://{large.served}\n".encode()
+    large.commit(
+        **{
+            ".gitattributes": "*.csv filter=lfs\n.lfsconfig working-tree-encoding=IBM037\n",
+            ".lfsconfig": "",
+        }
+    )
+    (large.work / ".lfsconfig").write_bytes(wanted)
+    large.commit()
+    large.publish()
+    with (
+        serve(large.served.parent) as server,
+        pytest.raises(FetchError, match="differs between the checkout"),
+    ):
+        fetch(f"{server.url}/large.git", environ)
+
+
+@needs_lfs
+def test_a_configuration_that_is_a_link_is_refused(
+    large: Repository, environ: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "outside").write_text(f"[lfs]\n\turl = file://{large.served}\n")
+    (large.work / ".lfsconfig").symlink_to(tmp_path / "outside")
+    large.commit()
+    large.publish()
+    with (
+        serve(large.served.parent) as server,
+        pytest.raises(FetchError, match="differs between the checkout"),
+    ):
+        fetch(f"{server.url}/large.git", environ)
+
+
+@needs_lfs
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org%0ahost=github.com/x",
+        "https://user%0d@example.org/x",
+        "ext::sh -c x",
+        "/etc",
+        "file:///etc",
+        "ssh://-oProxyCommand=x/y",
+        "https://",
+    ],
+)
+def test_a_server_of_large_files_is_a_server(url: str, large: Repository, environ: dict[str, str]) -> None:
+    """CVE-2024-53263: a line end in a URL became one in what git-lfs asks a credential helper."""
+    large.commit(**{".lfsconfig": f'[lfs]\n\turl = "{url}"\n'})
+    large.publish()
+    with serve(large.served.parent) as server, pytest.raises(FetchError, match="not on the network"):
+        fetch(f"{server.url}/large.git", environ)
+
+
+@needs_lfs
+@pytest.mark.parametrize("attributes", ["", ".lfsconfig text eol=crlf\n"])
+def test_another_server_that_the_repository_names_is_asked(
+    attributes: str, large: Repository, environ: dict[str, str], tmp_path: Path
+) -> None:
+    other = Repository.make(tmp_path, "other")
+    other.commit()
+    other.publish()
+    keep(other, CONTENT)
+    with serve(large.served.parent) as server:
+        large.commit(
+            **{
+                ".gitattributes": f"*.csv filter=lfs\n{attributes}",
+                ".lfsconfig": f"[lfs]\n\turl = {server.url}/other.git/info/lfs\n",
+            }
+        )
+        large.publish()
+        source = parse(f"{server.url}/large.git", cwd=Path("/"))
+        with fetched(source, environ=environ, report=print) as checkout:
+            assert checkout.read("a.csv") == CONTENT
+
+
+@needs_lfs
+def test_large_files_count_with_the_repository(large: Repository, environ: dict[str, str]) -> None:
+    text = pointer(CONTENT).replace(f"size {len(CONTENT)}", f"size {10**15}")
+    large.commit(**{"a.csv": text})
+    large.publish()
+    with pytest.raises(FetchError, match="more data than r2i or the disk can hold"):
+        fetch(large.url, environ)
+
+
+@needs_lfs
+def test_a_server_that_sends_more_than_it_said_is_left(large: Repository, environ: dict[str, str]) -> None:
+    sent: list[int] = []
+
+    class Endless(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            action = {"download": {"href": f"http://{self.headers['Host']}/endless"}}
+            objects = [{**each, "authenticated": True, "actions": action} for each in asked["objects"]]
+            answer = json.dumps({"transfer": "basic", "objects": objects}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/vnd.git-lfs+json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                sent.extend(self.wfile.write(bytes(1 << 20)) for _ in range(300))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server,
+        serve(large.served.parent) as repositories,
+    ):
+        Thread(target=server.serve_forever, daemon=True).start()
+        large.commit(**{".lfsconfig": f"[lfs]\n\turl = http://127.0.0.1:{server.server_port}/x\n"})
+        large.publish()
+        with pytest.raises(FetchError, match="git LFS did not deliver"):
+            fetch(f"{repositories.url}/large.git", environ)
+        server.shutdown()
+
+    assert 0 < sum(sent) < 100 << 20
 
 
 def fetch(url: str, environ: dict[str, str]) -> None:

@@ -141,7 +141,7 @@ def test_refuses(text: str) -> None:
     ],
 )
 def test_refuses_what_no_ref_is_called(ref: str) -> None:
-    with pytest.raises(UsageError, match="cannot be the name"):
+    with pytest.raises(UsageError, match="is not a valid branch"):
         parse("owner/name", ref=ref, cwd=NOWHERE)
 
 
@@ -163,7 +163,7 @@ def test_a_ref_tells_where_that_of_a_link_ends() -> None:
 
 
 def test_a_ref_that_contradicts_a_link_is_refused() -> None:
-    with pytest.raises(UsageError, match="`--ref` says `dev`"):
+    with pytest.raises(UsageError, match="`--ref` is `dev`"):
         parse("https://github.com/o/n/tree/main/docs", ref="dev", cwd=NOWHERE)
 
 
@@ -237,7 +237,7 @@ def test_a_home_directory_is_understood(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_path_to_nothing_names_the_closest(text: str, tmp_path: Path) -> None:
     (tmp_path / "notebooks").mkdir()
 
-    with pytest.raises(FetchError, match="no directory") as caught:
+    with pytest.raises(FetchError, match=r"directory `.*does not exist") as caught:
         parse(text, cwd=tmp_path)
 
     assert caught.value.hint == "Did you mean `notebooks`?"

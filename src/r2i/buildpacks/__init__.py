@@ -12,6 +12,7 @@ from typing import Final
 
 from r2i.buildpacks.apt import Apt
 from r2i.buildpacks.dockerfile import OwnDockerfile
+from r2i.buildpacks.node import Node
 from r2i.buildpacks.notebooks import Notebooks
 from r2i.buildpacks.post_build import PostBuild
 from r2i.buildpacks.protocol import Buildpack
@@ -26,6 +27,7 @@ CHAIN: Final[tuple[Buildpack, ...]] = (
     RuntimeTxt(),  # before `.python-version`: the file that was written for Binder decides
     PythonVersion(),
     Notebooks(),
+    Node(),
     PostBuild(),
     Start(),
 )

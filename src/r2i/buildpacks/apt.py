@@ -22,14 +22,22 @@ SPEC = re.compile(
     r"(?:=(?P<version>(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*\*?)|/(?P<suite>[a-z][a-z0-9.-]*))?"
 )
 LFS_POINTER = "version https://git-lfs.github.com/spec/"
+#: What Binder generates in every image.
+DEFAULT_LOCALE = "en_US.UTF-8"
 LOCALE = re.compile(r"[a-z]{2,3}_[A-Z]{2}\.UTF-8")
 
 #: What r2i does in any case; people write it, since repo2docker passed every line on to `apt-get install`.
 POINTLESS = frozenset({"-y", "--yes", "--assume-yes", "-q", "-qq", "--quiet", "--no-install-recommends"})
+#: Any other option, and those whose value is the next word.
+OPTION = re.compile(r"-{1,2}[A-Za-z]\S*", re.ASCII)
+WITH_VALUE = frozenset(
+    {"-t", "--target-release", "--default-release", "-o", "--option", "-c", "--config-file"}
+)
 COMMAND = re.compile(r"\s*(?:sudo\s+)?apt(?:-get)?\s+(?:-\S+\s+)*(?P<verb>update|upgrade|install)\b")
 
 #: Longer than any real list by an order of magnitude, and short enough for a command line.
 MOST_PACKAGES = 2_000
+MOST_LINES = 100_000
 LONGEST = 200
 
 #: Images that have no packages but their release's own.
@@ -39,7 +47,7 @@ FONTS = frozenset({"ttf-mscorefonts-installer", "msttcorefonts"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Package:
+class AptPackage:
     """One package that `apt.txt` asks for, and where."""
 
     name: str
@@ -66,7 +74,7 @@ class Apt:
         text = checkout.read(path)
         if text.startswith(LFS_POINTER):
             raise InvalidRepositoryError(
-                f"`{path}` is a pointer of Git LFS and not the list itself",
+                f"`{path}` is a Git LFS pointer, not the list itself",
                 file=path,
                 line=1,
                 hint="Commit the list itself, or install `git-lfs` and fetch the repository again",
@@ -76,7 +84,7 @@ class Apt:
         packages = _merge(packages, path)
         locales = tuple(sorted({locale for p in asked if (locale := _locale(p, base))}))
         if not packages:
-            notices.append(Notice(level="info", message=f"`{path}` has no package to install", file=path))
+            notices.append(Notice(level="info", message=f"`{path}` lists no packages", file=path))
             return Detection(notices=tuple(notices))
         count = "1 package" if len(packages) == 1 else f"{len(packages)} packages"
         layer = Layer(
@@ -91,28 +99,53 @@ class Apt:
         return Detection(layers=(layer,), notices=tuple(notices), compiles=_compilers(packages, path))
 
 
-def _parse(text: str, path: str, notices: list[Notice]) -> Iterator[Package]:
+def _parse(text: str, path: str, notices: list[Notice]) -> Iterator[AptPackage]:
     count = 0
-    for number, line in enumerate(text.split("\n"), 1):
-        words = line.partition("#")[0]
-        if command := COMMAND.match(words):
-            message = f"r2i runs `apt-get {command['verb']}` itself: only the packages of this line count"
-            notices.append(Notice(level="info", message=message, file=path, line=number))
-            words = words[command.end() :] if command["verb"] == "install" else _nothing_more(words, command)
-        for word in words.split():
+    options: list[tuple[str, int]] = []
+    for number, words in _lines(text, path, notices):
+        for before, word in zip(("", *words), words, strict=False):
+            if before in WITH_VALUE:
+                continue
             if word in POINTLESS:
-                message = f"`{word}` is an option and not a package: r2i installs so in any case"
+                message = f"`{word}` is an option, not a package; r2i always installs this way"
                 notices.append(Notice(level="info", message=message, file=path, line=number))
+                continue
+            if OPTION.fullmatch(word):
+                options.append((word, number))
                 continue
             count += 1
             if count > MOST_PACKAGES:
                 raise InvalidRepositoryError(
-                    f"`{path}` names more than {MOST_PACKAGES:,} packages",
+                    f"`{path}` lists more than {MOST_PACKAGES:,} packages",
                     file=path,
                     line=number,
-                    hint="Check that it is the file you meant",
+                    hint="Check that it is the right file",
                 )
             yield _package(word, path, number)
+    if options and not count:
+        _package(options[0][0], path, options[0][1])  # raises: the file is no list of packages
+    for word, number in options:
+        message = f"`{_printable(word)}` is an option, not a package; r2i installs without it"
+        notices.append(Notice(level="warning", message=message, file=path, line=number))
+
+
+def _lines(text: str, path: str, notices: list[Notice]) -> Iterator[tuple[int, list[str]]]:
+    """The words of each line, without comments and `apt-get install`."""
+    lines = text.split("\n")
+    if len(lines) > MOST_LINES:
+        raise InvalidRepositoryError(
+            f"`{path}` has more than {MOST_LINES:,} lines",
+            file=path,
+            line=MOST_LINES + 1,
+            hint="Check that it is the file you meant",
+        )
+    for number, line in enumerate(lines, 1):
+        words = line.partition("#")[0]
+        if command := COMMAND.match(words):
+            message = f"r2i runs `apt-get {command['verb']}` itself and uses only the packages on this line"
+            notices.append(Notice(level="info", message=message, file=path, line=number))
+            words = words[command.end() :] if command["verb"] == "install" else _nothing_more(words, command)
+        yield number, words.split()
 
 
 def _nothing_more(words: str, command: re.Match[str]) -> str:
@@ -120,7 +153,7 @@ def _nothing_more(words: str, command: re.Match[str]) -> str:
     return " ".join(word for word in words[command.end() :].split() if word not in POINTLESS)
 
 
-def _package(word: str, path: str, line: int) -> Package:
+def _package(word: str, path: str, line: int) -> AptPackage:
     match = SPEC.fullmatch(word) if len(word) <= LONGEST else None
     if match is None:
         raise InvalidRepositoryError(
@@ -130,7 +163,7 @@ def _package(word: str, path: str, line: int) -> Package:
             hint=_what_is_wrong(word),
         )
     architecture = match["architecture"]
-    return Package(
+    return AptPackage(
         name=match["name"],
         line=line,
         qualifier=f":{architecture}" if architecture else "",
@@ -141,12 +174,12 @@ def _package(word: str, path: str, line: int) -> Package:
 
 def _what_is_wrong(word: str) -> str:
     if SPEC.fullmatch(word.lower()) and len(word) <= LONGEST:
-        return f"Write `{word.lower()}`: names of packages are in lower case"
+        return f"Write `{word.lower()}`: package names are lower-case"
     if word.startswith("-"):
-        return "Remove it: options of `apt-get` have no place here"
+        return f"Remove it: `{FILE}` takes no `apt-get` options"
     if SPEC.fullmatch(word.rstrip(",;\\")):
-        return "Separate packages by line ends or blanks only"
-    return "Put one name of a Debian package on each line"
+        return "Separate packages only with spaces or line breaks"
+    return "Write one Debian package name per line"
 
 
 def _printable(word: str) -> str:
@@ -154,7 +187,9 @@ def _printable(word: str) -> str:
     return shown if len(word) <= LONGEST // 2 else f"{shown}…"
 
 
-def _in_release(package: Package, base: BaseImage, path: str, notices: list[Notice]) -> Iterator[Package]:
+def _in_release(
+    package: AptPackage, base: BaseImage, path: str, notices: list[Notice]
+) -> Iterator[AptPackage]:
     """The packages to install for one that is asked for, under the names of the base image's release."""
     release = base.release.name if base.release else ""
 
@@ -178,26 +213,26 @@ def _in_release(package: Package, base: BaseImage, path: str, notices: list[Noti
         case None:
             if package.version:
                 notice(
-                    f"`{package.spec}` can be installed only as long as the release has this very version",
+                    f"`{package.spec}` can be installed only while the release has exactly this version",
                     warning=True,
                 )
             yield package
     if package.name in FONTS:
-        notice(f"Installing `{package.name}` accepts Microsoft's licence of these fonts", warning=True)
+        notice(f"Installing `{package.name}` accepts the Microsoft licence for these fonts", warning=True)
 
 
-def _renamed(package: Package, found: Renamed, release: str) -> str:
+def _renamed(package: AptPackage, found: Renamed, release: str) -> str:
     new = " and ".join(f"`{name}`" for name in found.to)
     verb = "becomes" if found.guess else "is"
     message = (
         f"`{package.name}` {verb} {new} in {release}" if new else f"`{package.name}` is left out in {release}"
     )
     reason = f": {found.why}" if found.why else ""
-    pin = f"; its version `{package.version}` does not count" if package.version else ""
+    pin = f"; its version `{package.version}` is ignored" if package.version else ""
     return f"{message}{reason}{pin}"
 
 
-def _gone(package: Package, found: Gone, base: BaseImage, path: str) -> None:
+def _gone(package: AptPackage, found: Gone, base: BaseImage, path: str) -> None:
     """Raise where the image can only have its release's packages; elsewhere the build step will see."""
     repository = base.reference.partition("@")[0].rpartition("/")[2].partition(":")[0]
     if repository not in PLAIN_IMAGES or base.release is None or not found.certain:
@@ -205,7 +240,7 @@ def _gone(package: Package, found: Gone, base: BaseImage, path: str) -> None:
     build = (
         f"Build with `--base-image {image_of(found.releases[0])}`, which has it"
         if found.releases
-        else "No release that r2i knows has it"
+        else "No release known to r2i has it"
     )
     instead = f"Replace it: {found.instead}. " if found.instead else ""
     raise InvalidRepositoryError(
@@ -221,9 +256,9 @@ def image_of(release: str) -> str:
     return {"jammy": "ubuntu:22.04", "noble": "ubuntu:24.04"}.get(release, f"debian:{release}-slim")
 
 
-def _merge(packages: Iterable[Package], path: str) -> list[Package]:
+def _merge(packages: Iterable[AptPackage], path: str) -> list[AptPackage]:
     """Each package once, sorted, so that the order of lines does not rebuild anything; a pin wins over none."""
-    merged: dict[tuple[str, str], Package] = {}
+    merged: dict[tuple[str, str], AptPackage] = {}
     for package in packages:
         key = (package.name, package.qualifier)
         before = merged.get(key)
@@ -239,21 +274,23 @@ def _merge(packages: Iterable[Package], path: str) -> list[Package]:
     return sorted(merged.values(), key=lambda package: package.spec)
 
 
-def _by_line(packages: Iterable[Package]) -> list[Package]:
+def _by_line(packages: Iterable[AptPackage]) -> list[AptPackage]:
     return sorted(packages, key=lambda package: package.line)
 
 
-def _locale(package: Package, base: BaseImage) -> str | None:
-    """The locale to generate for a language pack, which only Ubuntu has."""
+def _locale(package: AptPackage, base: BaseImage) -> str | None:
+    """The locale to generate: that of a language pack, which only Ubuntu has; for `locales` alone that of Binder."""
+    if package.name == "locales":
+        return DEFAULT_LOCALE
     if base.release is None or base.release.distribution != "debian":
         return None
     locale = locale_of(package.name)
     return locale if locale and LOCALE.fullmatch(locale) else None
 
 
-def _compilers(packages: Iterable[Package], path: str) -> tuple[Evidence, ...]:
+def _compilers(packages: Iterable[AptPackage], path: str) -> tuple[Evidence, ...]:
     return tuple(
-        Evidence(why=f"`{FILE}` asks for `{p.name}`", file=path, line=p.line)
+        Evidence(why=f"`{FILE}` requires `{p.name}`", file=path, line=p.line)
         for p in _by_line(packages)
         if compiles(p.name)
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from r2i.tables import read_table
+from r2i.facts.tables import read_table
 
 #: How the time_t transition of 2024 marks a library; releases before it know the name without the mark.
 TIME64 = "t64"
@@ -64,7 +64,9 @@ def look_up(name: str, release: str) -> Renamed | Gone | None:
             certain = release not in names()["in_development"].split()
             return Gone(releases=tuple(releases.split()), instead="".join(instead), certain=certain)
     if name.endswith(TIME64) and release in names()["before_time64"].split():
-        return Renamed(to=(name.removesuffix(TIME64),), why="the name is older than the 64-bit time")
+        return Renamed(
+            to=(name.removesuffix(TIME64),), why="this release predates the 64-bit time transition"
+        )
     return _other_version(name, release)
 
 

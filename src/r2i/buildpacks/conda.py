@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from r2i.checkout import Checkout
-from r2i.conda.cuda import cuda, is_for_cards
-from r2i.conda.environment_yml import EnvironmentYml, read_environment_yml
-from r2i.conda.pythons import python_of
-from r2i.conda.wishes import wished_environment, wishes
+from r2i.facts.server_parts import server_evidence
+from r2i.formats.conda.cuda import cuda, is_for_cards
+from r2i.formats.conda.environment_yml import EnvironmentYml, read_environment_yml
+from r2i.formats.conda.pythons import python_of
+from r2i.formats.conda.wishes import wished_environment, wishes
+from r2i.formats.requirements import read_lines
 from r2i.model import Detection, Ignored, Notice, Options
 from r2i.quoting import quoted
-from r2i.requirements import read_lines
-from r2i.server_parts import server_evidence
 
 
 class Conda:
@@ -50,13 +50,13 @@ class Conda:
 def _summary(found: EnvironmentYml) -> str:
     count = len(found.dependencies)
     pip = f", and {len(found.pip)} for pip" if found.pip else ""
-    return f"asks for {count} conda package{'' if count == 1 else 's'}{pip}"
+    return f"requires {count} conda package{'' if count == 1 else 's'}{pip}"
 
 
 def _about_cards(found: EnvironmentYml) -> Iterable[Notice]:
     for dependency in found.dependencies:
         if is_for_cards(dependency.spec):
             yield dependency.line.info(
-                "Packages for NVIDIA's cards are asked for: they are chosen whether or not this machine has one"
+                "The environment requires packages for NVIDIA GPUs; they are selected even if this machine has no such GPU"
             )
             return

@@ -5,12 +5,12 @@ from __future__ import annotations
 import posixpath
 
 from r2i.checkout import Checkout
-from r2i.conda_locks.agreement import disagreements, require_agreement, wishes_of_environment
-from r2i.conda_locks.conda_lock import CATEGORIES, CondaLock, read_conda_lock
-from r2i.conda_locks.environment import detection, require_platform
-from r2i.conda_locks.explicit import is_explicit, read_explicit
-from r2i.conda_locks.packages import PLATFORM, Lock
 from r2i.errors import InvalidRepositoryError, UsageError
+from r2i.formats.conda_locks.agreement import disagreements, require_agreement, wishes_of_environment
+from r2i.formats.conda_locks.conda_lock import CATEGORIES, CondaLock, read_conda_lock
+from r2i.formats.conda_locks.environment import detection, require_platform
+from r2i.formats.conda_locks.explicit import is_explicit, read_explicit
+from r2i.formats.conda_locks.packages import PLATFORM, Lock
 from r2i.model import Detection, Evidence, Ignored, Options
 from r2i.quoting import printable
 
@@ -41,7 +41,7 @@ class CondaLocks:
                 raise InvalidRepositoryError(
                     f"`{path}` has no line `@EXPLICIT`",
                     file=path,
-                    hint=f"Make it with `{_explicit(manifest)}`",
+                    hint=f"Generate it with `{_explicit(manifest)}`",
                 )
             return _exact(checkout, options, read_explicit(text, path, renew=_explicit(manifest)), manifest)
         return _of_list(checkout, options, manifest)
@@ -50,7 +50,7 @@ class CondaLocks:
 def _refuse_misnamed(checkout: Checkout, path: str) -> None:
     if is_explicit(checkout.read(path)):
         raise InvalidRepositoryError(
-            f"`{path}` is an explicit list of packages, and not YAML",
+            f"`{path}` is an explicit package list, not YAML",
             file=path,
             hint=f"Rename it to `{posixpath.join(posixpath.dirname(path), OF_PLATFORM)}`",
         )
@@ -62,13 +62,13 @@ def _of_conda_lock(checkout: Checkout, path: str, options: Options, manifest: st
     if unknown := sorted(wanted - found.categories):
         raise UsageError(
             f"`{path}` has no category `{printable(unknown[0])}`",
-            hint=f"Name one of {', '.join(f'`{c}`' for c in sorted(found.categories - CATEGORIES))}"
+            hint=f"Choose one of {', '.join(f'`{c}`' for c in sorted(found.categories - CATEGORIES))}"
             if found.categories - CATEGORIES
-            else "Leave the option away: it has no others than those that are always installed",
+            else "Omit the option: every category in the file is always installed",
         )
     if manifest is not None and not _is_source(found, manifest):
         sources = ", ".join(f"`{source}`" for source in found.sources[:3])
-        return Detection(ignored=(Ignored(file=path, reason=f"it locks {sources}, and not `{manifest}`"),))
+        return Detection(ignored=(Ignored(file=path, reason=f"it locks {sources}, not `{manifest}`"),))
     return _exact(checkout, options, found.lock, manifest, heeds=("--extra", "--group"))
 
 
@@ -84,7 +84,7 @@ def _exact(
 ) -> Detection:
     evidence: tuple[Evidence, ...] = ()
     if manifest is not None:
-        evidence = (Evidence(why=f"asks for what `{lock.file}` locks", file=manifest),)
+        evidence = (Evidence(why=f"requirements locked in `{lock.file}`", file=manifest),)
         require_platform(lock)
         require_agreement(lock, wishes_of_environment(checkout, manifest))
     others = (path for name in CondaLocks.files if (path := checkout.config(name)) and path != lock.file)
@@ -111,11 +111,11 @@ def _why_not(checkout: Checkout, text: str, path: str, manifest: str) -> str | N
     try:
         lock = read_explicit(text, path, renew="")
     except InvalidRepositoryError as error:
-        return f"`{manifest}` asks for packages, and here {error.message}"
+        return f"`{manifest}` requires packages, and here {error.message}"
     if PLATFORM not in lock.platforms:
-        return f"it is for `{next(iter(lock.platforms))}`"
+        return f"it locks packages for `{next(iter(lock.platforms))}`"
     stale = next(disagreements(lock, wishes_of_environment(checkout, manifest)), None)
-    return f"it does not have what `{manifest}` asks for" if stale else None
+    return f"it lacks packages that `{manifest}` requires" if stale else None
 
 
 def _explicit(manifest: str | None) -> str:

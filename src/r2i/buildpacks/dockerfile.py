@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 
 from r2i.checkout import Checkout
+from r2i.checkout.bounds import check_dockerfile
 from r2i.errors import InvalidRepositoryError
+from r2i.formats.dockerfile import stages
 from r2i.model import BaseImage, Detection
 
 #: Base images that no longer exist; Binder named the first in its early documentation.
-DEAD_IMAGES = re.compile(r"^\s*FROM\s+(andrewosh/binder-(?:base|python[\w.-]*))(?![\w.-])", re.IGNORECASE)
+DEAD_IMAGES = re.compile(r"(andrewosh/binder-(?:base|python[\w.-]*))(?![\w.-]).*", re.IGNORECASE)
 
 
 class OwnDockerfile:
@@ -20,17 +22,22 @@ class OwnDockerfile:
         path = checkout.config("Dockerfile")
         if path is None:
             return None
-        lines = checkout.read(path).split("\n")
-        for number, line in enumerate(lines, 1):
-            if dead := DEAD_IMAGES.match(line):
+        text = checkout.read(path)
+        check_dockerfile(text, path)
+        found = stages(text)
+        for stage in found:
+            if dead := DEAD_IMAGES.fullmatch(stage.base):
                 raise InvalidRepositoryError(
                     f"The base image `{dead[1]}` no longer exists",
                     file=path,
-                    line=number,
-                    hint="Delete the `Dockerfile` where other files declare the packages, or choose a current image",
+                    line=stage.instructions[0].line,
+                    hint="Choose a current image, or delete the `Dockerfile` if other files declare the packages",
                 )
-        if not any(re.match(r"\s*FROM\s", line, re.IGNORECASE) for line in lines):
+        if not found:
             raise InvalidRepositoryError(
-                f"`{path}` has no `FROM` line", file=path, line=1, hint="Begin with the image to build on"
+                f"`{path}` has no `FROM` line",
+                file=path,
+                line=1,
+                hint="Add a `FROM` line that names the base image",
             )
         return Detection(dockerfile=path)

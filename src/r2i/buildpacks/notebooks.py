@@ -1,4 +1,4 @@
-"""`*.ipynb`: nothing to install, but a notebook may compile, and says which Python it ran on."""
+"""`*.ipynb`: a notebook may compile, says which Python it ran on, and imports what the Binder environment has."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
+from r2i.formats.imports import in_modules, in_notebook, without_own
 from r2i.model import BaseImage, Detection, Evidence, PythonRequest
 
 #: Cell magics and shell commands, as they stand in a notebook's JSON: at the beginning of a source line.
@@ -39,19 +40,24 @@ class Notebooks:
     def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
         compiles = []
         ran: list[tuple[str, Evidence]] = []
+        imports: dict[str, Evidence] = {}
         path = None
         for path, data, whole in _notebooks(checkout):
             if whole and (match := COMPILES.search(data)):
                 word = match[1].decode(errors="replace").strip()
-                why = f"a notebook compiles: `{word}`"
+                why = f"a notebook runs a compiler: `{word}`"
                 compiles.append(Evidence(why=why, file=path, line=_line(data, match.start())))
+            if whole:
+                in_notebook(path, data, imports)
             if found := _python(data):
                 version, at = found
                 line = _line(data, at) if whole else None
                 ran.append((version, Evidence(why="", file=path, line=line)))
-        if path is None:
+        in_modules(checkout, imports)
+        imports = without_own(checkout, imports)
+        if path is None and not imports:
             return None
-        return Detection(compiles=tuple(compiles), ran_on=_majority(ran))
+        return Detection(compiles=tuple(compiles), ran_on=_majority(ran), imports=imports)
 
 
 def _notebooks(checkout: Checkout) -> Iterator[tuple[str, bytes, bool]]:

@@ -9,19 +9,19 @@ from typing import Any
 
 from r2i.checkout import Checkout
 from r2i.errors import UsageError
-from r2i.locks.selection import HEEDED, select
-from r2i.model import Detection, Evidence, Notice, Options, PythonEnvironment
-from r2i.projects.groups import without_itself
-from r2i.projects.packaging import Installation
-from r2i.projects.project import Project
-from r2i.projects.reading import read_project
-from r2i.projects.sources import Placed, placed
-from r2i.projects.toml import toml_text
-from r2i.requirements import read_lines
-from r2i.requirements.lines import Line
-from r2i.requirements.specifiers import NAME, normalised
-from r2i.server_parts import server_evidence
-from r2i.uv_settings import ARGUMENT, CONFIG
+from r2i.facts.server_parts import server_evidence
+from r2i.formats.locks.selection import HEEDED, select
+from r2i.formats.projects.groups import without_itself
+from r2i.formats.projects.packaging import Installation
+from r2i.formats.projects.project import Project
+from r2i.formats.projects.reading import read_project
+from r2i.formats.projects.sources import Placed, placed
+from r2i.formats.projects.toml import toml_text
+from r2i.formats.requirements import read_lines
+from r2i.formats.requirements.lines import Line
+from r2i.formats.requirements.specifiers import NAME, normalised
+from r2i.formats.uv_settings import ARGUMENT, CONFIG
+from r2i.model import Detection, Evidence, Notice, Options, PipInstall, PythonEnvironment
 
 
 class Package:
@@ -40,13 +40,16 @@ class Package:
         environment, notices = _environment(checkout, project, third_party, options)
         notices += _about_the_package(installation, known=known)
         arguments = _with_extras(installation.arguments, () if known else options.extras)
-        local = (*arguments, *environment.local)
+        install = replace(
+            environment.install,
+            local=(*arguments, *environment.install.local),
+            local_options=_local_options(environment.install, alone=known and third_party.known),
+        )
         environment = replace(
             environment,
             evidence=_evidence(environment, project, paths),
-            local=local,
-            local_options=_local_options(environment, alone=known and third_party.known),
             heeds=HEEDED,
+            install=install,
         )
         return Detection(
             environment=environment,
@@ -78,8 +81,9 @@ def _environment(
     settings = {
         key: value for key, value in project.uv.items() if key != "exclude-newer" or not options.as_of
     }
-    support = dict(environment.support)
-    entry = environment.entry
+    install = environment.install
+    support = dict(install.support)
+    entry = install.entry
     if third_party.sources:
         # Only a project's own file can say which index a distribution comes from.
         asked = [line for text in support.values() for line in text.splitlines()]
@@ -89,16 +93,14 @@ def _environment(
         support = {entry: toml_text({"project": made_up, "tool": {"uv": uv}})}
     if settings:
         entry = entry or "requirements.txt"
-        support = {"requirements.txt": "", **support} if not environment.entry else support
+        support = {"requirements.txt": "", **support} if not install.entry else support
         support[CONFIG] = toml_text(settings)
     config = (ARGUMENT,) if settings else ()
     made = replace(
         environment,
         buildpack=Package.name,
         defined_by=project.file,
-        entry=entry,
-        support=support,
-        options=(*environment.options, *config),
+        install=replace(install, entry=entry, support=support, options=(*install.options, *config)),
     )
     return made, notices
 
@@ -123,9 +125,9 @@ def _with_extras(arguments: tuple[str, ...], extras: tuple[str, ...]) -> tuple[s
     return (*arguments[:-1], f"{arguments[-1]}[{','.join(normalised(extra) for extra in extras)}]")
 
 
-def _local_options(environment: PythonEnvironment, *, alone: bool) -> tuple[str, ...]:
+def _local_options(install: PipInstall, *, alone: bool) -> tuple[str, ...]:
     """uv would read the project's settings again, with those that a build cannot follow (`required-version`)."""
-    return (*(("--no-deps",) if alone else ()), *(() if environment.options else ("--no-config",)))
+    return (*(("--no-deps",) if alone else ()), *(() if install.options else ("--no-config",)))
 
 
 def _about_the_package(installation: Installation, *, known: bool) -> tuple[Notice, ...]:
@@ -135,16 +137,16 @@ def _about_the_package(installation: Installation, *, known: bool) -> tuple[Noti
         return ()
     if not known:
         raise refused
-    message = f"Only the dependencies are installed, the package itself cannot be built: {refused.message}. {refused.hint}"
+    message = f"Only the dependencies are installed because the package itself cannot be built: {refused.message}. {refused.hint}"
     return (Notice(level="warning", message=message, file=refused.file, line=refused.line),)
 
 
 def _evidence(environment: PythonEnvironment, project: Project, paths: Iterable[str]) -> tuple[Evidence, ...]:
     count = len(environment.names)
-    first = Evidence(why=f"asks for {count} package{'' if count == 1 else 's'}", file=project.file)
+    first = Evidence(why=f"requires {count} package{'' if count == 1 else 's'}", file=project.file)
     if project.dependencies is None:
-        first = Evidence(why="its dependencies are known only when it is built", file=project.file)
-    others = [Evidence(why="read with it", file=path) for path in paths if path != project.file]
+        first = Evidence(why="dependencies are known only at build time", file=project.file)
+    others = [Evidence(why="read together with it", file=path) for path in paths if path != project.file]
     evidence: dict[str | None, Evidence] = {}
     for item in (first, *project.evidence, *others):
         evidence.setdefault(item.file, item)
@@ -160,4 +162,4 @@ def _left_out(project: Project, chosen: Iterable[Line]) -> Iterable[Notice]:
     groups = [f"`--group {name}`" for name, lines in project.groups.items() if not wanted.issuperset(lines)]
     if extras or groups:
         listed = ", ".join((*extras, *groups))
-        yield Notice(level="info", message=f"Not installed unless asked for: {listed}", file=project.file)
+        yield Notice(level="info", message=f"Optional and not installed: {listed}", file=project.file)

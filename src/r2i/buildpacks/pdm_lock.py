@@ -10,17 +10,17 @@ from typing import Any
 
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
-from r2i.locks.environment import about_passwords, exactly
-from r2i.locks.manifest import asked_for, manifest_beside, outdated, packaged, python_of
-from r2i.locks.pipenv import requirement, source_lines
-from r2i.locks.selection import Selection, select
-from r2i.locks.shapes import Table, lines_of, read_toml
+from r2i.facts.server_parts import server_evidence
+from r2i.formats.locks.environment import about_passwords, exactly
+from r2i.formats.locks.manifest import asked_for, manifest_beside, outdated, packaged, python_of
+from r2i.formats.locks.pipenv import requirement, source_lines
+from r2i.formats.locks.selection import Selection, select
+from r2i.formats.locks.shapes import Table, lines_of, read_toml
+from r2i.formats.projects.project import Project
+from r2i.formats.requirements import read_lines
+from r2i.formats.requirements.lines import Line
+from r2i.formats.requirements.specifiers import normalised
 from r2i.model import Detection, Options
-from r2i.projects.project import Project
-from r2i.requirements import read_lines
-from r2i.requirements.lines import Line
-from r2i.requirements.specifiers import normalised
-from r2i.server_parts import server_evidence
 
 HINT = "Run `pdm lock`, and commit `pdm.lock`"
 
@@ -54,7 +54,7 @@ def _check(lock: Table, manifest: Table) -> None:
     metadata = lock.table("metadata")
     if "inherit_metadata" not in metadata.texts("strategy"):
         raise InvalidRepositoryError(
-            f"`{lock.file}` does not say what is installed where: it has no markers",
+            f"`{lock.file}` has no environment markers",
             file=lock.file,
             hint="Run `pdm lock --strategy inherit_metadata` with PDM 2.11 or newer, and commit `pdm.lock`",
         )

@@ -8,20 +8,22 @@ from dataclasses import replace
 from itertools import chain
 
 from r2i.checkout import Checkout
-from r2i.locks.environment import about_passwords, exactly
-from r2i.locks.manifest import outdated
-from r2i.locks.pipenv import LOCKED, categories, content_hashes, package_lines, source_lines
-from r2i.locks.selection import HEEDED, Selection, select
-from r2i.locks.shapes import Table, lines_of, read_json, read_toml
+from r2i.facts.server_parts import server_evidence
+from r2i.formats.locks.environment import about_passwords, exactly
+from r2i.formats.locks.pipenv import LOCKED, categories, content_hashes, package_lines, source_lines
+from r2i.formats.locks.selection import HEEDED, Selection, select
+from r2i.formats.locks.shapes import Table, lines_of, read_json, read_toml
+from r2i.formats.requirements import read_lines
+from r2i.formats.requirements.lines import Line, quoted
+from r2i.formats.requirements.specifiers import normalised, specifier_set
 from r2i.model import Detection, Notice, Options, PythonConstraint, PythonEnvironment, PythonRequest
-from r2i.requirements import read_lines
-from r2i.requirements.lines import Line
-from r2i.requirements.specifiers import normalised
-from r2i.server_parts import server_evidence
 
 #: Where an entry begins.
 IN_PIPFILE = r'"?([A-Za-z0-9._-]+)"?\s*='
 IN_LOCK = r'\s+"([^"]+)"\s*:'
+
+#: How many differences between a lock and its `Pipfile` are named.
+MOST_DIFFERENCES = 5
 
 
 class Pipfile:
@@ -37,8 +39,7 @@ class Pipfile:
         return self._resolved(checkout, options, pipfile) if pipfile else None
 
     def _locked(self, checkout: Checkout, options: Options, lock: Table, pipfile: Table | None) -> Detection:
-        if pipfile is not None:
-            _check_freshness(lock, pipfile)
+        stale = tuple(_stale(lock, pipfile)) if pipfile is not None else ()
         meta = lock.table("_meta")
         known = (key for key in lock.items if key not in ("_meta", *LOCKED.values()))
         chosen = select(options, lock.file, extras=(), groups=known)
@@ -52,7 +53,7 @@ class Pipfile:
         }
         return _detection(
             exactly(environment, self.name, pipfile.file if pipfile else None),
-            (*notices, *about_passwords(checkout, lock.file)),
+            (*stale, *notices, *about_passwords(checkout, lock.file)),
             meta.table("requires"),
             numbers,
             direct=direct,
@@ -78,21 +79,59 @@ class Pipfile:
 
 def _written(holder: Table, chosen: Selection) -> Iterator[str]:
     """The chosen categories as the file spells them."""
-    return (key for key in holder.items if normalised(key) in chosen.groups)
+    return (key for key in holder.items if chosen.groups and normalised(key) in chosen.groups)
 
 
-def _check_freshness(lock: Table, pipfile: Table) -> None:
+def _stale(lock: Table, pipfile: Table) -> Iterator[Notice]:
+    """What is said of a lock that was made for another `Pipfile`: it is installed all the same, as on Binder."""
+    different = [*_differences(lock, pipfile)]
     recorded = lock.table("_meta").table("hash").text("sha256")
-    if "source" in pipfile:
-        stale = bool(recorded) and recorded not in content_hashes(pipfile)
-    else:  # the index of the machine that locked is part of what was recorded then
-        stale = any(
-            {normalised(name) for name in pipfile.table(key).items}
-            - {normalised(name) for name in lock.table(category).items}
-            for key, category in LOCKED.items()
-        )
-    if stale:
-        raise outdated(lock, pipfile, command="pipenv lock")
+    # Without sources the index of the machine that locked is part of what was recorded.
+    stale = "source" in pipfile and bool(recorded) and recorded not in content_hashes(pipfile)
+    if not different and not stale:
+        return
+    shown = ", ".join(different[:MOST_DIFFERENCES]) or f"its hash of `{pipfile.file}` differs"
+    more = f", and {len(different) - MOST_DIFFERENCES} more" if len(different) > MOST_DIFFERENCES else ""
+    yield Notice(
+        level="warning",
+        message=f"`{lock.file}` does not match `{pipfile.file}`, and is installed as it is: {shown}{more};"
+        " `pipenv lock` updates it",
+        file=lock.file,
+    )
+
+
+def _differences(lock: Table, pipfile: Table) -> Iterator[str]:
+    for key, category in LOCKED.items():
+        locked = {normalised(name): entry for name, entry in lock.table(category).items.items()}
+        for name, wanted in pipfile.table(key).items.items():
+            entry = locked.get(normalised(name))
+            if entry is None:
+                yield f"it lacks `{name}`"
+            elif unwanted := _unwanted(wanted, entry):
+                yield f"it has `{name}{unwanted}` instead of `{name}{_version(wanted)}`"
+    for key in ("python_version", "python_full_version"):
+        wanted = pipfile.table("requires").text(key)
+        locked_version = lock.table("_meta").table("requires").text(key)
+        if wanted != locked_version:
+            yield f"it is for Python {locked_version or 'of any version'} instead of {wanted or 'any version'}"
+
+
+def _unwanted(wanted: object, locked: object) -> str:
+    """The locked version, where it is not one that is asked for."""
+    asked, version = _version(wanted), _version(locked)
+    if not asked.strip("* ") or not version.startswith("=="):
+        return ""
+    try:
+        fits = specifier_set(asked).contains(version.lstrip("="), prereleases=True)
+    except ValueError:
+        return ""
+    return "" if fits else version
+
+
+def _version(entry: object) -> str:
+    text = entry.get("version", "") if isinstance(entry, dict) else entry
+    version = text.strip() if isinstance(text, str) else ""
+    return f"=={version}" if version[:1].isdigit() else version
 
 
 def _detection(
@@ -122,19 +161,17 @@ def _python(
         if not version or version == "*":
             continue
         if re.fullmatch(r"\d+\.\d+(\.\d+)?", version, re.ASCII):
-            return PythonRequest(version=version, evidence=line.evidence(f"asks for Python {version}")), ()
+            return PythonRequest(version=version, evidence=line.evidence(f"requires Python {version}")), ()
         specifier = f"=={version}.*" if version.isdecimal() else version
         return None, (_constraint(specifier, line),)
     return None, ()
 
 
 def _constraint(specifier: str, line: Line) -> PythonConstraint:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
     try:
-        SpecifierSet(specifier)
-    except (InvalidSpecifier, ValueError) as error:
+        specifier_set(specifier)
+    except ValueError as error:
         raise line.error(
-            f"`{specifier}` is not a version of Python", hint='Write it like `python_version = "3.11"`'
+            f"{quoted(specifier)} is not a Python version", hint='Write it like `python_version = "3.11"`'
         ) from error
     return PythonConstraint(specifier=specifier, evidence=line.evidence(f"allows Python {specifier}"))

@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from r2i.checkout import Checkout
-from r2i.conda.environment_yml import Dependency
-from r2i.conda.pythons import python_of
-from r2i.conda.wishes import wished_environment, wishes
-from r2i.conda_locks.agreement import Wishes, named_requirements, require_agreement
-from r2i.conda_locks.environment import detection, require_platform
-from r2i.conda_locks.pixi_lock import read_pixi_lock
-from r2i.conda_locks.pixi_manifest import Manifest, find_manifest, is_manifest, read_manifest
+from r2i.facts.server_parts import server_evidence
+from r2i.formats.conda.environment_yml import Dependency
+from r2i.formats.conda.pythons import python_of
+from r2i.formats.conda.wishes import wished_environment, wishes
+from r2i.formats.conda_locks.agreement import Wishes, named_requirements, require_agreement
+from r2i.formats.conda_locks.environment import detection, require_platform
+from r2i.formats.conda_locks.pixi_lock import read_pixi_lock
+from r2i.formats.conda_locks.pixi_manifest import Manifest, find_manifest, is_manifest, read_manifest
+from r2i.formats.requirements import read_lines
 from r2i.model import Detection, Evidence, Ignored, Options
-from r2i.requirements import read_lines
-from r2i.server_parts import server_evidence
 
 LOCK = "pixi.lock"
 
@@ -50,7 +50,7 @@ def _locked(checkout: Checkout, path: str, manifest: Manifest | None, options: O
     require_platform(lock)
     pypi = tuple(named_requirements(manifest.pypi))
     require_agreement(lock, Wishes(file=manifest.file, conda=manifest.conda, pypi=pypi))
-    evidence = Evidence(why=f"asks for what `{path}` locks", file=manifest.file)
+    evidence = Evidence(why=f"requirements locked in `{path}`", file=manifest.file)
     return detection(Pixi.name, lock, options, evidence=(evidence,), notices=manifest.notices)
 
 
@@ -58,11 +58,12 @@ def _wished(checkout: Checkout, manifest: Manifest, options: Options) -> Detecti
     pip, notices = read_lines(checkout, manifest.file, manifest.pypi)
     dependencies = [Dependency(spec=spec, line=line) for spec, line in manifest.conda]
     python, requires = python_of(dependencies)
+    install = replace(pip.install, options=(*pip.install.options, *manifest.options))
     environment = wished_environment(
-        replace(pip, options=(*pip.options, *manifest.options)),
+        replace(pip, install=install),
         dependencies,
         buildpack=Pixi.name,
-        why=f"asks for {len(manifest.conda)} conda packages; no `{LOCK}` says which",
+        why=f"requires {len(manifest.conda)} conda packages; there is no `{LOCK}` to pin them",
         entry="pypi-of-pixi.txt",
         document=wishes(
             manifest.channels,

@@ -7,15 +7,22 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from r2i.checkout import Checkout
-from r2i.locks.environment import about_passwords, emitted, local_argument, locked, locked_names, locked_pins
-from r2i.locks.manifest import asked_for, manifest_beside, outdated, python_of
-from r2i.locks.poetry import OF_POETRY, OF_PROJECT, content_hash, content_hashes
-from r2i.locks.selection import Selection, select
-from r2i.locks.shapes import Table, read_toml
+from r2i.facts.server_parts import server_evidence
+from r2i.formats.locks.environment import (
+    about_passwords,
+    emitted,
+    local_argument,
+    locked,
+    locked_names,
+    locked_pins,
+)
+from r2i.formats.locks.manifest import asked_for, manifest_beside, outdated, python_of
+from r2i.formats.locks.poetry import OF_POETRY, OF_PROJECT, content_hash, content_hashes
+from r2i.formats.locks.selection import Selection, select
+from r2i.formats.locks.shapes import Table, read_toml
+from r2i.formats.projects.packaging import Installation
+from r2i.formats.requirements.specifiers import normalised
 from r2i.model import Detection, Evidence, Notice, Options
-from r2i.projects.packaging import Installation
-from r2i.requirements.specifiers import normalised
-from r2i.server_parts import server_evidence
 
 
 class PoetryLock:
@@ -29,13 +36,8 @@ class PoetryLock:
         lock = read_toml(checkout, path)
         manifest, project, installation = manifest_beside(checkout, path, command="poetry lock")
         reduced = _reduced(manifest)
-        chosen = select(
-            options,
-            manifest.file,
-            extras=project.extras or (),
-            groups=project.groups,
-            default=project.default_groups,
-        )
+        extras, groups = project.extras or (), project.groups
+        chosen = select(options, manifest.file, extras=extras, groups=groups, default=project.default_groups)
         names = locked_names(checkout, path, lock.tables("package"))
         direct = asked_for(project, chosen)
         if not _is_fresh(lock, manifest, names=names.keys(), direct=direct):
@@ -44,13 +46,10 @@ class PoetryLock:
             self.name,
             path,
             lock=("poetry", *_arguments(chosen)),
-            files={
-                "poetry.lock": emitted(_as_if_made_for(reduced, lock)),
-                "pyproject.toml": emitted(reduced),
-            },
+            files=_files(reduced, lock),
             names=names,
             pins=locked_pins(names, lock.tables("package")),
-            evidence=(Evidence(why="what it was locked for", file=manifest.file),),
+            evidence=(Evidence(why="project of this lock file", file=manifest.file),),
             local=(*_local(checkout, lock, chosen), *installation.arguments),
             tools=("poetry",),
         )
@@ -64,6 +63,11 @@ class PoetryLock:
             ),
             server=server_evidence(names, direct),
         )
+
+
+def _files(reduced: Mapping[str, Any], lock: Table) -> dict[str, str]:
+    """What Poetry reads: bytes that change only when what is installed changes."""
+    return {"poetry.lock": emitted(_as_if_made_for(reduced, lock)), "pyproject.toml": emitted(reduced)}
 
 
 def _no_package(installation: Installation) -> Iterator[Notice]:

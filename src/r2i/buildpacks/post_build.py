@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import replace
 
 from r2i.checkout import Checkout
-from r2i.model import BaseImage, Detection, Evidence, Layer, Stage
-from r2i.scripts import inspect
+from r2i.checkout.scripts import LONGEST, Script, inspect
+from r2i.facts.labextensions import instead_of
+from r2i.formats.commands import needs
+from r2i.model import BaseImage, Detection, Evidence, Layer, Notice, Stage
 
 #: The beginning of a command, then a program that compiles.
 COMPILES = re.compile(
     r"(?:^|[;&|(]|\bsudo\b)\s*(?:gcc|g\+\+|cc|c\+\+|clang|gfortran|f2py|make|cmake|meson|ninja)(?=\s|$)"
 )
-SERVER = re.compile(
-    r"\bjupyter[ -](?:labextension|serverextension|nbextension|nbextensions_configurator|contrib|server\s+extension"
-    r"|lab\s+(?:build|clean))\b"
-)
-#: Apart from what it installs: one pattern for both would take the square of a line's length.
-INSTALLS = re.compile(r"\bpip3?\s+install\b")
-SERVER_PART = re.compile(r"\b(?:jupyter(?:lab|hub|-server)?|notebook|voila|nbgitpuller)\b")
+LABEXTENSION = re.compile(r"\bjupyter[ -]labextension\s+install\b")
+#: An npm package without its version.
+NPM_NAME = re.compile(r"(?:@[\w.-]+/)?[\w.-]+")
+
+#: The first line of a script that bash runs; one without such a line is given it.
+BASH = re.compile(r"(?!#!)|#![^\n]*\bbash\b")
 
 
 class PostBuild:
@@ -31,37 +33,44 @@ class PostBuild:
         if path is None:
             return None
         script = inspect(checkout, path)
-        evidence = Evidence(why="run once, at the end of the build", file=path)
+        # Bash alone can say in which line it ends, without a change of the script.
+        bash = script.text is not None and BASH.match(script.text) is not None
+        evidence = Evidence(why="runs once, at the end of the build", file=path)
         layer = Layer(
             buildpack=self.name,
             stage=Stage.BUILD,
             title=path,
             template="post_build",
-            variables={"path": path, "commands": script.commands},
+            variables={"path": path, "commands": script.commands, "bash": bash},
             evidence=(evidence,),
+            resources=("programs/where-it-failed",) if bash else (),
         )
-        return Detection(
+        return replace(
+            needs(script),
             layers=(layer,),
             notices=script.notices,
-            compiles=_lines(script.text, path, why="compiles", matches=_compiles),
-            server=_lines(script.text, path, why="works on the Jupyter server", matches=_works_on_server),
+            labextensions=tuple(_labextensions(script)),
+            compiles=script.lines(why="compiles", matches=COMPILES.search),
         )
 
 
-def _compiles(line: str) -> bool:
-    return COMPILES.search(line) is not None
-
-
-def _works_on_server(line: str) -> bool:
-    if SERVER.search(line):
-        return True
-    install = INSTALLS.search(line)
-    return install is not None and SERVER_PART.search(line, install.end()) is not None
-
-
-def _lines(text: str | None, path: str, *, why: str, matches: Callable[[str], bool]) -> tuple[Evidence, ...]:
-    return tuple(
-        Evidence(why=f"`{path}` {why}: `{line.strip()[:80]}`", file=path, line=number)
-        for number, line in enumerate((text or "").split("\n"), 1)
-        if matches(line.partition("#")[0])
-    )
+def _labextensions(script: Script) -> Iterator[Notice]:
+    """The extensions that the script gets from npm, although JupyterLab has them or a package for Python does."""
+    goes_on = False
+    for number, line in enumerate((script.text or "")[:LONGEST].split("\n"), 1):
+        code = line.partition("#")[0]
+        command = LABEXTENSION.search(code)
+        if not (command or goes_on):
+            continue
+        goes_on = code.rstrip().endswith("\\")
+        for word in re.split(r"[;&|]", code[command.end() if command else 0 :])[0].split():
+            name = NPM_NAME.match(word)
+            package = instead_of(name[0]) if name else None
+            if name and package is not None:
+                has = (
+                    f"gets `{name[0]}` from the Python package `{package}`"
+                    if package
+                    else f"includes `{name[0]}`"
+                )
+                message = f"JupyterLab 4 {has}, without `jupyter labextension install`"
+                yield Notice(level="warning", message=message, file=script.path, line=number)

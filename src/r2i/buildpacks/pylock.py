@@ -8,15 +8,22 @@ from collections.abc import Iterator
 
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
-from r2i.locks.environment import about_passwords, emitted, local_argument, locked, locked_names, locked_pins
-from r2i.locks.selection import select
-from r2i.locks.shapes import Table, read_toml
+from r2i.facts.server_parts import server_evidence
+from r2i.formats.locks.environment import (
+    about_passwords,
+    emitted,
+    local_argument,
+    locked,
+    locked_names,
+    locked_pins,
+)
+from r2i.formats.locks.selection import select
+from r2i.formats.locks.shapes import Table, read_toml
+from r2i.formats.projects.project import python_constraint
+from r2i.formats.requirements.lines import Line
 from r2i.model import Detection, Ignored, Options, PythonConstraint
-from r2i.projects.project import python_constraint
-from r2i.requirements.lines import Line
-from r2i.server_parts import server_evidence
 
-SEVERAL = "there are several such locks, and none is called `pylock.toml`"
+SEVERAL = "there are several such lock files and none is named `pylock.toml`"
 
 
 class Pylock:
@@ -35,10 +42,11 @@ class Pylock:
         lock = read_toml(checkout, path)
         if not lock.text("lock-version").startswith("1."):
             raise InvalidRepositoryError(
-                f"`{path}` has the version {lock.text('lock-version') or 'of no lock'}, and only 1.0 is known",
+                f"`{path}` has the lock version `{lock.text('lock-version') or 'none'}`; r2i supports only 1.0",
                 file=path,
-                hint="Make it anew, for example with `uv export --format pylock.toml`",
+                hint="Regenerate it, for example with `uv export --format pylock.toml`",
             )
+        _check_valid(lock, checkout.read(path))
         chosen = select(options, path, extras=lock.texts("extras"), groups=lock.texts("dependency-groups"))
         packages = lock.tables("packages")
         names = locked_names(checkout, path, packages)
@@ -67,6 +75,29 @@ def _named(checkout: Checkout) -> list[str]:
         for path in checkout.entries(checkout.config_dir)
         if re.fullmatch(r"pylock\.[^.]+\.toml", posixpath.basename(path))
     ]
+
+
+def _check_valid(lock: Table, text: str) -> None:
+    """Raise `InvalidRepositoryError` where it is not what the specification says."""
+    from packaging.pylock import Pylock as Standard
+    from packaging.pylock import PylockValidationError
+
+    try:
+        Standard.from_dict(lock.items)
+    except PylockValidationError as error:
+        raise InvalidRepositoryError(
+            f"`{lock.file}` is not a valid lock file: {error}",
+            file=lock.file,
+            line=_line_of(error.context or "", text),
+            hint="Regenerate it, for example with `uv export --format pylock.toml`",
+        ) from error
+
+
+def _line_of(context: str, text: str) -> int | None:
+    """Where the package begins that a `packages[3].version` is of."""
+    found = re.match(r"packages\[(\d+)\]", context)
+    heads = [number for number, line in enumerate(text.split("\n"), 1) if line.strip() == "[[packages]]"]
+    return heads[int(found[1])] if found and int(found[1]) < len(heads) else None
 
 
 def _place(package: Table) -> str | None:

@@ -24,7 +24,7 @@ class PythonVersion:
                 continue
             # pyenv takes the first line; a name may be one of its virtual environments, which only the author has.
             if match := VERSION.fullmatch(word):
-                evidence = Evidence(why=f"asks for Python {match[1]}", file=path, line=number)
+                evidence = Evidence(why=f"requires Python {match[1]}", file=path, line=number)
                 return Detection(python=PythonRequest(version=match[1], evidence=evidence))
             return Detection(notices=(_not_a_version(word, path, number),))
         return None
@@ -33,7 +33,7 @@ class PythonVersion:
 def _not_a_version(word: str, path: str, line: int) -> Notice:
     return Notice(
         level="warning",
-        message=f"`{word[:40]}` is not a version of CPython, it is left out",
+        message=f"`{word[:40]}` is not a CPython version and is ignored",
         file=path,
         line=line,
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from r2i.checkout import Checkout
+from r2i.facts.server_parts import server_evidence
+from r2i.formats.requirements import read_requirements
 from r2i.model import Detection, Options
-from r2i.requirements import read_requirements
-from r2i.server_parts import server_evidence
 
 
 class Requirements:

@@ -13,14 +13,17 @@ LINE = re.compile(
     r"(?P<name>[a-z]+)(?:-(?P<version>\d{1,3}(?:\.\d{1,3}){0,2}))?(?:-(?P<date>\d{4}-\d{2}-\d{2}))?",
     re.ASCII | re.IGNORECASE,
 )
+#: Other names, of languages and tools: Binder does not read them either.
+OTHER = re.compile(r"(?!python|r-)(?P<name>[a-z][a-z0-9+._]*)-[\w.+-]+", re.ASCII | re.IGNORECASE)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-HINT = "Write `python-3.12`, and for R `r-4.4-2024-10-31`, each on a line of its own"
+HINT = "Write `python-3.12`, and `r-4.4-2024-10-31` for R, each on its own line"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One line: a language (`python`, `r`, or empty for a bare date), a version, a snapshot date."""
+    """One line: a language (`python`, `r`, empty for a bare date, or another name), a version, a snapshot date."""
 
+    text: str
     language: str
     version: str | None
     date: str | None
@@ -37,7 +40,8 @@ class RuntimeTxt:
             return None
         entries = parse(checkout.read(path), path)
         python = [entry for entry in entries if entry.language == "python"]
-        others = [entry for entry in entries if entry.language != "python"]
+        unknown = [entry for entry in entries if entry.language not in {"python", "r", ""}]
+        others = [entry for entry in entries if entry.language in {"r", ""}]
         if len(python) > 1:
             raise InvalidRepositoryError(
                 f"`{path}` names Python twice",
@@ -47,14 +51,19 @@ class RuntimeTxt:
             )
         if others and not python:
             raise NoBuildpackError(
-                f"`{path}` asks for R, which r2i cannot install yet",
+                f"`{path}` requires R, which r2i cannot install yet",
                 file=path,
                 line=others[0].line,
-                hint="Install it in a `Dockerfile` of the repository",
+                hint="Install it in a `Dockerfile` in the repository",
             )
         return Detection(
             python=_request(python[0], path) if python else None,
-            notices=(*(_not_installed(entry, path) for entry in others), *_details(python, path)),
+            notices=(
+                *(_not_installed(entry, path) for entry in others),
+                *(_no_effect(entry, path) for entry in unknown),
+                *_details(python, path),
+            ),
+            alone=_invalid(unknown[0].text, path, unknown[0].line) if unknown and not python else None,
         )
 
 
@@ -62,25 +71,30 @@ def parse(text: str, path: str) -> tuple[Entry, ...]:
     """Read the lines that are neither blank nor a comment; anything unknown is an `InvalidRepositoryError`."""
     entries = []
     for number, line in enumerate(text.splitlines(), 1):
+        if not line:
+            continue
         # Editors and web forms leave characters that nobody sees, such as U+FFFC and zero-width spaces.
         word = "".join(c for c in line.partition("#")[0] if c.isascii() and c.isprintable()).strip()
         if not word:
             continue
         if DATE.fullmatch(word):
-            entries.append(Entry(language="", version=None, date=word, line=number))
+            entries.append(Entry(text=word, language="", version=None, date=word, line=number))
             continue
         match = LINE.fullmatch(word)
-        if match is None or match["name"].lower() not in {"python", "r"}:
-            raise InvalidRepositoryError(
-                f"`{path}` has a line that r2i does not understand: `{word[:60]}`",
-                file=path,
-                line=number,
-                hint=HINT,
-            )
-        entries.append(
-            Entry(language=match["name"].lower(), version=match["version"], date=match["date"], line=number)
-        )
+        if match is not None and match["name"].lower() in {"python", "r"}:
+            version, date = match["version"], match["date"]
+        elif match := OTHER.fullmatch(word):
+            version = date = None
+        else:
+            wrong = _invalid(word, path, number)
+            raise InvalidRepositoryError(wrong.why, file=path, line=number, hint=HINT)
+        language = match["name"].lower()
+        entries.append(Entry(text=word, language=language, version=version, date=date, line=number))
     return tuple(entries)
+
+
+def _invalid(word: str, path: str, line: int) -> Evidence:
+    return Evidence(why=f"`{path}` has an invalid line: `{word[:60]}`", file=path, line=line)
 
 
 def _request(entry: Entry, path: str) -> PythonRequest | None:
@@ -88,11 +102,11 @@ def _request(entry: Entry, path: str) -> PythonRequest | None:
         return None
     if "." not in entry.version:
         raise InvalidRepositoryError(
-            f"Python {entry.version} is not a version to build with", file=path, line=entry.line, hint=HINT
+            f"Python {entry.version} is not a complete version", file=path, line=entry.line, hint=HINT
         )
     return PythonRequest(
         version=entry.version,
-        evidence=Evidence(why=f"asks for Python {entry.version}", file=path, line=entry.line),
+        evidence=Evidence(why=f"requires Python {entry.version}", file=path, line=entry.line),
     )
 
 
@@ -108,5 +122,17 @@ def _details(python: list[Entry], path: str) -> tuple[Notice, ...]:
 
 def _not_installed(entry: Entry, path: str) -> Notice:
     return Notice(
-        level="warning", message="R is asked for, which r2i does not install yet", file=path, line=entry.line
+        level="warning",
+        message="The file requires R, which r2i does not install yet",
+        file=path,
+        line=entry.line,
+    )
+
+
+def _no_effect(entry: Entry, path: str) -> Notice:
+    return Notice(
+        level="warning",
+        message=f"`{entry.text[:60]}` has no effect: `{path}` can set only the versions of Python and R",
+        file=path,
+        line=entry.line,
     )

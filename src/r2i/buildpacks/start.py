@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from r2i.checkout import Checkout
+from r2i.checkout.scripts import inspect
+from r2i.formats.commands import needs
 from r2i.model import BaseImage, Detection, Evidence, Layer, Notice, Stage
-from r2i.scripts import inspect
 
 #: What is run in place of the script is the command that it was given, not a Jupyter with that for arguments.
 EXEC = re.compile(r"\bexec\s+(?!jupyter)")
@@ -32,9 +34,9 @@ class Start:
         )
         notices = script.notices
         if script.text is not None and not hands_over(script.text):
-            warning = f'`{path}` does not end with `exec "$@"`: Jupyter would not be started'
+            warning = f'`{path}` does not end with `exec "$@"`, so Jupyter does not start'
             notices += (Notice(level="warning", message=warning, file=path),)
-        return Detection(layers=(layer,), notices=notices, start=path)
+        return replace(needs(script), layers=(layer,), notices=notices, start=path)
 
 
 def hands_over(text: str) -> bool:

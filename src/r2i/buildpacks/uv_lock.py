@@ -6,15 +6,22 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from r2i.checkout import Checkout
-from r2i.locks.environment import about_passwords, emitted, local_argument, locked, locked_names, locked_pins
-from r2i.locks.manifest import manifest_beside, python_of
-from r2i.locks.selection import Selection, select
-from r2i.locks.shapes import Table, read_toml
-from r2i.locks.uv_freshness import check_freshness
+from r2i.facts.server_parts import server_evidence
+from r2i.formats.locks.environment import (
+    about_passwords,
+    emitted,
+    local_argument,
+    locked,
+    locked_names,
+    locked_pins,
+)
+from r2i.formats.locks.manifest import manifest_beside, python_of
+from r2i.formats.locks.selection import Selection, select
+from r2i.formats.locks.shapes import Table, read_toml
+from r2i.formats.locks.uv_freshness import check_freshness
+from r2i.formats.projects.project import Project
+from r2i.formats.requirements.specifiers import normalised
 from r2i.model import Detection, Evidence, Options
-from r2i.projects.project import Project
-from r2i.requirements.specifiers import normalised
-from r2i.server_parts import server_evidence
 
 #: How a lock calls packages that lie in the repository.
 LOCAL = ("editable", "virtual", "directory", "path")
@@ -51,7 +58,7 @@ class UvLock:
             },
             names=names,
             pins=locked_pins(names, packages),
-            evidence=(Evidence(why="what it was locked for", file=manifest.file),),
+            evidence=(Evidence(why="project of this lock file", file=manifest.file),),
             local=_local(checkout, path, packages, roots, chosen),
         )
         direct = {_name(edge) for root in roots for edge in _edges(root, chosen)}

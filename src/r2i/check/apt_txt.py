@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from r2i.check.findings import Edit
-from r2i.check.fixes import appended
 from r2i.check.subject import Subject
+from r2i.edits.applying import appended
+from r2i.edits.fixes import Edit
 
 
 def apt_txt(subject: Subject) -> str:

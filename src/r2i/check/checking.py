@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from r2i.check.findings import Report, Reported, Rule
+from r2i.check.findings import Reported, Rule
 from r2i.check.hermeticity import hermeticity
+from r2i.check.report import Report
 from r2i.check.rules import RULES
+from r2i.check.size import forecast_of
 from r2i.check.subject import Subject
 
 
@@ -30,7 +32,7 @@ def check(subject: Subject, rules: Iterable[Rule] = RULES, *, strict: bool = Fal
         suppressed=suppressed,
         strict=strict,
         prefix=_prefix(subject),
-        size=subject.forecast,
+        size=subject.once(forecast_of),
         hermeticity=hermeticity(subject),
     )
 

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Literal
 
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
+from r2i.formats.requirements.lines import MAX_LINES, Line, logical_lines
+from r2i.formats.requirements.options import split_line
+from r2i.formats.requirements.reading import AT, MAX_FILES
+from r2i.formats.requirements.specifiers import named, normalised
+from r2i.formats.requirements.urls import direct_url, is_url
 from r2i.model import Options, PythonEnvironment
-from r2i.requirements.lines import MAX_LINES, Line, logical_lines
-from r2i.requirements.options import split_line
-from r2i.requirements.reading import AT, MAX_FILES
-from r2i.requirements.specifiers import named, normalised
-from r2i.requirements.urls import direct_url, is_url
 
 if TYPE_CHECKING:
-    from r2i.conda.environment_yml import Dependency
+    from r2i.formats.conda.environment_yml import Dependency
 
 EXACT = re.compile(r"===?[^*]+")
 #: `=1.26` in conda's notation.
 NEARLY_EXACT = re.compile(r"(?:==)?\d+\.\d[^*,|<>]*(?:\.\*)?|==.*")
 
 COMMIT = re.compile(r"[0-9a-f]{7,40}")
-TAG = re.compile(r"(?:refs/tags/.+|[\w.-]*\d+\.\d[\w.-]*)", re.ASCII)
+TAG = re.compile(r"(?:refs/tags/.+|[\w.-]*\d\.\d[\w.-]*)", re.ASCII)
 BRANCH_ARCHIVE = re.compile(
     r".*/archive/(?:refs/heads/[^/]+|main|master|HEAD|develop)\.(?:zip|tar\.gz)(?:#.*)?"
 )
@@ -34,8 +34,8 @@ BRANCH_ARCHIVE = re.compile(
 class Declared:
     """A requirement in a file, at a line counted from 1; `name` is normalised, and empty where only a build tells it.
 
-    `text` is what the line says without comments and options. A `url` is that of an archive or of a git repository,
-    with what is asked for of it.
+    `text` is what the line says without comments and options; what only old pip took is read as `read`. A `url` is
+    that of an archive or of a git repository, with what is asked for of it.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Declared:
     marker: str = ""
     extras: bool = False
     url: str = ""
+    read: str = ""
     installer: Literal["pip", "conda"] = "pip"
 
 
@@ -71,14 +72,14 @@ def _declared(checkout: Checkout, options: Options, environment: PythonEnvironme
     if environment.buildpack == "requirements":
         yield from _pip_file(checkout, path)
     elif environment.buildpack == "conda":
-        from r2i.conda.environment_yml import read_environment_yml
+        from r2i.formats.conda.environment_yml import read_environment_yml
 
         found = read_environment_yml(checkout, path)
         yield from map(of_conda, found.dependencies)
         yield from _pip(_with_included(checkout, path, found.pip))
     elif environment.buildpack == "package":
         from r2i.buildpacks.package import choose
-        from r2i.projects.reading import read_project
+        from r2i.formats.projects.reading import read_project
 
         if project := read_project(checkout, checkout.config_dir):
             yield from _pip(choose(project[0], options))
@@ -151,7 +152,8 @@ def _requirement(text: str, line: Line) -> Declared | None:
     valid = named(text, line)
     return Declared(
         name=normalised(valid.name),
-        text=valid.text,
+        text=text,
+        read=valid.text if valid.text != text else "",
         file=line.file,
         line=line.number,
         specifier=valid.specifier,
@@ -176,4 +178,4 @@ def moving(address: str) -> str:
     ref = path.rpartition("@")[2] if "@" in path else ""
     if COMMIT.fullmatch(ref) or TAG.fullmatch(ref):
         return ""
-    return f"the branch `{ref}` of a repository" if ref else "the newest state of a repository"
+    return f"the branch `{ref}` of a repository" if ref else "the default branch of a repository"

@@ -10,10 +10,12 @@ from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 from typing import Any
 
-from r2i.engines.instructions import Instruction, Stage, stages
-from r2i.tables import read_table
+from r2i.checkout.bounds import check_dockerfile
+from r2i.errors import InvalidRepositoryError
+from r2i.facts.tables import read_table
+from r2i.formats.dockerfile import BuildStage, Instruction, instructions, stages
 
-VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?[^}]*\})")
+VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*+))?+[^}]*+\})")
 PAIR = re.compile(r"(\w+)=(\"[^\"]*\"|'[^']*'|[^\s\"']\S*)")
 
 #: What Binder passes to every build.
@@ -21,22 +23,24 @@ OF_BINDER = {"NB_USER": "jovyan", "NB_UID": "1000"}
 
 
 @dataclass(frozen=True)
-class OwnDockerfile:
+class ParsedDockerfile:
     path: str
     text: str
 
     @cached_property
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> tuple[BuildStage, ...]:
         return stages(self.text)
 
     @cached_property
-    def chain(self) -> tuple[Stage, ...]:
+    def chain(self) -> tuple[BuildStage, ...]:
         """The last stage, and before it those that it is built on."""
-        found = list(self.stages[-1:])
-        while found and found[0].inherits:
-            earlier = self.stages[: self.stages.index(found[0])]
-            found.insert(0, next(stage for stage in reversed(earlier) if stage.name == found[0].base.lower()))
-        return tuple(found)
+        found: list[BuildStage] = []
+        wanted = ""
+        for number, stage in enumerate(reversed(self.stages)):
+            if number == 0 or (wanted and stage.name == wanted):
+                found.append(stage)
+                wanted = stage.base.lower() if stage.inherits else ""
+        return tuple(reversed(found))
 
     @cached_property
     def instructions(self) -> tuple[Instruction, ...]:
@@ -58,29 +62,34 @@ class OwnDockerfile:
     def variables(self) -> Mapping[str, str]:
         """What is said of them last."""
         found: dict[str, str] = {}
-        for line in re.findall(r"^\s*(?:ARG|ENV)\s+(.*)", self.text, re.MULTILINE | re.IGNORECASE):
-            pairs = PAIR.findall(line) or [line.partition(" ")[::2]]
-            found |= {name: value.strip().strip("\"'") for name, value in pairs if value.strip()}
+        for each in instructions(self.text):
+            if each.keyword in {"ARG", "ENV"}:
+                pairs = PAIR.findall(each.value) or [each.value.partition(" ")[::2]]
+                found |= {name: value.strip().strip("\"'") for name, value in pairs if value.strip()}
         return found | OF_BINDER
 
     def expanded(self, value: str) -> str:
         for _ in range(3):  # a variable may stand for another one
-            value = VARIABLE.sub(self._value, value)[:2000]
+            value = VARIABLE.sub(self._value, value[:2000])[:2000]
         return value
 
     def _value(self, match: re.Match[str]) -> str:
         return self.variables.get(match[1] or match[2], match[3] or match[0])
 
 
-def own_dockerfile(path: str, text: str) -> OwnDockerfile | None:
-    """None where there is no stage in it."""
+def own_dockerfile(path: str, text: str) -> ParsedDockerfile | None:
+    """None where there is no stage in it, or more than anybody reads."""
+    try:
+        check_dockerfile(text, path)
+    except InvalidRepositoryError:
+        return None
     found = _parsed(path, text)
     return found if found.stages else None
 
 
 @lru_cache(maxsize=1)
-def _parsed(path: str, text: str) -> OwnDockerfile:
-    return OwnDockerfile(path, text)
+def _parsed(path: str, text: str) -> ParsedDockerfile:
+    return ParsedDockerfile(path, text)
 
 
 def tag_of(image: str) -> str | None:
@@ -124,4 +133,4 @@ def _is_in(table: str, image: str) -> bool:
 
 
 def _images() -> dict[str, Any]:
-    return read_table("r2i.check", "base_images.toml")
+    return read_table("r2i.check.facts", "base_images.toml")

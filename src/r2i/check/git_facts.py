@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from r2i.checkout import CONFIG_DIRECTORIES, Checkout
-from r2i.planner import config_names
+from r2i.planning.detect import config_names
 from r2i.sources.git_program import GitProgram
 
 EXECUTABLE, SUBMODULE = "100755", "160000"

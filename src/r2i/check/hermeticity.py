@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from r2i.check.cell_installs import installs
+from r2i.check.code.cell_installs import installs
+from r2i.check.code.python_code import Facts
 from r2i.check.declared import is_exact, moving
-from r2i.check.distributions import closure
-from r2i.check.provided import of_pypi
-from r2i.check.python_code import Facts
-from r2i.check.scripts import Script, scripts
+from r2i.check.dockerfile import own_dockerfile
+from r2i.check.facts.distributions import closure
+from r2i.check.facts.provided import of_pypi
+from r2i.check.scripts import BinderScript, scripts
 from r2i.check.subject import Subject
 
 URL = re.compile(r"(?:https?|ftp|s3|gs)://(?!localhost\b|127\.)\S+")
@@ -32,10 +33,11 @@ INSTALLERS = re.compile(
     r"(?:\S*python[\d.]* -m )?(?:uv )?(?:pip[\d.]*|conda|mamba|micromamba|npm|jupyter)\b.*?\binstall\b(?P<given>.*)"
 )
 
-CHECKED = re.compile(r"\b(?:sha\d+|md5)sum\b.*(?:-c\b|--check)")
-AT_COMMIT = re.compile(r"\bgit\b.*\b(?:checkout|reset|switch)\b.*\b[0-9a-f]{7,40}\b")
-
-FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", re.IGNORECASE | re.MULTILINE)
+#: The first word of a line that will do is the only one tried: all pairs of them would take the square of its length.
+CHECKED = re.compile(r"^(?>.*?\b(?:sha\d+|md5)sum\b).*(?:-c\b|--check)", re.MULTILINE)
+AT_COMMIT = re.compile(
+    r"^(?>.*?\bgit\b)(?>.*?\b(?:checkout|reset|switch)\b).*\b[0-9a-f]{7,40}\b", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,14 +74,14 @@ class Hermeticity:
         return " and ".join([*([", ".join(parts[:-1])] if parts[1:] else []), parts[-1]])
 
     def _parts(self) -> Iterator[str]:
-        for share, word in ((self.distributions, "distribution"), (self.apt, "package of `apt.txt`")):
+        for share, word in ((self.distributions, "distribution"), (self.apt, "package in `apt.txt`")):
             if share.unpinned:
                 yield f"{share.unpinned} of {_counted(share.total, word)}"
         if self.base_images:
             named = ", ".join(f"`{name}`" for name in self.base_images[:3])
             yield f"the base image{'s' if self.base_images[1:] else ''} {named}"
         for count, word in (
-            (self.git, "requirement from git"),
+            (self.git, "git requirement"),
             (self.downloads, "download"),
             (self.installations, "installation by a script or cell"),
         ):
@@ -124,13 +126,9 @@ def _distributions(subject: Subject) -> Share:
 def _base_images(subject: Subject, dockerfile: str | None, reference: str) -> tuple[str, ...]:
     if dockerfile is None:
         return () if "@sha256:" in reference else (reference,)
-    found: dict[str, None] = {}
-    stages = {"scratch"}
-    for image, stage in FROM.findall(subject.text(dockerfile) or ""):
-        if image.lower() not in stages and "@sha256:" not in image:
-            found[image] = None
-        stages.add(stage.lower())
-    return tuple(found)
+    own = own_dockerfile(dockerfile, subject.text(dockerfile) or "")
+    images = [own.expanded(stage.base) for stage in own.stages if not stage.inherits] if own else []
+    return tuple(dict.fromkeys(image for image in images if image != "scratch" and "@sha256:" not in image))
 
 
 def _apt(subject: Subject) -> Share:
@@ -141,12 +139,12 @@ def _apt(subject: Subject) -> Share:
 
 
 def _outside_of_scripts(subject: Subject) -> Iterator[str]:
-    for script in scripts(subject):
+    for script in subject.once(scripts):
         yield from _of_commands(script)
 
 
-def _of_commands(script: Script) -> Iterator[str]:
-    checked, at_commit = CHECKED.search(script.text), AT_COMMIT.search(script.text)
+def _of_commands(script: BinderScript) -> Iterator[str]:
+    checked, at_commit = CHECKED.search(script.beginning), AT_COMMIT.search(script.beginning)
     for line in script.lines:
         for command in line.commands:
             text = " ".join(command)

@@ -8,20 +8,21 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from r2i.check.notebook_tables import services
-from r2i.check.notebooks import Cell, Notebook
-from r2i.check.provided import STANDARD, modules_of
-from r2i.check.python_code import Facts, Import
+from r2i.check.code.notebooks import Cell, Notebook
+from r2i.check.code.python_code import Facts, Import
+from r2i.check.facts.notebook_tables import services
+from r2i.check.facts.provided import STANDARD, modules_of
+from r2i.check.findings import Finding
 from r2i.check.subject import Subject
+from r2i.edits.fixes import Fix
+from r2i.formats.imports import DEVELOPERS_FILE
 
 #: Modules in these have the names that a build gives them.
 COMPILED = (".pyx", ".f90", ".c", ".cc", ".cpp", ".rs")
 CODE = (".py", ".pyi", ".so", ".pyd", ".ipynb", *COMPILED)
 
 #: Modules at the top that no reader of the repository runs.
-FOR_DEVELOPERS = re.compile(
-    r"(?:setup|conftest|noxfile|tasks|fabfile|versioneer|conf|(?:test_.*|.*_test))\.py"
-)
+FOR_DEVELOPERS = re.compile(DEVELOPERS_FILE)
 
 #: How code makes modules importable that lie where nobody looks for them.
 ELSEWHERE = (
@@ -56,12 +57,29 @@ class Use:
         return f"{self.by} needs `{self.module}`" if self.by else f"imports `{self.module}`"
 
 
+def line_of(subject: Subject, use: Use) -> int | None:
+    """The line of its file, which in a notebook is another one than that of its cell."""
+    return subject.line_of(use.notebook, use.cell, use.line) if use.notebook and use.cell else use.line
+
+
+def found_at(subject: Subject, use: Use, *, message: str, hint: str, fix: Fix | None = None) -> Finding:
+    return Finding(
+        message=message,
+        file=use.path,
+        line=line_of(subject, use),
+        cell=use.cell.number if use.cell else None,
+        hint=hint,
+        fix=fix,
+    )
+
+
 @dataclass(frozen=True)
 class Uses:
     """The imports that a run needs, all code that it runs, the modules of the repository among that, and what the repository
-    itself may be imported as."""
+    itself may be imported as. `standard` are imports of the standard library."""
 
     needed: tuple[Use, ...]
+    standard: tuple[Use, ...]
     sources: tuple[str, ...]
     modules: frozenset[str]
     own: frozenset[str]
@@ -76,6 +94,7 @@ def uses(subject: Subject) -> Uses:
     """Of all notebooks and of the modules that they import, or, without notebooks, of the scripts at the top."""
     own = own_modules(subject)
     needed: list[Use] = []
+    standard: list[Use] = []
     pending: list[str] = []
     sources: list[str] = []
     for notebook, cell, facts in subject.code:
@@ -83,10 +102,9 @@ def uses(subject: Subject) -> Uses:
         for one in facts.imports:
             pending += _files(one, own)
             if use := _use(one, own):
-                needed.append(
-                    Use(module=use, path=notebook.path, line=one.line, notebook=notebook, cell=cell)
-                )
-    if not subject.notebooks:
+                found = needed if use.partition(".")[0] not in STANDARD else standard
+                found.append(Use(module=use, path=notebook.path, line=one.line, notebook=notebook, cell=cell))
+    if not subject.notebooks and not subject.code:
         pending = [p for p in subject.modules if "/" not in p and not FOR_DEVELOPERS.fullmatch(p)]
     reached: set[str] = set()
     while pending:
@@ -98,8 +116,9 @@ def uses(subject: Subject) -> Uses:
         for one in subject.modules[path].imports:
             pending += _files(one, own)
             if use := _use(one, own):
-                needed.append(Use(module=use, path=path, line=one.line))
-    return Uses(tuple(needed), tuple(sources), frozenset(reached), frozenset(own))
+                found = needed if use.partition(".")[0] not in STANDARD else standard
+                found.append(Use(module=use, path=path, line=one.line))
+    return Uses(tuple(needed), tuple(standard), tuple(sources), frozenset(reached), frozenset(own))
 
 
 def all_imports(subject: Subject) -> Iterator[str]:
@@ -161,7 +180,7 @@ def _use(one: Import, own: dict[str, list[str]]) -> str | None:
     top = one.module.partition(".")[0]
     if any(f"{one.module}.".startswith(f"{module}.") for module in services()):
         return None  # a finding of its own
-    if one.optional or one.level or not top or top in STANDARD or top in own or top.startswith("_"):
+    if one.optional or one.level or not top or top in own or top.startswith("_"):
         return None
     # A name that is imported may be a module of a namespace: `from google.cloud import storage`.
     return f"{one.module}.{one.names[0]}" if len(one.names) == 1 and one.names != ("*",) else one.module

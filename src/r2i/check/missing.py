@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from packaging.version import Version
 
-from r2i.check.cell_installs import VARIABLE, Install, installs
-from r2i.check.distributions import distributions, is_often_needed
-from r2i.check.imports import COMPILED, Use
-from r2i.check.notebooks import Notebook
+from r2i.check.code.cell_installs import VARIABLE, Install, installs
+from r2i.check.code.notebooks import Notebook
+from r2i.check.code.shell_script import LONGEST
+from r2i.check.facts.distributions import distributions, is_often_needed
+from r2i.check.facts.provided import Provided, optional, provided, providers
+from r2i.check.imports import COMPILED, Use, uses
 from r2i.check.optional_uses import distributions_of, is_older, optional_uses
-from r2i.check.provided import Provided, optional, provided, providers
 from r2i.check.subject import Subject
+from r2i.formats.requirements.specifiers import NAME, normalised
 from r2i.model import Plan, PythonEnvironment
-from r2i.requirements.specifiers import NAME, normalised
+from r2i.planning.imported import name_of
+from r2i.planning.imported import undeclared as undeclared_modules
 
 #: `surely`: all that is declared is known, and does not bring it. `probably`: what is declared may be of another release
 #: than that which is known. `unknown`: nobody knows which distribution it is of.
-Kind: TypeAlias = Literal["surely", "probably", "unknown"]
+MissingKind: TypeAlias = Literal["surely", "probably", "unknown"]
 
 #: Where a script installs something, nobody knows what is there.
 INSTALLS = re.compile(r"\b(?:install|clone|develop|sync|update|add)\b")
@@ -30,14 +33,20 @@ INSTALLS = re.compile(r"\b(?:install|clone|develop|sync|update|add)\b")
 @dataclass(frozen=True, kw_only=True)
 class Missing:
     """A module by the first part of its name, or the distributions that have it, the likeliest first; `others` counts the
-    further files that import it. `unless` says what may bring it after all."""
+    further files that import it. `unless` says what may bring it after all, `binder` that it is installed because Binder has it."""
 
-    kind: Kind
+    kind: MissingKind
     module: str
     distributions: tuple[str, ...]
     first: Use
     others: int
     unless: str = ""
+    binder: bool = False
+
+
+def missing_imports(subject: Subject) -> tuple[Missing, ...]:
+    """Imports that nothing in the environment is known to have."""
+    return tuple(missing(subject))
 
 
 def missing(subject: Subject, *, kernel: bool = True) -> Iterator[Missing]:
@@ -51,7 +60,8 @@ def missing(subject: Subject, *, kernel: bool = True) -> Iterator[Missing]:
     there = _there(subject, environment, kernel=kernel)
     if there is None:
         return
-    found = subject.uses
+    found = subject.once(uses)
+    installed = {name_of(one) for one in undeclared_modules(environment, subject.detections.packs)}
     grouped: dict[tuple[str, ...], list[Use]] = {}
     for use in found.needed:
         if not there.has(use.module):
@@ -64,7 +74,8 @@ def missing(subject: Subject, *, kernel: bool = True) -> Iterator[Missing]:
             continue
         if there.unknown and (names[0] not in distributions() or is_often_needed(names[0])):
             continue  # who knows what comes with it
-        yield _missing(names, group, there, environment)
+        one = _missing(names, group, there, environment)
+        yield replace(one, kind="probably", binder=True) if names[0] in installed else one
 
 
 def _missing(
@@ -74,7 +85,7 @@ def _missing(
     unless = _any_of(there.unknown) or there.vague or next(_once_needed(environment, names[0], first), "")
     # Not all of a module is called.
     surely = not unless and not (first.by and first.notebook is None)
-    kind: Kind = "unknown" if names[0] == "" else "surely" if surely else "probably"
+    kind: MissingKind = "unknown" if names[0] == "" else "surely" if surely else "probably"
     return Missing(
         kind=kind,
         module=first.module.partition(".")[0],
@@ -90,7 +101,7 @@ def _any_of(unknown: tuple[str, ...]) -> str:
     return (
         " or ".join(listed)
         if len(unknown) == len(listed)
-        else f"one of {len(unknown)} packages that r2i does not know"
+        else f"one of {len(unknown)} packages unknown to r2i"
     )
 
 
@@ -128,26 +139,26 @@ def _installed(commands: list[Install]) -> Iterator[str]:
 
 def _anything(subject: Subject, environment: PythonEnvironment) -> bool:
     """Whether packages of the repository, repositories or scripts bring what no table can tell."""
-    if environment.local and "--no-deps" not in environment.local_options:
+    if environment.install.local and "--no-deps" not in environment.install.local_options:
         return True
-    if any("-r http" in text for text in environment.support.values()):
+    if any("-r http" in text for text in environment.install.support.values()):
         return True
     if any(one.url and one.name not in distributions() for one in subject.declared):
         return True
     scripts = [path for name in ("postBuild", "start") if (path := subject.config(name))]
-    return any(INSTALLS.search(subject.text(path) or "") for path in scripts)
+    return any(INSTALLS.search((subject.text(path) or "")[:LONGEST]) for path in scripts)
 
 
 def _compiles(subject: Subject, environment: PythonEnvironment) -> bool:
     """Whether a project of the repository has modules whose names only its build tells."""
-    return bool(environment.local) and any(path.endswith(COMPILED) for path in subject.files)
+    return bool(environment.install.local) and any(path.endswith(COMPILED) for path in subject.files)
 
 
 def undeclared(subject: Subject, notebook: Notebook, command: Install) -> list[str]:
     """The files, directories and URLs that a cell installs and the environment has not, as requirements."""
     environment = subject.environment
     files = {evidence.file for evidence in environment.evidence} if environment else set()
-    local = bool(environment and environment.local)
+    local = bool(environment and environment.install.local)
     found = []
     for word in command.others:
         if "://" in word:
@@ -175,9 +186,9 @@ def _vague(subject: Subject, environment: PythonEnvironment) -> str:
     if environment.exact:
         return ""
     if environment.manager == "conda":
-        return "a package of conda's"
+        return "a conda package"
     if subject.options.as_of:
-        return "a release of that day"
+        return "a release of that date"
     return ""
 
 

@@ -10,16 +10,16 @@ from typing import Any
 
 from packaging.version import Version
 
-from r2i.check.imports import Use
-from r2i.check.ipython_code import Command
-from r2i.check.notebooks import Cell, Notebook
-from r2i.check.provided import Provided, beginnings, providers
-from r2i.check.python_code import Call, Facts, Shown
+from r2i.check.code.ipython_code import IPythonCommand
+from r2i.check.code.notebooks import Cell, Notebook
+from r2i.check.code.python_code import Call, Facts, ShownFile
+from r2i.check.facts.provided import Provided, beginnings, providers
+from r2i.check.imports import Use, uses
 from r2i.check.reads import TOLERANT
 from r2i.check.subject import Subject
+from r2i.facts.tables import read_table
+from r2i.formats.requirements.specifiers import normalised
 from r2i.model import PythonEnvironment
-from r2i.requirements.specifiers import normalised
-from r2i.tables import read_table
 
 #: Keywords by which a call names what does the work, and those of arguments that have a place, too.
 OF_ENGINES = ("engine", "flavor", "parser", "backend")
@@ -35,7 +35,7 @@ UPPER_BOUND = re.compile(r"(?<![<>!~=])(={1,3}|<=?|~=) ?(\d+(?:\.\d+)*)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class UseRow:
     """As the table explains it; `makers` are the functions of whose objects alone the methods count."""
 
     needs: tuple[str, ...]
@@ -132,7 +132,7 @@ def optional_uses(subject: Subject, there: Provided) -> Iterator[Use]:
     """What notebooks, and the modules that they reach, call for and nothing brings."""
     # Methods with names as common as `plot` are looked for only where it matters: all code has to be parsed for them.
     rows = [row for row in table() if not (row.makers and _is_met(row, there)) and _is_recent(row, subject)]
-    own = subject.uses.own
+    own = subject.once(uses).own
     for notebook in subject.notebooks:
         cells = subject.code_of.get(notebook.path, [])
         program = Program([facts for _, facts in cells], own)
@@ -141,7 +141,7 @@ def optional_uses(subject: Subject, there: Provided) -> Iterator[Use]:
             found = () if cell.tags & TOLERANT else needs(wanted, facts, program)
             for need in sorted(_unmet(found, there), key=lambda need: need.line):
                 yield _use(need, notebook.path, notebook=notebook, cell=cell)
-    for path in sorted(subject.uses.modules):
+    for path in sorted(subject.once(uses).modules):
         program = Program([subject.modules[path]], own)
         # What a program shows that is no notebook is shown elsewhere.
         wanted = [row for row in rows if not row.shown and _is_used(row, program)]
@@ -165,7 +165,7 @@ def _use(need: Need, path: str, *, notebook: Notebook | None = None, cell: Cell 
     )
 
 
-def needs(rows: Iterable[Row], facts: Facts, program: Program) -> Iterator[Need]:
+def needs(rows: Iterable[UseRow], facts: Facts, program: Program) -> Iterator[Need]:
     """Of one piece of a program that imports the libraries of these rows."""
     for row in rows:
         for command in facts.commands if row.commands else ():
@@ -198,20 +198,20 @@ def is_older(environment: PythonEnvironment, name: str, release: str) -> bool:
 
 
 @cache
-def table() -> tuple[Row, ...]:
+def table() -> tuple[UseRow, ...]:
     tables = _tables()
     return tuple(_row(one, tables["makers"]) for one in tables["use"])
 
 
 def _tables() -> dict[str, Any]:
-    return read_table("r2i.check", "optional_uses.toml")
+    return read_table("r2i.check.facts", "optional_uses.toml")
 
 
-def _row(one: Mapping[str, Any], makers: Mapping[str, str]) -> Row:
+def _row(one: Mapping[str, Any], makers: Mapping[str, str]) -> UseRow:
     of, functions, methods = (one.get(key, []) for key in ("of", "functions", "methods"))
     last = [name.rpartition(".")[2] for name in functions] + [name.partition(".")[0] for name in methods]
     patterns = {key: re.compile(one[key]) for key in ("shown", "commands", "string", "silent") if key in one}
-    return Row(
+    return UseRow(
         needs=tuple(one["needs"]),
         of=tuple(of),
         functions=_any_of([f"{library}.{name}" for library in of for name in functions]),
@@ -234,11 +234,11 @@ def _pattern(name: str) -> str:
     return re.escape(name).replace(r"\*", r"\w+")
 
 
-def _is_met(row: Row, there: Provided) -> bool:
+def _is_met(row: UseRow, there: Provided) -> bool:
     return any(map(there.has, row.needs))
 
 
-def _is_recent(row: Row, subject: Subject) -> bool:
+def _is_recent(row: UseRow, subject: Subject) -> bool:
     """Whether what is installed may be a release that does so."""
     environment, plan = subject.environment, subject.plan
     if not row.since or environment is None:
@@ -248,7 +248,7 @@ def _is_recent(row: Row, subject: Subject) -> bool:
     return not is_older(environment, row.library, row.since)
 
 
-def _is_used(row: Row, program: Program) -> bool:
+def _is_used(row: UseRow, program: Program) -> bool:
     """Whether its library is imported, and anything that it looks for may be in the text."""
     if program.modules.isdisjoint(row.of) if row.of else not program.has_commands:
         return False
@@ -256,13 +256,13 @@ def _is_used(row: Row, program: Program) -> bool:
     return bool(may_be) and not (row.silent and row.silent.search(program.source))
 
 
-def _of_command(row: Row, command: Command) -> Need | None:
+def _of_command(row: UseRow, command: IPythonCommand) -> Need | None:
     if command.sign != "%" or not row.commands or not row.commands.match(command.text):
         return None
     return Need(modules=row.needs, by=f"`%{command.text}`", line=command.line)
 
 
-def _of_call(row: Row, call: Call, program: Program) -> Need | None:
+def _of_call(row: UseRow, call: Call, program: Program) -> Need | None:
     by = _called(row, call, program)
     modules = _of_engine(row, call)
     if not by or not modules:
@@ -274,7 +274,7 @@ def _of_call(row: Row, call: Call, program: Program) -> Need | None:
     return Need(modules=modules, by=f"`{by}`", line=call.line, library=row.library)
 
 
-def _of_engine(row: Row, call: Call) -> tuple[str, ...]:
+def _of_engine(row: UseRow, call: Call) -> tuple[str, ...]:
     """What the call needs, which may say so itself."""
     given = dict(call.keywords)
     named = next((given[key] for key in OF_ENGINES if key in given), None) if row.engine else None
@@ -284,7 +284,7 @@ def _of_engine(row: Row, call: Call) -> tuple[str, ...]:
     return (module,) if module else ()
 
 
-def _called(row: Row, call: Call, program: Program) -> str:
+def _called(row: UseRow, call: Call, program: Program) -> str:
     """How it is called, if it is one of the row's; else empty."""
     if row.functions and call.root == call.name and row.functions.fullmatch(program.full(call.name)):
         return call.name
@@ -300,7 +300,7 @@ def _called(row: Row, call: Call, program: Program) -> str:
     return call.name if call.root == call.name else f".{call.name}"
 
 
-def _is_of(row: Row, root: str, program: Program) -> bool:
+def _is_of(row: UseRow, root: str, program: Program) -> bool:
     """Whether an object is of the row's library, or, where its methods have no other's names, of none that has them, too."""
     origins = program.origins(root)
     if row.makers:
@@ -319,7 +319,7 @@ def _is_own_class(origin: str, program: Program) -> bool:
     return top in program.own and any(part[:1].isupper() for part in parts)
 
 
-def _of_shown(row: Row, methods: re.Pattern[str], shown: Shown, program: Program) -> Need | None:
+def _of_shown(row: UseRow, methods: re.Pattern[str], shown: ShownFile, program: Program) -> Need | None:
     """A figure by its name, one that a function makes, or what its methods give."""
     last = shown.name.rpartition(".")[2]
     is_made = (

@@ -12,17 +12,16 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from urllib.parse import unquote
 
-from r2i.check.ipython_code import Command
-from r2i.check.notebook_tables import brings, reading
-from r2i.check.notebooks import Cell, Notebook
-from r2i.check.python_code import Call, Facts
+from r2i.check.code.ipython_code import IPythonCommand
+from r2i.check.code.matches import numbered
+from r2i.check.code.notebooks import Cell, Notebook
+from r2i.check.code.python_code import Call, Facts
+from r2i.check.facts.notebook_tables import brings, reading
+from r2i.check.subject import Subject
 from r2i.errors import R2iError
-
-if TYPE_CHECKING:
-    from r2i.check.subject import Subject
 
 #: A path that is meant as it stands: no pattern, variable, address or option.
 PLAIN = re.compile(r"(?![/~-])[\w .,()+@&=/-]{1,300}(?<![ /])")
@@ -53,6 +52,9 @@ TAIL = re.compile(r"""(?:[}"'*]|%\w)([\w-]*\.\w+)["']""")
 #: Names without an end: `np.savez("arrays")` makes `arrays.npz`.
 WORD = re.compile(r"""["'](?:[^"'\n]{0,200}/)?([\w-]+)["']""")
 
+#: What a profiler writes: `%lprun -T profile -f f f()`.
+OF_MAGIC = re.compile(r"^[ \t]*%{1,2}\w+ [^\n]{0,500}?-[TD] *[\"']?(?:[\w.-]+/){0,20}([\w.-]+)", re.MULTILINE)
+
 #: Other text that may make a file.
 SCRIPTS = (
     *(".py", ".sh", ".R", ".r", ".jl", ".smk", ".mk", ".do", ".m", ".pl"),
@@ -64,7 +66,7 @@ LARGEST_SCRIPT, MOST_SCRIPTS = 200_000, 2_000
 #: What a file of git LFS begins with where its content was not fetched, and how long such a file may be.
 POINTER, LONGEST_POINTER = b"version https://git-lfs.github.com/spec/v1", 300
 
-State: TypeAlias = Literal["missing", "ignored", "untracked", "pointer", "submodule"]
+ReadState: TypeAlias = Literal["missing", "ignored", "untracked", "pointer", "submodule"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,7 @@ class Read:
     line: int
     said: str
     path: str | None
-    state: State = "missing"
+    state: ReadState = "missing"
     picture: bool = False
 
 
@@ -140,7 +142,7 @@ def _names(cells: Iterable[Facts]) -> Mapping[str, str]:
 
 
 def _said(
-    calls: Iterable[Call], commands: Iterable[Command], names: Mapping[str, str]
+    calls: Iterable[Call], commands: Iterable[IPythonCommand], names: Mapping[str, str]
 ) -> Iterator[tuple[int, str]]:
     for call in calls:
         if not call.optional and (path := _path_of(call, names)):
@@ -163,7 +165,7 @@ def _path_of(call: Call, names: Mapping[str, str]) -> str | None:
     return given[0] if given and isinstance(given[0], str) else None
 
 
-def _paths_of(command: Command) -> Iterator[str]:
+def _paths_of(command: IPythonCommand) -> Iterator[str]:
     if command.text.partition(" ")[0] not in PROGRAMS:
         return
     try:
@@ -187,15 +189,14 @@ def _pictures(subject: Subject) -> Iterator[Read]:
         for cell in notebook.cells:
             if cell.kind != "markdown" or not ("![" in cell.source or "<img" in cell.source.lower()):
                 continue
-            for match in PICTURE.finditer(cell.source):
+            for line, match in numbered(PICTURE, cell.source):
                 said = unquote((match[1] or match[2]).partition("?")[0])
                 path = _inside(subject, said, notebook) if PLAIN.fullmatch(said) else None
                 if path is not None and "." in said.rpartition("/")[2]:
-                    line = cell.source.count("\n", 0, match.start()) + 1
                     yield Read(notebook=notebook, cell=cell, line=line, said=said, path=path, picture=True)
 
 
-def _state(subject: Subject, path: str | None) -> State | None:
+def _state(subject: Subject, path: str | None) -> ReadState | None:
     """Why a clone of the repository lacks the file, None where it does not."""
     git = subject.git
     if path is None and subject.declared_above:
@@ -231,7 +232,7 @@ class _Made:
         self._brought = {path for path, text in texts.items() if brings(text)}
         self._everything = any(brings(text) for name, text in scripts if name in SCRIPT_NAMES)
         text = "\n".join([*texts.values(), *(text for _, text in scripts)])
-        self._said = Counter(FILE_NAME.findall(text)) + Counter(WORD.findall(text))
+        self._said = Counter(name for names in (FILE_NAME, WORD, OF_MAGIC) for name in names.findall(text))
         self._tails = frozenset(TAIL.findall(text))
 
     def possibly(self, read: Read) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from r2i.check.declared import Declared
-from r2i.check.findings import Edit, Fix
-from r2i.check.fixes import line_edit
 from r2i.check.subject import Subject
+from r2i.edits.applying import line_edit, line_text
+from r2i.edits.fixes import Edit, Fix
 
 #: Where requirements go that nothing asks for yet.
 NEW_FILE = "requirements.txt"
@@ -42,7 +42,7 @@ def added(subject: Subject, text: str, *, title: str = "") -> Fix | None:
         edits = line_added(subject, path, text)
     else:
         edits = ()
-    return Fix(title=title or f"Ask for `{text}` in `{path}`", edits=edits) if edits else None
+    return Fix(title=title or f"Add `{text}` to `{path}`", edits=edits) if edits else None
 
 
 def line_added(subject: Subject, path: str, text: str) -> tuple[Edit, ...]:
@@ -73,6 +73,5 @@ def _beside_the_last(subject: Subject, text: str) -> tuple[Edit, ...]:
 
 def _line(subject: Subject, one: Declared) -> str | None:
     """The line as it stands in the file, None where its text is not once in it."""
-    lines = subject.checkout.read_bytes(one.file).splitlines()
-    raw = lines[one.line - 1].decode(errors="replace") if one.line <= len(lines) else ""
-    return raw if raw.count(one.text) == 1 and "\ufffd" not in raw and "\0" not in raw else None
+    raw = line_text(subject.checkout, one.file, one.line)
+    return raw if raw is not None and raw.count(one.text) == 1 else None

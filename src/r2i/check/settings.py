@@ -25,7 +25,7 @@ MAX_SIZE = 4_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class CheckSettings:
     """Codes are whole or beginnings; an empty `select` is all of them. `max_size` is in bytes."""
 
     select: tuple[str, ...] = ()
@@ -55,20 +55,20 @@ class Settings:
         )
 
 
-def settings_of(checkout: Checkout, *, codes: Collection[str]) -> Settings:
+def settings_of(checkout: Checkout, *, codes: Collection[str]) -> CheckSettings:
     """What `pyproject.toml` says; raise `InvalidRepositoryError` where it is wrong.
 
     The file may lie anywhere where the environment does not count: it is that of the checkout's root.
     """
     if not checkout.has(FILE):
-        return Settings()
+        return CheckSettings()
     tool = checkout.read_toml(FILE).get("tool")
     r2i = _table(tool.get("r2i", {}) if isinstance(tool, dict) else {}, "tool.r2i", ("check",))
     given = _table(r2i.get("check", {}), "tool.r2i.check", KEYS)
     ignores = given.get("per-file-ignores", {})
     if not isinstance(ignores, dict):
         raise _wrong("`tool.r2i.check.per-file-ignores` is not a table")
-    return Settings(
+    return CheckSettings(
         select=_codes(given.get("select", []), "select", codes),
         ignore=_codes(given.get("ignore", []), "ignore", codes),
         exclude=_strings(given.get("exclude", []), "exclude"),
@@ -80,22 +80,24 @@ def settings_of(checkout: Checkout, *, codes: Collection[str]) -> Settings:
 
 
 def with_chosen(
-    settings: Settings,
+    settings: CheckSettings,
     *,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     max_size: str | None,
     codes: Collection[str],
-) -> Settings:
+) -> CheckSettings:
     """The command line decides over the file, and adds to what that ignores; raise `UsageError` where it is wrong."""
     select, ignore = _separate(select), _separate(ignore)
     for option, given in (("--select", select), ("--ignore", ignore)):
         for code in given:
             if not any(known.startswith(code) for known in codes):
-                raise UsageError(f"`{option} {code}` is no rule", hint="`r2i check --rules` lists them")
+                raise UsageError(
+                    f"`{option} {code}` matches no rule", hint="Run `r2i check --rules` to list all rules"
+                )
     size = settings.max_size if max_size is None else parsed_size(max_size)
     if size is None:
-        raise UsageError(f"`--max-size {max_size}` is no size", hint="Write `--max-size 2GB`")
+        raise UsageError(f"`--max-size {max_size}` is not a size", hint="Write `--max-size 2GB`")
     return replace(
         settings, select=select or settings.select, ignore=(*settings.ignore, *ignore), max_size=size
     )
@@ -124,7 +126,7 @@ def _table(value: object, name: str, keys: tuple[str, ...]) -> Mapping[str, Any]
 def _size(value: object) -> int:
     size = parsed_size(value) if isinstance(value, str) else None
     if size is None:
-        raise _wrong("`tool.r2i.check.max-size` is no size", hint='Write `max-size = "2 GB"`')
+        raise _wrong("`tool.r2i.check.max-size` is not a size", hint='Write `max-size = "2 GB"`')
     return size
 
 
@@ -133,7 +135,8 @@ def _codes(value: object, key: str, codes: Collection[str]) -> tuple[str, ...]:
     for code in given:
         if not any(known.startswith(code) for known in codes):
             raise _wrong(
-                f"`tool.r2i.check.{key}` names no rule with `{code}`", hint="`r2i check --rules` lists them"
+                f"`tool.r2i.check.{key}` contains `{code}`, which matches no rule",
+                hint="Run `r2i check --rules` to list all rules",
             )
     return given
 

@@ -9,9 +9,10 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from r2i.buildpacks.apt_names import TIME64
-from r2i.check.distributions import Distribution, distributions
+from r2i.check.facts.distributions import Distribution, distributions
+from r2i.check.subject import Subject
+from r2i.facts.tables import read_table
 from r2i.model import Evidence, Layer, Plan, PythonEnvironment
-from r2i.tables import read_table
 
 #: Layers whose packages are the Python environment.
 ENVIRONMENTS = frozenset({"environment", "locked", "conda", "conda_lock"})
@@ -20,7 +21,7 @@ NO_GPU = re.compile(r"/whl/cpu\b|\btorch==[^\s;]*\+cpu\b")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class SizePart:
     """Something that the image is made of, in bytes: to download, and in the image.
 
     Of a package that is everything it needs and no part before it brought. `evidence` says who asks for it.
@@ -40,7 +41,7 @@ class Forecast:
     others need; `unknown` are the others, by name.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[SizePart, ...]
     packages: int = 0
     unknown: tuple[str, ...] = ()
 
@@ -63,11 +64,18 @@ class Forecast:
         return f"{known}, {number} {packages} unknown ({few}{', …' if number > 3 else ''})"
 
 
+def forecast_of(subject: Subject) -> Forecast | None:
+    """About what the image will weigh; None where that cannot be said."""
+    if subject.plan is None:
+        return None
+    return forecast(subject.plan, subject.environment, repository=sum(subject.tracked.values()))
+
+
 def forecast(plan: Plan, environment: PythonEnvironment | None, *, repository: int) -> Forecast | None:
     """None where the repository's own `Dockerfile` says what is in the image. `repository` is its size in bytes."""
     if plan.dockerfile is not None:
         return None
-    packages, found = _Packages(), [Part(name="the repository", download=0, unpacked=repository)]
+    packages, found = _Packages(), [SizePart(name="the repository", download=0, unpacked=repository)]
     found += _fixed("the base image", "base")
     for layer in plan.layers:
         if layer.template in ("toolchain", "apt"):
@@ -104,10 +112,10 @@ def spoken_size(size: int) -> str:
     return f"{size} bytes"
 
 
-def _fixed(name: str, key: str) -> Iterator[Part]:
+def _fixed(name: str, key: str) -> Iterator[SizePart]:
     if key:
         download, unpacked = _sizes()["layers"][key]
-        yield Part(name=name, download=download * 1000, unpacked=unpacked * 1000)
+        yield SizePart(name=name, download=download * 1000, unpacked=unpacked * 1000)
 
 
 @dataclass(frozen=True)
@@ -130,7 +138,7 @@ class _Packages:
         self.debian: set[str] = set()
         self.unknown: set[str] = set()
 
-    def of_debian(self, layer: Layer) -> Iterator[Part]:
+    def of_debian(self, layer: Layer) -> Iterator[SizePart]:
         lines = {evidence.why: evidence for evidence in layer.evidence}
         asked = {
             re.split("[:=/]", spec)[0]: lines.get(f"`{spec}`", layer.evidence[0])
@@ -138,20 +146,21 @@ class _Packages:
         }
         yield from self._parts(asked, _of_debian, self.debian)
 
-    def of_python(self, layer: Layer, environment: PythonEnvironment | None) -> Iterator[Part]:
+    def of_python(self, layer: Layer, environment: PythonEnvironment | None) -> Iterator[SizePart]:
         seen: set[str] = set()
         if environment is not None:
             yield from self._parts(environment.names, _rows_of(environment), seen)
-        rows = self._counted(_words(layer, "packages"), _of_python, seen)
-        yield Part(name="the kernel", download=_download(rows), unpacked=_unpacked(rows))
+        names = [re.split("[<>=!~]", word)[0].replace("_", "-") for word in _words(layer, "packages")]
+        rows = self._counted(names, _of_python, seen)
+        yield SizePart(name="the kernel", download=_download(rows), unpacked=_unpacked(rows))
 
-    def _parts(self, asked: Mapping[str, Evidence], row: Rows, seen: set[str]) -> Iterator[Part]:
+    def _parts(self, asked: Mapping[str, Evidence], row: Rows, seen: set[str]) -> Iterator[SizePart]:
         """One for each that is asked for, the heaviest first: what several need is counted with that."""
         alone = {name: _unpacked(_closure([name], row, set())[0]) for name in asked}
         for name in sorted(asked, key=lambda name: -alone[name]):
             rows = self._counted([name], row, seen)
             if _unpacked(rows):
-                yield Part(
+                yield SizePart(
                     name=name, download=_download(rows), unpacked=_unpacked(rows), evidence=asked[name]
                 )
 
@@ -228,7 +237,7 @@ def _has_no_gpu(environment: PythonEnvironment) -> bool:
     """Whether it says that it wants PyTorch without CUDA; a lock does so by not having CUDA's libraries."""
     if environment.exact or environment.manager == "conda":
         return not any(name.startswith("nvidia-") for name in environment.names)
-    texts = [*environment.support.values(), *environment.options]
+    texts = [*environment.install.support.values(), *environment.install.options]
     return any(NO_GPU.search(text) for text in texts)
 
 
@@ -241,11 +250,11 @@ def _with_bytecode(unpacked: int, python: int) -> int:
 
 
 def _sizes() -> dict[str, Any]:
-    return read_table("r2i.check", "sizes.toml")
+    return read_table("r2i.check.facts", "sizes.toml")
 
 
 def _conda_names() -> dict[str, str]:
-    names: dict[str, str] = read_table("r2i.check", "conda_names.toml")["of-pypi"]
+    names: dict[str, str] = read_table("r2i.check.facts", "conda_names.toml")["of-pypi"]
     return names
 
 
@@ -257,7 +266,7 @@ def _of_debian(name: str) -> _Row | None:
 @cache
 def _debian() -> dict[str, _Row]:
     rows = {}
-    for line in read_table("r2i.check", "apt_sizes.toml")["packages"].splitlines():
+    for line in read_table("r2i.check.facts", "apt_sizes.toml")["packages"].splitlines():
         name, download, unpacked, needs = line.split("|")
         rows[name.strip()] = _Row(int(download) * 1000, int(unpacked) * 1000, tuple(needs.split()))
     return rows

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import posixpath
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any, TypeVar
 
+from r2i.check.code.notebooks import LARGEST, Cell, Notebook, Places, read_notebook
+from r2i.check.code.python_code import Facts, facts_of_cell, facts_of_module
+from r2i.check.code.text_notebooks import text_notebook
 from r2i.check.declared import Declared, declared
 from r2i.check.git_facts import GitFacts
-from r2i.check.notebooks import LARGEST, Cell, Notebook, Places, read_notebook
-from r2i.check.python_code import Facts, facts_of_cell, facts_of_module
-from r2i.check.reads import Read, lacking
-from r2i.check.settings import COMMENT, Settings
+from r2i.check.settings import COMMENT, CheckSettings
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
 from r2i.model import Detection, Options, Plan, PythonEnvironment, Source
-from r2i.planner import config_names, detected_environment, make_plan
+from r2i.planning.compose import make_plan
+from r2i.planning.detect import Detections, config_names, detect
 
-if TYPE_CHECKING:
-    from r2i.check.imports import Uses
-    from r2i.check.missing import Missing
-    from r2i.check.size import Forecast
+T = TypeVar("T")
 
 #: Directories that hold what somebody else wrote, or a program: nothing of the repository.
 FOREIGN = frozenset(
@@ -39,7 +38,7 @@ FOREIGN = frozenset(
 )
 
 #: Modules larger than this are data, or generated, in bytes.
-LARGEST_MODULE = 1_000_000
+LARGEST_MODULE = 300_000
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Subject:
     checkout: Checkout
     options: Options = field(default_factory=Options)
     git: GitFacts | None = None
-    settings: Settings = field(default_factory=Settings)
+    settings: CheckSettings = field(default_factory=CheckSettings)
     source: Source | None = None
 
     @cached_property
@@ -69,10 +68,14 @@ class Subject:
         }
 
     @cached_property
+    def detections(self) -> Detections:
+        return detect(self.checkout, self.options)
+
+    @cached_property
     def planned(self) -> Plan | R2iError:
         """The plan, or why there is none."""
         try:
-            return make_plan(self.checkout, self.options, source=self.source)
+            return make_plan(self.checkout, self.options, source=self.source, detections=self.detections)
         except R2iError as error:
             return error
 
@@ -89,15 +92,10 @@ class Subject:
         """None where there is none, or it would not be that of the repository."""
         return self.planned if isinstance(self.planned, Plan) and not self.declared_above else None
 
-    @cached_property
+    @property
     def detected(self) -> Detection | None:
         """What the files of the environment say, though others may be wrong; None where these are, or it has a `Dockerfile`."""
-        if self.declared_above:
-            return None
-        try:
-            return detected_environment(self.checkout, self.options)
-        except R2iError:
-            return None
+        return None if self.declared_above else self.detections.environment
 
     @property
     def environment(self) -> PythonEnvironment | None:
@@ -111,15 +109,6 @@ class Subject:
         return declared(self.checkout, self.options, self.environment, wrong=wrong)
 
     @cached_property
-    def forecast(self) -> Forecast | None:
-        """About what the image will weigh; None where that cannot be said."""
-        from r2i.check.size import forecast
-
-        if self.plan is None:
-            return None
-        return forecast(self.plan, self.environment, repository=sum(self.tracked.values()))
-
-    @cached_property
     def notebooks(self) -> tuple[Notebook, ...]:
         """Without their outputs, so that hundreds fit into memory."""
         return tuple(
@@ -129,12 +118,23 @@ class Subject:
         )
 
     @cached_property
+    def text_notebooks(self) -> tuple[Notebook, ...]:
+        """Those that are texts, without copies of other notebooks; r2i reads them and does not run them."""
+        known = {posixpath.basename(notebook.path).removesuffix(".ipynb") for notebook in self.notebooks}
+        texts = (
+            text_notebook(self.checkout, path, size)
+            for path, size in self.files.items()
+            if posixpath.splitext(posixpath.basename(path))[0] not in known
+        )
+        return tuple(notebook for notebook in texts if notebook is not None)
+
+    @cached_property
     def code(self) -> tuple[tuple[Notebook, Cell, Facts], ...]:
         """All code cells of notebooks in Python, or in no language that they name, and what they say."""
         return tuple(
             (notebook, cell, facts_of_cell(cell.source))
-            for notebook in self.notebooks
-            if notebook.language in ("", "python", "ipython")
+            for notebook in (*self.notebooks, *self.text_notebooks)
+            if notebook.language in ("", "python")
             for cell in notebook.code
         )
 
@@ -153,29 +153,18 @@ class Subject:
         for path, size in self.files.items():
             if path.endswith(".py") and size <= LARGEST_MODULE:
                 try:
-                    found[path] = facts_of_module(self.checkout.read(path))
+                    # Most files of a package may be an empty `__init__.py`.
+                    found[path] = facts_of_module(self.checkout.read(path)) if size else Facts()
                 except R2iError:
                     found[path] = Facts()
         return found
 
-    @cached_property
-    def missing(self) -> tuple[Missing, ...]:
-        """Imports that nothing in the environment is known to have."""
-        from r2i.check.missing import missing
-
-        return tuple(missing(self))
-
-    @cached_property
-    def uses(self) -> Uses:
-        """What the code that runs imports from outside."""
-        from r2i.check.imports import uses
-
-        return uses(self)
-
-    @cached_property
-    def lacking(self) -> tuple[Read, ...]:
-        """Files that notebooks read and a clone of the repository does not have."""
-        return lacking(self)
+    def once(self, function: Callable[[Subject], T]) -> T:
+        """What follows from the subject, for all who ask for it."""
+        if function not in self._known:
+            self._known[function] = function(self)
+        known: T = self._known[function]
+        return known
 
     @cached_property
     def config_dir(self) -> str:
@@ -203,6 +192,8 @@ class Subject:
 
     def line_of(self, notebook: Notebook, cell: Cell, line: int = 1) -> int:
         """Where a line of a cell, counted from 1, stands in the notebook's file."""
+        if cell.first_line is not None:
+            return cell.first_line + line - 1
         if notebook.path not in self._places:
             self._places[notebook.path] = Places(self.checkout, notebook.path)
         return self._places[notebook.path].line(cell.number, line)
@@ -232,6 +223,10 @@ class Subject:
             self._lines[file] = text.split("\n") if COMMENT.search(text) else []
         lines = self._lines[file]
         return lines[line - 1] if line <= len(lines) else ""
+
+    @cached_property
+    def _known(self) -> dict[Callable[[Subject], Any], Any]:
+        return {}
 
     @cached_property
     def _lines(self) -> dict[str, list[str]]:

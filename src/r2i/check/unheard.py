@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from r2i.check.provided import of_pypi
+from r2i.check.facts.provided import of_pypi
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
-from r2i.planner import declared_environment
+from r2i.planning.environment import declared_environment
 
 #: What is written for an environment, and for nothing else.
 OF_ENVIRONMENT = ("environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile", "requirements.txt")
@@ -58,8 +58,8 @@ def unheard(subject: Subject) -> tuple[Unheard, ...]:
 
 
 def _of_project(subject: Subject) -> Iterator[Unheard]:
-    from r2i.projects.project import distribution
-    from r2i.projects.reading import read_project
+    from r2i.formats.projects.project import distribution
+    from r2i.formats.projects.reading import read_project
 
     found = read_project(subject.checkout, subject.config_dir)
     tables = (("extra", found[0].extras or {}), ("group", found[0].groups)) if found else ()

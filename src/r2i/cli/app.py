@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 import re
 import shlex
 import signal
@@ -16,21 +15,22 @@ from types import FrameType
 import click
 
 from r2i import __version__
+from r2i.cli.output import for_programs, guard, of_others
 from r2i.errors import R2iError
 from r2i.model import Json
 from r2i.quoting import printable
 
 #: In the order of `--help`: the module `r2i.cli.<name>` has a command of that name.
 COMMANDS = {
-    "run": "Build if needed, and open Jupyter.",
+    "run": "Build an image if needed and open Jupyter in it.",
     "build": "Build an image.",
-    "check": "Find what keeps a repository from being ready, and mend it.",
-    "init": "Write the files with which a repository is ready for Binder.",
-    "badge": "Print the badge that opens a repository on Binder.",
-    "plan": "Show what would be built, and why.",
-    "dockerfile": "Print the Dockerfile, or write a folder to build anywhere.",
-    "setup": "Make this machine ready to build.",
-    "doctor": "Find out what keeps this machine from building.",
+    "check": "Check whether a repository is ready for Binder, and fix it.",
+    "init": "Write the files that make a repository ready for Binder.",
+    "badge": "Print a badge that opens a repository on Binder.",
+    "plan": "Show what r2i would build, and why.",
+    "dockerfile": "Print the Dockerfile, or export a build directory.",
+    "setup": "Prepare this machine for building images.",
+    "doctor": "Diagnose problems with the container engine.",
 }
 
 #: The arguments of this call, for commands that name one like it.
@@ -64,20 +64,20 @@ class Commands(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"Did you mean `r2i {near[0]}`?" if near else "See `r2i --help` for the commands."
+            hint = f"Did you mean `r2i {near[0]}`?" if near else "Run `r2i --help` to list the commands."
             raise click.UsageError(f"There is no command `{args[0]}`. {hint}", ctx)
         return super().resolve_command(ctx, args)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="r2i %(version)s")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option("--debug", is_flag=True, help="Show the traceback if an error occurs.")
 def cli(*, debug: bool) -> None:
     """Turn any research repository into a running Jupyter image.
 
     \b
       r2i run https://github.com/owner/name     open a repository in Jupyter
-      r2i plan .                                see what would be built, and why
+      r2i plan .                                show what r2i would build, and why
     """
     del debug  # read by `run`, which sees the errors
 
@@ -87,7 +87,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one exit code for e
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` wants it to go on
         signal.signal(signal.SIGHUP, _interrupt)
-    _write_utf8()
+    guard()
     typed.set(tuple(arguments))
     debug = "--debug" in arguments[:1]
     try:
@@ -115,11 +115,13 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one exit code for e
 
 def show(error: R2iError, arguments: Sequence[str] = ()) -> None:
     """Print an error for people: what, where, what to do."""
-    from r2i.cli.common import for_programs, note
+    from r2i.cli.common import note
 
     where = f"{printable(error.where)}: " if error.where else ""
-    for line in error.log:
-        note(f"  {line}")
+    if error.log:
+        with of_others(sys.stderr):
+            for line in error.log:
+                note(f"  {line}")
     hint = _hint(error, arguments)
     fields: dict[str, Json] = {"hint": hint} if hint else {}
     if error.diagnosis:
@@ -183,13 +185,6 @@ def _safe(text: str) -> str:
     return "\n".join(printable(line) for line in text.split("\n"))
 
 
-def _write_utf8() -> None:
-    """The product is the same bytes under every locale."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-
-
 def _interrupt(_signum: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -203,11 +198,11 @@ def _bug(error: Exception, arguments: Sequence[str], *, debug: bool) -> int:
         f"{text}{click.style('Error:', fg='red', bold=True)} this is a bug in r2i. Please report it with these lines:\n\n"
         f"    r2i {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
         f"    r2i {shlex.join(_without_secrets(argument) for argument in arguments)}\n"
-        f"    {type(error).__name__}: {_without_secrets(str(error))}\n"
+        f"    {type(error).__name__}: {printable(_without_secrets(str(error)))}\n"
         f"    in {last.name}, {last.filename.rpartition('/')[2]}:{last.lineno}\n",
         err=True,
     )
-    click.echo("Hint: Run it again as `r2i --debug …` for the whole traceback", err=True)
+    click.echo("Hint: Run the command again as `r2i --debug …` to see the full traceback", err=True)
     return BUG
 
 

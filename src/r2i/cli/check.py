@@ -5,136 +5,221 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
-from r2i.check.findings import Fix, Report
+from r2i.building.rescue import MOST_CHANGES
+from r2i.check.execution.runs import DynamicReport
 from r2i.check.formats import FORMATS
+from r2i.check.report import Report
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
+from r2i.cli.building import BuildChoices, build_options
 from r2i.cli.check_text import show
-from r2i.cli.common import agreed, checked_out, note, parsed, plan_options, source_options
-from r2i.cli.execution import dynamic_report, execution_options
-from r2i.cli.execution_files import causes_fixes, report_file, report_options, write_file, write_reports
+from r2i.cli.choices import collected
+from r2i.cli.common import (
+    PlanChoices,
+    TypedSource,
+    agreed,
+    checked_out,
+    note,
+    plan_options,
+    show_diff,
+    source_options,
+)
+from r2i.cli.execution import ExecutionChoices, dynamic_report, execution_options
+from r2i.cli.execution_files import (
+    ReportChoices,
+    causes_fixes,
+    refuse_links,
+    report_file,
+    report_options,
+    write_reports,
+)
+from r2i.cli.output import of_others, unguarded
+from r2i.cli.themes import Command
+from r2i.edits.fixes import Fix
+from r2i.edits.outputs import write_output
 from r2i.errors import R2iError, UsageError
 from r2i.model import Source
 from r2i.quoting import printable
-from r2i.rescue import MOST_CHANGES
 
 NOT_READY = 8
 
-DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+@dataclass(frozen=True, kw_only=True)
+class CheckChoices:
+    """What to look for and what to make of it, as it was typed."""
+
+    select: tuple[str, ...]
+    ignore: tuple[str, ...]
+    max_size: str | None
+    strict: bool
+    fix: bool
+    yes: bool
+    form: str
+    output: Path | None
+    rules: bool
 
 
-@click.command()
+#: The options of the static check, as the argument `chosen`, the last first.
+check_options = collected(
+    CheckChoices,
+    "chosen",
+    (
+        click.option("--rules", is_flag=True, help="List all rules and exit."),
+        click.option(
+            "-o",
+            "--output",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            callback=report_file,
+            help="Write the report to FILE; the text report still goes to stdout.",
+        ),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(["text", *FORMATS]),
+            default="text",
+            show_default=True,
+            help="Format of the report.",
+        ),
+        click.option("--yes", is_flag=True, help="Apply fixes without confirmation."),
+        click.option(
+            "--fix", is_flag=True, help="Show the available fixes and apply them after confirmation."
+        ),
+        click.option("--strict", is_flag=True, help="Treat warnings as errors."),
+        click.option("--max-size", metavar="SIZE", help="Limit on the image size. [default: 4 GB]"),
+        click.option(
+            "--ignore",
+            multiple=True,
+            metavar="CODE",
+            help="Skip rules whose code starts with CODE; repeatable.",
+        ),
+        click.option(
+            "--select",
+            multiple=True,
+            metavar="CODE",
+            help="Run only rules whose code starts with CODE; repeatable.",
+        ),
+    ),
+)
+
+
+@click.command(cls=Command, epilog="r2i check\nr2i check --fix\nr2i check owner/name --execute")
 @partial(source_options, default=".")
-@click.option(
-    "--select", multiple=True, metavar="CODE", help="Only rules whose codes begin so; can be repeated."
-)
-@click.option(
-    "--ignore", multiple=True, metavar="CODE", help="No rules whose codes begin so; can be repeated."
-)
-@click.option("--max-size", metavar="SIZE", help="What the image may weigh. [default: 4 GB]")
-@click.option("--strict", is_flag=True, help="Warnings count as errors do.")
-@click.option("--fix", is_flag=True, help="Mend what can be mended, after showing it.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", *FORMATS]),
-    default="text",
-    show_default=True,
-    help="Of the report.",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    callback=report_file,
-    help="Write the report there, and show the text.",
-)
-@click.option("--rules", is_flag=True, help="List all rules.")
+@check_options
 @report_options
+@build_options
 @execution_options
 @plan_options
-def check(source: str, ref: str | None, subdir: str, **chosen: Any) -> int:
-    """Find what keeps SOURCE from being ready for Binder.
+def check(
+    typed: TypedSource,
+    *,
+    chosen: CheckChoices,
+    reports: ReportChoices,
+    execution: ExecutionChoices,
+    building: BuildChoices,
+    plan: PlanChoices,
+) -> int:
+    """Check whether SOURCE is ready for Binder.
 
-    Looks at its files only: needs no engine, and no network for a local directory. Exit code 8 where there are errors.
-    It can also be built, and its notebooks run: exit code 8 below the level that is asked for, too.
+    By default, only reads files: this needs no engine, and for a local directory no network. With `--build` or
+    `--execute`, also builds the image and runs it. Exits with 8 if there are errors or SOURCE misses the level.
     """
-    if chosen["rules"]:
+    if chosen.rules:
         _list_rules()
         return 0
-    understood = parsed(source, ref, subdir)
-    if chosen["fix"] and understood.provider != "local":
-        raise UsageError("`--fix` changes files of this machine", hint="Clone the repository first")
-    if chosen["fix"] and (chosen["build"] or chosen["execute"] or chosen["level"]):
-        _refuse_without_terminal(chosen)
+    understood = typed.understood()
+    if chosen.fix:
+        _refuse_fixing(understood, chosen, execution)
+    look = partial(_subject, source=understood, chosen=chosen, plan=plan)
+    run = partial(dynamic_report, source=understood, chosen=execution, building=building, plan=plan)
     with checked_out(understood) as checkout:
-        subject = _subject(checkout, understood, chosen)
-        report = _checked(subject, strict=chosen["strict"])
+        refuse_links(chosen.output, reports, checkout)
+        subject = look(checkout)
+        report = _checked(subject, strict=chosen.strict)
         fixes = [one.finding.fix for one in report.findings if one.finding.fix]
-        if chosen["fix"] and _mended(subject, fixes, chosen):
-            subject = _subject(checkout, understood, chosen)
-            report = _checked(subject, strict=chosen["strict"])
-        failure = None
-        try:
-            for state in _runs(subject, report, understood, chosen):
-                subject, report = state
-        except UsageError:
-            raise
-        except R2iError as error:
-            failure, report = error, replace(report, unfinished=error.message)
-        write_reports(subject, report, understood, chosen)
+        if chosen.fix and _mended(subject, fixes, chosen):
+            subject = look(checkout)
+            report = _checked(subject, strict=chosen.strict)
+        subject, report, failure = _finished(subject, report, chosen, look=look, run=run)
+        write_reports(subject, report, understood, reports)
         directory = os.path.relpath(checkout.root) if understood.provider == "local" else ""
-    _say(
-        report, form=chosen["form"], output=chosen["output"], directory="" if directory == "." else directory
-    )
+    directory = "" if directory == "." else directory
+    _say(report, form="text" if chosen.output else chosen.form, directory=directory)
+    if chosen.output is not None:
+        text = _text(report, form=chosen.form, directory=directory)
+        write_output("--output", chosen.output, text, boundary=checkout.boundary)
     if failure is not None:
         raise failure
     return 0 if report.ready and (report.dynamic is None or report.dynamic.ok) else NOT_READY
 
 
-def _say(report: Report, *, form: str, output: Path | None, directory: str) -> None:
-    if form == "text" or output is not None:
+def _refuse_fixing(source: Source, chosen: CheckChoices, execution: ExecutionChoices) -> None:
+    """Raise `UsageError` where nothing could be changed; before an hour of notebooks, not after it."""
+    if source.provider != "local":
+        raise UsageError("`--fix` works only in a local directory", hint="Clone the repository first")
+    if execution.any:
+        _refuse_without_terminal(chosen)
+
+
+def _finished(
+    subject: Subject,
+    report: Report,
+    chosen: CheckChoices,
+    *,
+    look: Callable[[Checkout], Subject],
+    run: Callable[[Subject], DynamicReport | None],
+) -> tuple[Subject, Report, R2iError | None]:
+    """What is known in the end, also where building and running it failed for no fault of the repository."""
+    try:
+        for state in _runs(subject, report, chosen, look=look, run=run):
+            subject, report = state
+    except UsageError:
+        raise
+    except R2iError as error:
+        return subject, replace(report, unfinished=error.message), error
+    return subject, report, None
+
+
+def _say(report: Report, *, form: str, directory: str) -> None:
+    if form == "text":
         from rich.console import Console
 
-        show(report, Console(), directory=directory)
-    if output is not None:
-        _write(report, form=form, output=output, directory=directory)
-    elif form != "text":
-        click.echo(FORMATS[form](report), nl=False)
+        with of_others(sys.stdout):
+            show(report, Console(), directory=directory)
+    else:
+        # GitHub's runner is to obey its own format; what others say in it is escaped.
+        click.echo(FORMATS[form](report), nl=False, file=unguarded(sys.stdout) if form == "github" else None)
 
 
-def _write(report: Report, *, form: str, output: Path, directory: str) -> None:
+def _text(report: Report, *, form: str, directory: str) -> str:
+    """What a file holds."""
     from rich.console import Console
 
+    if form != "text":
+        return FORMATS[form](report)
     text = io.StringIO()
-    if form == "text":
-        show(report, Console(file=text, color_system=None), directory=directory)
-    else:
-        text.write(FORMATS[form](report))
-    write_file("--output", output, text.getvalue())
+    show(report, Console(file=text, color_system=None), directory=directory)
+    return text.getvalue()
 
 
-def _subject(checkout: Checkout, source: Source, chosen: Mapping[str, Any]) -> Subject:
+def _subject(checkout: Checkout, *, source: Source, chosen: CheckChoices, plan: PlanChoices) -> Subject:
     from r2i.check.rules import CODES
     from r2i.check.settings import with_chosen
     from r2i.cli.subject import subject_of
 
-    subject = subject_of(checkout, source, chosen)
+    subject = subject_of(checkout, source, plan)
     settings = with_chosen(
         subject.settings,
-        select=chosen["select"],
-        ignore=chosen["ignore"],
-        max_size=chosen["max_size"],
+        select=chosen.select,
+        ignore=chosen.ignore,
+        max_size=chosen.max_size,
         codes=CODES,
     )
     return replace(subject, settings=settings)
@@ -147,46 +232,53 @@ def _checked(subject: Subject, *, strict: bool) -> Report:
 
 
 def _runs(
-    subject: Subject, report: Report, source: Source, chosen: dict[str, Any]
+    subject: Subject,
+    report: Report,
+    chosen: CheckChoices,
+    *,
+    look: Callable[[Checkout], Subject],
+    run: Callable[[Subject], DynamicReport | None],
 ) -> Iterator[tuple[Subject, Report]]:
     """Build and run it, mend what notebooks failed of, and do so again: a few times, since behind one mistake there may be
     another. Gives what is known after each of these steps, lest one that comes to no end leave a report of other files."""
-    report = replace(report, dynamic=dynamic_report(subject, source, chosen))
+    report = replace(report, dynamic=run(subject))
     yield subject, report
     made: set[str] = set()
-    for _ in range(MOST_CHANGES if chosen["fix"] else 0):
+    for _ in range(MOST_CHANGES if chosen.fix else 0):
         fixes = [fix for fix in causes_fixes(report) if fix.title not in made]
         if not fixes or not _mended(subject, fixes, chosen):
             break
         made.update(fix.title for fix in fixes)
-        note("Building and running it again, with these changes")
-        subject = _subject(subject.checkout, source, chosen)
-        report = _checked(subject, strict=chosen["strict"])
+        note("Building and running the image again with these changes")
+        subject = look(subject.checkout)
+        report = _checked(subject, strict=chosen.strict)
         yield subject, report
-        report = replace(report, dynamic=dynamic_report(subject, source, chosen))
+        report = replace(report, dynamic=run(subject))
         yield subject, report
 
 
-def _refuse_without_terminal(chosen: Mapping[str, Any]) -> None:
+def _refuse_without_terminal(chosen: CheckChoices) -> None:
     """Raise `UsageError` where nobody can be asked."""
-    if not chosen["yes"] and not sys.stdin.isatty():
-        raise UsageError("There is no terminal to ask on", hint="Say `--fix --yes` to change the files")
+    if not chosen.yes and not sys.stdin.isatty():
+        raise UsageError(
+            "Cannot ask for confirmation: stdin is not a terminal",
+            hint="Pass `--fix --yes` to change the files without confirmation",
+        )
 
 
-def _mended(subject: Subject, fixes: Iterable[Fix], chosen: Mapping[str, Any]) -> bool:
+def _mended(subject: Subject, fixes: Iterable[Fix], chosen: CheckChoices) -> bool:
     """Show what the fixes would change, and make the changes once that is agreed to."""
-    from r2i.check.fixes import combined, diff, write
+    from r2i.edits.applying import combined, diff, write
 
     changes = combined(subject.checkout, fixes)
     if not changes.applied:
-        note("There is nothing that can be mended here")
+        note("No fixes available")
         return False
     for fix in changes.applied:
         note(f"{click.style('Fix:', fg='green')} {printable(fix.title)}")
-    for line in diff(changes):
-        note(click.style(printable(line), fg=DIFF_COLOURS.get(line[:1])))
+    show_diff(diff(changes))
     _refuse_without_terminal(chosen)
-    if not chosen["yes"] and not agreed("Change the files so?"):
+    if not chosen.yes and not agreed("Apply these changes?"):
         return False
     write(subject.checkout, changes)
     return True

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from r2i.check.findings import Report, Reported, Severity
+from r2i.check.findings import Reported, Severity
+from r2i.check.report import Report
 from r2i.quoting import printable
 
 if TYPE_CHECKING:
@@ -21,10 +23,15 @@ WIDEST = 110
 
 HANGING = 4
 
+#: So many findings of a rule in a file, and so many in all, are shown: nobody reads more, and a file can have thousands.
+MOST_OF_FILE = 100
+MOST = 1_000
+
 
 def show(report: Report, console: Console, *, directory: str = "") -> None:
     """`directory` is the way from here to what was checked: terminals open `directory/file:line` at a click."""
-    for _, group in groupby(report.findings, key=lambda one: one.finding.file):
+    shown = _first(report.findings)
+    for _, group in groupby(shown, key=lambda one: one.finding.file):
         reported = list(group)
         places = [_place(one, directory) for one in reported]
         width = max(map(len, places))
@@ -33,6 +40,8 @@ def show(report: Report, console: Console, *, directory: str = "") -> None:
             for text in _said(one):
                 _print(console, text, indent=HANGING)
         console.print()
+    if len(shown) < len(report.findings):
+        _print(console, _with_literals(_not_shown(report.findings, shown)))
     if report.size is not None:
         _print(console, _with_literals(report.size.sentence, before="Size: "))
     if report.hermeticity is not None:
@@ -43,6 +52,24 @@ def show(report: Report, console: Console, *, directory: str = "") -> None:
         for text, indent in lines(report.dynamic):
             _print(console, text, indent=indent)
     _print(console, _summary(report))
+
+
+def _first(findings: Sequence[Reported]) -> list[Reported]:
+    """The first ones of each rule in each file."""
+    counted: Counter[tuple[str | None, str]] = Counter()
+    shown = []
+    for one in findings:
+        of_file = one.finding.file, one.rule.code
+        counted[of_file] += 1
+        if counted[of_file] <= MOST_OF_FILE:
+            shown.append(one)
+    return shown[:MOST]
+
+
+def _not_shown(findings: Sequence[Reported], shown: Sequence[Reported]) -> str:
+    more = Counter(one.rule.code for one in findings) - Counter(one.rule.code for one in shown)
+    by_rule = ", ".join(f"{number:,} of {code}" for code, number in sorted(more.items()))
+    return f"And {more.total():,} more: {by_rule}; `--format json` lists all of them"
 
 
 def _place(reported: Reported, directory: str) -> str:
@@ -95,12 +122,12 @@ def _summary(report: Report) -> Text:
         if (number := report.count(word))
     ]
     runs = report.unfinished is None and (report.dynamic is None or report.dynamic.ok)
-    none = ("Nothing to mend", "green") if runs else ("No findings in the files", "")
+    none = ("Nothing to fix", "green") if runs else ("No findings in the files", "")
     text = Text(", ").join(Text(*count) for count in counts or [none])
     if report.suppressed:
         text.append(f" ({report.suppressed} ignored)", "dim")
     if report.fixable:
-        text.append("; ").append("r2i check --fix", "green").append(f" mends {report.fixable} of them")
+        text.append("; ").append("r2i check --fix", "green").append(f" fixes {report.fixable} of them")
     return text
 
 

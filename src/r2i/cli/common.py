@@ -3,106 +3,189 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, get_args
 
 import click
 
 from r2i.checkout import Checkout
-from r2i.cli.as_of import as_of_option, with_date
+from r2i.cli.as_of import as_of_option, asked, with_date
+from r2i.cli.choices import Function, collected
+from r2i.cli.output import for_programs
+from r2i.engines.protocol import EngineChoice
 from r2i.errors import UsageError
 from r2i.model import Json, Notice, Options, Source
 from r2i.quoting import printable
 from r2i.sources.protocol import Revision
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypedSource:
+    """What names a repository, as it was typed."""
+
+    source: str
+    ref: str | None
+    subdir: str
+
+    def understood(self) -> Source:
+        """Raises `UsageError` where it is no source."""
+        from r2i.sources import parse
+
+        return parse(self.source, ref=self.ref, subdirectory=self.subdir, cwd=Path.cwd())
 
 
 def source_options(function: Function, *, default: str | None = None) -> Function:
-    """SOURCE, `--ref` and `--subdir`; with a default, SOURCE may be left out."""
+    """SOURCE, `--ref` and `--subdir` as the argument `typed`; with a default, SOURCE may be left out."""
     given: dict[str, Any] = {"metavar": "SOURCE"}
     if default is not None:
         given = {"metavar": f"[SOURCE={default}]", "default": default}
-    for decorate in (
-        click.option("--subdir", default="", metavar="DIR", help="The directory of the repository to build."),
-        click.option("--ref", metavar="REF", help="A branch, tag, commit or pull request. [default: HEAD]"),
+    options = (
+        click.option("--subdir", default="", metavar="DIR", help="Subdirectory of the repository to build."),
+        click.option("--ref", metavar="REF", help="Branch, tag, commit or pull request. [default: HEAD]"),
         click.argument("source", **given),
-    ):
-        function = decorate(function)
-    return function
+    )
+    decorated: Function = collected(TypedSource, "typed", options)(function)
+    return decorated
 
 
-def plan_options(function: Function) -> Function:
-    """What changes the plan."""
-    for decorate in (
+@dataclass(frozen=True, kw_only=True)
+class PlanChoices:
+    """The options of a plan, as they were typed."""
+
+    base_image: str | None
+    python: str | None
+    as_of: str | None
+    installer: Literal["uv", "pip"]
+    extras: tuple[str, ...]
+    groups: tuple[str, ...]
+    apt: tuple[str, ...]
+    replacements: tuple[str, ...]
+    user_name: str
+    user_id: int
+    repo_dir: str | None
+    labels: tuple[str, ...]
+    build_network: Literal["default", "none"]
+    build_args: tuple[str, ...]
+    appendix: str
+
+    def options(self) -> Options:
+        """Raises `UsageError` where one cannot be read."""
+        options = Options(
+            base_image=self.base_image,
+            python=self.python,
+            installer=self.installer,
+            extras=self.extras,
+            groups=self.groups,
+            apt=self.apt,
+            replace=_replacements(self.replacements),
+            user_name=self.user_name,
+            user_id=self.user_id,
+            repo_dir=self.repo_dir,
+            appendix=self.appendix,
+            labels=pairs("--label", self.labels),
+            build_args=pairs("--build-arg", self.build_args),
+            build_network=self.build_network,
+        )
+        return with_date(options, self.as_of)
+
+    def options_for(self, checkout: Checkout, source: Source) -> Options:
+        """The same, with the date that only the history tells."""
+        from r2i.building.dated import dated
+
+        return dated(
+            self.options(), asked(self.as_of), checkout=checkout, source=source, environ=os.environ, note=note
+        )
+
+
+#: What changes the plan, as the argument `plan`.
+plan_options = collected(
+    PlanChoices,
+    "plan",
+    (
         click.option(
-            "--appendix", default="", metavar="TEXT", help="Instructions to end the Dockerfile with."
+            "--appendix",
+            default="",
+            metavar="TEXT",
+            help="Instructions to append to the generated Dockerfile.",
         ),
         click.option(
             "--build-arg",
             "build_args",
             multiple=True,
             metavar="K=V",
-            help="For the repository's own Dockerfile.",
+            help="Build argument for the repository's own Dockerfile; repeatable.",
         ),
-        click.option("--label", "labels", multiple=True, metavar="K=V", help="Label the image."),
         click.option(
-            "--target-repo-dir", "repo_dir", metavar="DIR", help="Where the files go. [default: the home]"
+            "--build-network",
+            type=click.Choice(["default", "none"]),
+            default="default",
+            show_default=True,
+            help="Network for `postBuild` and for steps of the repository's own Dockerfile.",
         ),
-        click.option("--user-id", default=1000, show_default=True, help="The id of the user in the image."),
         click.option(
-            "--user-name", default="jovyan", show_default=True, help="The name of the user in the image."
+            "--label", "labels", multiple=True, metavar="K=V", help="Label of the image; repeatable."
+        ),
+        click.option(
+            "--target-repo-dir",
+            "repo_dir",
+            metavar="DIR",
+            help="Directory for the repository's files. [default: home directory]",
+        ),
+        click.option(
+            "--user-id", default=1000, show_default=True, help="Numeric id of the user in the image."
+        ),
+        click.option(
+            "--user-name", default="jovyan", show_default=True, help="Name of the user in the image."
         ),
         click.option(
             "--replace",
             "replacements",
             multiple=True,
             metavar="OLD=NEW",
-            help="Install another requirement in the place of one, `OLD=` none; can be repeated.",
+            help="Replace the requirement OLD with NEW, or remove it with `OLD=`; repeatable.",
         ),
         click.option(
-            "--apt", multiple=True, metavar="NAME", help="Install a Debian package, too; can be repeated."
+            "--apt", multiple=True, metavar="NAME", help="Install an additional Debian package; repeatable."
         ),
         click.option(
             "--group",
             "groups",
             multiple=True,
             metavar="NAME",
-            help="Install a dependency group, too; can be repeated.",
+            help="Install an additional dependency group; repeatable.",
         ),
         click.option(
             "--extra",
             "extras",
             multiple=True,
             metavar="NAME",
-            help="Install optional dependencies, too; can be repeated.",
+            help="Install an extra (optional dependencies) of the project; repeatable.",
         ),
         click.option(
             "--installer",
             type=click.Choice(["uv", "pip"]),
             default="uv",
             show_default=True,
-            help="What installs from package indexes: `pip` is one of before 24.1, for old releases.",
+            help="Installer for Python packages; `pip` is a version before 24.1, for old releases.",
         ),
         as_of_option,
+        click.option("--python", metavar="X.Y", help="Python version; overrides the repository's files."),
         click.option(
-            "--python", metavar="X.Y", help="The version of Python, whatever the repository asks for."
+            "--base-image", metavar="IMAGE", help="Base image: Debian, Ubuntu, or derived from one."
         ),
-        click.option(
-            "--base-image", metavar="IMAGE", help="The image to build on: Debian's, Ubuntu's or made of them."
-        ),
-    ):
-        function = decorate(function)
-    return function
+    ),
+)
 
 
 def engine_option(purpose: str) -> Callable[[Function], Function]:
     return click.option(
         "--engine",
-        type=click.Choice(["auto", "docker", "podman"]),
+        type=click.Choice(get_args(EngineChoice)),
         default="auto",
         show_default=True,
         help=purpose,
@@ -112,7 +195,7 @@ def engine_option(purpose: str) -> Callable[[Function], Function]:
 def _readable(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Path | None:
     """A file that is named and cannot be used is a mistake, also where nothing would be built with it."""
     if file is not None:
-        from r2i.host import certificates
+        from r2i.host.certificates import certificates
 
         certificates(file, "--ca-bundle")
     return file
@@ -124,34 +207,14 @@ def ca_bundle_option(function: Function) -> Function:
         type=click.Path(path_type=Path),
         metavar="FILE",
         callback=_readable,
-        help="Certificates that build steps trust, too. [default: those of SSL_CERT_FILE]",
+        help="Additional CA certificates for build steps. [default: $SSL_CERT_FILE]",
     )(function)
-
-
-def options_from(chosen: Mapping[str, Any]) -> Options:
-    """The `Options` in what click collected for `plan_options`."""
-    options = Options(
-        base_image=chosen["base_image"],
-        python=chosen["python"],
-        installer=chosen["installer"],
-        extras=chosen["extras"],
-        groups=chosen["groups"],
-        apt=chosen["apt"],
-        replace=_replacements(chosen["replacements"]),
-        user_name=chosen["user_name"],
-        user_id=chosen["user_id"],
-        repo_dir=chosen["repo_dir"],
-        appendix=chosen["appendix"],
-        labels=pairs("--label", chosen["labels"]),
-        build_args=pairs("--build-arg", chosen["build_args"]),
-    )
-    return with_date(options, chosen["as_of"])
 
 
 def _replacements(values: tuple[str, ...]) -> dict[str, str]:
     for value in values:
         if "=" not in value:
-            raise UsageError(f"`--replace {value}` does not say by what", hint="Write `--replace OLD=NEW`")
+            raise UsageError(f"`--replace {value}` has no `=`", hint="Write `--replace OLD=NEW`")
     return {old.strip(): new.strip() for old, _, new in (value.partition("=") for value in values)}
 
 
@@ -171,12 +234,6 @@ def pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
     return result
 
 
-def parsed(source: str, ref: str | None, subdir: str) -> Source:
-    from r2i.sources import parse
-
-    return parse(source, ref=ref, subdirectory=subdir, cwd=Path.cwd())
-
-
 @contextmanager
 def checked_out(source: Source, revision: Revision | None = None) -> Iterator[Checkout]:
     """The repository on this machine, for as long as it is needed."""
@@ -186,10 +243,6 @@ def checked_out(source: Source, revision: Revision | None = None) -> Iterator[Ch
         yield checkout
 
 
-#: Whether stderr is for a program, which reads one JSON object a line (`--progress json`).
-for_programs: ContextVar[bool] = ContextVar("for_programs", default=False)
-
-
 def note(message: str, **fields: Json) -> None:
     """Tell the user something that is not the product; `fields` go with it where a program reads."""
     if for_programs.get():
@@ -197,6 +250,12 @@ def note(message: str, **fields: Json) -> None:
 
         message = json.dumps({**fields, "message": click.unstyle(message)})
     click.echo(message, err=True)
+
+
+def show_diff(lines: Iterable[str]) -> None:
+    """Lines of a diff, in its usual colours."""
+    for line in lines:
+        note(click.style(printable(line), fg=DIFF_COLOURS.get(line[:1])))
 
 
 def agreed(question: str) -> bool:

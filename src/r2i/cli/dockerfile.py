@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from r2i.cli.as_of import asked, dated
 from r2i.cli.common import (
+    PlanChoices,
+    TypedSource,
     checked_out,
     note,
-    options_from,
-    parsed,
     plan_options,
     show_warnings,
     source_options,
 )
+from r2i.cli.themes import Command
 
 
-@click.command()
+@click.command(cls=Command, epilog="r2i dockerfile .\nr2i dockerfile owner/name --output context")
 @source_options
 @plan_options
 @click.option(
@@ -27,28 +26,26 @@ from r2i.cli.common import (
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write a folder to build.",
+    help="Write the Dockerfile and all files it needs to DIR.",
 )
-def dockerfile(source: str, ref: str | None, subdir: str, *, output: Path | None, **chosen: Any) -> None:
-    """Print the Dockerfile that SOURCE is built with.
+def dockerfile(typed: TypedSource, *, output: Path | None, plan: PlanChoices) -> None:
+    """Print the Dockerfile for SOURCE.
 
-    With `-o DIR`, write a folder with everything that it needs: `docker build DIR` makes the same image.
+    With `-o DIR`, write it to a directory with everything it needs: `docker build DIR` builds the same image.
     """
-    from r2i.planner import make_plan
-    from r2i.render import render
+    from r2i.planning.compose import make_plan
+    from r2i.planning.render import render
 
-    understood = parsed(source, ref, subdir)
+    understood = typed.understood()
     with checked_out(understood) as checkout:
-        options = dated(
-            options_from(chosen), asked(chosen["as_of"]), checkout=checkout, source=understood, note=note
-        )
-        plan = make_plan(checkout, options, source=understood)
-        rendered = render(plan, checkout)
+        options = plan.options_for(checkout, understood)
+        made = make_plan(checkout, options, source=understood)
+        rendered = render(made, checkout)
         if output is not None:
-            from r2i.export import export
+            from r2i.building.export import export
 
-            export(plan, checkout, output)
-    show_warnings(plan.notices)
+            export(made, checkout, output)
+    show_warnings(made.notices)
     if output is None:
         click.echo(rendered.text, nl=not rendered.text.endswith("\n"))
     else:

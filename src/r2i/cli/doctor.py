@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,11 +13,14 @@ from typing import TYPE_CHECKING
 import click
 
 from r2i.cli.common import ca_bundle_option, engine_option
-from r2i.engines.protocol import EngineName
+from r2i.cli.output import unguarded
+from r2i.cli.themes import Command
+from r2i.engines.protocol import EngineChoice, EngineName
 
 if TYPE_CHECKING:
-    from r2i.doctor import Diagnosis, Finding
+    from r2i.engines.protocol import Engine
     from r2i.machine import Machine
+    from r2i.machine.symptoms import Examination, Symptom
 
 #: A mark, a word and a style: colour is never the only sign.
 SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "red")}
@@ -24,24 +28,24 @@ SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "r
 ENGINE_TROUBLE = 6
 
 
-@click.command()
-@engine_option("The engine to look at.")
+@click.command(cls=Command, epilog="r2i doctor\nr2i doctor --engine podman --json")
+@engine_option("Container engine to examine.")
 @ca_bundle_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def doctor(*, engine: str, ca_bundle: Path | None, as_json: bool) -> int:
-    """Find out what keeps this machine from building, and how to mend it.
+def doctor(*, engine: EngineChoice, ca_bundle: Path | None, as_json: bool) -> int:
+    """Diagnose problems with the container engine, and suggest fixes.
 
-    Looks at the engine, its storage and the base image, asks from inside a build step whether names, certificates
-    and packages can be had, and changes nothing. Exits with 6 where something prevents a build.
+    Examines the engine, its storage and the base image, and tests from inside a build step whether names resolve,
+    certificates are trusted and packages can be downloaded. Changes nothing. Exits with 6 if r2i cannot build.
     """
     from rich.console import Console
 
-    with Console(stderr=True).status("Looking at the engine") as status:
+    with Console(file=unguarded(sys.stderr)).status("Examining the engine") as status:
         diagnosis = examine(this_machine(), wanted(engine), ca_bundle=ca_bundle, report=status.update)
     if as_json:
         import json
 
-        from r2i.doctor import as_json as document
+        from r2i.machine.symptoms import as_json as document
 
         click.echo(json.dumps(document(diagnosis), indent=2, ensure_ascii=False))
     else:
@@ -49,8 +53,8 @@ def doctor(*, engine: str, ca_bundle: Path | None, as_json: bool) -> int:
     return 0 if diagnosis.ready else ENGINE_TROUBLE
 
 
-def wanted(engine: str) -> EngineName | None:
-    return "docker" if engine == "docker" else "podman" if engine == "podman" else None
+def wanted(engine: EngineChoice) -> EngineName | None:
+    return None if engine == "auto" else engine
 
 
 def this_machine() -> Machine:
@@ -70,37 +74,48 @@ def this_machine() -> Machine:
 
 def examine(
     machine: Machine, engine: EngineName | None, *, ca_bundle: Path | None, report: Callable[[str], None]
-) -> Diagnosis:
+) -> Examination:
     """Everything that can be found out, from the engine outwards: each question needs the answer before it."""
-    from r2i import doctor as checks
-    from r2i.host import host_script
-    from r2i.pins import base_image
-    from r2i.probe import look, look_further
+    from r2i.facts.pins import base_image
+    from r2i.host.settings import host_script
+    from r2i.machine import doctor as checks
+    from r2i.machine.git import check_git
+    from r2i.machine.probe import look, look_further
+    from r2i.machine.symptoms import worst
 
     found = checks.check_engine(machine, engine)
     findings, free = [*found.findings], None
     if found.ready:
         report("Looking for the base image")
         findings.append(checks.check_image(machine, found.engine))
-    if checks.worst(findings) != "error":
+    if worst(findings) != "error":
         report("Starting a container")
         container = checks.check_container(machine, found.engine)
         findings += [container] if container else []
-        report("Asking from a build step")
+        report("Testing the network from a build step")
         host = host_script(machine.environ, ca_bundle=ca_bundle, home=Path.home())
         seen = look(machine, found.engine, base=base_image(None).reference, host=host)
         findings += seen.findings
         free = seen.free
-        if checks.worst(seen.findings) == "ok":
-            report("Asking from the first layer of every image, which is built once")
+        if worst(seen.findings) == "ok":
+            report("Building the first layer, and testing the package index from it")
             findings.append(look_further(machine, found.engine, host=host))
     if found.ready:
         findings.append(checks.check_space(machine, found.engine, free))
-    findings += checks.check_git(machine)
+        findings.append(checks.check_bounds(_engine(machine, found.engine).unbounded()))
+    findings += check_git(machine)
     return replace(found, findings=tuple(findings))
 
 
-def show(diagnosis: Diagnosis) -> None:
+def _engine(machine: Machine, name: EngineName) -> Engine:
+    from r2i.engines.docker import Docker
+    from r2i.engines.podman import Podman
+
+    kind = Docker if name == "docker" else Podman
+    return kind(environ=machine.environ, run=machine.run)
+
+
+def show(diagnosis: Examination) -> None:
     """Print the report for people."""
     from rich.console import Console
 
@@ -117,7 +132,7 @@ def show(diagnosis: Diagnosis) -> None:
         console.print(f"{count} building with {diagnosis.engine.capitalize()}.", style="bold")
 
 
-def _show_finding(output: Callable[..., None], finding: Finding, *, width: int | None) -> None:
+def _show_finding(output: Callable[..., None], finding: Symptom, *, width: int | None) -> None:
     from rich.text import Text
 
     mark, style = SIGNS[finding.status]

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
-from r2i.check.runs import BuildRun, DynamicReport, Level
-from r2i.cli.building import build_options, settings_from
-from r2i.cli.common import note
+from r2i.building.launch import memory_from, user_for
+from r2i.check.execution.runs import BuildRun, DynamicReport, Level
+from r2i.cli.building import BuildChoices
+from r2i.cli.choices import collected
+from r2i.cli.common import PlanChoices, note
 from r2i.errors import BuildFailedError, InvalidRepositoryError, NoBuildpackError, R2iError, UsageError
-from r2i.launch import memory_from, user_for
 from r2i.quoting import printable
 
 if TYPE_CHECKING:
     from r2i.check.subject import Subject
+    from r2i.engines.image_user import ContainerUser
     from r2i.engines.protocol import Engine
     from r2i.model import Image, Source
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 #: What a repository's own files are to blame for; everything else says nothing of the repository.
 ITS_OWN = (BuildFailedError, InvalidRepositoryError, NoBuildpackError)
@@ -38,18 +38,39 @@ def _level(_context: click.Context, _parameter: click.Parameter, typed: str | No
     if typed is None or typed.upper() in Level.__members__:
         return typed and typed.upper()
     levels = ", ".join(f"`{name}`" for name in Level.__members__)
-    raise UsageError(f"`--level {printable(typed)}` is no level", hint=f"Name one of {levels}")
+    raise UsageError(f"`--level {printable(typed)}` is not a level", hint=f"Choose one of {levels}")
 
 
 def _levels_from(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
     return [name for name in Level.__members__ if name.startswith(begun.upper())]
 
 
-def execution_options(function: Function) -> Function:
-    for decorate in (
-        click.option("--network", is_flag=True, help="Let notebooks use the network."),
+@dataclass(frozen=True, kw_only=True)
+class ExecutionChoices:
+    """How far to build and run, as it was typed."""
+
+    build: bool
+    execute: bool
+    level: str | None
+    timeout: int
+    memory: str | None
+    network: bool
+
+    @property
+    def any(self) -> bool:
+        return bool(self.build or self.execute or self.level)
+
+
+#: How far to build and run, as the argument `execution`.
+execution_options = collected(
+    ExecutionChoices,
+    "execution",
+    (
+        click.option("--network", is_flag=True, help="Allow notebooks to use the network."),
         click.option(
-            "--memory", metavar="SIZE", help="The most memory of a notebook, as `4g`. [default: its share]"
+            "--memory",
+            metavar="SIZE",
+            help="Memory limit per notebook, such as `4g`. [default: an equal share]",
         ),
         click.option(
             "--timeout",
@@ -57,39 +78,41 @@ def execution_options(function: Function) -> Function:
             default=600,
             show_default=True,
             metavar="SECONDS",
-            help="The most time of a cell.",
+            help="Time limit per cell.",
         ),
         click.option(
             "--level",
             metavar="L0|…|L4",
             callback=_level,
             shell_complete=_levels_from,
-            help="What must be reached. [default: L1 with --build, L3 with --execute]",
+            help="Required level. [default: L1 with --build, L3 with --execute]",
         ),
-        click.option("--execute", is_flag=True, help="Build it, and run every notebook in a container."),
-        click.option("--build", is_flag=True, help="Build it, and start the server and every kernel."),
-        build_options,
-    ):
-        function = decorate(function)
-    return function
+        click.option(
+            "--execute", is_flag=True, help="Build the image and run every notebook in a container."
+        ),
+        click.option("--build", is_flag=True, help="Build the image and start the server and every kernel."),
+    ),
+)
 
 
-def levels(*, build: bool, execute: bool, level: str | None) -> tuple[Level, Level] | None:
+def levels(chosen: ExecutionChoices) -> tuple[Level, Level] | None:
     """The level that is asked for, and the one that is tried; None where nothing is to be built.
 
     Where notebooks run, it costs nothing to compare what they give.
     """
-    if not (build or execute or level):
+    if not chosen.any:
         return None
-    asked = Level[level] if level else Level.L3 if execute else Level.L1
-    if execute or asked >= Level.L3:
+    asked = Level[chosen.level] if chosen.level else Level.L3 if chosen.execute else Level.L1
+    if chosen.execute or asked >= Level.L3:
         return asked, Level.L4
-    return asked, max(asked, Level.L1) if build else asked
+    return asked, max(asked, Level.L1) if chosen.build else asked
 
 
-def dynamic_report(subject: Subject, source: Source, chosen: dict[str, Any]) -> DynamicReport | None:
+def dynamic_report(
+    subject: Subject, *, source: Source, chosen: ExecutionChoices, building: BuildChoices, plan: PlanChoices
+) -> DynamicReport | None:
     """Build and run as far as it was asked for; None where it was not."""
-    wanted = levels(build=chosen["build"], execute=chosen["execute"], level=chosen["level"])
+    wanted = levels(chosen)
     if wanted is None:
         _refuse_idle()
         return None
@@ -97,19 +120,27 @@ def dynamic_report(subject: Subject, source: Source, chosen: dict[str, Any]) -> 
     from r2i.engines import choose
 
     asked, tried = wanted
-    memory = None if chosen["memory"] is None else memory_from(chosen["memory"])
-    settings = settings_from(chosen)
+    memory = None if chosen.memory is None else memory_from(chosen.memory)
+    settings = building.settings(plan)
     engine = choose(settings.engine, os.environ)
     started = time.monotonic()
     try:
-        image = image_for(engine, source, settings, started=started)
+        image = image_for(
+            engine, source, settings, kind=building.progress, write=building.write, started=started
+        )
     except ITS_OWN as error:
         return DynamicReport(asked=asked, tried=tried, build=_failed(error, time.monotonic() - started))
-    build = BuildRun(seconds=time.monotonic() - started, image=image.reference)
-    report = DynamicReport(asked=asked, tried=tried, build=build)
+    built = BuildRun(seconds=time.monotonic() - started, image=image.reference)
+    report = DynamicReport(asked=asked, tried=tried, build=built)
     if tried < Level.L1:
         return report
-    return _run(subject, engine, image, report, chosen, memory=memory)
+    return _run(
+        subject,
+        engine,
+        image,
+        report,
+        _Running(chosen=chosen, building=building, user_id=plan.user_id, memory=memory),
+    )
 
 
 def _refuse_idle() -> None:
@@ -119,9 +150,19 @@ def _refuse_idle() -> None:
         given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
         if given and parameter.name in OF_RUNNING:
             raise UsageError(
-                f"`{parameter.opts[-1]}` has no effect where nothing is built",
+                f"`{parameter.opts[-1]}` has no effect without `--build` or `--execute`",
                 hint="Add `--build` or `--execute`",
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Running:
+    """What is chosen of the runs of one image; `memory` in bytes."""
+
+    chosen: ExecutionChoices
+    building: BuildChoices
+    user_id: int
+    memory: int | None
 
 
 def _run(
@@ -129,39 +170,40 @@ def _run(
     engine: Engine,
     image: Image,
     report: DynamicReport,
-    chosen: Mapping[str, Any],
-    *,
-    memory: int | None,
+    how: _Running,
 ) -> DynamicReport:
     """The report of the build, and of what runs of it."""
-    from r2i.check.causes import causes, lines
-    from r2i.check.execution import limits, planned, seen
-    from r2i.cli.execution_progress import running
+    from r2i.check.execution.causes import causes, kernel_notes, lines
+    from r2i.check.execution.jobs import seen
+    from r2i.check.execution.planned import limits, planned
+    from r2i.cli.progress.runs import running
     from r2i.engines.protocol import RunRequest
 
+    chosen = how.chosen
     notebooks = planned(subject) if report.tried >= Level.L2 else ()
-    user = user_for(image, chosen["user_id"])
+    user = user_for(engine, image, how.user_id)
     bounds = limits(
         engine,
-        memory=memory,
-        timeout=chosen["timeout"],
+        memory=how.memory,
+        timeout=chosen.timeout,
         jobs=len(notebooks) + 1,
-        network=chosen["network"],
-        script=_script(chosen) if chosen["network"] else "",
+        network=chosen.network,
+        script=_script(how.building.ca_bundle) if chosen.network else "",
     )
-    request = RunRequest(image=image.reference, user=user)
-    with running(chosen["progress"], len(notebooks) + 2) as listen:
+    request = RunRequest(image=image.id, user=str(user), groups=user.groups)
+    with running(how.building.progress, len(notebooks) + 2) as listen:
         found = seen(engine, request, notebooks, limits=bounds, tried=report.tried, listen=listen)
-    notes = (*_notes(user), *found.notes)
+    notes = (*_notes(user), *found.notes, *_not_run(subject))
     ran = replace(report, server=found.server, kernels=found.kernels, runs=found.runs, notes=notes)
-    return replace(ran, causes=causes(subject, ran, network=chosen["network"]), lines=lines(subject, ran))
+    ran = replace(ran, notes=(*notes, *kernel_notes(subject, ran)))
+    return replace(ran, causes=causes(subject, ran, network=chosen.network), lines=lines(subject, ran))
 
 
-def _script(chosen: Mapping[str, Any]) -> str:
+def _script(ca_bundle: Path | None) -> str:
     """The settings of this machine with which a container reaches the network, without credentials."""
-    from r2i.host import container_script
+    from r2i.host.settings import container_script
 
-    return container_script(os.environ, ca_bundle=chosen["ca_bundle"], home=Path.home(), given={})
+    return container_script(os.environ, ca_bundle=ca_bundle, home=Path.home(), given={})
 
 
 def _failed(error: R2iError, seconds: float) -> BuildRun:
@@ -178,7 +220,12 @@ def _failed(error: R2iError, seconds: float) -> BuildRun:
     )
 
 
-def _notes(user: str | None) -> tuple[str, ...]:
-    if user is None:
+def _not_run(subject: Subject) -> Iterator[str]:
+    for notebook in subject.text_notebooks:
+        yield f"`{notebook.path}` was not run: it is {notebook.form}, and r2i runs only `.ipynb` files"
+
+
+def _notes(user: ContainerUser) -> tuple[str, ...]:
+    if not user.instead:
         return ()
-    return (f"The image would run as root: everything ran as the user {user}",)
+    return (f"The image would run as root, so r2i ran everything as user {user.uid}",)

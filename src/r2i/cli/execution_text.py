@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from r2i.check.outputs import text_of
-from r2i.check.runs import NOTHING_TO_RUN, DynamicReport, Failure, Level, NotebookRun
+from r2i.check.execution.outputs import text_of
+from r2i.check.execution.runs import NOTHING_TO_RUN, DynamicReport, Failure, Level, NotebookRun
 from r2i.check.wording import in_short
-from r2i.cli.progress import duration
+from r2i.cli.progress.board import duration
 from r2i.quoting import printable
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from r2i.check.causes import Cause
+    from r2i.check.execution.runs import Cause
 
 MARKS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "skipped": ("-", "dim")}
 
@@ -188,7 +188,7 @@ def _verdict(report: DynamicReport) -> Text:
 
     reached = "no level" if report.reached is None else report.reached.name
     if report.ok and report.nothing_to_run:
-        return Text(f"It reaches {reached}. {NOTHING_TO_RUN}", "yellow")
+        return Text(f"Reached {reached}. {NOTHING_TO_RUN}", "yellow")
     if report.ok:
-        return Text(f"It reaches {reached}", "green")
-    return Text(f"It reaches {reached}, and {report.asked.name} was asked for", "bold red")
+        return Text(f"Reached {reached}", "green")
+    return Text(f"Reached {reached}, but {report.asked.name} was required", "bold red")

@@ -5,34 +5,39 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import click
 
-from r2i.check.findings import Fix
-from r2i.check.fixes import combined, diff, write
+from r2i.building.settings import BuildSettings
 from r2i.check.subject import Subject
+from r2i.checkout.overlay import overlay
 from r2i.cli.badge import launch_of_directory, state_of
-from r2i.cli.building import BuildSettings, build_directory
+from r2i.cli.choices import collected
 from r2i.cli.common import (
+    PlanChoices,
+    TypedSource,
     agreed,
     ca_bundle_option,
     checked_out,
     engine_option,
     note,
-    parsed,
     plan_options,
+    show_diff,
     source_options,
 )
-from r2i.engines.protocol import Engine, RunRequest
+from r2i.cli.rescue import builder_for
+from r2i.cli.themes import Command
+from r2i.edits.applying import combined, diff, write
+from r2i.edits.fixes import Fix
+from r2i.engines.protocol import Engine, EngineChoice, RunRequest
 from r2i.errors import EngineError, NoBuildpackError, R2iError, UsageError
 from r2i.model import Evidence
-from r2i.overlay import overlay
-from r2i.planner import config_names
+from r2i.planning.detect import config_names
 from r2i.quoting import printable
 from r2i.ready.badge import FORMATS, HUB, NEWEST, Launch
 from r2i.ready.look import Look, look_into
@@ -42,44 +47,66 @@ from r2i.ready.published import Published
 from r2i.ready.readme import badge_fix, readme_of
 from r2i.ready.remedies import remedied
 
-DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+@dataclass(frozen=True, kw_only=True)
+class InitChoices:
+    """What to write and how to try it, as it was typed."""
+
+    yes: bool
+    no_build: bool
+    engine: EngineChoice
+    progress: Literal["auto", "rich", "plain"]
+    ca_bundle: Path | None
 
 
-@click.command()
-@partial(source_options, default=".")
-@click.option("--yes", is_flag=True, help="Write the files without asking.")
-@click.option("--no-build", is_flag=True, help="Build nothing: what is installed is not pinned.")
-@engine_option("What builds and runs.")
-@click.option(
-    "--progress",
-    type=click.Choice(["auto", "rich", "plain"]),
-    default="auto",
-    show_default=True,
-    help="How the build is shown.",
+#: What to write and how to try it, as the argument `chosen`, the last first.
+init_options = collected(
+    InitChoices,
+    "chosen",
+    (
+        ca_bundle_option,
+        click.option(
+            "--progress",
+            type=click.Choice(["auto", "rich", "plain"]),
+            default="auto",
+            show_default=True,
+            help="Format of the build progress.",
+        ),
+        engine_option("Container engine to use."),
+        click.option("--no-build", is_flag=True, help="Skip the build, and leave the versions unpinned."),
+        click.option("--yes", is_flag=True, help="Write the files without asking."),
+    ),
 )
-@ca_bundle_option
-@plan_options
-def init(source: str, ref: str | None, subdir: str, **chosen: Any) -> None:
-    """Write the files with which SOURCE is ready for Binder.
 
-    SOURCE is a directory. Looks at what its notebooks and modules import, builds an image to find releases that work
-    together, and asks before it writes a file.
+
+@click.command(cls=Command, epilog="r2i init\nr2i init --yes --no-build")
+@partial(source_options, default=".")
+@init_options
+@plan_options
+def init(typed: TypedSource, chosen: InitChoices, plan: PlanChoices) -> None:
+    """Write the files that make SOURCE ready for Binder.
+
+    SOURCE is a directory. Reads what its notebooks and modules import, builds an image to find versions that work
+    together, and asks for confirmation before it writes files.
     """
     from r2i.cli.subject import subject_of
 
     started = time.monotonic()
-    understood = parsed(source, ref, subdir)
+    understood = typed.understood()
     if understood.provider != "local":
-        raise UsageError("`r2i init` writes files of this machine", hint="Clone the repository first")
+        raise UsageError("`r2i init` works only in a local directory", hint="Clone the repository first")
     with checked_out(understood) as checkout:
-        subject = subject_of(checkout, understood, chosen)
+        subject = subject_of(checkout, understood, plan)
         if isinstance(subject.planned, R2iError):
             raise subject.planned
         _refuse_nothing(subject)
-        asking = not chosen["yes"]
+        asking = not chosen.yes
         if asking and not sys.stdin.isatty():
-            raise UsageError("There is no terminal to ask on", hint="Say `--yes` to write the files")
-        needs = _with_apt(needed(subject), chosen["apt"])
+            raise UsageError(
+                "Cannot ask for confirmation: stdin is not a terminal",
+                hint="Pass `--yes` to write the files without confirmation",
+            )
+        needs = _with_apt(needed(subject), plan.apt)
         _say_found(subject, needs)
         fixes = _environment(subject, needs, chosen, started=started)
         state = state_of(checkout, NEWEST)
@@ -96,7 +123,7 @@ def init(source: str, ref: str | None, subdir: str, **chosen: Any) -> None:
             fixes.append(workflow_fix(subject))
         _write([fix for fix in fixes if fix], subject, asking=asking)
     if launch and not readme:
-        note("There is no README. This is the badge for yours:")
+        note("The repository has no README. This is its badge:")
         click.echo(FORMATS["markdown"](launch))
 
 
@@ -104,8 +131,8 @@ def _refuse_nothing(subject: Subject) -> None:
     """Files for an image with nothing in it help nobody: the wrong directory is likelier than the wish for them."""
     if not subject.notebooks and not subject.modules and not any(map(subject.config, config_names())):
         raise NoBuildpackError(
-            "There is nothing here to get ready: no notebook, no Python module, no file that says what to install",
-            hint="Name the directory of the repository: `r2i init DIR`",
+            "The directory has no notebook, no Python module and no file that declares dependencies",
+            hint="Pass the directory of the repository: `r2i init DIR`",
         )
 
 
@@ -125,39 +152,39 @@ def _because(why: Evidence) -> str:
     return f"{where}{printable(why.why)}"
 
 
-def _environment(
-    subject: Subject, needs: Needs, chosen: Mapping[str, Any], *, started: float
-) -> list[Fix | None]:
+def _environment(subject: Subject, needs: Needs, chosen: InitChoices, *, started: float) -> list[Fix | None]:
     """What to write for the image, with the versions that were installed where it was built."""
     fixes = environment_fixes(subject, needs, versions={})
     to_pin = bool(loose(subject) or (fixes and needs.requirements))
-    if (fixes or to_pin) and not chosen["no_build"]:
+    if (fixes or to_pin) and not chosen.no_build:
         needs, look = _tried(subject, needs, fixes, chosen, started=started)
         fixes = environment_fixes(subject, needs, versions=look.versions)
         _say_failed(needs, look)
     else:
         for why in needs.unknown.values():
-            _warn(f"{_because(why)}, and nobody knows which package has it")
+            _warn(f"{_because(why)}, and r2i does not know which package provides it")
         if to_pin:
-            note("Nothing was built, so nothing is pinned: `r2i init` without `--no-build` does that")
+            note(
+                "Nothing was built, so versions are not pinned; run `r2i init` without `--no-build` to pin them"
+            )
     for words in unwritten(subject, needs):
         _warn(printable(words))
     return [*fixes]
 
 
 def _tried(
-    subject: Subject, needs: Needs, draft: list[Fix], chosen: Mapping[str, Any], *, started: float
+    subject: Subject, needs: Needs, draft: list[Fix], chosen: InitChoices, *, started: float
 ) -> tuple[Needs, Look]:
     """Build without versions to find them, then with them to see that they hold."""
     engine = _engine(chosen)
     look = partial(_looked, engine, subject, chosen, started=started)
-    note("Building, to find releases that work together (`--no-build` leaves that out)")
+    note("Building an image to find versions that work together (`--no-build` skips this)")
     try:
         seen = look(needs, draft)
         needs = remedied(needs, seen.failed)
         fixes = environment_fixes(subject, needs, versions=seen.versions)
         if fixes != draft:
-            note("Building again, with what is to be written")
+            note("Building again with the proposed files")
             seen = look(needs, fixes)
     except R2iError:
         note("Nothing was written")
@@ -174,63 +201,50 @@ def _forget_typed() -> None:
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
 
 
-def _engine(chosen: Mapping[str, Any]) -> Engine:
+def _engine(chosen: InitChoices) -> Engine:
     from r2i.engines import choose
 
     try:
-        return choose(chosen["engine"], os.environ)
+        return choose(chosen.engine, os.environ)
     except EngineError as error:
-        error.hint = f"{error.hint}; or build nothing: `r2i init --no-build`"
+        error.hint = f"{error.hint}, or skip the build with `r2i init --no-build`"
         raise
 
 
 def _looked(
     engine: Engine,
     subject: Subject,
-    chosen: Mapping[str, Any],
+    chosen: InitChoices,
     needs: Needs,
     fixes: Sequence[Fix],
     *,
     started: float,
 ) -> Look:
     """Build the repository as it would be, and look into the image. `postBuild` is run in the container."""
-    from r2i.host import container_script
-    from r2i.launch import with_settings
+    from r2i.building.launch import with_settings
+    from r2i.host.settings import container_script
 
     changes = combined(subject.checkout, fixes)
-    files = {
-        path: after.decode(errors="replace")
-        for path, (_, after) in changes.contents.items()
-        if path not in changes.executable
-    }
-    settings = BuildSettings(
-        options=subject.options,
-        engine=chosen["engine"],
-        tags=(),
-        progress=chosen["progress"],
-        no_cache=False,
-        ca_bundle=chosen["ca_bundle"],
-    )
+    files = {path: text for path, text in changes.texts.items() if path not in changes.executable}
+    settings = BuildSettings(options=subject.options, engine=chosen.engine, ca_bundle=chosen.ca_bundle)
     assert subject.source is not None  # noqa: S101 - for mypy
-    image = build_directory(
-        engine, subject.source, overlay(subject.checkout, files), settings, started=started
-    )
+    builder = builder_for(engine, chosen.progress, started=started)
+    image = builder.directory(subject.source, overlay(subject.checkout, files), settings)
 
     def with_network(request: RunRequest) -> RunRequest:
-        script = container_script(os.environ, ca_bundle=chosen["ca_bundle"], home=Path.home(), given={})
+        script = container_script(os.environ, ca_bundle=chosen.ca_bundle, home=Path.home(), given={})
         return with_settings(request, script)
 
     prepare = "".join(f"{command}\n" for command in needs.commands)
-    return look_into(engine, image.reference, needs.imports, prepare=prepare, with_settings=with_network)
+    return look_into(engine, image.id, needs.imports, prepare=prepare, with_settings=with_network)
 
 
 def _say_failed(needs: Needs, look: Look) -> None:
     for module, said in look.failed.items():
-        _warn(f"{_because(needs.imports[module])}, which fails in the image: {printable(said)}")
+        _warn(f"{_because(needs.imports[module])}, and this import fails in the image: {printable(said)}")
     if needs.imports and not look.failed:
-        tried = "1 import was" if len(needs.imports) == 1 else f"{len(needs.imports)} imports were"
-        works = "works" if len(needs.imports) == 1 else "work"
-        note(f"{click.style('Built:', fg='green', bold=True)} {tried} tried in it, and {works}")
+        works = "the import works" if len(needs.imports) == 1 else f"all {len(needs.imports)} imports work"
+        note(f"{click.style('Built:', fg='green', bold=True)} {works} in the image")
 
 
 def _launch(subject: Subject, state: Published | None) -> Launch | None:
@@ -240,7 +254,7 @@ def _launch(subject: Subject, state: Published | None) -> Launch | None:
     try:
         return launch_of_directory(subject.checkout, state, NEWEST, urlpath=first, hub=HUB)[0]
     except UsageError as error:
-        note(f"No badge yet: {printable(error.message)}. `r2i badge` makes it")
+        note(f"No badge yet: {printable(error.message)}. Run `r2i badge` later to print it")
         return None
 
 
@@ -251,25 +265,29 @@ def _on_github(subject: Subject, launch: Launch | None) -> bool:
 
 def _write(fixes: Sequence[Fix], subject: Subject, *, asking: bool) -> None:
     """Show each change and ask for it, then make them all."""
-    accepted = [fix for fix in fixes if _shown(fix, subject) and (not asking or agreed("Write it?"))]
+    seen = combined(subject.checkout, fixes).contents
+    accepted = [
+        fix for fix in fixes if _shown(fix, subject) and (not asking or agreed("Write these changes?"))
+    ]
     changes = combined(subject.checkout, accepted)
-    write(subject.checkout, changes)
+    # What was changed while somebody thought about the answer is refused, since it is not what was shown.
+    contents = {file: (seen.get(file, both)[0], both[1]) for file, both in changes.contents.items()}
+    write(subject.checkout, replace(changes, contents=contents))
     written = [printable(path) for path in changes.contents]
     if written:
         note(f"{click.style('Wrote', fg='green', bold=True)} {', '.join(written)}")
-        note("Commit and push them: a hub sees what is published")
+        note("Commit and push the changes: a hub builds only published files")
     elif not fixes:
-        note("There is nothing to write")
+        note("Nothing to write")
 
 
 def _shown(fix: Fix, subject: Subject) -> bool:
     changes = combined(subject.checkout, [fix])
     if not changes.applied:
-        _warn(f"{printable(fix.title)}: cannot be written, for it lies behind a link")
+        _warn(f"{printable(fix.title)}: cannot be written because its path contains a symbolic link")
         return False
     note(f"\n{click.style(printable(fix.title), bold=True)}")
-    for line in diff(changes):
-        note(click.style(printable(line), fg=DIFF_COLOURS.get(line[:1])))
+    show_diff(diff(changes))
     return True
 
 

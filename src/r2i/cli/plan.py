@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
-from r2i.cli.as_of import asked, dated
-from r2i.cli.common import checked_out, note, options_from, parsed, plan_options, source_options
+from r2i.cli.common import PlanChoices, TypedSource, checked_out, plan_options, source_options
+from r2i.cli.themes import Command
 from r2i.model import Evidence, Layer, Notice, Plan
 from r2i.quoting import printable
 
-PROVIDERS = {"base": "from the base image", "uv": "installed by uv", "conda": "from conda's packages"}
+PROVIDERS = {"base": "from the base image", "uv": "installed by uv", "conda": "from conda packages"}
 
 
-@click.command()
+@click.command(cls=Command, epilog="r2i plan .\nr2i plan owner/name --python 3.12 --json")
 @source_options
 @plan_options
-@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
-def plan(source: str, ref: str | None, subdir: str, *, as_json: bool, **chosen: Any) -> None:
-    """Show what would be built from SOURCE, and why.
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+def plan(typed: TypedSource, *, as_json: bool, plan: PlanChoices) -> None:
+    """Show what r2i would build from SOURCE, and why.
 
-    Needs no engine, and no network for a local directory.
+    Needs no engine, and for a local directory no network.
     """
-    from r2i.plan_json import to_json
-    from r2i.planner import make_plan
+    from r2i.planning.compose import make_plan
+    from r2i.planning.plan_json import to_json
 
-    understood = parsed(source, ref, subdir)
+    understood = typed.understood()
     with checked_out(understood) as checkout:
-        options = dated(
-            options_from(chosen), asked(chosen["as_of"]), checkout=checkout, source=understood, note=note
-        )
+        options = plan.options_for(checkout, understood)
         made = make_plan(checkout, options, source=understood)
     if as_json:
         click.echo(to_json(made), nl=False)
@@ -42,22 +39,22 @@ def plan(source: str, ref: str | None, subdir: str, *, as_json: bool, **chosen: 
 def _lines(plan: Plan) -> Iterator[str]:
     yield from _facts(plan)
     if plan.layers:
-        yield _heading("Layers, in the order in which they are built")
+        yield _heading("Layers, in build order")
         for number, layer in enumerate(plan.layers, 1):
             yield from _layer(number, layer)
     if plan.ignored:
-        yield _heading("Not used")
+        yield _heading("Ignored")
         for ignored in plan.ignored:
-            yield f"  {click.style(ignored.file, bold=True)}  {ignored.reason}"
+            yield f"  {click.style(printable(ignored.file), bold=True)}  {printable(ignored.reason)}"
     if plan.notices:
-        yield _heading("To know")
+        yield _heading("Notes and warnings")
         yield from (_notice(notice) for notice in plan.notices)
 
 
 def _facts(plan: Plan) -> Iterator[str]:
-    yield _fact("Base image", plan.base.reference if plan.dockerfile is None else "named by the Dockerfile")
+    yield _fact("Base image", plan.base.reference if plan.dockerfile is None else "set by the Dockerfile")
     if plan.dockerfile is not None:
-        yield _fact("Dockerfile", f"`{plan.dockerfile}` of the repository, used as it is")
+        yield _fact("Dockerfile", f"`{plan.dockerfile}` in the repository, used unchanged")
     if plan.python is not None:
         yield _fact("Python", f"{plan.python.version} {PROVIDERS[plan.python.provider]}")
         yield " " * 14 + _reason(plan.python.evidence)
@@ -65,15 +62,13 @@ def _facts(plan: Plan) -> Iterator[str]:
         yield _fact("As of", f"{plan.as_of.moment}: {_reason(plan.as_of.evidence)}")
     if plan.jupyter is not None:
         if plan.jupyter.mode == "split":
-            yield _fact(
-                "Jupyter", "apart from the repository's environment (locked, the same for every repository)"
-            )
+            yield _fact("Jupyter", "in a separate environment (locked, the same in every image)")
         else:
-            yield _fact("Jupyter", "in the repository's environment, under its pins")
+            yield _fact("Jupyter", "in the repository's environment, with its pinned versions")
             for evidence in plan.jupyter.evidence:
-                yield " " * 14 + f"as {_reason(evidence)}"
+                yield " " * 14 + _reason(evidence)
     yield _fact("User", f"{plan.user_name} ({plan.user_id})")
-    yield _fact("Files in", plan.repo_dir)
+    yield _fact("Directory", plan.repo_dir)
 
 
 def _layer(number: int, layer: Layer) -> Iterator[str]:

@@ -8,21 +8,18 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote
 
 import click
 from click.core import ParameterSource
 
-from r2i.cli.building import build_options, settings_from
-from r2i.cli.common import checked_out, note, parsed, plan_options, source_options
-from r2i.cli.rescue import image_for
-from r2i.engines.protocol import Container, Engine, Mount, Port, RunRequest
-from r2i.launch import (
+from r2i.building.launch import (
     SERVER_PORT,
     check_processors,
     editable_mount,
@@ -33,93 +30,186 @@ from r2i.launch import (
     memory_from,
     mount_from,
     port_from,
+    redirecting,
+    runtime_directory,
     server_command,
     user_for,
     wait_for_server,
     with_settings,
 )
+from r2i.cli.building import BuildChoices, build_options
+from r2i.cli.choices import collected
+from r2i.cli.common import PlanChoices, TypedSource, checked_out, note, plan_options, source_options
+from r2i.cli.output import Guarded, of_others
+from r2i.cli.rescue import image_for
+from r2i.cli.themes import Command
+from r2i.engines.image_user import ContainerUser
+from r2i.engines.protocol import Container, Engine, Mount, Port, RunRequest
+from r2i.errors import NotReadyError
 from r2i.model import Image, Source
-from r2i.quoting import printable
+from r2i.quoting import MAX_LINE, printable
+
+#: Of the server's log, for when it fails.
+KEPT_LINES = 100
 
 #: Where each interface lives on the server.
 PATHS = {"lab": "lab", "notebook": "tree"}
 
 
-@click.command()
+@dataclass(frozen=True, kw_only=True)
+class RunChoices:
+    """How to run an image, as it was typed."""
+
+    interface: Literal["lab", "notebook"]
+    urlpath: str | None
+    no_browser: bool
+    logs: bool
+    ports: tuple[str, ...]
+    publish_all: bool
+    volumes: tuple[str, ...]
+    variables: tuple[str, ...]
+    env_file: Path | None
+    editable: bool
+    memory: str | None
+    cpus: float | None
+    gpus: str | None
+
+
+#: How to run, as the argument `run`, the last first.
+run_options = collected(
+    RunChoices,
+    "run",
+    (
+        click.option("--gpus", metavar="N|all", help="GPUs to use."),
+        click.option(
+            "--cpus",
+            type=click.FloatRange(min=0.01),
+            metavar="N",
+            help="CPU limit.",
+        ),
+        click.option("--memory", metavar="SIZE", help="Memory limit, such as `4g`."),
+        click.option(
+            "-E", "--editable", is_flag=True, help="Mount the local directory, so that changes are kept."
+        ),
+        click.option(
+            "--env-file",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Read environment variables from FILE.",
+        ),
+        click.option(
+            "-e",
+            "--env",
+            "variables",
+            multiple=True,
+            metavar="NAME[=VALUE]",
+            help="Set an environment variable; repeatable.",
+        ),
+        click.option(
+            "-v",
+            "--volume",
+            "volumes",
+            multiple=True,
+            metavar="SRC:DST[:ro]",
+            help="Mount a directory or file; repeatable.",
+        ),
+        click.option(
+            "-P",
+            "--publish-all",
+            is_flag=True,
+            help="Publish all exposed ports, also to other machines.",
+        ),
+        click.option(
+            "-p",
+            "--publish",
+            "ports",
+            multiple=True,
+            metavar="[[HOST:]PORT:]PORT",
+            help="Publish a port; repeatable.",
+        ),
+        click.option(
+            "--logs", is_flag=True, help="Show the server's log; without it, only if the server fails."
+        ),
+        click.option("--no-browser", is_flag=True, help="Print the URL instead of opening a browser."),
+        click.option(
+            "--urlpath", metavar="PATH", help="Server path to open, such as `lab/tree/index.ipynb`."
+        ),
+        click.option("--notebook", "interface", flag_value="notebook", help="Open Jupyter Notebook."),
+        click.option(
+            "--lab", "interface", flag_value="lab", default=True, help="Open JupyterLab (the default)."
+        ),
+    ),
+)
+
+
+@click.command(
+    cls=Command,
+    epilog="r2i run https://github.com/owner/name\nr2i run . --editable\nr2i run owner/name -- python -V",
+)
 @source_options
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
-@click.option("--lab", "interface", flag_value="lab", default=True, help="Open JupyterLab (the default).")
-@click.option("--notebook", "interface", flag_value="notebook", help="Open Jupyter Notebook.")
-@click.option("--urlpath", metavar="PATH", help="Open this instead, such as `lab/tree/index.ipynb`.")
-@click.option("--no-browser", is_flag=True, help="Print the URL and open nothing.")
-@click.option(
-    "-p", "--publish", "ports", multiple=True, metavar="[[HOST:]PORT:]PORT", help="Make a port reachable."
-)
-@click.option(
-    "-P",
-    "--publish-all",
-    is_flag=True,
-    help="Make all ports reachable that the image exposes, from other machines, too.",
-)
-@click.option(
-    "-v", "--volume", "volumes", multiple=True, metavar="SRC:DST[:ro]", help="Mount a directory or file."
-)
-@click.option(
-    "-e", "--env", "variables", multiple=True, metavar="NAME[=VALUE]", help="Set a variable in the container."
-)
-@click.option(
-    "--env-file", type=click.Path(path_type=Path), metavar="FILE", help="Set the variables of a file."
-)
-@click.option("-E", "--editable", is_flag=True, help="Work on the local directory itself: changes are kept.")
-@click.option("--memory", metavar="SIZE", help="The most memory that it may use, such as `4g`.")
-@click.option(
-    "--cpus", type=click.FloatRange(min=0.01), metavar="N", help="The most processors that it may use."
-)
-@click.option("--gpus", metavar="N|all", help="Graphics processors to use.")
+@run_options
 @build_options
 @plan_options
-def run(source: str, ref: str | None, subdir: str, command: tuple[str, ...], **chosen: Any) -> int:
-    """Build SOURCE if needed, and open Jupyter in it.
+def run(
+    typed: TypedSource,
+    command: tuple[str, ...],
+    *,
+    run: RunChoices,
+    building: BuildChoices,
+    plan: PlanChoices,
+) -> int:
+    """Build an image of SOURCE if needed, and open Jupyter in it.
 
-    Jupyter can be reached from this machine only, with a token. Ctrl-C stops and removes the container.
-    With a COMMAND after `--`, that is run instead, and its exit status is ours.
+    Jupyter listens only on this machine and requires a token. Ctrl-C stops and removes the container.
+    With a COMMAND after `--`, r2i runs it instead of Jupyter and exits with its status.
     """
     from r2i.engines import choose
 
     started = time.monotonic()
-    understood = parsed(source, ref, subdir)
-    request = _request(understood, chosen)
+    understood = typed.understood()
+    request = _request(understood, run, plan)
     given = click.get_current_context().get_parameter_source("user_id") is not ParameterSource.DEFAULT
-    if chosen["editable"] and not given:
-        chosen["user_id"] = _owner(Path(understood.location), default=chosen["user_id"])
-    settings = settings_from(chosen)
+    if run.editable and not given:
+        plan = replace(plan, user_id=_owner(Path(understood.location), default=plan.user_id))
+    settings = building.settings(plan)
     engine = choose(settings.engine, os.environ)
     if request.cpus is not None:
         check_processors(request.cpus, engine.processors())
-    image = image_for(engine, understood, settings, started=started)
-    request = replace(request, image=image.reference, user=_user(image, chosen["user_id"]))
-    request = replace(request, command=command) if command else _serving(request, chosen["interface"])
-    with _start_mounted(understood, chosen) as start:
+    image = image_for(
+        engine, understood, settings, kind=building.progress, write=building.write, started=started
+    )
+    user = _user(engine, image, plan.user_id)
+    # By its id: the name may be another image's by now.
+    request = replace(request, image=image.id, user=str(user), groups=user.groups)
+    request = replace(request, command=command) if command else _serving(request, run.interface)
+    with _start_mounted(understood, run, plan) as start:
         request = replace(request, mounts=(*request.mounts, *start))
-        request = with_settings(request, _script(chosen["ca_bundle"], request))
-        return _run_command(engine, request) if command else _run_server(engine, request, chosen)
+        request = with_settings(request, _script(building.ca_bundle, request))
+        return _run_command(engine, request) if command else _run_server(engine, request, run)
 
 
-def _user(image: Image, user_id: int) -> str | None:
+def _user(engine: Engine, image: Image, user_id: int) -> ContainerUser:
     """A repository's own Dockerfile may leave us at root; a hub would run it as an ordinary user, and so do we."""
-    user = user_for(image, user_id)
-    if user is not None:
-        note(f"Note: the image would run as root: it runs as the user {user}. Its `Dockerfile` lacks `USER`")
+    user = user_for(engine, image, user_id)
+    if user.instead:
+        written = printable(image.user)
+        why = (
+            f"`USER {written}` is root or does not exist in the image"
+            if written
+            else "The `Dockerfile` has no `USER`"
+        )
+        note(f"Note: the image would run as root, so r2i runs it as user {user.uid}. {why}")
     return user
 
 
 @contextmanager
-def _start_mounted(source: Source, chosen: Mapping[str, Any]) -> Iterator[tuple[Mount, ...]]:
+def _start_mounted(source: Source, run: RunChoices, plan: PlanChoices) -> Iterator[tuple[Mount, ...]]:
     """What `--editable` takes besides the directory, which hides the image's repaired copy of `start`."""
-    if not chosen["editable"]:
+    if not run.editable:
         yield ()
         return
-    repo_dir = chosen["repo_dir"] or f"/home/{chosen['user_name']}"
+    repo_dir = plan.repo_dir or f"/home/{plan.user_name}"
     with tempfile.TemporaryDirectory(prefix="r2i-") as directory:
         with checked_out(source) as checkout:
             mount = editable_start(checkout, Path(directory), repo_dir=repo_dir)
@@ -128,26 +218,26 @@ def _start_mounted(source: Source, chosen: Mapping[str, Any]) -> Iterator[tuple[
         yield () if mount is None else (mount,)
 
 
-def _request(source: Source, chosen: Mapping[str, Any]) -> RunRequest:
+def _request(source: Source, run: RunChoices, plan: PlanChoices) -> RunRequest:
     """All that can be said of the container before there is an image: a mistake here costs no build."""
-    home = f"/home/{chosen['user_name']}"
-    repo_dir = chosen["repo_dir"] or home
-    mounts = [mount_from(volume, cwd=Path.cwd(), repo_dir=repo_dir) for volume in chosen["volumes"]]
-    environment = environment_from(chosen["variables"], chosen["env_file"], environ=os.environ)
-    if chosen["editable"]:
+    home = f"/home/{plan.user_name}"
+    repo_dir = plan.repo_dir or home
+    mounts = [mount_from(volume, cwd=Path.cwd(), repo_dir=repo_dir) for volume in run.volumes]
+    environment = environment_from(run.variables, run.env_file, environ=os.environ)
+    if run.editable:
         mounts.append(editable_mount(source, repo_dir=repo_dir))
         if repo_dir == home:
             # What Jupyter and shells keep in the home is not for the user's own directory.
             environment.setdefault("HOME", "/tmp/home")  # noqa: S108 - in the container
     return RunRequest(
         image="",
-        ports=tuple(port_from(text) for text in chosen["ports"]),
-        publish_all=chosen["publish_all"],
+        ports=tuple(port_from(text) for text in run.ports),
+        publish_all=run.publish_all,
         mounts=tuple(mounts),
         environment=environment,
-        memory=None if chosen["memory"] is None else memory_from(chosen["memory"]),
-        cpus=chosen["cpus"],
-        gpus=chosen["gpus"],
+        memory=None if run.memory is None else memory_from(run.memory),
+        cpus=run.cpus,
+        gpus=run.gpus,
     )
 
 
@@ -155,15 +245,20 @@ def _owner(directory: Path, *, default: int) -> int:
     """Files that the container writes should belong to whom the directory belongs to."""
     uid = directory.stat().st_uid
     if uid == 0:
-        note(f"Note: `{directory}` belongs to root: the container can read it, and not write to it")
+        note(f"Note: `{directory}` belongs to root: the container can read it but not write to it")
         return default
     return uid
 
 
 def _run_command(engine: Engine, request: RunRequest) -> int:
-    with engine.start(request) as container:
-        for line in container.logs():
-            click.echo(line)
+    """What it writes is the product: as it is for a program or a file, harmless on a terminal and in a log."""
+    with of_others(sys.stdout), engine.start(request) as container:
+        if isinstance(sys.stdout, Guarded):
+            for line in container.logs():
+                click.echo(_uncoloured_after(line))
+        else:
+            for chunk in container.output():
+                click.echo(chunk, nl=False)
         return container.wait()
 
 
@@ -172,7 +267,7 @@ def _script(ca_bundle: Path | None, request: RunRequest) -> str:
 
     Who wants them there says so (`--env`).
     """
-    from r2i.host import container_script
+    from r2i.host.settings import container_script
 
     return container_script(os.environ, ca_bundle=ca_bundle, home=Path.home(), given=request.environment)
 
@@ -191,16 +286,21 @@ def _serving(request: RunRequest, interface: Literal["lab", "notebook"]) -> RunR
     )
 
 
-def _run_server(engine: Engine, request: RunRequest, chosen: Mapping[str, Any]) -> int:
+def _run_server(engine: Engine, request: RunRequest, run: RunChoices) -> int:
     token = request.environment["JUPYTER_TOKEN"]
-    with engine.start(request) as container, _logs_shown(container, secret=token):
+    with (
+        of_others(sys.stderr),
+        ExitStack() as opened,
+        engine.start(request) as container,
+        _logs_kept(container, secret=token, shown=run.logs),
+    ):
         server = wait_for_server(container, SERVER_PORT)
-        path = (chosen["urlpath"] or PATHS[chosen["interface"]]).lstrip("/")
+        path = (run.urlpath or PATHS[run.interface]).lstrip("/")
         url = f"{server}/{path}{'&' if '?' in path else '?'}token={quote(token)}"
         note(f"{click.style('Jupyter is ready.', fg='green', bold=True)} Press Ctrl-C to stop it.")
         click.echo(url)
-        if not chosen["no_browser"] and _wants_browser():
-            click.launch(url)
+        if not run.no_browser and _wants_browser():
+            _open(url, opened)
         try:
             return container.wait()
         except KeyboardInterrupt:
@@ -209,24 +309,51 @@ def _run_server(engine: Engine, request: RunRequest, chosen: Mapping[str, Any]) 
             return 0
 
 
+def _uncoloured_after(line: str) -> str:
+    """A line of others, whose colours end with it."""
+    return f"{line}\x1b[0m" if "\x1b" in line else line
+
+
+def _open(url: str, opened: ExitStack) -> None:
+    """In a browser, without the token on its command line, which every user of this machine can read."""
+    try:
+        page = opened.enter_context(redirecting(url, runtime_directory(os.environ, Path.home())))
+    except OSError as error:
+        note(f"Note: could not open a browser: {error.strerror} (`{printable(str(error.filename))}`)")
+        return
+    click.launch(str(page))
+
+
 def _wants_browser() -> bool:
     """A person looks on: not in CI, not in a pipe, not over ssh."""
     return sys.stdout.isatty() and not {"CI", "SSH_CONNECTION"}.intersection(os.environ)
 
 
 @contextmanager
-def _logs_shown(container: Container, *, secret: str) -> Iterator[None]:
-    """Print the container's output on stderr while it runs; all of it, where it dies."""
+def _logs_kept(container: Container, *, secret: str, shown: bool) -> Iterator[None]:
+    """Print the server's log on stderr: as it comes where it is to be `shown`, else its end where the server fails."""
+    kept: deque[str] = deque(maxlen=KEPT_LINES)
 
-    def show() -> None:
+    def listen() -> None:
         for line in container.logs():
             if is_of_use(line):
-                click.echo(line.replace(secret, "…"), err=True)
+                kept.append(_uncoloured_after(line.replace(secret, "…")[:MAX_LINE]))
+                if shown:
+                    click.echo(kept.pop(), err=True)
 
-    thread = threading.Thread(target=show, daemon=True)
+    thread = threading.Thread(target=listen, daemon=True)
     thread.start()
     try:
         yield
-    finally:
-        if not container.running():
-            thread.join(5)
+    except NotReadyError:
+        _say_the_end(container, thread, kept)
+        raise
+    if not container.running() and container.wait() != 0:
+        _say_the_end(container, thread, kept)
+
+
+def _say_the_end(container: Container, thread: threading.Thread, kept: deque[str]) -> None:
+    if not container.running():
+        thread.join(5)
+    for line in tuple(kept):
+        click.echo(line, err=True)

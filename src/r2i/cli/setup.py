@@ -11,30 +11,34 @@ import click
 
 from r2i.cli.common import agreed, engine_option
 from r2i.cli.doctor import this_machine, wanted
-from r2i.engines.protocol import EngineName
+from r2i.cli.output import unguarded
+from r2i.cli.themes import Command
+from r2i.engines.protocol import EngineChoice, EngineName
 from r2i.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
-    from r2i.doctor import Diagnosis
     from r2i.machine import Machine
-    from r2i.setup import Step
+    from r2i.machine.setup.steps import SetupStep
+    from r2i.machine.symptoms import Examination
 
 #: What a new engine cannot do is only seen when it is there: then there is more to do, once.
 ROUNDS = 2
 
 
-@click.command()
-@engine_option("The engine to make ready.")
-@click.option("--base-image", metavar="IMAGE", help="The image that you build on. [default: r2i's own]")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
-def setup(*, engine: str, base_image: str | None, yes: bool, dry_run: bool) -> None:
-    """Make this machine ready to build.
+@click.command(cls=Command, epilog="r2i setup --dry-run\nr2i setup --engine podman --yes")
+@engine_option("Container engine to prepare.")
+@click.option(
+    "--base-image", metavar="IMAGE", help="Base image to prepare. [default: the default base image of r2i]"
+)
+@click.option("-y", "--yes", is_flag=True, help="Skip the confirmation.")
+@click.option("--dry-run", is_flag=True, help="Show the steps without running them.")
+def setup(*, engine: EngineChoice, base_image: str | None, yes: bool, dry_run: bool) -> None:
+    """Prepare this machine for building images.
 
-    Installs and starts an engine where there is none, from the packages of Debian or Ubuntu, and makes the base image
-    from packages where no registry has it. What works is left alone: on a machine that is ready, nothing happens.
+    Installs and starts a container engine from Debian or Ubuntu packages if there is none, and builds the base image
+    from packages if no registry provides it. Leaves a machine that is ready unchanged.
     """
-    from r2i.setup import examine, plan_setup
+    from r2i.machine.setup import examine, plan_setup
 
     machine = this_machine()
     diagnosis = examine(machine, wanted(engine), base=base_image)
@@ -58,26 +62,24 @@ def setup(*, engine: str, base_image: str | None, yes: bool, dry_run: bool) -> N
     _conclude(diagnosis, machine)
 
 
-def _conclude(diagnosis: Diagnosis, machine: Machine) -> None:
+def _conclude(diagnosis: Examination, machine: Machine) -> None:
     """Say that the machine is ready, or raise `EngineError`."""
     name = diagnosis.engine.capitalize()
     for finding in diagnosis.findings:
         if finding.status == "error":
             raise EngineError(
-                f"All of that was done, and still: {finding.message}",
+                f"A problem remains after all steps: {finding.message}",
                 hint=f"Run `r2i doctor --engine {diagnosis.engine}`",
             )
     click.echo(f"Ready to build with {name}.")
     if machine.engine_prefix:
-        click.echo(
-            f"Log in again first, or run `newgrp docker`: `{machine.user}` may use {name} from then on."
-        )
+        click.echo(f"Log in again or run `newgrp docker` first, so that `{machine.user}` may use {name}.")
 
 
-def _show(steps: tuple[Step, ...]) -> None:
-    from r2i.setup import Await, shown
+def _show(steps: tuple[SetupStep, ...]) -> None:
+    from r2i.machine.setup.steps import Await, shown
 
-    click.echo("This is to be done:")
+    click.echo("r2i will run these steps:")
     for number, step in enumerate(steps, 1):
         click.echo(f"\n{number}. {click.style(step.title, bold=True)}")
         for action in step.actions:
@@ -88,19 +90,21 @@ def _show(steps: tuple[Step, ...]) -> None:
 
 def _ask() -> None:
     if not sys.stdin.isatty():
-        raise UsageError("Nobody can be asked: this is not a terminal", hint="Run `r2i setup --yes`")
-    if not agreed("Go ahead?"):
+        raise UsageError("Cannot ask for confirmation: stdin is not a terminal", hint="Run `r2i setup --yes`")
+    if not agreed("Continue?"):
         raise click.Abort
 
 
-def _carry_out(steps: tuple[Step, ...], machine: Machine, *, engine: EngineName, scratch: Path) -> Machine:
+def _carry_out(
+    steps: tuple[SetupStep, ...], machine: Machine, *, engine: EngineName, scratch: Path
+) -> Machine:
     import time
 
     from rich.console import Console
 
-    from r2i.setup import carry_out
+    from r2i.machine.setup.carrying_out import carry_out
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(file=unguarded(sys.stderr), highlight=False)
     started = time.monotonic()
     with console.status("…") as status:
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from types import MappingProxyType
 
 from r2i.diagnosis.conflicts import summary
-from r2i.diagnosis.rules import LookUp, Rule, filled, looked_up, rules
+from r2i.diagnosis.rules import CauseRule, LookUp, filled, looked_up, rules, words
 from r2i.model import Change, Diagnosis
 
 __all__ = ["diagnose"]
@@ -23,13 +23,10 @@ MAX_LINE = 2_000
 #: How often a pattern may fit with words that no table knows before the next one is tried.
 MAX_MATCHES = 50
 
-BUILT = re.compile(
-    r"Failed to (?:download and )?build `(?P<built>(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)[^`]*)`|"
-    r"Failed building wheel for (?P<pip>[A-Za-z0-9][\w.-]*)|Failed to build (?P<both>[A-Za-z0-9][\w.-]*)$",
-    re.MULTILINE,
-)
+#: How pip says it at the end; `words.ini` has how uv and pip say it at once.
+BUILT = re.compile(r"Failed to build (?P<package>[A-Za-z0-9][\w.-]*)$", re.MULTILINE)
 
-#: `install-packages` asks the index when something could not be compiled.
+#: `build_as_user.py` asks the index when something could not be compiled.
 WHEELS = re.compile(r"^r2i: `[^`]+` has wheels for Python (?P<wheels>\d[\d., ]*\d)$", re.MULTILINE)
 
 NEAR = re.compile(r"^r2i: nearest to `[^`]+`: (?P<near>.+)$", re.MULTILINE)
@@ -45,7 +42,7 @@ def diagnose(
     *,
     pythons: Sequence[str],
     current: str | None = None,
-    table: Sequence[Rule] | None = None,
+    table: Sequence[CauseRule] | None = None,
     look_ups: Mapping[str, LookUp] = MappingProxyType({}),
     values: Mapping[str, str] = MappingProxyType({}),
 ) -> Diagnosis | None:
@@ -68,7 +65,7 @@ def diagnose(
 
 
 def _applied(
-    rule: Rule,
+    rule: CauseRule,
     match: re.Match[str],
     known: Mapping[str, str],
     *,
@@ -86,6 +83,8 @@ def _applied(
         if found is None:
             return None
         values["found"] = found
+    if rule.also and (more := looked_up(rule.also, values, look_ups)) is not None:
+        values["also"] = more
     values |= _concluded(matched, match, pythons=pythons, current=current)
     return _diagnosis(rule, values, evidence=_line(match), current=current)
 
@@ -98,7 +97,7 @@ def _matched(match: re.Match[str]) -> dict[str, str]:
     return groups
 
 
-def _found(rule: Rule, values: Mapping[str, str], look_ups: Mapping[str, LookUp]) -> str | None:
+def _found(rule: CauseRule, values: Mapping[str, str], look_ups: Mapping[str, LookUp]) -> str | None:
     answers = (looked_up(where, values, look_ups) for where in rule.look_up)
     return next((answer for answer in answers if answer is not None), None)
 
@@ -115,7 +114,9 @@ def _concluded(
         yield "summary", summary(match.string[match.start() :][:20_000])
 
 
-def _diagnosis(rule: Rule, values: Mapping[str, str], *, evidence: str, current: str | None) -> Diagnosis:
+def _diagnosis(
+    rule: CauseRule, values: Mapping[str, str], *, evidence: str, current: str | None
+) -> Diagnosis:
     changes = tuple(_changes(rule, values, current))
     message = _message(rule, values)
     if "wheels" in values and changes and changes[0].option == "python":
@@ -131,7 +132,7 @@ def _diagnosis(rule: Rule, values: Mapping[str, str], *, evidence: str, current:
     )
 
 
-def _changes(rule: Rule, values: Mapping[str, str], current: str | None) -> Iterable[Change]:
+def _changes(rule: CauseRule, values: Mapping[str, str], current: str | None) -> Iterable[Change]:
     changes = [
         Change(option=template.option, value=value)
         for template in rule.changes
@@ -141,19 +142,21 @@ def _changes(rule: Rule, values: Mapping[str, str], current: str | None) -> Iter
     return dict.fromkeys(c for c in changes if c.option != "python" or c.value != current)
 
 
-def _message(rule: Rule, values: Mapping[str, str]) -> str:
+def _message(rule: CauseRule, values: Mapping[str, str]) -> str:
     """Where the log does not tell a value, words for it."""
-    spoken = {"built": "A package", "name": "it", "package": "a package", "version": "", **values}
+    spoken = {"built": "a package", "name": "it", "package": "a package", "version": "", **values}
     text = filled(rule.message, spoken) or rule.explanation.rstrip(".")
-    return re.sub(r"`(A package|a package|it)`", r"\1", text).replace(" ``", "")
+    text = re.sub(r"`(a package|it)`", r"\1", text).replace(" ``", "")
+    return text[:1].upper() + text[1:]
 
 
 def _known(text: str, *, pythons: Sequence[str], current: str | None) -> dict[str, str]:
     """What the log tells of the package that could not be built."""
     known: dict[str, str] = {}
-    if built := BUILT.search(text):
-        name = built["name"] or built["pip"] or built["both"]
-        known |= {"built": built["built"] or name, "name": name}
+    patterns = (*words()["not-built"], *words()["not-built-by-pip"], BUILT)
+    if matches := [match for pattern in patterns if (match := pattern.search(text))]:
+        built = min(matches, key=re.Match.start).groupdict()
+        known |= {"built": built.get("built", built["package"]), "name": built["package"]}
     if frames := FRAME.findall(text):
         known["library"] = frames[-1]
     if near := NEAR.search(text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import combinations
 
-from r2i.requirements.specifiers import normalised
+from r2i.formats.requirements.specifiers import normalised
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 VERSIONED = rf"{NAME}(?:\[[\w,-]+\])?(?:[<>=!~][^\s,]*(?:,[<>=!~][^\s,]*)*)?"
@@ -48,12 +48,12 @@ def summary(text: str) -> str:
     for who, what in needs:
         for other in asked:
             if _name(other) == _name(what) and other != _name(other):
-                return f"`{who}` needs `{what}`, but `{other}` is asked for"
+                return f"`{who}` needs `{what}`, but `{other}` is required"
     for (who, what), (another, other) in combinations(needs, 2):
         if _name(other) == _name(what) and other != what and another != who:
             return f"`{who}` needs `{what}`, but `{another}` needs `{other}`"
     if twice := TWICE.search(flat):
-        return f"`{twice[1]}` and `{twice[2]}` are both asked for"
+        return f"`{twice[1]}` and `{twice[2]}` are both required"
     return _conclusion(flat)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from configparser import ConfigParser
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from typing import Any, TypeAlias
 
+from r2i.facts.tables import read_table
 from r2i.model import ChangeOption
-from r2i.tables import read_table
 
 #: A value in a text of the table: `{package}`.
 VALUE = re.compile(r"\{(\w+)\}")
@@ -27,7 +29,7 @@ class Template:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class CauseRule:
     """One cause; the fields are explained in the table itself."""
 
     cause: str
@@ -38,14 +40,30 @@ class Rule:
     otherwise: str = ""
     changes: tuple[Template, ...] = ()
     look_up: tuple[str, ...] = ()
+    also: str = ""
     temporary: bool = False
 
 
 @cache
-def rules(table: str = "rules.toml") -> tuple[Rule, ...]:
+def rules(table: str = "rules.toml") -> tuple[CauseRule, ...]:
     """In the order of the table: the first that fits counts."""
     entries = _table(table)
     return tuple(_rule(cause, _with_patterns(entry, entries)) for cause, entry in entries.items())
+
+
+@cache
+def words() -> Mapping[str, tuple[re.Pattern[str], ...]]:
+    """What installers, build tools and servers say, as the programs in build steps know it.
+
+    `programs/words.py` reads the same table for them: it is no module of r2i, and runs on the Python of the base image.
+    """
+    table = ConfigParser(interpolation=None, delimiters=("=",))
+    table.read_string(files("r2i.image").joinpath("programs", "words.ini").read_text(encoding="utf-8"))
+    entries = (entry for section in table.sections() for entry in table[section].items())
+    return {
+        name: tuple(re.compile(line, re.MULTILINE) for line in lines.split("\n") if line)
+        for name, lines in entries
+    }
 
 
 def looked_up(where: str, values: Mapping[str, str], known: Mapping[str, LookUp]) -> str | None:
@@ -56,7 +74,7 @@ def looked_up(where: str, values: Mapping[str, str], known: Mapping[str, LookUp]
         return None
     if table in known:
         return known[table](name)
-    if table in ("files", "words"):
+    if table in ("files", "versions", "words"):
         return _in_debian(table, name)
     if table in _table("apis.toml"):
         return by_name(table).get(name)
@@ -68,7 +86,7 @@ def by_name(table: str) -> Mapping[str, str]:
     """A table of `apis.toml` turned round where it lists names: by name, the last that has them."""
     found: dict[str, str] = {}
     for who, names in _table("apis.toml")[table].items():
-        if table in ("magics", "programs"):
+        if table in ("apart", "backports", "magics", "programs"):
             found[who] = str(names)
         else:
             found |= dict.fromkeys(str(names).split(), who)
@@ -106,12 +124,20 @@ def _with_patterns(entry: Mapping[str, Any], entries: Mapping[str, Mapping[str, 
     return {**rest, "patterns": entries[str(other)]["patterns"]}
 
 
-def _rule(cause: str, entry: Mapping[str, Any]) -> Rule:
+def _compiled(pattern: str) -> Iterator[re.Pattern[str]]:
+    table, _, entry = pattern.partition(": ")
+    if table == "words":
+        yield from words()[entry]
+    else:
+        yield re.compile(pattern, re.MULTILINE)
+
+
+def _rule(cause: str, entry: Mapping[str, Any]) -> CauseRule:
     fields = {name.replace("-", "_"): value for name, value in entry.items()}
     patterns, changes, look_up = fields.pop("patterns"), fields.pop("changes", []), fields.pop("look_up", [])
-    return Rule(
+    return CauseRule(
         cause=cause,
-        patterns=tuple(re.compile(pattern, re.MULTILINE) for pattern in patterns),
+        patterns=tuple(compiled for pattern in patterns for compiled in _compiled(pattern)),
         changes=tuple(Template(option=o, value=v) for change in changes for o, v in change.items()),
         look_up=(look_up,) if isinstance(look_up, str) else tuple(look_up),
         **fields,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 from r2i.diagnosis import diagnose
 from r2i.errors import BuildFailedError, R2iError, TemporaryError
+from r2i.facts.pins import pythons
+from r2i.formats.requirements.specifiers import normalised
 from r2i.model import Change, Diagnosis, Dockerfile, Evidence, Layer, Plan, Stage
-from r2i.pins import pythons
-from r2i.requirements.specifiers import normalised
 
 #: How many of its last lines are shown.
 SHOWN_LINES = 20
@@ -21,14 +22,22 @@ SEE_ABOVE = "Its last lines above say why; `r2i dockerfile` shows the step"
 
 
 def explained(
-    error: BuildFailedError, log: tuple[str, ...], *, plan: Plan, dockerfile: Dockerfile
+    error: BuildFailedError,
+    log: tuple[str, ...],
+    *,
+    plan: Plan,
+    dockerfile: Dockerfile,
+    is_possible: Callable[[Change], bool] = lambda _: True,
 ) -> R2iError:
-    """`log` is all that is known of what the step printed, fit to be shown."""
+    """`log` is all that is known of what the step printed, fit to be shown; `is_possible` tells what may be proposed."""
+    if error.exceeded:
+        return _stopped(error, log[-SHOWN_LINES:], plan=plan, dockerfile=dockerfile)
     status = re.search(r"exit status \d+$", error.message)
     found = diagnose(
         (*log, *([status[0]] if status else [])),
         pythons=tuple(pythons()),
         current=".".join(plan.python.version.split(".")[:2]) if plan.python else None,
+        values={"release": plan.base.release.name} if plan.base.release else {},
     )
     shown = log[-SHOWN_LINES:]
     line = error.dockerfile_line
@@ -42,18 +51,48 @@ def explained(
     layer = plan.layers[index]
     if layer.template == "final" and str(layer.variables["appendix"]):
         return BuildFailedError(f"`--appendix`: {error.message}", log=shown, hint="Correct this instruction")
-    if found and layer.stage not in MENDABLE:
-        found = replace(found, changes=())
-    if found and plan.as_of is not None:
-        # Another date may help, but not that it has one.
-        found = replace(found, changes=tuple(c for c in found.changes if c.value != "commit"))
+    if found:
+        found = replace(found, changes=_possible(found, layer, plan, is_possible))
     if layer.stage in {Stage.DEPENDENCIES, Stage.PACKAGE}:
         shown = (*shown, *_cutoff(plan))
-    place = _place(layer, found, log)
+    place, command = _ended(layer, log) or (_place(layer, found, log), "")
     if found is None:
-        return _error(f"The step `{layer.title}` failed", None, place, log=shown, hint=SEE_ABOVE)
+        step = f"he step `{layer.title}` failed"
+        message = f"`{command}` failed (t{step})" if command else f"T{step}"
+        return _error(message, None, place, log=shown, hint=SEE_ABOVE)
     hint = lasting(found.changes[0], plan.config_dir) if found.changes else SEE_ABOVE
     return _error(f"the step `{layer.title}` failed", found, place, log=shown, hint=hint)
+
+
+def _possible(
+    found: Diagnosis, layer: Layer, plan: Plan, is_possible: Callable[[Change], bool]
+) -> tuple[Change, ...]:
+    if layer.stage not in MENDABLE:
+        return ()
+    # Another date may help, but not that it has one.
+    kept = (change for change in found.changes if plan.as_of is None or change.value != "commit")
+    return tuple(filter(is_possible, kept))
+
+
+def _stopped(
+    error: BuildFailedError, log: tuple[str, ...], *, plan: Plan, dockerfile: Dockerfile
+) -> BuildFailedError:
+    """A build that was ended for one of its bounds: what it printed does not say why."""
+    line = error.dockerfile_line
+    index = dockerfile.layer_lines.get(line) if line is not None else None
+    place = Evidence(why="", file=plan.dockerfile, line=line) if plan.dockerfile is not None else None
+    message = error.message
+    if index is not None:
+        place = _place(plan.layers[index], None, log)
+        message = error.exceeded.replace("{step}", f"the step `{plan.layers[index].title}`")
+    return BuildFailedError(
+        message[:1].upper() + message[1:],
+        hint=error.hint,
+        log=log,
+        file=place.file if place else None,
+        line=place.line if place else None,
+        exceeded=error.exceeded,
+    )
 
 
 def _cutoff(plan: Plan) -> tuple[str, ...]:
@@ -62,7 +101,7 @@ def _cutoff(plan: Plan) -> tuple[str, ...]:
         return ()
     because = plan.as_of.evidence
     place = f", from `{because.file}`" if because.file else ""
-    return (f"r2i: what was published after {plan.as_of.moment} was left out ({because.why}{place})",)
+    return (f"r2i: packages published after {plan.as_of.moment} were excluded ({because.why}{place})",)
 
 
 def lasting(change: Change, config_dir: str) -> str | None:
@@ -76,9 +115,9 @@ def lasting(change: Change, config_dir: str) -> str | None:
             return f"Write {names} into `{directory}apt.txt`"
         case "replace":
             old, _, new = change.value.partition("=")
-            return f"Write `{new}` instead of `{old}`" if new else f"Take out `{old}`"
+            return f"Write `{new}` instead of `{old}`" if new else f"Remove `{old}`"
         case "require":
-            return f"Ask for `{change.value}`"
+            return f"Require `{change.value}`"
         case "post-build":
             return f"Write `{change.value}` into `{directory}postBuild`"
         case "as-of" | "installer":
@@ -105,6 +144,21 @@ def _place(layer: Layer, found: Diagnosis | None, log: tuple[str, ...]) -> Evide
     return (
         about or _culprit(layer, log) or next((replace(e, line=None) for e in layer.evidence if e.file), None)
     )
+
+
+def _ended(layer: Layer, log: tuple[str, ...]) -> tuple[Evidence, str] | None:
+    """Where in `postBuild` bash ended, and with which command, as `programs/where-it-failed` says."""
+    path = layer.variables.get("path")
+    if layer.template != "post_build" or not isinstance(path, str):
+        return None
+    said = re.compile(rf"r2i: `{re.escape(path)}` failed with status \d+ in line (\d{{1,6}}): (.*)")
+    found = next((match for line in reversed(log) if (match := said.fullmatch(line.strip()))), None)
+    if found is None:
+        return None
+    commands = layer.variables.get("commands", ())
+    added = isinstance(commands, tuple) and any("1i #!" in str(command) for command in commands)
+    line = int(found[1]) - added
+    return Evidence(why="", file=path, line=line if line > 0 else None), found[2].replace("`", "'")[:80]
 
 
 def _asked_for(layer: Layer, package: str) -> Evidence | None:

@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from r2i.engines.instructions import Stage
+from r2i.engines.pace import LONGEST_LINE, Paced
 from r2i.engines.protocol import StepEvent
+from r2i.formats.dockerfile import BuildStage
 
 #: How many of a step's last lines are kept: why it failed may stand far before its end.
 KEPT_LINES = 2_000
@@ -29,14 +30,14 @@ class BuildProgress:
     """
 
     def __init__(
-        self, stages: tuple[Stage, ...], lines_of: Mapping[int, int], listen: Callable[[StepEvent], None]
+        self, stages: tuple[BuildStage, ...], lines_of: Mapping[int, int], listen: Callable[[StepEvent], None]
     ) -> None:
         self.text = ""
         self.line: int | None = None
         self.tail: deque[str] = deque(maxlen=KEPT_LINES)
         self._stages = stages
         self._lines_of = lines_of
-        self._listen = listen
+        self._listen = Paced(listen)
         self._place = (0, 0)
         self._reached: dict[int, int] = {}
         self._begun: dict[str, int | None] = {}
@@ -103,6 +104,7 @@ class BuildProgress:
             self._hidden = True
 
     def _output(self, line: str) -> None:
+        line = line[:LONGEST_LINE]
         self.tail.append(line)
         if self._place != (0, 0) and not self._hidden:
             self._listen(

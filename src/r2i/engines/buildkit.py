@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from r2i.engines.instructions import Instruction, Stage
+from r2i.engines.pace import LONGEST_LINE, Paced
 from r2i.engines.protocol import StepEvent
+from r2i.formats.dockerfile import BuildStage, Instruction
 
 #: How many of a step's last lines are kept: why it failed may stand far before its end.
 KEPT_LINES = 2_000
@@ -27,7 +28,7 @@ FRACTION = re.compile(r"\.(\d{1,6})\d*")
 
 
 @dataclass
-class Step:
+class BuildKitStep:
     """What is known of one vertex of the build."""
 
     text: str = ""
@@ -41,13 +42,20 @@ class Step:
 class SolveProgress:
     """Reads the lines one by one. `failed` is the step that failed, `text` what was not JSON: messages of errors."""
 
-    def __init__(self, stages: tuple[Stage, ...], listen: Callable[[StepEvent], None]) -> None:
-        self.failed: Step | None = None
+    def __init__(self, stages: tuple[BuildStage, ...], listen: Callable[[StepEvent], None]) -> None:
+        self.failed: BuildKitStep | None = None
         self.text: deque[str] = deque(maxlen=200)
         self._stages = stages
-        self._listen = listen
-        self._steps: dict[str, Step] = defaultdict(Step)
+        self._listen = Paced(listen)
+        self._steps: dict[str, BuildKitStep] = defaultdict(BuildKitStep)
         self._json: list[str] = []
+
+    @property
+    def running(self) -> BuildKitStep | None:
+        """The step of the Dockerfile that was begun last and has not ended."""
+        return next(
+            (s for s in reversed(self._steps.values()) if s.state == "started" and s.line is not None), None
+        )
 
     def feed(self, line: str) -> None:
         """buildx 0.13 spreads an object over many lines, of which only the first and the last are not indented."""
@@ -102,6 +110,8 @@ class SolveProgress:
         *lines, step.partial = _split(step.partial + base64.b64decode(log.get("data") or ""))
         for line in lines:
             self._output(log["vertex"], line)
+        if len(step.partial) > LONGEST_LINE:
+            self._flush(log["vertex"])
 
     def _flush(self, digest: str) -> None:
         step = self._steps[digest]
@@ -111,7 +121,7 @@ class SolveProgress:
 
     def _output(self, digest: str, line: bytes) -> None:
         step = self._steps[digest]
-        text = line.decode(errors="replace")
+        text = line[:LONGEST_LINE].decode(errors="replace")
         step.tail.append(text)
         self._listen(StepEvent(step=digest, state="output", text=step.text, line=step.line, output=text))
 
@@ -129,7 +139,8 @@ class SolveProgress:
         if match is None:
             return name, None
         instructions = self._numbered(match["stage"])
-        if len(instructions) == int(match["total"]):
+        # With an `ONBUILD` of the base image, there is a step 2 of 1.
+        if int(match["number"]) <= int(match["total"]) == len(instructions):
             instruction = instructions[int(match["number"]) - 1]
             if match["text"].upper().startswith(instruction.keyword):
                 return match["text"], instruction.line

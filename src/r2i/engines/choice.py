@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, assert_never
+from typing import assert_never, get_args
 
 from r2i.engines.docker import Docker
-from r2i.engines.protocol import Engine
-from r2i.errors import EngineError
+from r2i.engines.protocol import Engine, EngineChoice
+from r2i.errors import EngineError, UsageError
 
 
-def choose(name: Literal["auto", "docker", "podman"], environ: Mapping[str, str]) -> Engine:
+def choose(name: EngineChoice, environ: Mapping[str, str]) -> Engine:
     """The engine of that name where it works; `auto` is Docker where its daemon answers, else Podman."""
+    # From Python, anything may be given.
+    names: tuple[str, ...] = get_args(EngineChoice)
+    if name not in names:
+        raise UsageError(
+            f"`{name}` is not a container engine", hint=f"Use {', '.join(f'`{each}`' for each in names)}"
+        )
     match name:
         case "docker":
             docker = Docker(environ)

@@ -20,11 +20,15 @@ MAX_SECRET_BYTES = 500 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """Where the files of one build lie. `directories` are all that is to be deleted."""
+    """Where the files of one build lie. `directories` are all that is to be deleted.
+
+    `support` becomes the build context `r2i`. It is None for a Dockerfile without support files, such as a repository's own: there,
+    `r2i` is a stage or an image like any other.
+    """
 
     dockerfile: Path
     ignore: Path
-    support: Path
+    support: Path | None
     image_id: Path
     secrets: Mapping[str, Path]
     directories: tuple[Path, ...]
@@ -36,9 +40,13 @@ class Workspace:
         *,
         env: Mapping[str, str],
         guard: Literal["program", "children"],
+        during: process.During | None = None,
     ) -> str | None:
         """Run the engine's program to its end, and give the id of the image, None where the build failed."""
-        with process.streaming(argv, env=env, guard=guard, remove=self.directories) as (lines, wait):
+        with process.streaming(argv, env=env, guard=guard, remove=self.directories, during=during) as (
+            lines,
+            wait,
+        ):
             for line in lines:
                 feed(line)
             status = wait()
@@ -60,10 +68,11 @@ def workspace(request: BuildRequest, dockerfile: str) -> Iterator[Workspace]:
         ignore = root / "Dockerfile.dockerignore"
         _write(root / "Dockerfile", dockerfile)
         _write(ignore, request.dockerfile.ignore)
-        support = root / "support"
-        support.mkdir()
-        for path, text in request.dockerfile.support.items():
-            _write_support(support, path, text)
+        support = root / "support" if request.dockerfile.support else None
+        if support is not None:
+            support.mkdir()
+            for path, text in request.dockerfile.support.items():
+                _write_support(support, path, text)
         yield Workspace(
             dockerfile=root / "Dockerfile",
             ignore=ignore,
@@ -85,9 +94,9 @@ def _write_support(support: Path, path: str, text: str) -> None:
 def _secret(directory: Path, id_: str, text: str) -> Path:
     if len(text.encode()) > MAX_SECRET_BYTES:
         raise EngineError(
-            f"The secret `{id_}` for the build has {len(text.encode()) // 1024} kB,"
-            f" the engines take {MAX_SECRET_BYTES // 1024}",
-            hint="Pass a smaller `--ca-bundle`",
+            f"The build secret `{id_}` is {len(text.encode()) // 1024} kB large,"
+            f" but engines accept at most {MAX_SECRET_BYTES // 1024} kB",
+            hint="Use a smaller `--ca-bundle`",
         )
     path = directory / id_
     _write(path, text)

@@ -6,6 +6,7 @@ What only a build or a container needs is imported there: that nothing has chang
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,40 +14,60 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from r2i import process
+from r2i.engines.bounds import BoundName, exceeded
 from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.inspection import inspected
 from r2i.engines.protocol import BuildRequest, Container, RunRequest, StepEvent
 from r2i.errors import BuildFailedError, EngineError, R2iError
+from r2i.facts.minimums import DOCKER, written
 from r2i.model import Image
 
 if TYPE_CHECKING:
     from r2i.engines.buildkit import SolveProgress
     from r2i.engines.context import Workspace
+    from r2i.engines.watch import Watch
 
-#: BuildKit with here-documents, `COPY --link` and named contexts is in the daemon since this version.
-OLDEST = 23
+#: The build argument that BuildKit puts before the id of every cache; it stands neither in the history nor in a variable.
+CACHE_NAMESPACE = "BUILDKIT_CACHE_MOUNT_NS"
 
 #: Steps that no instruction asked for; the last lines of buildx say more of them than they do.
 OWN_STEPS = ("[internal]", "[context ", "exporting ", "importing ", "resolve image config")
 
-NO_BUILDX = "Docker's plugin buildx is missing, and r2i builds with nothing else"
+#: A name that no step asks for, whose address tells the steps of one build from those of others. BuildKit leaves the
+#: address out of the key of its cache, so it may be another one each time.
+HOST = "r2i.invalid"
+
+#: What BuildKit says where a source policy forbids something.
+DENIED_SOURCE = re.compile(r'source "([^"\n]*)" denied by policy')
+
+NO_BUILDX = "The Docker plugin buildx is missing, and r2i requires it"
 
 
-def build_argv(request: BuildRequest, files: Workspace, *, build_args: Sequence[str] = ()) -> tuple[str, ...]:
-    """`--load` brings the image from a builder that has a store of its own; for Docker's own it changes nothing."""
+def build_argv(
+    request: BuildRequest, files: Workspace, *, build_args: Sequence[str] = (), address: str = "::1"
+) -> tuple[str, ...]:
+    """`--load` brings the image from a builder that has a store of its own; for Docker's own it changes nothing.
+
+    BuildKit's cache knows limits apart, so of a build without options they are always the same.
+    """
     return (
         "docker",
         "buildx",
         "build",
         "--progress=rawjson",
         f"--file={files.dockerfile}",
-        f"--build-context=r2i={files.support}",
+        *((f"--build-context=r2i={files.support}",) if files.support else ()),
         f"--iidfile={files.image_id}",
+        f"--ulimit=fsize={request.bounds.image_size}",
+        f"--add-host={HOST}:{address}",
+        *(() if request.network else ("--network=none",)),
         *(f"--secret=id={id_},src={path}" for id_, path in files.secrets.items()),
         *(f"--tag={tag}" for tag in request.tags),
         *(f"--label={name}={value}" for name, value in request.labels.items()),
         *(f"--build-arg={word}" for word in build_args),
         *(("--no-cache",) if request.no_cache else ()),
+        # Hosts are part of the key under which BuildKit keeps a layer; the names of caches are not.
+        *((f"--add-host={request.layer_namespace}.invalid:127.0.0.1",) if request.layer_namespace else ()),
         "--load",
         "--",
         str(request.context),
@@ -73,33 +94,74 @@ class Docker:
         names = [str(part.get("Name", "")) for part in server.get("Components") or ()]
         if any("podman" in name.lower() for name in names) or "podman" in done.stderr.lower():
             raise EngineError(
-                "`docker` leads to Podman, which cannot be used through it", hint="Pass `--engine podman`"
+                "The `docker` command is Podman, which r2i cannot use through it",
+                hint="Pass `--engine podman`",
             )
         if done.returncode or not server:
             raise _trouble(done.stderr)
         version = str(server.get("Version", ""))
         major = version.partition(".")[0]
-        if not major.isdigit() or int(major) < OLDEST:
+        if not major.isdigit() or (int(major),) < DOCKER:
             raise EngineError(
-                f"Docker {version} is too old: r2i needs version {OLDEST} or newer", hint="Run `r2i setup`"
+                f"Docker {version} is too old: r2i needs version {written(DOCKER)} or newer",
+                hint="Run `r2i setup`",
             )
 
     def build(self, request: BuildRequest, listen: Callable[[StepEvent], None]) -> Image:
         from r2i.engines.buildkit import SolveProgress
         from r2i.engines.context import workspace
-        from r2i.engines.instructions import stages
+        from r2i.engines.source_policy import VARIABLE, source_policy
+        from r2i.engines.steps import DockerSteps, fresh_address
+        from r2i.engines.watch import NoSteps, Watch
+        from r2i.formats.dockerfile import stages
 
         env = child_environment(self.environ)
-        words, added = passed_by_name(request.build_args, env)
+        given = dict(request.build_args)
+        if request.cache_namespace:
+            given[CACHE_NAMESPACE] = request.cache_namespace
+        words, added = passed_by_name(given, env)
         # Attestations would make every image an index, with other digests each time.
-        env |= {**added, **request.proxies, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_GIT_INFO": "0"}
+        env |= {
+            **added,
+            **request.proxies,
+            "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+            "BUILDX_GIT_INFO": "0",
+            "BUILDX_GIT_LABELS": "0",
+        }
         progress = SolveProgress(stages(request.dockerfile.text), listen)
+        address = fresh_address()
+        watch = Watch(request.bounds, DockerSteps(self._ask, address) if os.getuid() == 0 else NoSteps())
         with workspace(request, request.dockerfile.text) as files:
-            argv = build_argv(request, files, build_args=[*words, *request.proxies])
-            image_id = files.run(argv, progress.feed, env=env, guard="program")
-        if image_id is None:
-            raise self._build_failure(progress)
-        return self._built(request, image_id)
+            if request.sources is not None:
+                policy = files.dockerfile.with_name("policy.json")
+                policy.write_text(source_policy(request.sources), encoding="utf-8")
+                env[VARIABLE] = str(policy)
+            argv = build_argv(request, files, build_args=[*words, *request.proxies], address=address)
+            image_id = files.run(argv, progress.feed, env=env, guard="program", during=watch.over)
+        if image_id is None or watch.exceeded:
+            raise self._build_failure(progress, watch)
+        image = self._built(request, image_id)
+        if image.size > request.bounds.image_size:
+            self._ask("image", "rm", "--force", "--", *(request.tags or (image_id,)))
+            raise exceeded("image_size", request.bounds, step="", line=None)
+        return image
+
+    def unbounded(self) -> Mapping[BoundName, str]:
+        from r2i.engines.steps import directory_of_this_machine
+
+        reason = ""
+        if os.getuid() != 0:
+            reason = "only root can limit steps that the Docker daemon runs"
+        elif directory_of_this_machine(self._ask) is None:
+            reason = "Docker runs steps on another machine, or stores images in containerd"
+        elif not self._builds_itself():
+            reason = "the active builder is not the default Docker builder"
+        names: tuple[BoundName, ...] = ("memory", "cpus", "processes", "image_files")
+        return dict.fromkeys(names, reason) if reason else {}
+
+    def _builds_itself(self) -> bool:
+        found = re.search(r"^Driver:\s*(\S+)", self._ask("buildx", "inspect").stdout, re.MULTILINE)
+        return found is not None and found[1] == "docker"
 
     def find(self, reference: str) -> Image | None:
         """By the CLI: 13 ms, where importing the SDK alone takes 240."""
@@ -115,6 +177,11 @@ class Docker:
         words = ("buildx", "imagetools", "inspect", "--format={{.Manifest.Digest}}", reference)
         done = self._ask(*words)
         return done.stdout.strip() if done.returncode == 0 else None
+
+    def texts(self, reference: str, paths: Sequence[str]) -> tuple[str, ...]:
+        from r2i.engines.docker_container import texts
+
+        return texts(reference, paths, self.environ, self.endpoint())
 
     def processors(self) -> int:
         done = self._ask("info", "--format={{.NCPU}}")
@@ -148,30 +215,49 @@ class Docker:
         image = self.find(image_id) or (self.find(request.tags[0]) if request.tags else None)
         if image is None:
             raise EngineError(
-                "The image was built, and Docker does not have it",
+                "The build succeeded, but Docker does not have the image",
                 hint="Run `docker buildx use default` to build in Docker itself",
             )
         reference = request.tags[0] if request.tags else image_id
         return replace(image, reference=reference)
 
-    def _build_failure(self, progress: SolveProgress) -> R2iError:
-        from r2i.engines.failure import engine_failure, no_buildx, old_buildx, step_failure
+    def _build_failure(self, progress: SolveProgress, watch: Watch) -> R2iError:
+        from r2i.engines.failure import engine_failure, no_buildx, old_buildx, shortened, step_failure
 
         said = "\n".join(progress.text)
         step = progress.failed
+        if at := step or progress.running:
+            words, line, log, error = shortened(at.text), at.line, tuple(at.tail), at.error
+        else:
+            words, line, log, error = "", None, (), ""
+        if bounded := watch.failure(step=words, line=line, log=log, error=error):
+            return bounded
+        if denied := DENIED_SOURCE.search(said):
+            return _denied(denied[1])
         if step is not None and not step.text.startswith(OWN_STEPS):
             return step_failure(step.text, step.error, line=step.line, log=tuple(step.tail), engine="docker")
         if no_buildx(said):
             return EngineError(
                 NO_BUILDX,
-                hint="Install the package `docker-buildx` (of Debian and Ubuntu)"
-                " or `docker-buildx-plugin` (of Docker), or run `r2i setup`",
+                hint="Install the package `docker-buildx` (from Debian or Ubuntu)"
+                " or `docker-buildx-plugin` (from Docker), or run `r2i setup`",
             )
         if old_buildx(said):
             return EngineError(
-                "Docker's plugin buildx is too old: r2i needs 0.13 or newer", hint="Run `r2i setup`"
+                "The Docker plugin buildx is too old: r2i needs 0.13 or newer", hint="Run `r2i setup`"
             )
         return _syntax_failure(said) or engine_failure(said, "docker")
+
+
+def _denied(source: str) -> R2iError:
+    """The Dockerfile itself was checked before."""
+    from r2i.engines.own_dockerfile.refusals import TRUST
+
+    name = source.removeprefix("docker-image://").removeprefix("docker.io/").removeprefix("library/")
+    return BuildFailedError(
+        f"A base image asks the engine for `{name}`, which the `Dockerfile` does not name",
+        hint=f"Use a base image without such an `ONBUILD`, or {TRUST}",
+    )
 
 
 def _trouble(said: str) -> R2iError:

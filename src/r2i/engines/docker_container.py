@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from r2i.engines import ownership
+from r2i.engines.confinement import LOG_FILES, LOG_SIZE, PROCESSES, default_memory
 from r2i.engines.failure import engine_failure, start_failure
-from r2i.engines.files import archive
+from r2i.engines.files import LARGEST_TEXT, archive, text_in
 from r2i.engines.protocol import Container, RunRequest
 from r2i.errors import EngineError
-from r2i.host import is_loopback
-from r2i.process import LONGEST_LINE
+from r2i.host.addresses import is_loopback
+from r2i.process import lines_of
 
 if TYPE_CHECKING:
     import docker
@@ -44,28 +45,25 @@ class DockerContainer:
             host = binding["HostIp"] or "0.0.0.0"  # noqa: S104 - read, not bound
             if self.host is not None and ip_address(host).is_loopback:
                 raise EngineError(
-                    f"Docker runs on `{self.host}`, and port {port} can only be reached from there",
-                    hint=f"Publish it for all who reach that machine, with `--publish 0.0.0.0::{port}`",
+                    f"Docker runs on `{self.host}`, and port {port} is reachable only from there",
+                    hint=f"Publish it on all addresses of that machine with `--publish 0.0.0.0::{port}`",
                 )
             host = self.host if self.host and ip_address(host).is_unspecified else host
             return host, int(binding["HostPort"])
         return None
 
-    def logs(self) -> Iterator[str]:
-        partial = b""
+    def output(self) -> Generator[bytes, None, None]:
         chunks = self.inner.logs(stream=True, follow=True)
         try:
-            for chunk in chunks:
-                *lines, partial = (partial + chunk).split(b"\n")
-                if len(partial) > LONGEST_LINE:
-                    lines, partial = [*lines, partial], b""
-                yield from (line.decode(errors="replace").removesuffix("\r") for line in lines)
+            yield from chunks
         finally:
             chunks.close()
             # The SDK shuts the socket down, and leaves open what reads from it: a private attribute, which has no type.
             chunks._response.close()  # type: ignore[attr-defined]  # noqa: SLF001
-        if partial:
-            yield partial.decode(errors="replace")
+
+    def logs(self) -> Iterator[str]:
+        with closing(self.output()) as chunks:
+            yield from lines_of(chunks)
 
     def running(self) -> bool:
         self.inner.reload()
@@ -98,9 +96,9 @@ def started(
     try:
         try:
             _remove_abandoned(client)
-            container = client.containers.create(
-                request.image, list(request.command) or None, **options(request, name)
-            )
+            if request.memory is None:
+                request = replace(request, memory=default_memory(int((client.info() or {})["MemTotal"])))
+            container = client.containers.create(request.image, **options(request, name))
             if request.files:
                 container.put_archive("/", archive(request.files))
             container.start()
@@ -113,6 +111,41 @@ def started(
     finally:
         _remove(client, name)
         client.close()
+
+
+def texts(
+    reference: str, paths: Sequence[str], environ: Mapping[str, str], endpoint: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Small files of an image, from a container of it that is never started."""
+    name = f"r2i-{secrets.token_hex(6)}"
+    client = client_for(endpoint, environ)
+    try:
+        with _translated():
+            container = client.containers.create(
+                reference, ["none"], name=name, labels=ownership.labels(), network_mode="none"
+            )
+            return tuple(_text(container, path) for path in paths)
+    finally:
+        _remove(client, name)
+        client.close()
+
+
+def _text(container: SdkContainer, path: str) -> str:
+    import docker
+
+    try:
+        chunks, found = container.get_archive(path)
+        if target := (found or {}).get("linkTarget"):
+            # What the engine found in the end, and nothing outside of the image.
+            chunks, _ = container.get_archive(target)
+        packed = b""
+        for chunk in chunks:
+            packed += chunk
+            if len(packed) > LARGEST_TEXT:
+                return ""
+        return text_in(packed)
+    except docker.errors.APIError:
+        return ""
 
 
 @contextmanager
@@ -179,21 +212,37 @@ def options(request: RunRequest, name: str) -> dict[str, Any]:
     for port in request.ports:
         binding = (port.host,) if port.host_port is None else (port.host, port.host_port)
         ports.setdefault(f"{port.container_port}/{port.protocol}", []).append(binding)
+    command = list(request.command) or None
     return {
         "name": name,
+        # An entrypoint of one's own replaces the image's; the API knows no other way to have none.
+        **({"entrypoint": command} if request.bare else {"command": command}),
         "init": True,
         "security_opt": ["no-new-privileges"],
+        "cap_drop": ["ALL"],
+        "pids_limit": PROCESSES,
+        "log_config": docker.types.LogConfig(
+            type=docker.types.LogConfig.types.JSON,
+            config={"max-size": str(LOG_SIZE), "max-file": str(LOG_FILES)},
+        ),
         "labels": {**ownership.labels(), **request.labels},
         "environment": {**request.environment},
         "ports": ports,
         "publish_all_ports": request.publish_all,
-        "network_mode": None if request.network else "none",
+        "network_mode": _network(request),
         "mounts": mounts,
         "user": request.user,
+        "group_add": [str(group) for group in request.groups],
         "mem_limit": request.memory,
         "nano_cpus": None if request.cpus is None else int(request.cpus * 1e9),
         "device_requests": _devices(request.gpus),
     }
+
+
+def _network(request: RunRequest) -> str | None:
+    if request.beside is not None:
+        return f"container:{request.beside}"
+    return None if request.network else "none"
 
 
 def _devices(gpus: str | None) -> list[Any] | None:

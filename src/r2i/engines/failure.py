@@ -7,7 +7,7 @@ import shlex
 
 from r2i.engines.protocol import EngineName, RunRequest
 from r2i.errors import BuildFailedError, EngineError, R2iError, TemporaryError
-from r2i.pins import base_image, is_distribution
+from r2i.facts.pins import base_image, is_distribution
 
 #: The engine's own words where a step's program ended with a failure: Docker's, Podman's.
 STATUS = re.compile(
@@ -19,7 +19,8 @@ PULL = re.compile(
     r"pull access denied for (?P<denied>[^\s,]+)|"
     r"creating build container: (?:initializing|copying|reading) \S+ (?:\w+://)?(?P<podman>\S+?): |"
     r'short-name "(?P<short>[^"]+)"|'
-    r"unable to copy from source docker://(?P<copy>\S+?): "
+    r"unable to copy from source docker://(?P<copy>\S+?): |"
+    r"^Error: (?:initializing|reading|copying) \S+ docker://(?P<pull>\S+?): "
 )
 
 #: Of the network and of servers; another try may succeed.
@@ -60,7 +61,7 @@ SILENT = _any(
 ENGINE_TROUBLE = (
     (
         DENIED,
-        "You may not use {title}'s daemon",
+        "You do not have permission to use the {title} daemon",
         "Run `sudo usermod -aG docker $USER` and log in again, or use `--engine podman`",
     ),
     (
@@ -70,7 +71,7 @@ ENGINE_TROUBLE = (
     ),
     (
         _any(r"client version \S+ is too (?:new|old)[^\n]*"),
-        "The versions of Docker's client and daemon do not fit: {found}",
+        "The Docker client and daemon have incompatible versions: {found}",
         "Run `r2i setup`",
     ),
     (FULL, "The disk of {title} is full", "Free space, for instance with `{engine} system prune`"),
@@ -89,18 +90,18 @@ START_TROUBLE = (
     ),
     (
         _any("cannot assign requested address"),
-        "This machine has no address {hosts} to publish at",
-        "Publish at `127.0.0.1`",
+        "This machine has no address {hosts} to publish on",
+        "Publish on `127.0.0.1`",
     ),
     (
         _any("no such image", "image not known", "pull access denied", "initializing source", "short-name"),
-        "There is no image `{image}`",
+        "The image `{image}` does not exist",
         "Build it with `r2i build`",
     ),
     (
         _any(r"capabilities: \[\[gpu\]\]", "nvidia"),
         "The engine cannot give GPUs to a container",
-        "Install the NVIDIA Container Toolkit on the engine's machine",
+        "Install the NVIDIA Container Toolkit on the machine of the engine",
     ),
     (
         _any(
@@ -126,7 +127,7 @@ START_TROUBLE = (
     (
         _any("bind source path does not exist", "statfs .*no such file"),
         "A mounted path does not exist: {reason}",
-        "Create it first, on the machine of the engine where that is another",
+        "Create it first, on the machine that runs the engine",
     ),
     (
         _any("unable to find user", "no matching entries"),
@@ -159,7 +160,7 @@ def step_failure(
             f"`{shortened(text)}` failed: there is no `{missing[1].lstrip('/')}`",
             log=log,
             dockerfile_line=line,
-            hint="Commit this file, or see whether `.dockerignore` leaves it out",
+            hint="Commit this file, or check that `.dockerignore` does not exclude it",
         )
     return BuildFailedError(f"`{shortened(text)}` failed: {last_line(error)}", log=log, dockerfile_line=line)
 
@@ -202,15 +203,20 @@ def _pull_failure(image: str, said: str, engine: EngineName) -> R2iError:
     if PASSING.search(said):
         return TemporaryError(
             f"The base image `{image}` cannot be pulled: {last_line(said)}",
-            hint=f"Try again, or run `{setup}`, which makes it without a registry"
+            hint=f"Try again, or run `{setup}`, which builds it without a registry"
             if setup
-            else "Check its spelling and the network of the engine, and try again",
+            else "Check its name and the network of the engine, and try again",
+        )
+    if "short-name" in said and "unqualified-search" in said:
+        return EngineError(
+            f"Podman is set up with no registry in which to look for `{image}`",
+            hint=f"Write `docker.io/{image}`, if it is from Docker Hub, or name the registry that it is from",
         )
     return EngineError(
         f"The base image `{image}` does not exist, or you may not pull it",
-        hint=f"Run `{setup}`, which makes it without a registry"
+        hint=f"Run `{setup}`, which builds it without a registry"
         if setup
-        else f"Check its spelling, and log in with `{engine} login` where it is private",
+        else f"Check its name, and log in with `{engine} login` if it is private",
     )
 
 

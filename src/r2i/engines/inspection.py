@@ -10,11 +10,15 @@ from r2i.model import Image
 
 def inspected(reference: str, found: Mapping[str, Any]) -> Image:
     """Podman leaves the algorithm out of an id."""
-    digests = [digest.partition("@")[2] for digest in found.get("RepoDigests") or []]
+    named = [digest.partition("@") for digest in found.get("RepoDigests") or []]
     return Image(
         reference=reference,
         id=found["Id"] if str(found["Id"]).startswith("sha256:") else f"sha256:{found['Id']}",
-        digest=digests[0] if digests else None,
+        digest=named[0][2] if named else None,
         user=found["Config"].get("User") or "",
         labels=found["Config"].get("Labels") or {},
+        repositories=tuple(name for name, _, _ in named),
+        triggers=tuple(found["Config"].get("OnBuild") or ()),
+        platform=f"{found.get('Os', '')}/{found.get('Architecture', '')}",
+        size=int(found.get("Size") or 0),
     )

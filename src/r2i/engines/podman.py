@@ -7,26 +7,41 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from r2i import process
 from r2i.engines import ownership
+from r2i.engines.bounds import BoundName, exceeded
+from r2i.engines.confinement import PROCESSES, default_memory
 from r2i.engines.docker_container import GRACE
 from r2i.engines.environment import child_environment, passed_by_name
-from r2i.engines.failure import engine_failure, last_line, start_failure, step_failure
-from r2i.engines.files import archive
+from r2i.engines.failure import engine_failure, last_line, shortened, start_failure, step_failure
+from r2i.engines.files import LARGEST_TEXT, archive, text_in
 from r2i.engines.inspection import inspected
-from r2i.engines.protocol import BuildRequest, Container, Mount, Port, RunRequest, StepEvent
-from r2i.errors import EngineError, R2iError
+from r2i.engines.podman_container import PodmanContainer, create_argv
+from r2i.engines.protocol import (
+    BuildRequest,
+    Container,
+    RunRequest,
+    Sources,
+    StageBase,
+    StepEvent,
+)
+from r2i.errors import BuildFailedError, EngineError, R2iError
+from r2i.facts.minimums import PODMAN, written
 from r2i.model import Image
 
 if TYPE_CHECKING:
     from r2i.engines.buildah import BuildProgress
     from r2i.engines.context import Workspace
+    from r2i.engines.watch import Watch
 
-#: Named contexts came with this version.
-OLDEST = 4
+#: The bounds that r2i keeps itself, from outside of the steps.
+WATCHED: tuple[BoundName, ...] = ("processes", "image_files")
+
+CONTROLLERS: Mapping[BoundName, str] = {"memory": "memory", "cpus": "cpu", "processes": "pids"}
 
 NO_IMAGE = re.compile(
     "image not known|no such image|invalid reference format|repository name must", re.IGNORECASE
@@ -44,8 +59,12 @@ def build_argv(request: BuildRequest, files: Workspace, *, build_args: Sequence[
         "--http-proxy=false",
         f"--file={files.dockerfile}",
         f"--ignorefile={files.ignore}",
-        f"--build-context=r2i={files.support}",
+        *((f"--build-context=r2i={files.support}",) if files.support else ()),
         f"--iidfile={files.image_id}",
+        f"--ulimit=fsize={request.bounds.image_size}",
+        *((f"--memory={request.bounds.memory}",) if request.bounds.memory is not None else ()),
+        *_share(request.bounds.cpus),
+        *(() if request.network else ("--network=none",)),
         *(f"--secret=id={id_},src={path}" for id_, path in files.secrets.items()),
         *(f"--tag={tag}" for tag in request.tags),
         *(f"--label={name}={value}" for name, value in request.labels.items()),
@@ -56,92 +75,9 @@ def build_argv(request: BuildRequest, files: Workspace, *, build_args: Sequence[
     )
 
 
-def create_argv(request: RunRequest, name: str, *, environment: Sequence[str] = ()) -> tuple[str, ...]:
-    """`environment` are the words after `--env`: names, or `NAME=value` where the name alone would not do."""
-    return (
-        "podman",
-        "create",
-        f"--name={name}",
-        "--init",
-        "--security-opt=no-new-privileges",
-        "--http-proxy=false",
-        *(f"--label={key}={value}" for key, value in {**ownership.labels(), **request.labels}.items()),
-        *(f"--publish={_published(port)}" for port in request.ports),
-        *(("--publish-all",) if request.publish_all else ()),
-        *(() if request.network else ("--network=none",)),
-        *(f"--mount={_mounted(mount)}" for mount in request.mounts),
-        *(f"--env={word}" for word in environment),
-        *((f"--user={request.user}",) if request.user is not None else ()),
-        *((f"--memory={request.memory}",) if request.memory is not None else ()),
-        *((f"--cpus={request.cpus:g}",) if request.cpus is not None else ()),
-        # `--gpus` is of Podman 5; the names of the Container Device Interface work since 4.1.
-        *(f"--device=nvidia.com/gpu={device}" for device in _gpus(request.gpus)),
-        "--",
-        request.image,
-        *request.command,
-    )
-
-
-def _published(port: Port) -> str:
-    host = f"[{port.host}]" if ":" in port.host else port.host
-    return f"{host}:{'' if port.host_port is None else port.host_port}:{port.container_port}/{port.protocol}"
-
-
-def _mounted(mount: Mount) -> str:
-    """One row of comma-separated values, as Podman reads it."""
-    fields = ["type=bind", f"source={mount.source}", f"target={mount.target}"]
-    fields += ["ro=true"] if mount.read_only else []
-    quoted = (
-        '"' + field.replace('"', '""') + '"' if re.search(r'[,"\n]', field) else field for field in fields
-    )
-    return ",".join(quoted)
-
-
-def _gpus(gpus: str | None) -> list[str]:
-    if gpus is None:
-        return []
-    if gpus.isdigit():
-        return [str(number) for number in range(int(gpus))]
-    return gpus.removeprefix("device=").split(",")
-
-
-@dataclass(frozen=True)
-class PodmanContainer:
-    name: str
-    id: str
-    engine: Podman
-
-    def address(self, port: int) -> tuple[str, int] | None:
-        done = self.engine.ask("port", self.name, f"{port}/tcp")
-        lines = done.stdout.split()
-        if done.returncode or not lines:
-            return None
-        host, _, number = lines[0].rpartition(":")
-        return host.strip("[]") or "127.0.0.1", int(number)
-
-    def logs(self) -> Iterator[str]:
-        argv = ("podman", "logs", "--follow", self.name)
-        with process.streaming(argv, env=child_environment(self.engine.environ)) as (lines, _):
-            yield from lines
-
-    def running(self) -> bool:
-        done = self.engine.ask("container", "inspect", "--format={{.State.Running}}", self.name)
-        return done.stdout.strip() == "true"
-
-    def wait(self) -> int:
-        done = self.engine.ask("wait", self.name, timeout=None)
-        if done.returncode:
-            raise engine_failure(done.stderr, "podman")
-        return int(done.stdout.split()[-1])
-
-    def out_of_memory(self) -> bool:
-        done = self.engine.ask("container", "inspect", "--format={{.State.OOMKilled}}", self.name)
-        return done.stdout.strip() == "true"
-
-    def stop(self) -> None:
-        done = self.engine.ask("stop", f"--time={GRACE}", self.name)
-        if done.returncode:
-            raise engine_failure(done.stderr, "podman")
+def _share(cpus: float | None) -> tuple[str, ...]:
+    """`podman build` has no `--cpus`: so many microseconds of each tenth of a second."""
+    return () if cpus is None else ("--cpu-period=100000", f"--cpu-quota={max(1000, int(cpus * 100_000))}")
 
 
 @dataclass(frozen=True)
@@ -166,35 +102,122 @@ class Podman:
         if done.returncode:
             raise engine_failure(done.stderr, "podman")
         version = str(json.loads(done.stdout)["Client"]["Version"])
-        if int(version.partition(".")[0]) < OLDEST:
+        if (int(version.partition(".")[0]),) < PODMAN:
             raise EngineError(
-                f"Podman {version} is too old: r2i needs version {OLDEST} or newer", hint="Update Podman"
+                f"Podman {version} is too old: r2i needs version {written(PODMAN)} or newer",
+                hint="Update Podman",
             )
 
     def build(self, request: BuildRequest, listen: Callable[[StepEvent], None]) -> Image:
         from r2i.engines.buildah import BuildProgress
         from r2i.engines.context import workspace
-        from r2i.engines.instructions import stages
-        from r2i.engines.mounts import check_mounts, with_help
+        from r2i.engines.mounts import check_mounts, with_cache_ids, with_help, without_platforms
+        from r2i.engines.steps import PodmanSteps
+        from r2i.engines.watch import Watch
+        from r2i.formats.dockerfile import stages
 
         env = child_environment(self.environ, pulls=True)
         words, added = passed_by_name(request.build_args, env)
-        env |= {**added, **request.proxies}
-        text = request.dockerfile.text
+        # Podman itself pulls with the proxies of its own environment.
+        proxies = [
+            name if env.get(name) == value else f"{name}={value}" for name, value in request.proxies.items()
+        ]
+        env |= added | _temporary(request.cache_namespace)
+        text = with_cache_ids(request.dockerfile.text)
+        watch = Watch(request.bounds, PodmanSteps())
+        if request.sources is not None:
+            self._pull_bases(request.sources, listen, watch)
+            # With a platform, Podman would ask the registry once more, which may have another image by now.
+            text = without_platforms(text)
         with workspace(request, "") as files:
-            parsed = stages(text)
-            check_mounts(parsed, context=request.context, support=files.support)
-            helped, origin = with_help(text, parsed, context=request.context, support=files.support)
+            check_mounts(text, context=request.context, support=files.support)
+            helped, origin = with_help(
+                text,
+                context=request.context,
+                support=files.support,
+                namespace=request.cache_namespace,
+            )
             files.dockerfile.write_text(helped, encoding="utf-8", newline="")
             progress = BuildProgress(stages(helped), origin, listen)
-            argv = build_argv(request, files, build_args=[*words, *request.proxies])
-            image_id = files.run(argv, progress.feed, env=env, guard="children")
-        if image_id is None:
-            raise _build_failure(progress)
+            argv = build_argv(request, files, build_args=[*words, *proxies])
+            image_id = files.run(argv, progress.feed, env=env, guard="children", during=watch.over)
+        if image_id is None or watch.exceeded:
+            raise _build_failure(progress, watch)
+        return self._built(image_id, request)
+
+    def _built(self, image_id: str, request: BuildRequest) -> Image:
         image = self.find(image_id)
         if image is None:
-            raise EngineError("The image was built, and Podman does not have it", hint="Try again")
+            raise EngineError("The build succeeded, but Podman does not have the image", hint="Try again")
+        if image.size > request.bounds.image_size:
+            self.ask("image", "rm", "--force", "--", *(request.tags or (image_id,)))
+            raise exceeded("image_size", request.bounds, step="", line=None)
         return replace(image, reference=request.tags[0] if request.tags else image_id)
+
+    def _pull_bases(self, sources: Sources, listen: Callable[[StepEvent], None], watch: Watch) -> None:
+        """A build takes what is in the store then: what these images ask for with `ONBUILD` is checked before."""
+        from r2i.engines.triggers import triggers
+
+        for base in sources.bases:
+            image = self._local(base)
+            if image is None:
+                self._pull(base, listen, watch)
+                image = self._local(base)
+            if image is None:
+                raise EngineError(
+                    f"Podman pulled `{base.reference}`, but does not have it for `{base.platform}`",
+                    hint="Correct the platform",
+                )
+            sources.check(base, replace(image, triggers=triggers(image, self.ask)))
+        if different := next((base for base in sources.bases if self._local(base) is None), None):
+            raise BuildFailedError(
+                f"`{different.reference}` is used for more than one platform, which r2i does not support with Podman",
+                dockerfile_line=different.line,
+                hint="Use one platform, or build with Docker",
+            )
+
+    def _local(self, base: StageBase) -> Image | None:
+        image = self.find(base.reference)
+        right = image and (not base.platform or base.platform.split("/")[:2] == image.platform.split("/"))
+        return image if right else None
+
+    def _pull(self, base: StageBase, listen: Callable[[StepEvent], None], watch: Watch) -> None:
+        from collections import deque
+        from time import monotonic
+
+        from r2i.engines.pace import Paced
+
+        began = monotonic()
+        paced, text = Paced(listen), f"FROM {base.reference}"
+        event = partial(StepEvent, step=f"pull {base.reference}", text=text, line=base.line)
+        platform = (f"--platform={base.platform}",) if base.platform else ()
+        argv = ("podman", "pull", *platform, "--", base.reference)
+        env = child_environment(self.environ, pulls=True)
+        said: deque[str] = deque(maxlen=20)
+        paced(event(state="started"))
+        with process.streaming(argv, env=env, guard="children", during=watch.over) as (lines, wait):
+            for line in lines:
+                said.append(line)
+                paced(event(state="output", output=line))
+            status = wait()
+        if status or watch.exceeded:
+            paced(event(state="failed", seconds=monotonic() - began))
+            error = said[-1] if said else ""
+            failure = watch.failure(step=text, line=base.line, log=tuple(said), error=error)
+            raise failure or engine_failure(error, "podman")
+        paced(event(state="done", seconds=monotonic() - began))
+
+    def unbounded(self) -> Mapping[BoundName, str]:
+        host = json.loads(self.ask("info", "--format=json").stdout or "{}").get("host", {})
+        reasons: dict[BoundName, str] = {}
+        if host.get("serviceIsRemote"):
+            reasons |= dict.fromkeys(WATCHED, "Podman runs steps on another machine")
+        if host.get("security", {}).get("rootless"):
+            handed = () if host.get("cgroupVersion") == "v1" else host.get("cgroupControllers") or ()
+            for name, controller in CONTROLLERS.items():
+                if controller not in handed:
+                    reasons[name] = f"this user may not use the cgroup controller `{controller}`"
+        return reasons
 
     def find(self, reference: str) -> Image | None:
         done = self.ask("image", "inspect", "--", reference)
@@ -207,11 +230,39 @@ class Podman:
     def digest(self, reference: str) -> str | None:
         return None
 
+    def texts(self, reference: str, paths: Sequence[str]) -> tuple[str, ...]:
+        """From a container of it that is never started; with a user by number, since `podman cp` first looks up its name."""
+        import secrets
+
+        name = f"r2i-{secrets.token_hex(6)}"
+        labels = (f"--label={key}={value}" for key, value in ownership.labels().items())
+        try:
+            done = self.ask(
+                "create", f"--name={name}", "--user=1:1", "--network=none", *labels, "--", reference, "none"
+            )
+            if done.returncode:
+                raise engine_failure(done.stderr, "podman")
+            env = child_environment(self.environ)
+            return tuple(
+                text_in(process.output(("podman", "cp", f"{name}:{path}", "-"), env=env, limit=LARGEST_TEXT))
+                for path in paths
+            )
+        finally:
+            self._remove(name)
+
     def processors(self) -> int:
         done = self.ask("info", "--format={{.Host.CPUs}}")
         if done.returncode:
             raise engine_failure(done.stderr, "podman")
         return int(done.stdout)
+
+    def _bounds(self, request: RunRequest) -> tuple[RunRequest, tuple[str, ...]]:
+        """What this machine can bound: without root, its administrator may not have passed on every controller."""
+        done = self.ask("info", "--format={{json .Host.CgroupControllers}}")
+        controllers = json.loads(done.stdout or "null") or ()
+        if request.memory is None and "memory" in controllers:
+            request = replace(request, memory=default_memory(self.memory()))
+        return request, (f"--pids-limit={PROCESSES}",) if "pids" in controllers else ()
 
     def memory(self) -> int:
         done = self.ask("info", "--format={{.Host.MemTotal}}")
@@ -230,7 +281,9 @@ class Podman:
         words, added = passed_by_name(request.environment, env)
         try:
             self._remove_abandoned()
-            self._create(create_argv(request, name, environment=words), request, env=env | added)
+            bounded, limits = self._bounds(request)
+            argv = create_argv(bounded, name, environment=words, limits=limits)
+            self._create(argv, bounded, env=env | added)
             if request.files:
                 # Without `--archive=false`, they would belong to the container's user.
                 argv = ("podman", "cp", "--archive=false", "-", f"{name}:/")
@@ -239,7 +292,7 @@ class Podman:
             # Where the memory does not suffice, conmon 2.1.6 leaves a file `oom` in the directory from which it was started.
             with TemporaryDirectory(prefix="r2i-") as directory:
                 self._begin(("podman", "start", name), request, env=env, cwd=Path(directory))
-            yield PodmanContainer(name=name, id=done.stdout.strip(), engine=self)
+            yield PodmanContainer(name=name, id=done.stdout.strip(), ask=self.ask, environ=self.environ)
         finally:
             self._remove(name)
 
@@ -285,12 +338,34 @@ class Podman:
             )
 
 
-def _build_failure(progress: BuildProgress) -> R2iError:
+def _temporary(namespace: str) -> dict[str, str]:
+    """Where Podman keeps the caches of steps: it knows no namespaces, and takes a directory below this one."""
+    import platformdirs
+
+    if not namespace:
+        return {}
+    directory = platformdirs.user_cache_path("r2i") / "podman" / namespace
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.parent.chmod(0o700)
+        directory.chmod(0o700)
+    except OSError as error:
+        raise EngineError(
+            f"`{directory}` cannot be created for the step caches of Podman: {error.strerror}",
+            hint="Set `XDG_CACHE_HOME` to a writable directory",
+        ) from error
+    return {"TMPDIR": str(directory)}
+
+
+def _build_failure(progress: BuildProgress, watch: Watch) -> R2iError:
     """Podman's last line says why; it may stand behind what the step printed without ending the line."""
     *before, last = progress.tail or ("",)
     printed, found, said = last.rpartition("Error: building at STEP ")
+    log = [line for line in before if not line.startswith('time="')] + ([printed] if printed else [])
+    words = shortened(progress.text)
+    if bounded := watch.failure(step=words, line=progress.line, log=tuple(log), error=last):
+        return bounded
     if not found:
         return engine_failure(last, "podman")
     error = progress.fail(said).partition(" &imagebuilder.")[0]
-    log = [line for line in before if not line.startswith('time="')] + ([printed] if printed else [])
     return step_failure(progress.text, error, line=progress.line, log=tuple(log), engine="podman")

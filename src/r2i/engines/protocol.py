@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
+from r2i.engines.bounds import BoundName, Bounds
 from r2i.model import Dockerfile, Image
 
 EngineName: TypeAlias = Literal["docker", "podman"]
+#: What may be asked for: `auto` is the first that works.
+EngineChoice: TypeAlias = Literal["auto", "docker", "podman"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageBase:
+    """What a stage begins with. `platform` is empty where it is the machine's own, `line` is that of the `FROM`."""
+
+    reference: str
+    platform: str
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """All that an engine may fetch for a Dockerfile; what its base images ask for with `ONBUILD` is no exception.
+
+    `images` are names, `hosts` are those of `ADD`. `check` raises `InvalidRepositoryError` for a base image that was
+    just pulled and whose `ONBUILD` instructions would fetch anything else.
+    """
+
+    bases: tuple[StageBase, ...]
+    images: frozenset[str]
+    hosts: frozenset[str]
+    check: Callable[[StageBase, Image], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +44,9 @@ class BuildRequest:
     """One build: `context` is the checkout as it lies; `secrets` are contents by id, which leave no trace.
 
     `proxies` are predefined build arguments, for a Dockerfile that reads no secret; they leave none, either.
+    `cache_namespace` keeps all caches that the Dockerfile names apart from those of other namespaces, `layer_namespace` all layers: what a
+    step made with its own caches is not for a step of the same words with others.
+    Without `network`, no step has one. `sources` is None where the engine may fetch anything.
     """
 
     context: Path
@@ -28,6 +57,11 @@ class BuildRequest:
     labels: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     no_cache: bool = False
+    cache_namespace: str = ""
+    layer_namespace: str = ""
+    network: bool = True
+    sources: Sources | None = None
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +115,9 @@ class File:
 class RunRequest:
     """One container. An empty `command` runs the image's own. Without `network`, it has only its own loopback.
 
-    `memory` is the most that it may use, in bytes.
+    `beside` is the id of a container whose network it shares. `bare`, it runs without the image's entrypoint.
+    `user` is `UID:GID`, or what an engine makes of another text, and `groups` are those that it is in besides.
+    `memory` is the most that it may use, in bytes; without it, a large share of what the engine's machine has.
     """
 
     image: str
@@ -89,10 +125,13 @@ class RunRequest:
     ports: tuple[Port, ...] = ()
     publish_all: bool = False
     network: bool = True
+    beside: str | None = None
+    bare: bool = False
     mounts: tuple[Mount, ...] = ()
     files: tuple[File, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
+    groups: tuple[int, ...] = ()
     memory: int | None = None
     cpus: float | None = None
     gpus: str | None = None
@@ -108,8 +147,11 @@ class Container(Protocol):
     def address(self, port: int) -> tuple[str, int] | None:
         """Where a published TCP port of the container is reached; None while the engine does not say."""
 
+    def output(self) -> Iterator[bytes]:
+        """What it writes, byte for byte, from the start, until it ends."""
+
     def logs(self) -> Iterator[str]:
-        """Its output by lines, from the start, until it ends."""
+        """The same as text, by lines."""
 
     def running(self) -> bool: ...
 
@@ -136,11 +178,17 @@ class Engine(Protocol):
     def digest(self, reference: str) -> str | None:
         """The digest that a registry has for an image which is not here; None where nothing tells before a build."""
 
+    def texts(self, reference: str, paths: Sequence[str]) -> tuple[str, ...]:
+        """Small files of an image, without running anything of it; empty for what is no file, or too large."""
+
     def processors(self) -> int:
         """How many the machine has on which the containers run."""
 
     def memory(self) -> int:
         """How many bytes that machine has."""
 
+    def unbounded(self) -> Mapping[BoundName, str]:
+        """The bounds of a build that this engine cannot keep here, each with the reason."""
+
     def start(self, request: RunRequest) -> AbstractContextManager[Container]:
-        """Start a container without new privileges; it is always stopped and removed at the end."""
+        """Start a container without capabilities and new privileges; it is always stopped and removed at the end."""

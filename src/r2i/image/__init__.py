@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from r2i.facts.pins import pins
+from r2i.image.conda import PROGRAMS as CONDA_PROGRAMS
+from r2i.image.conda import SHARED_PROGRAMS, document
 from r2i.model import (
     BaseImage,
     Evidence,
-    JupyterServer,
     Layer,
     Python,
     PythonEnvironment,
     Stage,
 )
-from r2i.pins import pins
 
 #: What people use in a terminal and packages in their installation; Python is the installer's, the server's and,
 #: where it is the wanted one, the repository's.
@@ -30,6 +31,11 @@ SYSTEM_PACKAGES = (
 
 TOOLCHAIN_PACKAGES = ("g++", "gcc", "gfortran", "libc6-dev", "make", "pkg-config", "python3-dev")
 
+NODE_PACKAGES = ("nodejs", "npm")
+
+#: Its command is `yarnpkg`, since Debian has another `yarn`.
+YARN_PACKAGE = "yarnpkg"
+
 #: Always in the repository's environment: the kernel, the widgets, and what `%pip install` calls.
 KERNEL_PACKAGES = ("pip", "ipykernel", "ipywidgets")
 
@@ -40,6 +46,19 @@ SERVER_PACKAGES = ("jupyterlab", "notebook", "jupyterhub", "setuptools")
 OLDEST_SERVER_PYTHON = (3, 9)
 
 SYSTEM_PYTHON = "/usr/bin/python3"
+
+#: Who downloads in build steps (`programs/separation.py`).
+FETCHER = 65533
+
+#: What runs inside build steps, and keeps the users of a step apart.
+PROGRAMS = (
+    *SHARED_PROGRAMS,
+    "programs/attempts.py",
+    "programs/debian_packages.py",
+    "programs/gate.py",
+    "programs/install_packages.py",
+    "programs/build_as_user.py",
+)
 
 
 def system(base: BaseImage) -> Layer:
@@ -57,18 +76,18 @@ def repository() -> Layer:
     return Layer(
         buildpack="image",
         stage=Stage.SYSTEM,
-        title="The repository's files, to install from",
+        title="Repository files for installation",
         template="repository",
     )
 
 
 def tools(wanted: PythonEnvironment, *, python: Python) -> Layer:
     conda = ("rattler",) if python.provider == "conda" else ()
-    names = tuple(dict.fromkeys(("uv", *wanted.tools, *conda)))
+    names = tuple(dict.fromkeys(("uv", *wanted.template.tools, *conda)))
     return Layer(
         buildpack="image",
         stage=Stage.SYSTEM,
-        title=f"{', '.join(names)}: to install with (not in the image)",
+        title=f"Installer{'s' if len(names) > 1 else ''}: {', '.join(names)} (build time only)",
         template="tools",
         variables={"tools": names},
         resources=tuple(f"tools/{name}.lock" for name in names),
@@ -79,13 +98,14 @@ def jupyter_server(base: BaseImage) -> Layer:
     return Layer(
         buildpack="image",
         stage=Stage.JUPYTER,
-        title="Jupyter server (the same for every repository)",
+        title="Jupyter server (the same in every image)",
         template="jupyter",
         variables={"python": _server_python(base)},
         resources=(
+            "jupyter/etc/jupyter/jupyter_config.py",
+            "jupyter/etc/jupyter/labconfig/default_setting_overrides.json",
             "jupyter/server.lock",
             "jupyter/share/jupyter/kernels/python3/kernel.json",
-            "jupyter/share/jupyter/lab/settings/overrides.json",
         ),
     )
 
@@ -94,9 +114,22 @@ def toolchain(evidence: tuple[Evidence, ...]) -> Layer:
     return Layer(
         buildpack="image",
         stage=Stage.APT,
-        title="Compilers, to stay in the image",
+        title="Compilers (kept in the image)",
         template="toolchain",
         variables={"packages": TOOLCHAIN_PACKAGES},
+        evidence=evidence,
+    )
+
+
+def node(evidence: tuple[Evidence, ...], *, yarn: bool) -> Layer:
+    return Layer(
+        buildpack="image",
+        stage=Stage.APT,
+        title="Node.js, npm and Yarn" if yarn else "Node.js and npm",
+        template="toolchain",
+        variables={"packages": (*NODE_PACKAGES, YARN_PACKAGE), "yarn": "yes"}
+        if yarn
+        else {"packages": NODE_PACKAGES},
         evidence=evidence,
     )
 
@@ -105,7 +138,7 @@ def user(*, name: str, uid: int, variables: Mapping[str, str]) -> Layer:
     return Layer(
         buildpack="image",
         stage=Stage.USER,
-        title=f"The account {name} ({uid})",
+        title=f"User account: {name} (uid {uid})",
         template="user",
         variables={
             "variables": tuple(f"{key}={value}" for key, value in variables.items()),
@@ -125,13 +158,11 @@ def interpreter(python: Python) -> Layer:
 
 
 def conda_interpreter(python: Python) -> Layer:
-    """A Python that only conda's channels have: the environment is a prefix of conda's with it."""
-    from r2i.conda.wishes import document
-
+    """A Python that only conda channels have: the environment is a conda prefix with it."""
     return Layer(
         buildpack="image",
         stage=Stage.LANGUAGE,
-        title=f"Python {python.version}, of conda-forge",
+        title=f"Python {python.version} from conda-forge",
         template="conda_interpreter",
         evidence=(python.evidence,),
         support={
@@ -139,7 +170,7 @@ def conda_interpreter(python: Python) -> Layer:
                 ["conda-forge"], [f"python {python.version}.*", "pip", "setuptools"]
             )
         },
-        resources=("conda-install", "conda-activated"),
+        resources=CONDA_PROGRAMS,
     )
 
 
@@ -151,28 +182,28 @@ def activated(python: Python) -> dict[str, str]:
 
 
 def activation(python: Python) -> dict[str, str]:
-    """What every command of a container is run by, so that scripts of conda's packages can set variables."""
+    """What every command of a container is run by, so that scripts of conda packages can set variables."""
     return {"activation": "/usr/local/bin/conda-activated"} if python.provider == "conda" else {}
 
 
-def environment(wanted: PythonEnvironment, *, python: Python, server: JupyterServer) -> Layer:
-    """The repository's environment with everything that does not lie in the checkout itself."""
-    packages = KERNEL_PACKAGES + (SERVER_PACKAGES if server.mode == "joined" else ())
+def environment(wanted: PythonEnvironment, *, python: Python, server: tuple[str, ...]) -> Layer:
+    """The repository's environment with everything that does not lie in the checkout itself; `server` are the packages of a joined one."""
+    packages = (*KERNEL_PACKAGES, *server, *wanted.imported)
     return Layer(
         buildpack=wanted.buildpack,
         stage=Stage.DEPENDENCIES,
         title=_environment_title(wanted),
-        template=wanted.template,
+        template=wanted.template.name,
         variables={
             "python": _interpreter(wanted, python),
             "packages": packages,
-            "entry": wanted.entry or "",
-            "options": wanted.options,
-            **wanted.variables,
+            "entry": wanted.install.entry or "",
+            "options": wanted.install.options,
+            **wanted.template.variables,
         },
-        evidence=(*wanted.evidence, *wanted.names.values()),
-        support=_requirements(wanted) | dict(wanted.files),
-        resources=("install-packages", *wanted.resources),
+        evidence=(*wanted.evidence, *wanted.names.values(), *wanted.imported.values()),
+        support=_requirements(wanted) | dict(wanted.template.files),
+        resources=(*PROGRAMS, *wanted.template.resources),
     )
 
 
@@ -185,36 +216,49 @@ def package(wanted: PythonEnvironment) -> Layer:
     reads all that the steps before it wrote, unless it has done so in an earlier build
     (https://github.com/moby/buildkit/pull/5251).
     """
-    alone = "--no-deps" in wanted.local_options
-    mounted = None if alone and not wanted.options else wanted.entry
+    install = wanted.install
+    alone = "--no-deps" in install.local_options
+    mounted = None if alone and not install.options else install.entry
     return Layer(
         buildpack=wanted.buildpack,
         stage=Stage.PACKAGE,
-        title=f"The repository's files, and {wanted.defined_by}: {' '.join(wanted.local)}",
+        title=f"Repository files and local packages: {' '.join(install.local)}",
         template="package",
         variables={
-            "local": (*wanted.local_options, *wanted.local),
+            "local": (*install.local_options, *install.local),
             "mounted": mounted or "",
-            "entry": "" if alone else wanted.entry or "",
-            "options": wanted.options,
+            "entry": "" if alone else install.entry or "",
+            "options": install.options,
         },
         evidence=wanted.evidence,
         support=_requirements(wanted) if mounted else {},
-        resources=("install-packages",),
+        resources=PROGRAMS,
     )
+
+
+def variables(wanted: PythonEnvironment) -> Iterator[Layer]:
+    """What the repository sets in every process: not in those by which root installs, since `LD_PRELOAD` is a variable, too."""
+    if environ := wanted.template.variables.get("environ"):
+        yield Layer(
+            buildpack=wanted.buildpack,
+            stage=Stage.PACKAGE,
+            title=f"{wanted.defined_by}: environment variables",
+            template="variables",
+            variables={"environ": environ},
+        )
 
 
 def source() -> Layer:
     return Layer(
         buildpack="image",
         stage=Stage.SOURCE,
-        title="The repository's files",
+        title="Repository files",
         template="source",
     )
 
 
 def _interpreter(wanted: PythonEnvironment, python: Python) -> str:
-    """What the environment is made with; empty where it is there already, as a prefix of conda's."""
+    """What the environment is made with; empty where it is there already, as a conda prefix."""
     if python.provider == "base":
         return SYSTEM_PYTHON
     return "" if python.provider == "conda" and wanted.manager != "conda" else python.version
@@ -231,11 +275,13 @@ def version_tuple(version: str) -> tuple[int, ...]:
 
 
 def _requirements(wanted: PythonEnvironment) -> dict[str, str]:
-    return {f"requirements/{path}": text for path, text in wanted.support.items()}
+    return {f"requirements/{path}": text for path, text in wanted.install.support.items()}
 
 
 def _environment_title(wanted: PythonEnvironment) -> str:
     count = len(wanted.names)
+    imported = f"{len(wanted.imported)} imported by code"
     if not count:
-        return "Python environment with a kernel"
-    return f"{wanted.defined_by}: {count} package{'s' if count > 1 else ''}"
+        return f"Python environment: {f'kernel, and {imported}' if wanted.imported else 'kernel only'}"
+    more = f", and {imported}" if wanted.imported else ""
+    return f"{wanted.defined_by}: {count} package{'s' if count > 1 else ''}{more}"

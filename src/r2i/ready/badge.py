@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from r2i.errors import UsageError
 from r2i.model import Source
-from r2i.sources.parse import shown
+from r2i.sources.typed import shown
 
 HUB = "https://mybinder.org"
 
@@ -30,8 +30,30 @@ ARCHIVES = {
     "10.4211/hs.": "hydroshare",
 }
 
+#: Where servers and their extensions open a file, whose path from the repository's top follows.
+VIEW = re.compile(
+    r"(?:lab(?:/workspaces/[^/]+)?/tree|(?:nbclassic/|retro/)?(?:tree|notebooks|edit)|doc/tree|voila/render|apps|view|files)"
+    r"/(?P<file>[^?#]+\.ipynb)(?:[?#].*)?"
+)
+
 #: What a path of the server's own begins with; everything else that ends like a notebook is a file.
-INTERFACES = frozenset({"lab", "tree", "notebooks", "doc", "edit", "nbclassic", "retro", "voila"})
+INTERFACES = frozenset(
+    {
+        "lab",
+        "tree",
+        "notebooks",
+        "doc",
+        "edit",
+        "nbclassic",
+        "retro",
+        "voila",
+        "apps",
+        "view",
+        "files",
+        "proxy",
+        "git-pull",
+    }
+)
 
 SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):/*(?P<path>.+)")
 GIST = re.compile(
@@ -81,12 +103,12 @@ def hub_address(text: str) -> str:
     parts = urlsplit(text if "://" in text else f"https://{text}")
     if parts.scheme not in {"http", "https"} or not re.fullmatch(r"[\w.-]+(?::\d+)?", parts.netloc, re.ASCII):
         raise UsageError(
-            f"`--hub {shown(text)}` is not the address of a BinderHub",
+            f"`--hub {shown(text)}` is not the URL of a BinderHub",
             hint="Write it like `https://mybinder.org`",
         )
     if parts.query or parts.fragment:
         raise UsageError(
-            f"`--hub {shown(text)}` says more than where the hub is",
+            f"`--hub {shown(text)}` contains more than the hub address",
             hint=f"Write `{parts.scheme}://{parts.netloc}`",
         )
     return f"{parts.scheme}://{parts.netloc}{quote(parts.path.rstrip('/'))}"
@@ -99,8 +121,8 @@ def public_address(source: Source, typed: str) -> str:
     location = source.location
     if source.provider == "local" or location.startswith("file:"):
         raise UsageError(
-            f"No hub can fetch `{shown(location)}`, which is a directory of this machine",
-            hint="Push the repository to a server, and name that: `r2i badge https://…`",
+            f"A hub cannot fetch `{shown(location)}`, which is a directory on this machine",
+            hint="Push the repository to a server, and pass its URL: `r2i badge https://…`",
         )
     if "://" not in location and (scp := SCP.fullmatch(location)):
         location = f"ssh://{scp['host'].lower()}/{quote(scp['path'], safe='/~%')}"
@@ -110,23 +132,36 @@ def public_address(source: Source, typed: str) -> str:
     return f"https://{host}{parts.path}" if parts.scheme in {"ssh", "git"} else location
 
 
-def opened(urlpath: str, *, has: Callable[[str], bool] | None, prefix: str = "") -> str:
+def opened(
+    urlpath: str, *, has: Callable[[str], bool] | None, prefix: str = "", complete: bool = True
+) -> str:
     """The path of the server for what `--urlpath` says: that of JupyterLab for a file of the repository.
 
-    `has` says whether there is such a file, None where nobody knows; `prefix` is how its directory is called from the top.
+    `has` says whether there is such a file, None where nobody knows; `prefix` is how its directory is called from the
+    top. Raise `UsageError` for a notebook that is not there, which a script may still make where the files are not
+    `complete`.
     """
     path = urlpath.lstrip("/")
-    there = has is not None and has(path)
-    first = path.partition("/")[0]
-    if not there and (not path.endswith(".ipynb") or first in INTERFACES):
-        return path
-    if not there and has is not None:
-        raise UsageError(
-            f"The repository has no notebook `{shown(path)}`",
-            hint="Name a file of it, or a path of the server like `lab/tree/index.ipynb`",
-        )
+    if has is None:
+        is_file = path.endswith(".ipynb") and path.partition("/")[0] not in INTERFACES
+    else:
+        is_file = has(path)
+        if not is_file and (missing := _missing(path, has, prefix, complete=complete)):
+            raise UsageError(
+                f"The repository has no notebook `{shown(missing)}`",
+                hint="Use a notebook of the repository, such as `index.ipynb` or `lab/tree/index.ipynb`",
+            )
     # The hub takes one layer of escapes away, the server the other.
-    return f"lab/tree/{quote(prefix + path.removeprefix('./'))}"
+    return f"lab/tree/{quote(prefix + path.removeprefix('./'))}" if is_file else path
+
+
+def _missing(path: str, has: Callable[[str], bool], prefix: str, *, complete: bool) -> str:
+    """The notebook that a path names and the repository does not have; empty for any other path."""
+    if viewed := VIEW.fullmatch(path):
+        file = unquote(viewed["file"])
+        below = file.startswith(prefix) and complete
+        return file if below and not has(file.removeprefix(prefix)) else ""
+    return path if path.endswith(".ipynb") and path.partition("/")[0] not in INTERFACES else ""
 
 
 def _spec(address: str, ref: str) -> str:
@@ -156,6 +191,6 @@ def _check_reachable(host: str) -> None:
         private = "." not in host or host.endswith((".local", ".localhost", ".internal"))
     if private:
         raise UsageError(
-            f"No hub can reach `{shown(host)}`, which is a name that only this network or machine knows",
-            hint="Name the repository as others reach it: `r2i badge https://…`",
+            f"A hub cannot reach `{shown(host)}`, which is a name in this network only",
+            hint="Pass the public URL of the repository: `r2i badge https://…`",
         )

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from packaging.version import InvalidVersion, Version
 
 from r2i.engines.protocol import Engine, File, RunRequest
 from r2i.errors import NotReadyError
-from r2i.requirements.specifiers import normalised
+from r2i.formats.requirements.specifiers import normalised
 
 #: Where the task lies in the container.
 TASK, SCRIPT, PREPARE = "/.r2i-task", "/.r2i-look.py", "/.r2i-prepare"
+
+#: How long `postBuild` and all imports may take together, in seconds.
+TIMEOUT = 3600.0
+
+#: What an image says of more modules than anybody imports is not kept.
+MOST_MODULES = 10_000
 
 #: For any Python that a repository may ask for, also 2.7. Versions come first: an import may end the process.
 LOOK = """\
@@ -81,17 +89,29 @@ def look_into(
         command=("sh", "-c", f"sh -e {PREPARE} && exec /srv/env/bin/python {SCRIPT}"),
         files=tuple(File(path=path, text=text) for path, text in texts.items()),
     )
+    last: deque[str] = deque(maxlen=20)
     with engine.start(with_settings(request)) as container:
-        lines = [*container.logs()]
-        status = container.wait()
-    seen = read_look(lines, mark)
+        clock = threading.Timer(TIMEOUT, container.stop)
+        clock.start()
+        try:
+            seen = read_look(_passed_on(container.logs(), last), mark)
+            status = container.wait()
+        finally:
+            clock.cancel()
     if not seen.versions:
         raise NotReadyError(
-            f"The image does not run: its Python ended with status {status}",
-            hint="Its last lines above say why",
-            log=tuple(lines[-20:]),
+            f"Python in the image exited with status {status}",
+            hint="See its last lines above",
+            log=tuple(last),
         )
     return seen
+
+
+def _passed_on(lines: Iterable[str], last: deque[str]) -> Iterator[str]:
+    """All of them one by one: `postBuild` may print without end."""
+    for line in lines:
+        last.append(line)
+        yield line
 
 
 def read_look(lines: Iterable[str], mark: str) -> Look:
@@ -105,11 +125,11 @@ def read_look(lines: Iterable[str], mark: str) -> Look:
                 versions = {
                     normalised(str(name)): str(one) for name, one in found.items() if _is_version(one)
                 }
-            case {"trying": str(module)}:
-                failed[module] = "Python ended while it imported it"
+            case {"trying": str(module)} if len(failed) < MOST_MODULES:
+                failed[module] = "Python exited during the import"
             case {"tried": str(module), "said": ""}:
                 failed.pop(module, None)
-            case {"tried": str(module), "said": str(words)}:
+            case {"tried": str(module), "said": str(words)} if module in failed:
                 failed[module] = words
             case _:
                 pass

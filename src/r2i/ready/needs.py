@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from r2i.check.cell_installs import Install, installs
-from r2i.check.imports import Use
+from r2i.check.code.cell_installs import Install, installs
+from r2i.check.code.notebooks import Cell, Notebook
+from r2i.check.code.python_code import Facts
+from r2i.check.facts.provided import of_conda, providers
+from r2i.check.imports import Use, uses
 from r2i.check.missing import Missing, missing
-from r2i.check.notebooks import Cell, Notebook
-from r2i.check.provided import of_conda, providers
-from r2i.check.python_code import Facts
 from r2i.check.subject import Subject
+from r2i.facts.tables import read_table
 from r2i.model import Evidence
-from r2i.tables import read_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ def needed(subject: Subject) -> Needs:
     """Look at all imports, calls and commands of notebooks, and of the modules that they import."""
     lacking = tuple(missing(subject, kernel=False))
     used: dict[str, Evidence] = {}
-    for use in subject.uses.needed:
+    for use in subject.once(uses).needed:
         used.setdefault(use.module, _at(subject, use, f"imports `{use.module}`"))
     return Needs(
         requirements=dict(sorted(_requirements(subject, lacking), key=lambda item: item[0].lower())),
@@ -136,7 +136,7 @@ def _loaded(subject: Subject, function: str) -> Iterator[tuple[str, Evidence]]:
     for notebook, cell, facts in subject.code:
         for argument, line in _first_arguments(facts, function):
             yield argument, _of_cell(subject, notebook, cell, line, f"loads `{argument}`")
-    for path in sorted(subject.uses.modules):
+    for path in sorted(subject.once(uses).modules):
         for argument, line in _first_arguments(subject.modules[path], function):
             yield argument, Evidence(why=f"loads `{argument}`", file=path, line=line)
 

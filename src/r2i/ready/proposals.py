@@ -10,30 +10,17 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from r2i import __version__
 from r2i.check.declared import EXACT, Declared
-from r2i.check.findings import Edit, Fix
-from r2i.check.fixes import appended
 from r2i.check.requirement_edits import added, altered, removed
 from r2i.check.subject import Subject
+from r2i.edits.applying import appended
+from r2i.edits.fixes import Edit, Fix
+from r2i.formats.requirements.specifiers import normalised
 from r2i.ready.needs import Needs
-from r2i.requirements.specifiers import normalised
 
-HEAD = "# What the notebooks and modules of this repository import.\n"
-HEAD_PINNED = (
-    HEAD + "# These are pinned to what was tried; what they need in turn is resolved at each build.\n"
-)
-
-#: Files that count in the root as they do in `binder/`: with one of them there, a new `binder/` would hide it.
-IN_ROOT = ("apt.txt", "runtime.txt", "postBuild", "start", "Dockerfile")
+HEAD = "# Packages that the notebooks and modules of this repository import.\n"
+HEAD_PINNED = HEAD + "# Pinned to tested versions; each build resolves their dependencies again.\n"
 
 WORKFLOW = ".github/workflows/binder.yml"
-
-
-def directory(subject: Subject) -> str:
-    """Where configuration goes: where it is, else into `binder/`. Empty for the root."""
-    if subject.config_dir:
-        return subject.config_dir
-    declares = subject.environment is not None and subject.environment.defined_by
-    return "" if declares or any(map(subject.checkout.has, IN_ROOT)) else "binder"
 
 
 def environment_fixes(
@@ -58,7 +45,7 @@ def unwritten(subject: Subject, needs: Needs) -> Iterator[str]:
         return
     for text, why in needs.requirements.items():
         if environment.defined_by and added(subject, text) is None:
-            yield f"`{environment.defined_by}` does not ask for `{text}`, which {why.file}:{why.line} needs"
+            yield f"`{environment.defined_by}` does not declare `{text}`, which {why.file}:{why.line} needs"
 
 
 def workflow_fix(subject: Subject) -> Fix | None:
@@ -84,7 +71,7 @@ def _requirements(subject: Subject, needs: Needs, versions: Mapping[str, str]) -
     if not environment.defined_by:
         if not lines:
             return None
-        path = _path(subject, "requirements.txt")
+        path = subject.config_path("requirements.txt")
         text = (HEAD_PINNED if versions else HEAD) + "".join(f"{line}\n" for line in lines)
         return Fix(
             title=f"Install {_count(len(lines), 'package')} (`{path}`)",
@@ -155,21 +142,21 @@ def _python(subject: Subject) -> Fix | None:
         return None
     if environment.defined_by and environment.buildpack != "requirements":
         return None
-    path = known or _path(subject, "runtime.txt")
+    path = known or subject.config_path("runtime.txt")
     minor = ".".join(plan.python.version.split(".")[:2])
     before = subject.checkout.read_bytes(path) if known else b""
     text = f"python-{minor}\n".encode()
     if before.strip() == text.strip():
         return None
     return Fix(
-        title=f"Take Python {minor}: {plan.python.evidence.why} (`{path}`)",
+        title=f"Use Python {minor}: {plan.python.evidence.why} (`{path}`)",
         edits=(Edit(file=path, start=0, end=len(before), text=text),),
     )
 
 
 def _packages(subject: Subject, packages: Iterable[str]) -> Fix | None:
     lines = "".join(f"{package}\n" for package in dict.fromkeys(packages))
-    path = subject.config("apt.txt") or _path(subject, "apt.txt")
+    path = subject.config_path("apt.txt")
     if not lines:
         return None
     return Fix(
@@ -182,17 +169,13 @@ def _post_build(subject: Subject, needs: Needs) -> Fix | None:
     if not needs.commands:
         return None
     known = subject.config("postBuild")
-    path = known or _path(subject, "postBuild")
+    path = known or subject.config_path("postBuild")
     lines = "".join(f"{command}\n" for command in needs.commands)
     return Fix(
-        title=f"Fetch what code loads and no package brings (`{path}`)",
+        title=f"Download data that the code loads and no package provides (`{path}`)",
         edits=(appended(subject.checkout, path, lines if known else f"#!/bin/sh\nset -e\n{lines}"),),
         executable=(path,),
     )
-
-
-def _path(subject: Subject, name: str) -> str:
-    return "/".join(filter(None, (directory(subject), name)))
 
 
 def _count(number: int, what: str) -> str:

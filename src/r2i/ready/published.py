@@ -40,6 +40,8 @@ def published(checkout: Checkout, git: GitProgram, ref: str) -> Published | None
     if line("rev-parse", "--is-inside-work-tree") != "true":
         return None
     names = line("remote").splitlines()
+    # A submodule's own changes would be asked of a git with the submodule's own configuration.
+    changed = line("status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=dirty")
     name = "origin" if "origin" in names or not names else names[0]
     known = line("for-each-ref", "--count=1", "--format=%(refname)", f"refs/remotes/{name}/")
     unpushed = line("rev-list", "--count", "HEAD", "--not", f"--remotes={name}") if known else ""
@@ -49,7 +51,7 @@ def published(checkout: Checkout, git: GitProgram, ref: str) -> Published | None
         prefix=line("rev-parse", "--show-prefix"),
         branch=line("symbolic-ref", "--quiet", "--short", "HEAD") or None,
         default=main.removeprefix(f"{name}/") or None,
-        changed=line("status", "--porcelain", "-z").count("\0"),
+        changed=changed.count("\0"),
         unpushed=int(unpushed) if unpushed.isdecimal() else None,
         here=ref == NEWEST or bool(line("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")),
         pushed=bool(line("rev-parse", "--verify", "--quiet", f"refs/remotes/{name}/{ref}")),
@@ -65,16 +67,16 @@ def on_this_machine(remote: str) -> bool:
 def cautions(found: Published, ref: str) -> Iterator[str]:
     """Why a hub would not show what one sees here, in sentences."""
     if ref != NEWEST and not found.here and not found.pushed:
-        yield f"git here knows no `{printable(ref)}`: the badge works once the remote has it"
+        yield f"the local git repository has no `{printable(ref)}`: the badge works once the remote has it"
         return
     if found.changed:
-        yield f"{_count(found.changed, 'file')} {_are(found.changed)} changed and not committed: a hub does not see that"
+        yield f"{_count(found.changed, 'file')} {_are(found.changed)} changed and not committed: a hub does not see the changes"
     if ref not in {NEWEST, found.branch}:
         return
     if found.unpushed is None:
-        yield "nothing was pushed to the remote yet, as far as git knows here"
+        yield "according to the local git repository, nothing was pushed to the remote yet"
     elif found.unpushed:
-        yield f"{_count(found.unpushed, 'commit')} {_are(found.unpushed)} not pushed: a hub does not see that"
+        yield f"{_count(found.unpushed, 'commit')} {_are(found.unpushed)} not pushed: a hub does not see the changes"
     if ref == NEWEST and found.default and found.branch not in {found.default, None}:
         yield (
             f"the badge opens the main branch `{printable(found.default)}`, and this is "

@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 
-from r2i.check.findings import Edit, Fix
 from r2i.check.subject import Subject
+from r2i.edits.fixes import Edit, Fix
 from r2i.ready.badge import FORMATS, Launch
 
 NAME = re.compile(r"readme(?:\.(?P<suffix>md|markdown|rst|txt))?", re.IGNORECASE)

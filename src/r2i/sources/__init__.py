@@ -6,20 +6,18 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from r2i import process
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
 from r2i.model import Source
-from r2i.process import Runner
 from r2i.sources.git import Git
 from r2i.sources.local import Local
-from r2i.sources.parse import checked
 from r2i.sources.parse import not_understood as _not_understood
-from r2i.sources.protocol import Change, Provider, Revision, Unknown
+from r2i.sources.protocol import LastChange, Provider, Revision, Unknown
+from r2i.sources.typed import checked
 
 __all__ = [
     "PROVIDERS",
-    "Change",
+    "LastChange",
     "Provider",
     "Revision",
     "Unknown",
@@ -42,9 +40,9 @@ def parse(text: str, *, ref: str | None = None, subdirectory: str = "", cwd: Pat
     raise _not_understood(typed)
 
 
-def resolve(source: Source, *, runner: Runner = process.run, environ: Mapping[str, str]) -> Revision:
+def resolve(source: Source, *, environ: Mapping[str, str]) -> Revision:
     """Find out which revision is meant, without fetching it."""
-    return _provider(source).resolve(source, runner=runner, environ=environ)
+    return _provider(source).resolve(source, environ=environ)
 
 
 def fetched(
@@ -69,7 +67,7 @@ def last_change(
     *,
     environ: Mapping[str, str],
     report: Callable[[str], None],
-) -> Change | Unknown:
+) -> LastChange | Unknown:
     """Find the last commit that changed one of these files of its checkout, paths below its root."""
     return _provider(source).last_change(source, checkout, files, environ=environ, report=report)
 

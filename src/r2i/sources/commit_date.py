@@ -8,14 +8,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from r2i import process
 from r2i.process import Runner
-from r2i.sources.git_program import CLOSED, GitProgram, git_environment
+from r2i.sources.git_environment import git_environment
+from r2i.sources.git_program import CLOSED, LOOKER, PATIENCE, GitProgram
 
 COMMITTER = re.compile(r"^committer .*> (\d{1,12}) [+-]\d{4}$", re.MULTILINE)
-
-#: A configuration in the directory may include a file that never ends, in seconds.
-PATIENCE = 5.0
 
 
 def date_here(
@@ -23,19 +20,17 @@ def date_here(
     *,
     environ: Mapping[str, str],
     report: Callable[[str], None],
-    runner: Runner = process.run,
+    runner: Runner = LOOKER,
 ) -> str | None:
     """The date of `HEAD` where the directory is the top of a git work tree, None elsewhere."""
     if not os.path.lexists(directory / ".git"):
         return None
-    environment = git_environment(environ, configured=frozenset(), file_allowed=False) | CLOSED
+    environment = git_environment(environ, configured=(), file_allowed=False) | CLOSED
     # Named, so that git does not look further up. `cat-file` starts no hook, pager, filter or signature check.
     command = ["git", "--git-dir=.git", "cat-file", "commit", "HEAD"]
     done = runner(command, env=environment, cwd=directory, timeout=PATIENCE)
     if done.returncode == 127:
-        report(
-            "Warning: `git` is not installed: the date of the last commit is not known, and does not count"
-        )
+        report("Warning: `git` is not installed: the date of the last commit is unknown and has no influence")
     return committed_on(done.stdout) if done.returncode == 0 else None
 
 

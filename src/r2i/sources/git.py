@@ -7,9 +7,8 @@ from contextlib import AbstractContextManager
 
 from r2i.checkout import Checkout
 from r2i.model import Source
-from r2i.process import Runner
 from r2i.sources.parse import git_source
-from r2i.sources.protocol import Change, Revision, Typed, Unknown
+from r2i.sources.protocol import LastChange, Revision, Typed, Unknown
 
 
 class Git:
@@ -18,10 +17,10 @@ class Git:
     def read(self, typed: Typed) -> Source | None:
         return git_source(typed)
 
-    def resolve(self, source: Source, *, runner: Runner, environ: Mapping[str, str]) -> Revision:
+    def resolve(self, source: Source, *, environ: Mapping[str, str]) -> Revision:
         from r2i.sources import git_fetch, git_refs
 
-        return git_refs.resolve(source, git_fetch.program(source, environ, runner=runner))
+        return git_refs.resolve(source, git_fetch.program(source, environ))
 
     def fetched(
         self,
@@ -43,7 +42,7 @@ class Git:
         *,
         environ: Mapping[str, str],
         report: Callable[[str], None],
-    ) -> Change | Unknown:
+    ) -> LastChange | Unknown:
         from r2i.sources import history
 
         return history.last_change_there(source, checkout, files, environ=environ, report=report)

@@ -9,18 +9,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from r2i import process
 from r2i.checkout import Checkout
 from r2i.errors import FetchError, R2iError, TemporaryError
 from r2i.model import Credentials, Source
-from r2i.process import Completed, Runner
+from r2i.process import Completed
 from r2i.sources import git_refs
 from r2i.sources.commit_date import date_of
-from r2i.sources.git_program import REFUSALS, TEMPORARY, GitProgram, git_program
+from r2i.sources.git_failures import BROKEN_PACK, REFUSALS, TEMPORARY
+from r2i.sources.git_program import GitProgram, git_program, serving
 from r2i.sources.lfs import fetch_large_files
-from r2i.sources.parse import remote_location, shown
+from r2i.sources.parse import remote_location
 from r2i.sources.private import private_directory
 from r2i.sources.protocol import Revision
+from r2i.sources.tree_size import Room
+from r2i.sources.typed import shown
 
 #: More than any real repository has; a hostile one could nest them without end.
 MOST_SUBMODULES = 200
@@ -30,12 +32,10 @@ DEEPEST_SUBMODULE = 10
 SHALLOW = ("--depth=1", "--no-tags")
 EVERYTHING = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
 
-Report = Callable[[str], None]
-
 
 @contextmanager
 def fetched(
-    source: Source, revision: Revision | None, *, environ: Mapping[str, str], report: Report
+    source: Source, revision: Revision | None, *, environ: Mapping[str, str], report: Callable[[str], None]
 ) -> Iterator[Checkout]:
     git = program(source, environ)
     revision = revision or git_refs.resolve(source, git)
@@ -44,12 +44,13 @@ def fetched(
         top = directory / "repository"
         top.mkdir()
         report(f"Fetching `{source.location}` at `{revision.commit[:12]}`")
-        fetch_commit(top, git, location=source.location, commit=revision.commit, ref=revision.ref)
+        room = Room()
+        fetch_commit(top, git, location=source.location, commit=revision.commit, ref=revision.ref, room=room)
         _stand_on(top, git, revision)
         complete = fetch_large_files(
-            top, git, commit=revision.commit, location=source.location, report=report
+            top, git, commit=revision.commit, location=source.location, room=room, report=report
         )
-        complete &= _Submodules(source=source, environ=environ, report=report).fetch(top)
+        complete &= _Submodules(source=source, environ=environ, report=report, room=room).fetch(top)
         yield Checkout.open(
             top,
             subdirectory=revision.source.subdirectory,
@@ -59,7 +60,9 @@ def fetched(
         )
 
 
-def fetch_commit(directory: Path, git: GitProgram, *, location: str, commit: str, ref: str | None) -> None:
+def fetch_commit(
+    directory: Path, git: GitProgram, *, location: str, commit: str, ref: str | None, room: Room
+) -> None:
     """Fetch one commit and check it out: alone, else as the tip of its ref, else with all the history."""
     sha256 = ["--object-format=sha256"] if len(commit) == 64 else []
     git.read("init", "--quiet", "--template=", *sha256, ".", cwd=directory)
@@ -70,7 +73,9 @@ def fetch_commit(directory: Path, git: GitProgram, *, location: str, commit: str
     everything = (*EVERYTHING, f"+{ref}:refs/r2i/wanted") if ref and ref.startswith("refs/") else EVERYTHING
     ways += [("origin", *everything), ("origin", "+refs/*:refs/r2i/all/*")]
     for way in ways:
-        done = git.fetch("fetch", "--quiet", "--no-recurse-submodules", *way, cwd=directory)
+        done = git.fetch(
+            "fetch", "--quiet", "--no-recurse-submodules", *serving(location), *way, cwd=directory
+        )
         if done.returncode == 0 and _has(directory, git, commit):
             break
         if done.returncode and unreachable(done):
@@ -78,8 +83,9 @@ def fetch_commit(directory: Path, git: GitProgram, *, location: str, commit: str
     else:
         raise FetchError(
             f"`{location}` has no commit `{commit}`",
-            hint="Check the id, and that it was pushed; a rewritten history loses commits",
+            hint="Check the id, and that the commit was pushed and not removed by a force-push",
         )
+    room.take(directory, git, commit=commit, location=location)
     done = git.fetch("checkout", "--quiet", "--detach", commit, "--", cwd=directory)
     if done.returncode:
         raise git.failure(done, location)
@@ -90,7 +96,8 @@ def unreachable(done: Completed) -> bool:
     # A server that closes the connection over a commit that it does not give away says so before.
     if re.search(r"not our ref|unadvertised|not advertised|shallow|couldn't find remote ref", done.stderr):
         return False
-    return bool(TEMPORARY.search(done.stderr)) or any(pattern.search(done.stderr) for pattern, _ in REFUSALS)
+    patterns = (TEMPORARY, BROKEN_PACK, *(pattern for pattern, _ in REFUSALS))
+    return any(pattern.search(done.stderr) for pattern in patterns)
 
 
 def _has(directory: Path, git: GitProgram, commit: str) -> bool:
@@ -127,7 +134,8 @@ class _Submodules:
 
     source: Source
     environ: Mapping[str, str] = field(repr=False)
-    report: Report
+    report: Callable[[str], None]
+    room: Room
 
     def fetch(self, top: Path) -> bool:
         """Fetch them all; false where content that git LFS keeps is missing."""
@@ -142,14 +150,14 @@ class _Submodules:
                 seen += 1
                 if seen > MOST_SUBMODULES or depth >= DEEPEST_SUBMODULE:
                     raise FetchError(
-                        f"The repository has too many submodules: `{shown(name)}` is one too many",
-                        hint=f"Have at most {MOST_SUBMODULES}, nested {DEEPEST_SUBMODULE} deep",
+                        f"The repository has too many submodules: `{shown(name)}` exceeds the limit",
+                        hint=f"Use at most {MOST_SUBMODULES}, nested at most {DEEPEST_SUBMODULE} deep",
                     )
                 if submodule.url is None or submodule.skipped:
                     why = (
                         "`.gitmodules` has no URL for it"
                         if submodule.url is None
-                        else "it says `update = none`"
+                        else "its setting is `update = none`"
                     )
                     self.report(f"Warning: the submodule `{shown(name)}` is left empty: {why}")
                     continue
@@ -165,18 +173,18 @@ class _Submodules:
         try:
             location, credentials = remote_location(submodule.url or "", parent=parent)
             if location.startswith("file:") and not self.source.location.startswith("file:"):
-                raise FetchError("a repository of the network may not name directories of this machine")
+                raise FetchError("a remote repository must not refer to directories on this machine")
             git = program(self.source, self.environ, more=((location, credentials),) if credentials else ())
             self.report(f"Fetching the submodule `{shown(name)}` from `{location}`")
-            fetch_commit(place, git, location=location, commit=submodule.commit, ref=None)
+            fetch_commit(place, git, location=location, commit=submodule.commit, ref=None, room=self.room)
             whole = fetch_large_files(
-                place, git, commit=submodule.commit, location=location, report=self.report
+                place, git, commit=submodule.commit, location=location, room=self.room, report=self.report
             )
         except R2iError as error:
             kind = TemporaryError if isinstance(error, TemporaryError) else FetchError
             message = error.message[:1].lower() + error.message[1:]
             raise kind(
-                f"The submodule `{shown(name)}` cannot be had: {message}",
+                f"The submodule `{shown(name)}` cannot be fetched: {message}",
                 hint=error.hint or "Correct its URL in `.gitmodules`",
                 file=".gitmodules",
             ) from error
@@ -213,10 +221,10 @@ def _empty_directory(directory: Path, path: str, *, name: str, top: Path) -> Pat
     """The place of a submodule: inside, reached by no link, and nothing in it."""
     place = directory / path
     if place.resolve() != place or not place.is_relative_to(top) or ".git" in Path(path).parts:
-        raise FetchError(f"The submodule `{shown(name)}` lies outside of the repository", file=".gitmodules")
+        raise FetchError(f"The submodule `{shown(name)}` is outside the repository", file=".gitmodules")
     place.mkdir(parents=True, exist_ok=True)
     if any(place.iterdir()):
-        raise FetchError(f"The place of the submodule `{shown(name)}` is taken", file=".gitmodules")
+        raise FetchError(f"The path of the submodule `{shown(name)}` is already in use", file=".gitmodules")
     return place
 
 
@@ -224,7 +232,6 @@ def program(
     source: Source,
     environ: Mapping[str, str],
     *,
-    runner: Runner = process.run,
     more: tuple[tuple[str, Credentials], ...] = (),
 ) -> GitProgram:
     given = [*more, *([(source.location, source.credentials)] if source.credentials else [])]
@@ -232,7 +239,6 @@ def program(
         environ,
         file_allowed=source.location.startswith("file:"),
         credentials=[(_server(location), credentials) for location, credentials in reversed(given)],
-        runner=runner,
     )
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from r2i.errors import FetchError, R2iError
 from r2i.model import Source
-from r2i.sources.git_program import GitProgram
-from r2i.sources.parse import FULL_ID, is_ref
+from r2i.sources.git_program import GitProgram, serving
 from r2i.sources.private import private_directory
 from r2i.sources.protocol import Revision
+from r2i.sources.typed import FULL_ID, is_ref
 
 #: Git itself takes no shorter one.
 SHORT_ID = re.compile(r"[0-9a-f]{4,63}", re.IGNORECASE)
@@ -154,7 +154,7 @@ def _short(source: Source, prefix: str, listing: Listing, *, git: GitProgram) ->
     if len(found) > 1:
         raise FetchError(
             f"`{prefix}` is the start of {len(found)} commits of `{source.location}`",
-            hint=f"Give more of it: {_enumerated(sorted(found)[:3])}",
+            hint=f"Use more characters: {_enumerated(sorted(found)[:3])}",
         )
     return found.pop() if found else None
 
@@ -163,9 +163,10 @@ def _fetch_commits(git: GitProgram, location: str, directory: Path) -> None:
     """The history without the files, where the server can leave them out."""
     git.read("init", "--quiet", "--bare", "--template=", ".", cwd=directory)
     refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-    done = git.fetch("fetch", "--quiet", "--filter=tree:0", "--", location, *refs, cwd=directory)
+    how = ("fetch", "--quiet", *serving(location))
+    done = git.fetch(*how, "--filter=tree:0", "--", location, *refs, cwd=directory)
     if done.returncode:
-        done = git.fetch("fetch", "--quiet", "--", location, *refs, cwd=directory)
+        done = git.fetch(*how, "--", location, *refs, cwd=directory)
     if done.returncode:
         raise git.failure(done, location)
 

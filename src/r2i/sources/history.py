@@ -7,23 +7,23 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import sha1, sha256
 from pathlib import Path
 
 from r2i.checkout import Checkout
 from r2i.errors import FetchError
 from r2i.model import Source
 from r2i.process import Completed
+from r2i.sources.blob import is_blob
 from r2i.sources.git_fetch import EVERYTHING, program, unreachable
-from r2i.sources.git_program import GitProgram, looking_git
+from r2i.sources.git_program import GitProgram, looking_git, serving
 from r2i.sources.private import private_directory
-from r2i.sources.protocol import Change, Unknown
+from r2i.sources.protocol import LastChange, Unknown
 
 #: Commits and directories, but not what is in the files: enough to tell which commit changed which.
 WITHOUT_FILES = "--filter=blob:none"
 
-NAME_A_DATE = "Name a date instead, such as `--as-of 2021-06-30`"
-DEEPEN = "Fetch the history with `git fetch --unshallow --filter=blob:none`, or name a date"
+NAME_A_DATE = "Use a date instead, such as `--as-of 2021-06-30`"
+DEEPEN = "Fetch the history with `git fetch --unshallow --filter=blob:none`, or use a date"
 
 CUT_OFF = Unknown(reason="the clone is shallow and does not reach back far enough", hint=DEEPEN)
 
@@ -32,9 +32,9 @@ EMPTY = re.compile(r"\s*$")
 
 def last_change_here(
     checkout: Checkout, files: Iterable[str], *, environ: Mapping[str, str]
-) -> Change | Unknown:
+) -> LastChange | Unknown:
     """Look into the history that a local directory has; nothing is fetched and nothing is written."""
-    git = looking_git(environ)
+    git = looking_git(environ, checkout.root)
     paths = _with_targets(checkout, files)
     listed = git.ask("--literal-pathspecs", "ls-tree", "-r", "-z", "HEAD", "--", *paths, cwd=checkout.root)
     if listed.returncode:
@@ -45,7 +45,11 @@ def last_change_here(
     found = _last_change(git, checkout.root, "HEAD", paths)
     if isinstance(found, Unknown):
         return found
-    edited = tuple(path for path in paths if _is_edited(checkout.root / path, committed[path]))
+    edited = tuple(
+        path
+        for path in paths
+        if committed[path] and not is_blob((checkout.root / path).read_bytes(), committed[path])
+    )
     return replace(found, edited=edited)
 
 
@@ -56,7 +60,7 @@ def last_change_there(
     *,
     environ: Mapping[str, str],
     report: Callable[[str], None],
-) -> Change | Unknown:
+) -> LastChange | Unknown:
     """Fetch the history of what was fetched: beside it, so that the checkout stays what it is."""
     assert checkout.content_id is not None  # noqa: S101 - git always has one
     prefix = checkout.root.relative_to(checkout.boundary)
@@ -79,7 +83,8 @@ def _fetch_history(directory: Path, git: GitProgram, *, location: str, commit: s
     git.read("remote", "add", "--", "origin", location, cwd=directory)
     for what in ((commit,), EVERYTHING, ("+refs/*:refs/r2i/all/*",)):
         for how in (WITHOUT_FILES, "--no-filter"):
-            done = git.fetch("fetch", "--quiet", "--no-tags", how, "origin", *what, cwd=directory)
+            words = ("fetch", "--quiet", "--no-tags", how, *serving(location), "origin", *what)
+            done = git.fetch(*words, cwd=directory)
             if (
                 done.returncode == 0
                 and git.ask("rev-list", "-n1", commit, "--", cwd=directory).returncode == 0
@@ -87,29 +92,27 @@ def _fetch_history(directory: Path, git: GitProgram, *, location: str, commit: s
                 return
             if done.returncode and unreachable(done):
                 raise git.failure(done, location)
-    raise FetchError(f"`{location}` does not give the history of `{commit}`", hint=NAME_A_DATE)
+    raise FetchError(f"`{location}` does not provide the history of `{commit}`", hint=NAME_A_DATE)
 
 
-def _last_change(git: GitProgram, directory: Path, commit: str, paths: Iterable[str]) -> Change | Unknown:
-    form = ("--no-show-signature", "--format=%H %ct")
-    words = ("--literal-pathspecs", "log", "-1", *form, commit, "--", *paths)
+def _last_change(git: GitProgram, directory: Path, commit: str, paths: Iterable[str]) -> LastChange | Unknown:
+    # Plumbing: `git log` reads more of a configuration, mail maps and signatures among it.
+    words = ("--literal-pathspecs", "rev-list", "-1", "--timestamp", commit, "--", *paths)
     done = git.ask(*words, cwd=directory)
     if done.returncode:
         return _no_history(git, done)
-    if not (found := re.fullmatch(r"([0-9a-f]{40,64}) (\d{1,12})\n?", done.stdout)):
+    if not (found := re.fullmatch(r"(\d{1,12}) ([0-9a-f]{40,64})\n?", done.stdout)):
         return _never_committed(next(iter(paths)))
-    if found[1] in _cut_off(git, directory):
+    if _is_cut_off(git, directory, found[2]):
         return CUT_OFF
-    return Change(commit=found[1], moment=datetime.fromtimestamp(int(found[2]), UTC))
+    return LastChange(commit=found[2], moment=datetime.fromtimestamp(int(found[1]), UTC))
 
 
-def _cut_off(git: GitProgram, directory: Path) -> set[str]:
-    """The commits of a shallow clone whose parents are missing: they seem to have made every file that they have."""
-    place = git.read("rev-parse", "--git-path", "shallow", cwd=directory).strip()
-    try:
-        return set((directory / place).read_text(encoding="ascii").split())
-    except (OSError, UnicodeDecodeError):
-        return set()
+def _is_cut_off(git: GitProgram, directory: Path, commit: str) -> bool:
+    """Whether a shallow clone ends at this commit: it seems to have made every file that it has."""
+    written = git.read("cat-file", "commit", commit, cwd=directory).partition("\n\n")[0]
+    known = git.read("rev-list", "-1", "--parents", commit, "--", cwd=directory).split()[1:]
+    return len(re.findall(r"^parent ", written, re.MULTILINE)) > len(known)
 
 
 def _with_targets(checkout: Checkout, files: Iterable[str]) -> list[str]:
@@ -126,18 +129,6 @@ def _entry(line: str) -> tuple[str, str]:
     about, _, path = line.partition("\t")
     mode, _, content = about.split(" ")
     return path, content if mode.startswith("100") else ""
-
-
-def _is_edited(file: Path, committed: str) -> bool:
-    """Compare with the content that was committed, whatever the line ends. Without git, which might run a filter."""
-    if not committed:
-        return False
-    data = file.read_bytes()
-    digest = sha1 if len(committed) == 40 else sha256
-    return not any(
-        digest(b"blob %d\0" % len(text) + text).hexdigest() == committed
-        for text in (data, data.replace(b"\r\n", b"\n"))
-    )
 
 
 def _never_committed(path: str) -> Unknown:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from r2i.checkout import Checkout
 from r2i.model import Source
-from r2i.process import Runner
 from r2i.sources.commit_date import date_here
 from r2i.sources.parse import local_source
-from r2i.sources.protocol import Change, Revision, Typed, Unknown
+from r2i.sources.protocol import LastChange, Revision, Typed, Unknown
 
 
 class Local:
@@ -20,9 +19,9 @@ class Local:
     def read(self, typed: Typed) -> Source | None:
         return local_source(typed)
 
-    def resolve(self, source: Source, *, runner: Runner, environ: Mapping[str, str]) -> Revision:
+    def resolve(self, source: Source, *, environ: Mapping[str, str]) -> Revision:
         """A directory has no revision: it may change at any moment."""
-        del runner, environ
+        del environ
         return Revision(source=source, commit=None, ref=None)
 
     @contextmanager
@@ -47,7 +46,7 @@ class Local:
         *,
         environ: Mapping[str, str],
         report: Callable[[str], None],
-    ) -> Change | Unknown:
+    ) -> LastChange | Unknown:
         from r2i.sources import history
 
         del source, report

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from r2i.checkout import Checkout
 from r2i.model import Source
-from r2i.process import Runner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +38,7 @@ class Revision:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class LastChange:
     """The last commit that changed some files; `edited` are those that were changed since and not committed."""
 
     commit: str
@@ -63,7 +62,7 @@ class Provider(Protocol):
     def read(self, typed: Typed) -> Source | None:
         """Understand what was typed; None where it is for another provider. Pure but for looking at directories."""
 
-    def resolve(self, source: Source, *, runner: Runner, environ: Mapping[str, str]) -> Revision:
+    def resolve(self, source: Source, *, environ: Mapping[str, str]) -> Revision:
         """Find out which revision is meant, without fetching it."""
 
     def fetched(
@@ -84,5 +83,5 @@ class Provider(Protocol):
         *,
         environ: Mapping[str, str],
         report: Callable[[str], None],
-    ) -> Change | Unknown:
+    ) -> LastChange | Unknown:
         """Find the last commit that changed one of these files of its checkout."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from r2i.check.findings import Report
 from r2i.check.formats.github import to_github
 from r2i.check.formats.json_report import to_json
 from r2i.check.formats.junit import to_junit
 from r2i.check.formats.sarif import to_sarif
+from r2i.check.report import Report
 
 FORMATS: Mapping[str, Callable[[Report], str]] = {
     "json": to_json,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from r2i.check.causes import Cause
-from r2i.check.runs import NOTHING_TO_RUN, DynamicReport, Level, NotebookRun, Status
+from r2i.check.execution.runs import NOTHING_TO_RUN, Cause, DynamicReport, Level, NotebookRun, Status
 from r2i.quoting import printable
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from r2i.check.findings import Report, Reported, Severity
-from r2i.check.runs import NOTHING_TO_RUN, DynamicReport, FailureKind, Level, NotebookRun
-from r2i.quoting import printable
+from r2i.check.execution.runs import NOTHING_TO_RUN, DynamicReport, FailureKind, Level, NotebookRun
+from r2i.check.findings import Reported, Severity
+from r2i.check.report import Report
+from r2i.quoting import printable, without_commands
 
 COMMANDS: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}
 
@@ -17,12 +18,12 @@ COMMANDS: dict[Severity, str] = {"error": "error", "warning": "warning", "info":
 KINDS: dict[FailureKind, str] = {
     "error": "the cell fails",
     "timeout": "the cell takes too long",
-    "dead-kernel": "the kernel ended",
+    "dead-kernel": "the kernel died",
     "out-of-memory": "out of memory",
     "missing-kernel": "no such kernel",
     "import": "the import fails",
     "unreadable": "unreadable notebook",
-    "no-answer": "it could not be run",
+    "no-answer": "the notebook could not be run",
 }
 
 
@@ -31,7 +32,7 @@ def to_github(report: Report) -> str:
     if report.dynamic is not None:
         commands += _ran(report, report.dynamic)
     if report.unfinished is not None:
-        commands.append(f"::error title=Not built and run::{_data(report.unfinished)}")
+        commands.append(f"::error title=The build or run did not finish::{_data(report.unfinished)}")
     return "".join(f"{command}\n" for command in commands)
 
 
@@ -85,8 +86,9 @@ def _command(report: Report, reported: Reported) -> str:
 
 
 def _data(text: str) -> str:
+    """As GitHub's own toolkit escapes it: https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts."""
     escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return printable(escaped)
+    return without_commands(printable(escaped))
 
 
 def _property(text: str) -> str:

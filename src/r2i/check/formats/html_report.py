@@ -14,9 +14,17 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from r2i.check.findings import Report
-from r2i.check.outputs import data_of, raised, text_of
-from r2i.check.runs import NOTHING_TO_RUN, CellRun, DynamicReport, Level, Mismatch, NotebookRun, Output
+from r2i.check.execution.outputs import data_of, raised, text_of
+from r2i.check.execution.runs import (
+    NOTHING_TO_RUN,
+    CellRun,
+    DynamicReport,
+    Level,
+    Mismatch,
+    NotebookRun,
+    Output,
+)
+from r2i.check.report import Report
 from r2i.quoting import printable
 
 if TYPE_CHECKING:
@@ -36,6 +44,9 @@ PICTURES: Mapping[str, tuple[bytes, ...]] = {
 }
 
 SVG = "image/svg+xml"
+
+#: What connects to a server although the page's policy forbids to ask it (`<link rel=preconnect>`), and what can hide that.
+CONNECTING = re.compile("<(?=link|iframe)", re.IGNORECASE)
 
 DiffKind: TypeAlias = Literal["same", "removed", "added", "file", "place"]
 
@@ -237,7 +248,7 @@ def _shown(output: Output) -> Shown:
         if kind in data and (address := _picture(kind, text_of(data[kind]))):
             return Shown(kind="picture", text=address, size=_size(address))
     if "text/html" in data:
-        return Shown(kind="frame", text=clean(text_of(data["text/html"])))
+        return Shown(kind="frame", text=CONNECTING.sub("&lt;", clean(text_of(data["text/html"]))))
     return Shown(kind="text", text=text_of(data.get("text/plain", ", ".join(data))))
 
 

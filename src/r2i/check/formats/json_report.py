@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from r2i.check.findings import Report, Reported
-from r2i.check.runs import to_json as dynamic_to_json
+from r2i.check.execution.runs import to_json as dynamic_to_json
+from r2i.check.findings import Reported
+from r2i.check.report import Report
 
 if TYPE_CHECKING:
     from r2i.check.hermeticity import Hermeticity, Share

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from r2i.check.findings import Report, Reported, Rule
+from r2i.check.findings import Reported, Rule
+from r2i.check.report import Report
 from r2i.quoting import printable
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _unfinished(why: str) -> Element:
     suite = Element(
         "testsuite", name="r2i check: the build", tests="1", failures="0", errors="1", skipped="0"
     )
-    case = SubElement(suite, "testcase", classname="r2i.check", name="it is built and run", time="0")
+    case = SubElement(suite, "testcase", classname="r2i.check", name="the image is built and run", time="0")
     SubElement(case, "error", message=printable(why))
     return suite
 

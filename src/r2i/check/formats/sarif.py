@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from urllib.parse import quote
 
 from r2i import __version__
-from r2i.check.findings import Edit, Fix, Report, Reported, Rule, Severity
+from r2i.check.findings import Reported, Rule, Severity
+from r2i.check.report import Report
+from r2i.edits.fixes import Edit, Fix
 from r2i.model import Json
 from r2i.quoting import printable
 
@@ -29,7 +32,7 @@ def to_sarif(report: Report) -> str:
         "runs": [
             {
                 "tool": {"driver": driver},
-                "originalUriBaseIds": {"SRCROOT": {"description": {"text": "The top of the repository"}}},
+                "originalUriBaseIds": {"SRCROOT": {"description": {"text": "The root of the repository"}}},
                 "columnKind": "unicodeCodePoints",
                 "results": [_result(one, report, rules.index(one.rule)) for one in report.findings],
             }
@@ -79,7 +82,11 @@ def _result(reported: Reported, report: Report, index: int) -> Json:
 def _artifact(report: Report, file: str | None) -> Json:
     """A finding without a file is one of the directory that was checked: readers want a place for each."""
     path = report.prefix + (file or "") or "."
-    return {"uri": quote(path, errors="surrogatepass"), "uriBaseId": "SRCROOT"}
+    try:
+        name = os.fsencode(path)
+    except UnicodeEncodeError:  # no name that a file can have
+        name = path.encode(errors="surrogatepass")
+    return {"uri": quote(name), "uriBaseId": "SRCROOT"}
 
 
 def _is_text(fix: Fix) -> bool:

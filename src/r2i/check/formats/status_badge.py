@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from html import escape
 
-from r2i.check.runs import DynamicReport, Level
+from r2i.check.execution.runs import DynamicReport, Level
 
 LABEL = "notebooks"
 

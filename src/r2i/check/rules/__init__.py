@@ -24,6 +24,7 @@ from r2i.check.rules import (
     runtime,
     scripts,
     size,
+    standard_modules,
     system_packages,
     unattended,
 )
@@ -35,6 +36,7 @@ RULES: tuple[Rule, ...] = (
         system_packages.RULES,
         install_cells.RULES,
         imports.RULES,
+        standard_modules.RULES,
         other_languages.RULES,
         config.RULES,
         runtime.RULES,

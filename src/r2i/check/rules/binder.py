@@ -9,15 +9,16 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 from r2i.buildpacks import ENVIRONMENTS
-from r2i.check.findings import Edit, Finding, Fix, Rule
-from r2i.check.provided import of_pypi
+from r2i.check.facts.provided import of_pypi
+from r2i.check.findings import Finding, Rule
 from r2i.check.subject import Subject
 from r2i.check.unheard import OF_ENVIRONMENT
 from r2i.check.wording import named
+from r2i.edits.fixes import Edit, Fix
 from r2i.errors import R2iError
+from r2i.facts.tables import read_table
+from r2i.formats.requirements.lines import Line
 from r2i.model import Detection
-from r2i.requirements.lines import Line
-from r2i.tables import read_table
 
 #: In the order in which it looks for them, beside the packages in the root.
 READ = OF_ENVIRONMENT
@@ -34,9 +35,9 @@ def _reads_another_file(subject: Subject) -> Iterator[Finding]:
     decides, instead = _decides(subject), _read_by_binder(subject)
     if decides and instead and not _missing(subject, decides, instead):
         yield Finding(
-            message=f"mybinder.org does not read `{decides}`, it installs what `{instead}` asks for",
+            message=f"mybinder.org does not read `{decides}`; it installs the packages in `{instead}`",
             file=decides,
-            hint=f"Keep `{instead}` up to date with it",
+            hint=f"Update `{instead}` whenever `{decides}` changes",
         )
 
 
@@ -48,18 +49,22 @@ def _reads_nothing(subject: Subject) -> Iterator[Finding]:
     if instead and not missing:
         return
     yield Finding(
-        message=f"mybinder.org does not read `{decides}`: it takes `{instead}`, which does not ask for {named(missing)}"
+        message=f"mybinder.org does not read `{decides}`; it uses `{instead}`, which lacks {named(missing)}"
         if instead
-        else f"mybinder.org does not read `{decides}`, and would install nothing of it",
+        else f"mybinder.org does not read `{decides}`, and installs none of its packages",
         file=decides,
-        hint=f"Ask for it in `{instead}`, too" if instead else _how_instead(subject, decides),
+        hint=f"Add the missing packages to `{instead}`" if instead else _how_instead(subject, decides),
     )
 
 
 def _decides(subject: Subject) -> str | None:
     """The file that defines the environment, where it is none that mybinder.org would take."""
     environment = subject.environment
-    if environment is None or not environment.defined_by or not (environment.names or environment.local):
+    if (
+        environment is None
+        or not environment.defined_by
+        or not (environment.names or environment.install.local)
+    ):
         return None
     path = environment.defined_by
     same = {path, f"{path}.lock", path.removesuffix(".lock")}
@@ -98,8 +103,8 @@ def _missing(subject: Subject, decides: str, instead: str) -> list[str]:
 
 
 def _wanted(subject: Subject, decides: str) -> list[str]:
-    from r2i.conda_locks.pixi_manifest import find_manifest, read_manifest
-    from r2i.projects.reading import read_project
+    from r2i.formats.conda_locks.pixi_manifest import find_manifest, read_manifest
+    from r2i.formats.projects.reading import read_project
 
     environment = subject.environment
     assert environment is not None  # noqa: S101 - it has a file that decides
@@ -118,7 +123,7 @@ def _wanted(subject: Subject, decides: str) -> list[str]:
 
 def _named(lines: Iterable[Line]) -> list[str]:
     """Names without those that are for another system."""
-    from r2i.projects.project import distribution
+    from r2i.formats.projects.project import distribution
 
     return [
         name
@@ -142,7 +147,7 @@ def _how_instead(subject: Subject, decides: str) -> str | None:
     lacking = [f"`[{name}]`" for name in OF_PACKAGE if name not in _manifest(subject, decides)]
     if decides == "pyproject.toml" and lacking:
         tables = f"the table{'s' if lacking[1:] else ''} {' and '.join(lacking)}"
-        return f"Add {tables}, or list the packages in `requirements.txt`, too"
+        return f"Add {tables}, or also list the packages in `requirements.txt`"
     name = posixpath.basename(decides)
     return next((hint for pattern, hint in _instead().items() if fnmatchcase(name, pattern)), None)
 
@@ -166,11 +171,11 @@ def _python_version(subject: Subject) -> Iterator[Finding]:
     made = Edit(file=runtime, start=0, end=0, text=f"python-{minor}\n".encode())
     free = not subject.checkout.has(runtime)
     yield Finding(
-        message=f"mybinder.org does not read `{path}`, and takes another Python than {minor}",
+        message=f"mybinder.org does not read `{path}`, and does not use Python {minor}",
         file=path,
         line=python.evidence.line,
         hint=f"Write `python-{minor}` into `{runtime}`",
-        fix=Fix(title=f"Ask for Python {minor} in `{runtime}`", edits=(made,)) if free else None,
+        fix=Fix(title=f"Write `python-{minor}` into `{runtime}`", edits=(made,)) if free else None,
     )
 
 
@@ -179,21 +184,21 @@ RULES = (
         code="F401",
         name="binder-reads-another-file",
         severity="info",
-        why="mybinder.org does not know this format, and takes another file here that asks for the same.",
+        why="mybinder.org does not support this format, and uses another file with the same packages.",
         find=_reads_another_file,
     ),
     Rule(
         code="F402",
         name="not-read-by-binder",
         severity="warning",
-        why="r2i builds it, but mybinder.org does not know this format, and does not say so.",
+        why="r2i builds it, but mybinder.org does not support this format, and ignores it silently.",
         find=_reads_nothing,
     ),
     Rule(
         code="F403",
         name="python-version-not-read",
         severity="warning",
-        why="mybinder.org does not know the file, and takes a Python of its own.",
+        why="mybinder.org does not read this file, and uses its default Python version.",
         find=_python_version,
     ),
 )

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from r2i.buildpacks.apt import SPEC
 from r2i.buildpacks.start import hands_over
 from r2i.check.apt_txt import adding, apt_txt, not_listed
-from r2i.check.findings import Edit, Finding, Fix, Rule
-from r2i.check.scripts import Script, scripts
-from r2i.check.shell_script import Line, is_shell, without_sudo
+from r2i.check.code.shell_script import CommandLine, is_shell, without_sudo
+from r2i.check.findings import Finding, Rule
+from r2i.check.scripts import BinderScript, scripts
 from r2i.check.subject import Subject
+from r2i.edits.fixes import Edit, Fix
 
 #: Programs that need no root in the image: all that they change belongs to the user.
 SUDO = re.compile(r"^(\s*)sudo(?:\s+-[EHn]+)*\s+(?=(?:pip3?|python3?|conda|mamba|jupyter)\s)")
@@ -42,35 +43,37 @@ HOOKS = re.compile(
 
 #: What `… activate` does without it. Beside an environment of conda's lies that of the server, with an `activate` of its own.
 WITHOUT_HOOK = {
-    **dict.fromkeys(("conda", "mamba", "micromamba"), "fails in a script that has not loaded its hook"),
-    **dict.fromkeys((".", "source"), "takes any script of that name on the path, which need not be conda's"),
+    **dict.fromkeys(("conda", "mamba", "micromamba"), "fails in a script that has not loaded the shell hook"),
+    **dict.fromkeys(
+        (".", "source"), "runs the first `activate` on the `PATH`, which may not be that of conda"
+    ),
 }
 
 
 def _sudo(subject: Subject) -> Iterator[Finding]:
-    for script in scripts(subject):
+    for script in subject.once(scripts):
         for line in script.lines:
             refused = [
                 command for command in line.commands if command[0] == "sudo" and not _apt_verb(command)
             ]
             if not refused:
                 continue
-            raw = script.text.split("\n")[line.first - 1]
+            raw = script.raw[line.first - 1]
             fix = None
             if (match := SUDO.match(raw)) and line.first == line.last:
                 edit = script.edit(line.first, line.last, match[1] + raw[match.end() :])
                 fix = Fix(title=f"Run line {line.first} of `{script.path}` without `sudo`", edits=(edit,))
             yield Finding(
-                message=f"`{shlex.join(refused[0])[:60]}`: there is no `sudo` in the image, `{script.path}` runs as the user",
+                message=f"`{shlex.join(refused[0])[:60]}`: the image has no `sudo`, and `{script.path}` runs as an ordinary user",
                 file=script.path,
                 line=line.first,
-                hint="Leave `sudo` out; Debian packages go into `apt.txt`, all else into the home directory",
+                hint="Remove `sudo`: list Debian packages in `apt.txt`, and write other files into the home directory",
                 fix=fix,
             )
 
 
 def _apt(subject: Subject) -> Iterator[Finding]:
-    for script in scripts(subject):
+    for script in subject.once(scripts):
         for line in script.lines:
             verbs = [verb for command in line.commands if (verb := _apt_verb(command))]
             if not verbs:
@@ -78,7 +81,7 @@ def _apt(subject: Subject) -> Iterator[Finding]:
             verb = "install" if "install" in verbs else verbs[0]
             packages = _packages(line)
             yield Finding(
-                message=f"`apt-get {verb}` needs root, and `{script.path}` runs as the user",
+                message=f"`apt-get {verb}` requires root, and `{script.path}` runs as an ordinary user",
                 file=script.path,
                 line=line.first,
                 hint="List the packages in `apt.txt`" if verb == "install" else "Remove it",
@@ -93,7 +96,7 @@ def _apt_verb(command: Sequence[str]) -> str | None:
     return verb if program in APT and verb in ROOT_ONLY else None
 
 
-def _packages(line: Line) -> list[str] | None:
+def _packages(line: CommandLine) -> list[str] | None:
     """What a line installs; None where it does something else, too, or not only names of packages stand there."""
     if not line.plain:
         return None
@@ -108,18 +111,18 @@ def _packages(line: Line) -> list[str] | None:
     return packages
 
 
-def _into_apt_txt(subject: Subject, script: Script, line: Line, packages: list[str]) -> Fix:
+def _into_apt_txt(subject: Subject, script: BinderScript, line: CommandLine, packages: list[str]) -> Fix:
     removed = script.edit(line.first, line.last, None)
     new = not_listed(subject, packages)
     if not new:
         return Fix(title=f"Remove line {line.first} of `{script.path}`", edits=(removed,))
-    title = f"List in `{apt_txt(subject)}` what `{script.path}` installs with apt"
+    title = f"Move the packages that `{script.path}` installs with apt to `{apt_txt(subject)}`"
     return Fix(title=title, edits=(removed, adding(subject, new)))
 
 
 def _conda_activate(subject: Subject) -> Iterator[Finding]:
-    for script in scripts(subject):
-        if HOOKS.search(script.text):
+    for script in subject.once(scripts):
+        if HOOKS.search(script.beginning):
             continue
         for line in script.lines:
             for command in line.commands:
@@ -128,22 +131,22 @@ def _conda_activate(subject: Subject) -> Iterator[Finding]:
                         message=f"`{command[0]} activate` {what}",
                         file=script.path,
                         line=line.first,
-                        hint="Remove it (the environment is active already), or use `conda run`",
+                        hint="Remove it (the environment is already active), or use `conda run`",
                     )
 
 
 def _start_without_exec(subject: Subject) -> Iterator[Finding]:
-    for script in scripts(subject):
+    for script in subject.once(scripts):
         if script.path.endswith("start") and not hands_over(script.text):
             yield Finding(
-                message=f'`{script.path}` does not end with `exec "$@"`: Jupyter does not take its place',
+                message=f'`{script.path}` does not end with `exec "$@"`, so Jupyter does not replace it',
                 file=script.path,
                 hint='End it with `exec "$@"`',
                 fix=_handing_over(script),
             )
 
 
-def _handing_over(script: Script) -> Fix | None:
+def _handing_over(script: BinderScript) -> Fix | None:
     """None where the end of the script would not be reached, or is not the end of what is always run."""
     if not is_shell(script.text) or not script.lines:
         return None
@@ -155,7 +158,7 @@ def _handing_over(script: Script) -> Fix | None:
     words = {word for line in script.lines for command in line.commands for word in command[:1]}
     if raw[:1].isspace() or words & {"exit", "jupyter", "jupyter-lab", "jupyter-notebook"}:
         return None
-    if re.search(r"^\s*exec\s", script.text, re.MULTILINE) or script.text.rstrip().endswith(("\\", "}")):
+    if re.search(r"^[ \t]*exec\s", script.text, re.MULTILINE) or script.text.rstrip().endswith(("\\", "}")):
         return None
     end = len(script.data)
     before = "" if script.data.endswith(b"\n") else "\n"
@@ -170,28 +173,28 @@ RULES = (
         code="F311",
         name="sudo",
         severity="error",
-        why="Scripts run as the user, who can become nobody else.",
+        why="Scripts run as an ordinary user without `sudo`.",
         find=_sudo,
     ),
     Rule(
         code="F312",
         name="apt-in-script",
         severity="error",
-        why="Only root installs Debian packages; what `apt.txt` lists is installed as root, before.",
+        why="Only root can install Debian packages; Binder installs those in `apt.txt` as root before it runs scripts.",
         find=_apt,
     ),
     Rule(
         code="F313",
         name="conda-activate",
         severity="warning",
-        why="`conda activate` is a function of interactive shells, and a script is none.",
+        why="`conda activate` is a function of interactive shells, which a script does not have.",
         find=_conda_activate,
     ),
     Rule(
         code="F314",
         name="start-without-exec",
         severity="error",
-        why="`start` wraps the command that starts Jupyter, and has to run it.",
+        why="`start` wraps the command that starts Jupyter, and must run it.",
         find=_start_without_exec,
     ),
 )

@@ -9,7 +9,7 @@ from r2i.check.findings import Finding, Rule
 from r2i.check.git_facts import GitFacts
 from r2i.check.subject import Subject
 from r2i.errors import R2iError
-from r2i.planner import config_names
+from r2i.planning.detect import config_names
 
 
 def _not_committed(subject: Subject) -> Iterator[Finding]:
@@ -20,13 +20,13 @@ def _not_committed(subject: Subject) -> Iterator[Finding]:
         word = shlex.quote(path)
         if git.is_ignored(path):
             yield Finding(
-                message=f"`{path}` counts here, but git ignores it: nobody else has it",
+                message=f"`{path}` affects the build, but git ignores it, so nobody else has it",
                 file=path,
-                hint=f"Take it out of `.gitignore` and commit it (`git add --force {word}`), or delete it",
+                hint=f"Remove it from `.gitignore` and commit it (`git add --force {word}`), or delete it",
             )
         elif _is_untracked(git, path):
             yield Finding(
-                message=f"`{path}` counts here, but is not in git: nobody else has it",
+                message=f"`{path}` affects the build, but is not in git, so nobody else has it",
                 file=path,
                 hint=f"Commit it: `git add {word}`",
             )
@@ -56,7 +56,7 @@ RULES = (
         code="F211",
         name="not-committed",
         severity="warning",
-        why="Binder clones the repository: what git does not have is not there.",
+        why="Binder clones the repository, so files that are not in git are missing.",
         find=_not_committed,
     ),
 )

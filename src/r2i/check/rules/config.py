@@ -9,19 +9,25 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 from r2i.buildpacks import ENVIRONMENTS
+from r2i.check.facts.provided import of_pypi
 from r2i.check.findings import Finding, Rule
 from r2i.check.imports import all_imports, is_imported, out_of_reach
-from r2i.check.provided import of_pypi
 from r2i.check.requirement_edits import added
+from r2i.check.scripts import READ_AS_UTF8, bytes_of, wide
 from r2i.check.subject import Subject
 from r2i.check.unheard import OF_ENVIRONMENT, config_in
 from r2i.check.wording import named
 from r2i.checkout import CONFIG_DIRECTORIES, Checkout
-from r2i.errors import R2iError
+from r2i.edits.applying import line_edit, line_text
+from r2i.edits.fixes import Fix
+from r2i.errors import InvalidRepositoryError, R2iError
+from r2i.facts.tables import read_table
+from r2i.formats.projects.reading import read_project
+from r2i.formats.requirements.lines import quoted
+from r2i.formats.requirements.local import PROJECT_FILES
+from r2i.formats.requirements.specifiers import normalised
 from r2i.model import Evidence, Ignored, Notice, Options, PythonEnvironment
-from r2i.planner import config_names, hidden, problems
-from r2i.requirements.local import PROJECT_FILES
-from r2i.tables import read_table
+from r2i.planning.detect import config_names, hidden
 
 #: What is written for Binder, or for a person who reads about it. Other files have a life of their own: a package's
 #: `pyproject.toml`, the `Dockerfile` of a deployment.
@@ -31,17 +37,42 @@ FOR_BINDER = (*OF_ENVIRONMENT, "apt.txt", "runtime.txt", "postBuild", "start", "
 def _cannot_be_planned(subject: Subject) -> Iterator[Finding]:
     first = subject.planned
     if isinstance(first, R2iError):
-        others = problems(subject.checkout, subject.options) if first.file else ()
+        others = subject.detections.problems if first.file else ()
         for error in (first, *others):
-            yield Finding(message=error.message, file=error.file, line=error.line, hint=error.hint)
+            if _is_wide(subject, error.file):
+                continue  # F305 says so, and mends it
+            yield Finding(
+                message=error.message,
+                file=error.file,
+                line=error.line,
+                hint=error.hint,
+                fix=_corrected(subject, error),
+            )
+
+
+def _is_wide(subject: Subject, file: str | None) -> bool:
+    names = {subject.config(name) for name in READ_AS_UTF8}
+    return file in names and file is not None and wide(bytes_of(subject, file) or b"") is not None
+
+
+def _corrected(subject: Subject, error: R2iError) -> Fix | None:
+    """Its words replaced, where they stand once in their line."""
+    if not isinstance(error, InvalidRepositoryError) or not error.correct or not error.file or not error.line:
+        return None
+    wrong, right = error.correct
+    raw = line_text(subject.checkout, error.file, error.line)
+    if raw is None or raw.count(wrong) != 1:
+        return None
+    edit = line_edit(subject.checkout, error.file, error.line, raw.replace(wrong, right))
+    return Fix(title=f"Write {quoted(right)}", edits=(edit,))
 
 
 def _two_directories(subject: Subject) -> Iterator[Finding]:
     if all(map(subject.checkout.is_dir, CONFIG_DIRECTORIES)):
         yield Finding(
-            message="The repository has both a `binder` and a `.binder` directory: Binder builds neither",
+            message="The repository has both a `binder` and a `.binder` directory; Binder refuses to build it",
             file=".binder",
-            hint="Keep one of the two",
+            hint="Keep only one of them",
         )
 
 
@@ -51,9 +82,9 @@ def _empty_directory(subject: Subject) -> Iterator[Finding]:
     files = _counting_in_root(subject)
     if files:
         yield Finding(
-            message=f"`{subject.config_dir}/` holds no configuration, but hides what is beside it: {named(files)}",
+            message=f"`{subject.config_dir}/` contains no configuration, but hides {named(files)}",
             file=files[0],
-            hint=f"Move the configuration into `{subject.config_dir}/`, or give that directory another name",
+            hint=f"Move the configuration into `{subject.config_dir}/`, or rename this directory",
         )
 
 
@@ -78,15 +109,15 @@ def _hidden_by_directory(subject: Subject) -> Iterator[Finding]:
     for entry in _hidden(subject):
         if entry.file not in FOR_BINDER or _is_named(entry.file, said, directory):
             continue
-        hint = f"Say it in `{directory}/`, too, or delete the file"
+        hint = f"Add it to the configuration in `{directory}/`, or delete this file"
         if entry.file in OF_ENVIRONMENT:
             asked = _asked_for(config_in(subject, ""), entry.file, subject.options)
             yield from _unheard(subject, entry.file, asked, hint)
         elif _says_more(subject, entry.file):
             own = subject.config(entry.file)
-            instead = f"and `{own}` says something else" if own else "and has none"
+            instead = f"where `{own}` differs" if own else "which has no such file"
             yield Finding(
-                message=f"`{entry.file}` has no effect: only `{directory}/` is looked at, {instead}",
+                message=f"`{entry.file}` has no effect: Binder only reads `{directory}/`, {instead}",
                 file=entry.file,
                 hint=hint,
             )
@@ -126,7 +157,7 @@ def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: s
     if missing:
         by = f"`{environment.defined_by}`" if environment.defined_by else f"`{subject.config_dir}/`"
         yield Finding(
-            message=f"{named(missing)}: asked for here, but {by} decides and does not name"
+            message=f"{named(missing)} {'is' if len(missing) == 1 else 'are'} required here, but only {by} counts, and lacks"
             f" {'it' if len(missing) == 1 else 'them'}",
             file=file,
             line=asked[missing[0]].line,
@@ -141,10 +172,10 @@ def _for_developers() -> frozenset[str]:
 
 def _brought_by_package(subject: Subject, environment: PythonEnvironment) -> set[str] | None:
     """What the repository's own package asks for, where it is installed; None where only its code can tell."""
-    if not environment.local:
+    if not environment.install.local:
         return set()
-    from r2i.projects.project import distribution
-    from r2i.projects.reading import read_project
+    from r2i.formats.projects.project import distribution
+    from r2i.formats.projects.reading import read_project
 
     try:
         project = read_project(subject.checkout)
@@ -177,10 +208,12 @@ def _says_more(subject: Subject, file: str) -> bool:
 
 
 def _hidden_by_stronger_file(subject: Subject) -> Iterator[Finding]:
-    hint = "Say it in the file that decides, too, or delete this one"
+    hint = "Add it to the file that counts, or delete this one"
     for notice in _warnings(subject, of_ignored=True):
         file = notice.file or ""
         asked = _asked_for(subject.checkout, file, subject.options)
+        if file in PROJECT_FILES and subject.once(_published_instead):
+            continue
         if notice.line in {evidence.line for evidence in asked.values()}:
             yield from _unheard(subject, file, asked, hint)
         elif "`-e .`" in notice.message:
@@ -189,15 +222,26 @@ def _hidden_by_stronger_file(subject: Subject) -> Iterator[Finding]:
             yield Finding(message=notice.message, file=file, line=notice.line, hint=hint)
 
 
+def _published_instead(subject: Subject) -> bool:
+    """Whether the environment has the repository's own package from an index, with what it depends on."""
+    try:
+        found = read_project(subject.checkout)
+    except R2iError:
+        return False  # what is not used need not be right
+    name = found[0].name if found else None
+    return bool(name and subject.environment and normalised(name) in subject.environment.names)
+
+
 def _package_not_installed(subject: Subject, notice: Notice) -> Iterator[Finding]:
     """Nobody minds where no notebook imports it, or finds it beside itself."""
     notebook, package = next(out_of_reach(subject), (None, ""))
     environment = subject.environment
     if notebook is None or environment is None:
         return
-    hint, fix = f"Ask for `-e .` in `{environment.defined_by}`", None
+    where = "the `pip:` list of " if environment.buildpack == "conda" else ""
+    hint, fix = f"Add `-e .` to {where}`{environment.defined_by}`", None
     if any("requirements.txt" in (subject.text(name) or "") for name in PROJECT_FILES):
-        hint = "Say `pip install --no-deps -e .` in `postBuild`"  # the package reads the file itself
+        hint = "Add `pip install --no-deps -e .` to `postBuild`"  # the package reads the file itself
     elif environment.buildpack == "requirements":
         fix = added(subject, "-e .")
     message = f"{notice.message}; `{notebook.path}` imports `{package}`"
@@ -223,9 +267,9 @@ def _hidden_by_dockerfile(subject: Subject) -> Iterator[Finding]:
             continue
         if not any(fnmatchcase(name, word.strip("\"'[];")) for word in words if word.strip("*\"'[],;.")):
             yield Finding(
-                message=f"`{path}` has no effect: `{dockerfile}` describes the whole image, and does not name it",
+                message=f"`{path}` has no effect: `{dockerfile}` defines the whole image, and does not use it",
                 file=path,
-                hint=f"Use it in `{dockerfile}`, or delete one of the two",
+                hint=f"Use it in `{dockerfile}`, or delete one of them",
             )
 
 
@@ -235,8 +279,7 @@ def _below_the_top(subject: Subject) -> Iterator[Finding]:
         top = posixpath.relpath(".", here)
         files = [f"{top}/{file}" for file in subject.declared_above]
         yield Finding(
-            message=f"The top of the repository is `{top}`: what Binder installs is said in {named(files)},"
-            " and not looked at from here",
+            message=f"The root of the repository is `{top}`; its configuration, {named(files)}, is not checked here",
             hint=f"Run `r2i check {top}` in `{here}`",
         )
 
@@ -252,7 +295,7 @@ RULES = (
         code="F101",
         name="cannot-be-planned",
         severity="error",
-        why="r2i refuses to build it, and Binder most likely fails.",
+        why="r2i refuses to build the repository, and Binder most likely fails.",
         find=_cannot_be_planned,
         general=True,
     ),
@@ -260,42 +303,42 @@ RULES = (
         code="F102",
         name="two-config-directories",
         severity="error",
-        why="Binder refuses a repository with both, as nothing says which one counts.",
+        why="Binder refuses a repository with both, because it cannot know which one counts.",
         find=_two_directories,
     ),
     Rule(
         code="F103",
         name="empty-config-directory",
         severity="error",
-        why="A `binder` directory hides the configuration beside it, also where it holds none itself.",
+        why="A `binder` directory hides the configuration beside it, even if it contains none.",
         find=_empty_directory,
     ),
     Rule(
         code="F104",
         name="hidden-by-config-directory",
         severity="warning",
-        why="Where there is a `binder` directory, nothing beside it counts, and nobody says so in the build.",
+        why="If a `binder` directory exists, files beside it have no effect, and the build does not say so.",
         find=_hidden_by_directory,
     ),
     Rule(
         code="F105",
         name="hidden-by-stronger-file",
         severity="warning",
-        why="One file defines the environment; what only the others ask for is not installed.",
+        why="Only one file defines the environment; packages that only other files require are not installed.",
         find=_hidden_by_stronger_file,
     ),
     Rule(
         code="F106",
         name="hidden-by-dockerfile",
         severity="warning",
-        why="Where there is a `Dockerfile`, it alone makes the image.",
+        why="If there is a `Dockerfile`, it alone defines the image.",
         find=_hidden_by_dockerfile,
     ),
     Rule(
         code="F107",
         name="plan-warning",
         severity="warning",
-        why="r2i builds it, and warns of something that may surprise.",
+        why="r2i builds the repository, with a warning.",
         find=_warned_of,
         general=True,
     ),
@@ -303,7 +346,7 @@ RULES = (
         code="F108",
         name="below-the-top",
         severity="warning",
-        why="Binder builds a repository as a whole, and looks for its configuration at the top.",
+        why="Binder builds the whole repository, and looks for configuration only in its root.",
         find=_below_the_top,
     ),
 )

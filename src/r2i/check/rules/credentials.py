@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from r2i.check.credentials import Credential, credentials_in_code, credentials_in_settings
+from r2i.check.code.credentials import Credential, credentials_in_code, credentials_in_settings
+from r2i.check.code.notebooks import LARGEST
 from r2i.check.findings import Finding, Rule
-from r2i.check.notebooks import LARGEST
 from r2i.check.subject import Subject
 from r2i.errors import R2iError
 
@@ -30,7 +30,7 @@ def _in_notebooks(subject: Subject) -> Iterator[Finding]:
         for cell in notebook.cells:
             for one in credentials_in_code(cell.source):
                 yield Finding(
-                    message=f"{_what(one)} stands in the notebook",
+                    message=f"The notebook contains {_what(one)}",
                     file=notebook.path,
                     line=subject.line_of(notebook, cell, one.line),
                     cell=cell.number,
@@ -38,7 +38,7 @@ def _in_notebooks(subject: Subject) -> Iterator[Finding]:
                 )
             for one in cell.leaks:
                 yield Finding(
-                    message=f"{_what(one)} stands in the outputs of the cell",
+                    message=f"The outputs of the cell contain {_what(one)}",
                     file=notebook.path,
                     line=_line_of_output(subject, notebook.path, one),
                     cell=cell.number,
@@ -50,7 +50,7 @@ def _in_files(subject: Subject) -> Iterator[Finding]:
     for path, size in subject.tracked.items():
         unquoted = UNQUOTED.search(path)
         if (
-            size > LARGEST_SETTINGS
+            not 0 < size <= LARGEST_SETTINGS
             or not (unquoted or QUOTED.search(path))
             or EXAMPLES.search(path)
             or LOCKS.search(path)
@@ -63,18 +63,20 @@ def _in_files(subject: Subject) -> Iterator[Finding]:
             found = credentials_in_code(text)
         for one in found:
             yield Finding(
-                message=f"{_what(one)} stands in the file", file=path, line=one.line, hint=_hint(one)
+                message=f"The file contains {_what(one)}", file=path, line=one.line, hint=_hint(one)
             )
 
 
 def _what(one: Credential) -> str:
     shown = f" (`{one.begin}…`)" if one.begin and not one.begin.startswith("-") else ""
-    return f"{one.what[:1].upper()}{one.what[1:]}{shown}"
+    return f"{one.what}{shown}"
 
 
 def _hint(one: Credential) -> str:
     where = f" at {one.who}" if one.who else ""
-    return f"Revoke it{where}: git keeps it in its history; read a new one from an environment variable"
+    return (
+        f"Revoke it{where}, because it stays in the git history; read a new one from an environment variable"
+    )
 
 
 def _line_of_output(subject: Subject, path: str, one: Credential) -> int | None:
@@ -91,14 +93,14 @@ RULES = (
         code="N403",
         name="credential-in-notebook",
         severity="error",
-        why="Whoever has the repository or its image has what it opens.",
+        why="Everybody with the repository or its image can use the credential.",
         find=_in_notebooks,
     ),
     Rule(
         code="N404",
         name="credential-in-file",
         severity="error",
-        why="Whoever has the repository or its image has what it opens.",
+        why="Everybody with the repository or its image can use the credential.",
         find=_in_files,
     ),
 )

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 
-from r2i.check.distributions import closure, distributions
-from r2i.check.findings import Finding, Fix, Rule
-from r2i.check.imports import all_imports, is_imported
-from r2i.check.missing import Kind, Missing
+from r2i.check.facts.distributions import closure, distributions
+from r2i.check.facts.provided import Provided, is_program, modules_of, of_conda, of_pypi, optional
+from r2i.check.findings import Finding, Rule
+from r2i.check.imports import all_imports, found_at, is_imported
+from r2i.check.missing import Missing, MissingKind, missing_imports
 from r2i.check.optional_uses import distributions_of, optional_uses
-from r2i.check.provided import Provided, is_program, modules_of, of_conda, of_pypi, optional
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
 from r2i.check.unheard import unheard
 from r2i.check.wording import named
-from r2i.server_parts import is_server_part
+from r2i.edits.fixes import Fix
+from r2i.facts.server_parts import is_server_part
 
 #: Asked for by habit: in every environment, or of every image.
 BY_HABIT = frozenset({"ipykernel", "ipywidgets", "ipython", "pip", "setuptools", "wheel", "certifi"})
@@ -29,8 +30,8 @@ def _probably_missing(subject: Subject) -> Iterator[Finding]:
     return _missing(subject, "probably")
 
 
-def _missing(subject: Subject, kind: Kind) -> Iterator[Finding]:
-    found = [one for one in subject.missing if one.kind == kind and not one.first.by]
+def _missing(subject: Subject, kind: MissingKind) -> Iterator[Finding]:
+    found = [one for one in subject.once(missing_imports) if one.kind == kind and not one.first.by]
     yield from _asked_for(subject, found, lambda one: f"`{one.module}` is imported")
 
 
@@ -42,8 +43,8 @@ def _probably_called_for(subject: Subject) -> Iterator[Finding]:
     return _called_for(subject, "probably")
 
 
-def _called_for(subject: Subject, kind: Kind) -> Iterator[Finding]:
-    found = [one for one in subject.missing if one.kind == kind and one.first.by]
+def _called_for(subject: Subject, kind: MissingKind) -> Iterator[Finding]:
+    found = [one for one in subject.once(missing_imports) if one.kind == kind and one.first.by]
     yield from _asked_for(subject, found, lambda one: one.first.why)
 
 
@@ -54,41 +55,36 @@ def _asked_for(subject: Subject, found: list[Missing], said: Callable[[Missing],
         asker = next((asker for asker in askers if not asker.names.isdisjoint(one.distributions)), None)
         text = of_conda(name) if _is_conda(subject) else name
         called = "it" if text == one.module else f"`{text}`"
-        unless = f", unless {one.unless} brings it" if one.unless else ""
-        who = f"only {asker.who}" if asker else "nothing"
+        unless = f"; {one.unless} may install it" if one.unless else ""
+        if one.binder:
+            unless = "; r2i installs it because the Binder environment has it"
+        who = f"only {asker.who} requires {called}" if asker else f"no file requires {called}"
         fix = None if asker and asker.hint else added(subject, text)
-        how = fix.title if fix else f"Ask for `{text}` {_where(subject)}"
+        how = fix.title if fix else f"Add `{text}` {_where(subject)}"
         yield _finding(
             subject,
             one,
-            message=f"{said(one)}, and {who} asks for {called}{unless}",
+            message=f"{said(one)}, but {who}{unless}",
             hint=(asker and asker.hint) or how,
             fix=fix,
         )
 
 
 def _unknown(subject: Subject) -> Iterator[Finding]:
-    for one in subject.missing:
-        if one.kind == "unknown":
+    for one in subject.once(missing_imports):
+        if one.kind == "unknown" and one.module != "pkg_resources":  # D307
             yield _finding(
                 subject,
                 one,
-                message=f"`{one.module}` is imported, and nothing that is asked for is known to have it",
-                hint=f"Ask for the distribution with `{one.module}` {_where(subject)}, or commit the module",
+                message=f"`{one.module}` is imported, but no required package is known to provide it",
+                hint=f"Add the package that provides `{one.module}` {_where(subject)}, or commit the module",
             )
 
 
 def _finding(subject: Subject, one: Missing, *, message: str, hint: str, fix: Fix | None = None) -> Finding:
     use = one.first
     more = f" (also in {one.others} more file{'s' if one.others > 1 else ''})" if one.others else ""
-    return Finding(
-        message=message + more,
-        file=use.path,
-        line=subject.line_of(use.notebook, use.cell, use.line) if use.notebook and use.cell else use.line,
-        cell=use.cell.number if use.cell else None,
-        hint=hint,
-        fix=fix,
-    )
+    return found_at(subject, use, message=message + more, hint=hint, fix=fix)
 
 
 def _where(subject: Subject) -> str:
@@ -96,7 +92,7 @@ def _where(subject: Subject) -> str:
     path = environment.defined_by if environment else ""
     if environment and environment.buildpack == "package":  # `setup.py` may have left it to `setup.cfg`
         path = next((one.file for one in subject.declared), path)
-    return f"in `{path}`" if path else "in a `requirements.txt`"
+    return f"to `{path}`" if path else "to `requirements.txt`"
 
 
 def _is_conda(subject: Subject) -> bool:
@@ -125,10 +121,10 @@ def _never_imported(subject: Subject) -> Iterator[Finding]:
     for some in subject.said_at_once("D304", unused):
         shown = {one.name: one for one in some}
         yield Finding(
-            message=f"{named(shown)}: asked for, and no code here imports {'it' if len(shown) == 1 else 'them'}",
+            message=f"No code imports {named(shown)}",
             file=some[0].file,
             line=some[0].line,
-            hint="Remove what is not needed: the image gets smaller",
+            hint="Remove unneeded packages to make the image smaller",
         )
 
 
@@ -149,7 +145,7 @@ def _words(subject: Subject) -> frozenset[str]:
     scripts = (path for name in ("postBuild", "start", "apt.txt") if (path := subject.config(name)))
     texts = [cell.source for _, cell, _ in subject.code]
     texts += [text for path in (*subject.modules, *scripts) if (text := subject.text(path))]
-    return frozenset(word for text in texts for word in re.findall(r"[\w.-]*\w", text))
+    return frozenset(word.rstrip(".-") for text in texts for word in re.findall(r"[\w.-]+", text))
 
 
 RULES = (
@@ -157,42 +153,42 @@ RULES = (
         code="D301",
         name="undeclared-import",
         severity="error",
-        why="The import fails: nothing in the image has the module.",
+        why="The import fails, because no package in the image provides the module.",
         find=_surely_missing,
     ),
     Rule(
         code="D302",
         name="accidental-import",
         severity="warning",
-        why="It works only as long as something else happens to bring the module.",
+        why="The import works only as long as another package happens to install the module.",
         find=_probably_missing,
     ),
     Rule(
         code="D303",
         name="unknown-import",
         severity="info",
-        why="A module that nobody knows is often a file that was not committed.",
+        why="An unknown module is often a file that was not committed.",
         find=_unknown,
     ),
     Rule(
         code="D304",
         name="never-imported",
         severity="info",
-        why="What nothing needs makes the image larger and the installation more likely to fail.",
+        why="Unneeded packages make the image larger and the installation more likely to fail.",
         find=_never_imported,
     ),
     Rule(
         code="D305",
         name="undeclared-optional-dependency",
         severity="error",
-        why="The call fails: the library imports something there that it does not install itself.",
+        why="The call fails, because the library imports an optional dependency that is not installed.",
         find=_surely_called_for,
     ),
     Rule(
         code="D306",
         name="accidental-optional-dependency",
         severity="warning",
-        why="The call works only as long as something else happens to bring what it needs.",
+        why="The call works only as long as another package happens to install its optional dependency.",
         find=_probably_called_for,
     ),
 )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from r2i.check.apt_txt import adding, apt_txt, not_listed
-from r2i.check.cell_installs import VARIABLE, Install, installs
-from r2i.check.findings import Finding, Fix, Rule
+from r2i.check.code.cell_installs import VARIABLE, Install, installs
+from r2i.check.code.notebooks import Cell, Notebook
+from r2i.check.facts.provided import names, of_pypi
+from r2i.check.findings import Finding, Rule
 from r2i.check.missing import undeclared
-from r2i.check.notebooks import Cell, Notebook
-from r2i.check.provided import of_pypi
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
 from r2i.check.wording import named
-from r2i.requirements.lines import quoted
+from r2i.edits.fixes import Fix
+from r2i.formats.requirements.lines import quoted
 
 Found = tuple[Notebook, Cell, Install]
 
@@ -35,12 +37,12 @@ def _installed_by_a_cell(subject: Subject) -> Iterator[Finding]:
             continue
         fix = _ask(subject, command, new) if not others else None
         what = named(new) or quoted(others[0])
-        wish = what if new or not VARIABLE.search(others[0]) else "what it installs"
+        wish = what if new or not VARIABLE.search(others[0]) else "its packages"
         yield _finding(
             subject,
             (notebook, cell, command),
-            message=f"{what}: installed by a cell, and no file asks for {'it' if len(new) < 2 else 'them'}",
-            hint=f"{fix.title}, and remove the line" if fix else f"Ask for {wish} {_where(subject)}",
+            message=f"A cell installs {what}, but no file requires {'it' if len(new) < 2 else 'them'}",
+            hint=f"{fix.title}, and remove the line" if fix else f"Add {wish} {_where(subject)}",
             fix=fix,
         )
 
@@ -55,7 +57,7 @@ def _installed_again(subject: Subject) -> Iterator[Finding]:
             yield _finding(
                 subject,
                 (notebook, cell, command),
-                message=f"{quoted(command.text)} installs what is there",
+                message=f"{quoted(command.text)} installs what the image already has",
                 hint="Remove the line",
             )
 
@@ -66,11 +68,11 @@ def _system_packages(subject: Subject) -> Iterator[Finding]:
             continue
         new = not_listed(subject, command.names)
         what = named(new) or quoted(command.text)
-        title = f"Ask for {what} in `{apt_txt(subject)}`" if new else "Remove the line"
+        title = f"Add {what} to `{apt_txt(subject)}`" if new else "Remove the line"
         yield _finding(
             subject,
             (notebook, cell, command),
-            message=f"{what}: a cell cannot install it, as nobody is root in an image",
+            message=f"A cell cannot install {what}, because it does not run as root",
             hint=f"{title}, and remove the line" if new else title,
             fix=Fix(title=title, edits=(adding(subject, new),)) if new and subject.environment else None,
         )
@@ -78,8 +80,14 @@ def _system_packages(subject: Subject) -> Iterator[Finding]:
 
 def _asked(command: Install) -> Iterator[tuple[str, str]]:
     """Each requirement and the name of its distribution."""
+    meant = names()["replaced"]
     for text, name in zip(command.wanted, command.names, strict=True):
-        yield text, of_pypi(name) if command.installer == "conda" else name
+        if command.installer == "conda":
+            yield text, of_pypi(name)
+        elif name in meant:
+            yield re.sub(r"^[\w.-]+", meant[name], text), meant[name]
+        else:
+            yield text, name
 
 
 def _declared(subject: Subject) -> set[str]:
@@ -99,15 +107,15 @@ def _ask(subject: Subject, command: Install, new: list[str]) -> Fix | None:
     fixes = [added(subject, text) for text in new]
     edits = tuple(edit for fix in fixes if fix for edit in fix.edits)
     titles = named(new)
-    return Fix(title=f"Ask for {titles} {_where(subject)}", edits=edits) if all(fixes) else None
+    return Fix(title=f"Add {titles} {_where(subject)}", edits=edits) if all(fixes) else None
 
 
 def _where(subject: Subject) -> str:
     environment = subject.environment
     if environment is None:
         dockerfile = subject.config("Dockerfile")
-        return f"in `{dockerfile}`" if dockerfile else "in the file that defines the environment"
-    return f"in `{environment.defined_by}`" if environment.defined_by else "in a `requirements.txt`"
+        return f"to `{dockerfile}`" if dockerfile else "to the file that defines the environment"
+    return f"to `{environment.defined_by}`" if environment.defined_by else "to `requirements.txt`"
 
 
 def _finding(subject: Subject, found: Found, *, message: str, hint: str, fix: Fix | None = None) -> Finding:
@@ -127,21 +135,21 @@ RULES = (
         code="D201",
         name="installed-by-cell",
         severity="warning",
-        why="Every start installs it anew, whatever is newest then, and without a network the notebook fails.",
+        why="Every session installs the newest release again, and without a network the notebook fails.",
         find=_installed_by_a_cell,
     ),
     Rule(
         code="D202",
         name="installed-again",
         severity="info",
-        why="It costs time at every start, and may change the versions that the file names.",
+        why="It takes time in every session, and may change the versions that the file pins.",
         find=_installed_again,
     ),
     Rule(
         code="D203",
         name="system-packages-in-cell",
         severity="error",
-        why="Notebooks run as a user who may not install system packages.",
+        why="Notebooks run as an ordinary user, who cannot install system packages.",
         find=_system_packages,
     ),
 )

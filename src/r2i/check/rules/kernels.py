@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from r2i.check.findings import Edit, Finding, Fix, Rule
-from r2i.check.notebook_tables import Kernel, kernels
-from r2i.check.notebooks import Notebook, line_of_value, place_of
+from r2i.check.code.notebooks import Notebook, line_of_value, place_of
+from r2i.check.facts.notebook_tables import Kernel, kernels
+from r2i.check.findings import Finding, Rule
 from r2i.check.subject import Subject
+from r2i.edits.fixes import Edit, Fix
 
 #: The name of the image's kernel; `python` is what Jupyter has always taken for it, too.
 NATIVE, OURS = "python3", frozenset({"python3", "python"})
+
+#: How notebooks call the language of that kernel, where they name one, and how a title of it begins.
+PYTHON, IS_PYTHON = frozenset({"", "python"}), re.compile("(?i)python")
+
+#: Statements and literals that Python 3 no longer has.
+OF_PYTHON_2 = re.compile(
+    r"^[ \t]*(?:print|exec)\b[ \t]*(?![ \t(=.,:\]})\n])|^[ \t]*except\b[^:\n]{1,200},[ \t]*\w+[ \t]*:|<>|`[^`\n]{1,200}`"
+    r"|\b0[0-7]+\b|\b\d+[lL]\b|\b[uU][rR][\"']|^[ \t]*raise\b[^(\n]{1,200},|^[ \t]*print[ \t]*>>|^[ \t]*print\b[^\n]{0,300}%",
+    re.MULTILINE,
+)
 
 #: Where a notebook has the name of its own.
 KERNEL_NAME = ("metadata", "kernelspec", "name")
@@ -23,28 +34,31 @@ CONFIGURATION = ("postBuild", "start", "apt.txt", "environment.yml", "environmen
 def _not_installed(subject: Subject) -> Iterator[Finding]:
     said = _configuration(subject)
     for notebook in _asking(subject):
-        known = next((one for one in kernels() if one.names.fullmatch(notebook.kernel)), None)
-        if known is None and (notebook.language in ("", "python", "ipython") or not notebook.kernel):
+        known = _fitting(notebook)
+        if not known and notebook.language in PYTHON:
             continue
         if _installed(subject, said, notebook, known):
             continue
-        language = known.language if known else notebook.language
+        language = known[0].language if known else notebook.language
         yield Finding(
-            message=f"Its kernel is `{notebook.kernel}` ({language}), and no file here installs that",
+            message=f"The kernel of the notebook is `{notebook.kernel}` ({language}), but no file installs it",
             file=notebook.path,
             line=line_of_value(subject.checkout, notebook.path, *KERNEL_NAME),
-            hint=known.hint if known else "Install it in `postBuild`",
+            hint=known[0].hint if known else "Install it in `postBuild`",
         )
 
 
 def _other_name(subject: Subject) -> Iterator[Finding]:
     said = _configuration(subject)
     for notebook in _asking(subject):
+        known = _fitting(notebook)
+        there = next((one for one in known if _mentions(said, one.words)), None)
+        native = there.name if there else NATIVE
         if (
-            notebook.kernel in OURS
-            or notebook.language not in ("", "python", "ipython")
-            or any(one.names.fullmatch(notebook.kernel) for one in kernels())
-            or _installed(subject, said, notebook, None)
+            notebook.kernel in (OURS if native == NATIVE else {native})
+            or (there is None and (known or notebook.language not in PYTHON))
+            or not native
+            or _installed(subject, said, notebook, ())
             or (
                 _is_python_2(notebook)
                 and not _version(subject).startswith("2.")
@@ -53,17 +67,17 @@ def _other_name(subject: Subject) -> Iterator[Finding]:
         ):
             continue
         place = place_of(subject.checkout, notebook.path, *KERNEL_NAME)
-        if place is None or not (notebook.language or notebook.kernel_title.startswith("Python")):
+        if place is None or not (known or notebook.language or IS_PYTHON.match(notebook.kernel_title)):
             continue
-        edit = Edit(file=notebook.path, start=place.start, end=place.end, text=f'"{NATIVE}"'.encode())
-        opened = "" if notebook.language_named else ", and JupyterLab asks which one to take"
+        edit = Edit(file=notebook.path, start=place.start, end=place.end, text=f'"{native}"'.encode())
+        opened = "" if notebook.language_named else ", and JupyterLab asks for a kernel"
+        title = there.language if there else "Python 3 (ipykernel)"
         yield Finding(
-            message=f"Its kernel is called `{notebook.kernel}` as on its author's machine, and the image's `{NATIVE}`:"
-            f" nothing can run it by that name{opened}",
+            message=f"The kernel of the notebook is `{notebook.kernel}`; this image has `{native}`{opened}",
             file=notebook.path,
             line=place.line,
-            hint=f"Choose the kernel `Python 3 (ipykernel)` and save, or write `{NATIVE}` there",
-            fix=Fix(title=f"Name the kernel of `{notebook.path}` `{NATIVE}`", edits=(edit,)),
+            hint=f"Select the kernel `{title}` in Jupyter and save the notebook, or write `{native}` here",
+            fix=Fix(title=f"Set the kernel of `{notebook.path}` to `{native}`", edits=(edit,)),
         )
 
 
@@ -74,11 +88,11 @@ def _python_2(subject: Subject) -> Iterator[Finding]:
         if not version.startswith("2.") and (number := _broken_cell(subject, notebook)):
             cell = notebook.cells[number - 1]
             yield Finding(
-                message=f"The notebook is of Python 2, the image has Python {version}, and this cell is none of that",
+                message=f"The notebook is written for Python 2, and this cell is not valid in Python {version}, which the image has",
                 file=notebook.path,
                 line=subject.line_of(notebook, cell),
                 cell=number,
-                hint="Rewrite its cells for Python 3 (`print(x)`, `range`, `input`), and run them",
+                hint="Rewrite the cells for Python 3 (`print(x)`, `range`, `input`), and run them",
             )
 
 
@@ -91,12 +105,24 @@ def _asking(subject: Subject) -> Iterator[Notebook]:
             yield notebook
 
 
-def _installed(subject: Subject, said: str, notebook: Notebook, known: Kernel | None) -> bool:
+def _fitting(notebook: Notebook) -> tuple[Kernel, ...]:
+    """Kernels that are not of every image and may run it: of the name, and of the language, whatever a machine calls them."""
+    named = [one for one in kernels() if one.names.fullmatch(notebook.kernel)]
+    language = named[0].language.lower() if named else notebook.language
+    others = [one for one in kernels() if one.language.lower() == language and one not in named]
+    return (*named, *(others if named or notebook.language not in PYTHON else ()))
+
+
+def _installed(subject: Subject, said: str, notebook: Notebook, known: Iterable[Kernel]) -> bool:
     """Whether a file says something that sounds like it; `said` is what the configuration says."""
-    words = [notebook.kernel.lower(), *(known.words if known else ()), "nb_conda_kernels", "nb-conda-kernels"]
-    if any(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", said) for word in words):
+    words = [word for one in known for word in one.words]
+    if _mentions(said, [notebook.kernel.lower(), *words, "nb_conda_kernels", "nb-conda-kernels"]):
         return True
     return any(path.endswith(f"{notebook.kernel}/kernel.json") for path in subject.files)
+
+
+def _mentions(said: str, words: Iterable[str]) -> bool:
+    return any(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", said) for word in words)
 
 
 def _configuration(subject: Subject) -> str:
@@ -118,8 +144,11 @@ def _is_python_2(notebook: Notebook) -> bool:
 
 
 def _broken_cell(subject: Subject, notebook: Notebook) -> int | None:
-    """The first cell that Python 3 does not understand."""
-    return next((cell.number for cell, facts in subject.code_of.get(notebook.path, ()) if facts.broken), None)
+    """The first cell that Python 3 does not understand and Python 2 does, and not one with a gap to fill in."""
+    cells = subject.code_of.get(notebook.path, ())
+    return next(
+        (cell.number for cell, facts in cells if facts.broken and OF_PYTHON_2.search(cell.source)), None
+    )
 
 
 RULES = (
@@ -127,21 +156,21 @@ RULES = (
         code="N201",
         name="kernel-not-installed",
         severity="error",
-        why="Without its kernel no cell of the notebook runs.",
+        why="Without its kernel, no cell of the notebook runs.",
         find=_not_installed,
     ),
     Rule(
         code="N202",
         name="kernel-name",
         severity="warning",
-        why="Programs that run notebooks look for the kernel by its name, and the name is of one machine only.",
+        why="Programs that run notebooks look up the kernel by its name, which exists only on one machine.",
         find=_other_name,
     ),
     Rule(
         code="N203",
         name="python-2",
         severity="error",
-        why="Python 3 does not understand the syntax of Python 2, and the repository asks for Python 3.",
+        why="The notebook uses Python 2 syntax, but the image has Python 3.",
         find=_python_2,
     ),
 )

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from r2i.buildpacks import ENVIRONMENTS
-from r2i.check.findings import Finding, Fix, Rule
+from r2i.check.findings import Finding, Rule
 from r2i.check.subject import Subject
-from r2i.planner import config_names
-from r2i.tables import read_table
+from r2i.edits.fixes import Fix
+from r2i.facts.tables import read_table
+from r2i.planning.detect import config_names
 
 #: What a name can be meant for. The others are so short or so common that a similar one is most likely just similar.
 MEANT = (
@@ -45,7 +46,7 @@ def _misspelled(subject: Subject) -> Iterator[Finding]:
         if right and _would_count(subject, right) and not _is_something_else(subject, path, right):
             new = posixpath.join(directory, right)
             yield Finding(
-                message=f"`{path}` is not read: Binder knows `{right}`",
+                message=f"Binder does not read `{path}`, only `{right}`",
                 file=path,
                 hint=f"Rename it to `{new}`",
                 fix=Fix(title=f"Rename `{path}` to `{new}`", renamed=((path, new),)),
@@ -142,7 +143,7 @@ def _misnamed_directory(subject: Subject) -> Iterator[Finding]:
         right = re.sub(r"s$", "", directory.lower())
         if directory and right in ("binder", ".binder"):
             yield Finding(
-                message=f"`{directory}/` is not looked at: Binder knows `{right}/`",
+                message=f"Binder does not read `{directory}/`, only `{right}/`",
                 file=paths[0],
                 hint=f"Rename the directory to `{right}`",
                 fix=Fix(title=f"Rename `{directory}/` to `{right}/`", renamed=((directory, right),)),
@@ -159,14 +160,14 @@ RULES = (
         code="F201",
         name="misspelled-file",
         severity="warning",
-        why="Binder looks for exact names, and says nothing of a file that it does not know.",
+        why="Binder looks for exact names, and silently ignores other files.",
         find=_misspelled,
     ),
     Rule(
         code="F202",
         name="misnamed-directory",
         severity="warning",
-        why="Binder looks for exact names, and takes this directory for any other.",
+        why="Binder looks for exact names, and ignores this directory.",
         find=_misnamed_directory,
     ),
 )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 
-from r2i.check.findings import Finding, Fix, Rule
-from r2i.check.fixes import appended
-from r2i.check.notebooks import Cell, Notebook
+from r2i.check.code.matches import numbered
+from r2i.check.code.notebooks import Cell, Notebook
+from r2i.check.findings import Finding, Rule
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
-from r2i.tables import read_table
+from r2i.edits.applying import appended
+from r2i.edits.fixes import Fix
+from r2i.errors import R2iError
+from r2i.facts.tables import read_table
 
 NAME = r"[A-Za-z][A-Za-z0-9.]*"
 LOADED = re.compile(
@@ -29,7 +31,7 @@ ELSEWHERE = re.compile(r"source\(|read[\w.]*\(|scan\(")
 #: What a Jupyter kernel for R needs, and with it all its users have.
 KERNEL_OF_R = "irkernel"
 
-USING = re.compile(r"^[ \t]*(?:using|import)[ \t]+([\w. ,\t]+?)[ \t]*(?::.*)?(?:;|#|$)", re.MULTILINE)
+USING = re.compile(r"^[ \t]*(?:using|import)[ \t]+([\w. ,\t]++)(?::.*)?(?:;|#|$)", re.MULTILINE)
 PKG_ADD = re.compile(r"Pkg\.add\(|\badd\s+\w|Pkg\.(?:activate|develop|instantiate)")
 #: What Julia itself has, and what its kernel needs.
 JULIA = """
@@ -54,16 +56,16 @@ def _of_r(subject: Subject) -> Iterator[Finding]:
     there = _closure({*there, KERNEL_OF_R}) | set(_packages()[0])
     path = subject.config("install.R")
     for notebook, cell, source in cells:
-        for found in LOADED.finditer(source):
+        for line, found in numbered(LOADED, source):
             name = found[1] or found[2]
             if name.lower() in there or "character.only" in found[0]:
                 continue
             there.add(name.lower())
             fix = _asked_for(subject, name, path)
             yield Finding(
-                message=f"`{name}` is loaded in R, and no file asks for it",
+                message=f"The cell loads the R package `{name}`, but no file requires it",
                 file=notebook.path,
-                line=subject.line_of(notebook, cell, source.count("\n", 0, found.start()) + 1),
+                line=subject.line_of(notebook, cell, line),
                 cell=cell.number,
                 hint=fix.title if fix else f"Install `{name}` in `{path or 'install.R'}`",
                 fix=fix,
@@ -130,7 +132,7 @@ def _closure(names: set[str]) -> set[str]:
 @cache
 def _packages() -> tuple[tuple[str, ...], Mapping[str, tuple[str, ...]]]:
     """What R itself has, and what packages need."""
-    table = read_table("r2i.check", "r_packages.toml")
+    table = read_table("r2i.check.facts", "r_packages.toml")
     rows = (line.partition(":") for line in table["needs"].splitlines())
     return tuple(table["base"].split()), {name: tuple(others.split()) for name, _, others in rows}
 
@@ -152,16 +154,16 @@ def _of_julia(subject: Subject) -> Iterator[Finding]:
         set(JULIA.split()) | own | set(re.findall(r"\bmodule\s+(\w+)", text)) | _dependencies(subject, path)
     )
     for notebook, cell in cells:
-        for found in USING.finditer(cell.source):
+        for line, found in numbered(USING, cell.source):
             for module in re.split(r"[\s,]+", found[1].strip()):
                 name = module.partition(".")[0]
                 if not name.isidentifier() or name in there:
                     continue
                 there.add(name)
                 yield Finding(
-                    message=f"`{name}` is loaded in Julia, and no file asks for it",
+                    message=f"The cell loads the Julia package `{name}`, but no file requires it",
                     file=notebook.path,
-                    line=subject.line_of(notebook, cell, cell.source.count("\n", 0, found.start()) + 1),
+                    line=subject.line_of(notebook, cell, line),
                     cell=cell.number,
                     hint=f"Run `julia --project={subject.config_dir or '.'} -e 'using Pkg; Pkg.add(\"{name}\")'`",
                 )
@@ -169,8 +171,8 @@ def _of_julia(subject: Subject) -> Iterator[Finding]:
 
 def _dependencies(subject: Subject, path: str | None) -> set[str]:
     try:
-        project = tomllib.loads((subject.text(path) or "") if path else "")
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError):
+        project = subject.checkout.read_toml(path) if path else {}
+    except R2iError:
         return set()
     names = {str(project.get("name", ""))}
     for key in ("deps", "extras", "weakdeps"):
@@ -193,14 +195,14 @@ RULES = (
         code="D311",
         name="undeclared-r-package",
         severity="warning",
-        why="The cell fails: an image has R's own packages, and those that a file asks for.",
+        why="The cell fails, because the image contains only the standard R packages and those that a file requires.",
         find=_of_r,
     ),
     Rule(
         code="D312",
         name="undeclared-julia-package",
         severity="warning",
-        why="Julia loads only what the project itself asks for.",
+        why="Julia loads only packages that the project itself requires.",
         find=_of_julia,
     ),
 )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from r2i.check.dockerfile import (
-    OwnDockerfile,
+    ParsedDockerfile,
     exec_form,
     has_id_1000,
     is_for_jupyter,
@@ -20,9 +20,10 @@ from r2i.check.dockerfile import (
     runs_as_root,
     tag_of,
 )
-from r2i.check.findings import Edit, Finding, Fix, Rule, Severity
+from r2i.check.findings import Finding, Rule, Severity
 from r2i.check.subject import Subject
-from r2i.engines.instructions import Instruction
+from r2i.edits.fixes import Edit, Fix
+from r2i.formats.dockerfile import Instruction
 
 JUPYTER = re.compile(r"jupyter|\bnotebook\b|voila", re.IGNORECASE)
 FETCHES = re.compile(r"\bgit\s+(?:-\S+\s+)*clone\b|\bgitpuller\b|\bcurl\b|\bwget\b|type=bind")
@@ -37,29 +38,29 @@ TAKES_ALL = re.compile(r"jupyter(?:-\w+)?|python[\d.]*|ipython|R|Rscript|julia|n
 LARGEST_LIST = 1_000_000
 
 
-def _base(own: OwnDockerfile, _subject: Subject) -> Iterator[Finding]:
+def _base(own: ParsedDockerfile, _subject: Subject) -> Iterator[Finding]:
     for stage in own.stages:
         image = own.expanded(stage.base)
         if stage.inherits or image == "scratch" or "$" in image or not image:
             continue
         if tag_of(image) in (None, "latest"):
             yield Finding(
-                message=f"`FROM {image}` is another image next year",
+                message=f"`FROM {image}` does not pin a release of the image",
                 file=own.path,
                 line=stage.instructions[0].line,
-                hint="Name a release: a tag that says a version or a date, or a digest",
+                hint="Pin a release: use a tag with a version or date, or a digest",
             )
 
 
-def _root(own: OwnDockerfile, subject: Subject) -> Iterator[Finding]:
+def _root(own: ParsedDockerfile, subject: Subject) -> Iterator[Finding]:
     last = own.last("USER")
     if last is None:
         if runs_as_root(own.base):
             yield Finding(
-                message=f"There is no `USER`, and `{own.base}` runs as root",
+                message=f"There is no `USER` instruction, and `{own.base}` runs as root",
                 file=own.path,
                 line=own.chain[-1].instructions[0].line,
-                hint="Make a user with the id `${NB_UID}`, and end with `USER ${NB_USER}`",
+                hint="Create a user with the id `${NB_UID}`, and end the file with `USER ${NB_USER}`",
             )
     elif _user(own, last) in ("root", "0"):
         names_it = is_for_jupyter(own.base) or "NB_USER" in own.text
@@ -67,21 +68,21 @@ def _root(own: OwnDockerfile, subject: Subject) -> Iterator[Finding]:
         line = "\nUSER ${NB_USER}\n" if not own.text.endswith("\n") else "USER ${NB_USER}\n"
         append = Edit(file=own.path, start=end, end=end, text=line.encode())
         yield Finding(
-            message="The image runs as root: this is its last `USER`",
+            message="The image runs as root, because this is the last `USER` instruction",
             file=own.path,
             line=last.line,
-            hint="End with `USER ${NB_USER}`",
+            hint="End the file with `USER ${NB_USER}`",
             fix=Fix(title=f"End `{own.path}` with `USER ${{NB_USER}}`", edits=(append,))
             if names_it
             else None,
         )
 
 
-def _user(own: OwnDockerfile, instruction: Instruction) -> str:
+def _user(own: ParsedDockerfile, instruction: Instruction) -> str:
     return own.expanded(instruction.value).strip().strip("\"'").partition(":")[0]
 
 
-def _another_user(own: OwnDockerfile, _subject: Subject) -> Iterator[Finding]:
+def _another_user(own: ParsedDockerfile, _subject: Subject) -> Iterator[Finding]:
     last = own.last("USER")
     user = _user(own, last) if last else ""
     if last is None or user in ("root", "0", "1000", "") or "$" in user or has_id_1000(user):
@@ -90,25 +91,25 @@ def _another_user(own: OwnDockerfile, _subject: Subject) -> Iterator[Finding]:
     if any("1000" in command for command in made) or (not made and not user.isdigit()):
         return  # who knows whom the base image has
     yield Finding(
-        message=f"A BinderHub runs the image as the user id 1000, and nothing says that `{user[:40]}` has it",
+        message=f"A BinderHub runs the image as user id 1000, but `{user[:40]}` does not seem to have this id",
         file=own.path,
         line=last.line,
-        hint="Declare `ARG NB_USER` and `ARG NB_UID`, and make the user with `--uid ${NB_UID}`",
+        hint="Declare `ARG NB_USER` and `ARG NB_UID`, and create the user with `--uid ${NB_UID}`",
     )
 
 
-def _no_jupyter(own: OwnDockerfile, subject: Subject) -> Iterator[Finding]:
+def _no_jupyter(own: ParsedDockerfile, subject: Subject) -> Iterator[Finding]:
     if not is_plain(own.base) or any(map(JUPYTER.search, _said(own, subject))):
         return
     yield Finding(
-        message=f"Nothing here installs Jupyter, and `{own.base}` has none",
+        message=f"The `Dockerfile` does not install Jupyter, and `{own.base}` does not contain it",
         file=own.path,
         line=own.chain[-1].instructions[0].line,
-        hint="Install `jupyterlab` and `jupyterhub` for the user",
+        hint="Install `jupyterlab` and `jupyterhub`",
     )
 
 
-def _said(own: OwnDockerfile, subject: Subject) -> Iterator[str]:
+def _said(own: ParsedDockerfile, subject: Subject) -> Iterator[str]:
     """The instructions, what is copied from other images, and the files that the build reads, as far as it names them."""
     for instruction in own.instructions:
         yield instruction.value
@@ -123,7 +124,7 @@ def _said(own: OwnDockerfile, subject: Subject) -> Iterator[str]:
             yield subject.text(path) or ""
 
 
-def _entrypoint(own: OwnDockerfile, subject: Subject) -> Iterator[Finding]:
+def _entrypoint(own: ParsedDockerfile, subject: Subject) -> Iterator[Finding]:
     last = own.last("ENTRYPOINT")
     if last is None or not (why := _swallows(subject, last.value)):
         return
@@ -131,12 +132,12 @@ def _entrypoint(own: OwnDockerfile, subject: Subject) -> Iterator[Finding]:
     if why == "jupyter" and own.last("CMD") is None:
         at = _keyword_at(subject, own, last)
         change = Edit(file=own.path, start=at, end=at + len("ENTRYPOINT"), text=b"CMD")
-        fix = Fix(title=f"Make it a `CMD` in `{own.path}`", edits=(change,))
+        fix = Fix(title=f"Change `ENTRYPOINT` to `CMD` in `{own.path}`", edits=(change,))
     yield Finding(
-        message="The `ENTRYPOINT` does not run the command that it is given, and so no Jupyter of a BinderHub",
+        message="The `ENTRYPOINT` ignores its arguments, so a BinderHub cannot start Jupyter",
         file=own.path,
         line=last.line,
-        hint="Make it a `CMD`" if why == "jupyter" else 'Remove it, or let it end with `exec "$@"`',
+        hint="Change it to `CMD`" if why == "jupyter" else 'Remove it, or make it end with `exec "$@"`',
         fix=fix,
     )
 
@@ -167,23 +168,23 @@ def _swallowed_by_script(subject: Subject, program: str) -> str | None:
     return "script" if shells and not any(map(hands_over, shells)) else None
 
 
-def _nothing_copied(own: OwnDockerfile, subject: Subject) -> Iterator[Finding]:
+def _nothing_copied(own: ParsedDockerfile, subject: Subject) -> Iterator[Finding]:
     if any(FETCHES.search(i.value) for i in own.all_of("RUN")):
         return
     notebooks = [path for path in subject.files if path.endswith(".ipynb")]
     if "$" in own.base or any(_covers(copy, notebooks) for copy in own.all_of("COPY", "ADD")):
         return
     yield Finding(
-        message="The notebooks of the repository are not copied into the image"
+        message="The `Dockerfile` does not copy the notebooks of the repository into the image"
         if notebooks
-        else "Nothing of the repository is copied into the image",
+        else "The `Dockerfile` does not copy the repository into the image",
         file=own.path,
         line=own.chain[-1].instructions[0].line,
-        hint="Add `COPY --chown=${NB_UID} . ${HOME}`, below the `USER` and his home",
+        hint="Add `COPY --chown=${NB_UID} . ${HOME}` below the creation of the user",
     )
 
 
-def _copied_for_root(own: OwnDockerfile, subject: Subject) -> Iterator[Finding]:
+def _copied_for_root(own: ParsedDockerfile, subject: Subject) -> Iterator[Finding]:
     notebooks = [path for path in subject.files if path.endswith(".ipynb")]
     last = own.last("USER")
     root = _user(own, last) in ("root", "0") if last else runs_as_root(own.base)
@@ -195,7 +196,7 @@ def _copied_for_root(own: OwnDockerfile, subject: Subject) -> Iterator[Finding]:
         if any(i.keyword == "RUN" and GIVES_AWAY.search(i.value) for i in own.instructions[number:]):
             continue
         yield Finding(
-            message=f"`{copy.keyword}` without `--chown`: the files belong to root, and the user cannot save a notebook",
+            message=f"`{copy.keyword}` without `--chown`: root owns the files, so the user cannot save notebooks",
             file=own.path,
             line=copy.line,
             hint=f"Write `{copy.keyword} --chown={_owner(own, copy) or '1000'}`",
@@ -203,7 +204,7 @@ def _copied_for_root(own: OwnDockerfile, subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _owner(own: OwnDockerfile, copy: Instruction) -> str | None:
+def _owner(own: ParsedDockerfile, copy: Instruction) -> str | None:
     """The variable with the user; None where it is not known that there is one."""
     declared = {
         name
@@ -217,19 +218,19 @@ def _owner(own: OwnDockerfile, copy: Instruction) -> str | None:
     return f"${{{variable}}}" if declared else None
 
 
-def _owned(own: OwnDockerfile, subject: Subject, copy: Instruction) -> Fix | None:
+def _owned(own: ParsedDockerfile, subject: Subject, copy: Instruction) -> Fix | None:
     owner = _owner(own, copy)
     if owner is None:
         return None
     option = f" --chown={owner}"
     at = _keyword_at(subject, own, copy) + len(copy.keyword)
     return Fix(
-        title=f"Give what line {copy.line} of `{own.path}` copies to the user",
+        title=f"Make the user own the files that line {copy.line} of `{own.path}` copies",
         edits=(Edit(file=own.path, start=at, end=at, text=option.encode()),),
     )
 
 
-def _keyword_at(subject: Subject, own: OwnDockerfile, instruction: Instruction) -> int:
+def _keyword_at(subject: Subject, own: ParsedDockerfile, instruction: Instruction) -> int:
     """Where an instruction begins, in bytes."""
     data = subject.checkout.read_bytes(own.path)
     lines = data.split(b"\n")
@@ -260,7 +261,7 @@ def _rule(
     name: str,
     severity: Severity,
     why: str,
-    find: Callable[[OwnDockerfile, Subject], Iterable[Finding]],
+    find: Callable[[ParsedDockerfile, Subject], Iterable[Finding]],
 ) -> Rule:
     def of_subject(subject: Subject) -> Iterable[Finding]:
         path = subject.config("Dockerfile")
@@ -276,21 +277,21 @@ RULES = (
         "F411",
         "base-not-pinned",
         "warning",
-        "A tag that moves makes another image of the same `Dockerfile`.",
+        "If the base image changes, the same `Dockerfile` gives a different image.",
         _base,
     ),
     _rule(
         "F412",
         "runs-as-root",
         "error",
-        "A BinderHub starts the image as an ordinary user, who cannot use what belongs to root.",
+        "A BinderHub runs the image as an ordinary user, who cannot write to files of root.",
         _root,
     ),
     _rule(
         "F413",
         "another-user-id",
         "warning",
-        "The user id of a BinderHub is 1000, and the home directory must belong to it.",
+        "A BinderHub uses the user id 1000, which must own the home directory.",
         _another_user,
     ),
     _rule(
@@ -304,21 +305,21 @@ RULES = (
         "F415",
         "entrypoint-swallows-command",
         "error",
-        "A BinderHub gives the image the command to run, with the address and the token of the session.",
+        "A BinderHub passes the command to run as arguments, with the address and the token of the session.",
         _entrypoint,
     ),
     _rule(
         "F416",
         "repository-not-copied",
         "warning",
-        "Where there is a `Dockerfile`, nobody else puts the repository into the image.",
+        "If there is a `Dockerfile`, only it copies the repository into the image.",
         _nothing_copied,
     ),
     _rule(
         "F417",
         "copied-for-root",
         "warning",
-        "What `COPY` makes belongs to root, whatever `USER` says.",
+        "Root owns files that `COPY` creates, regardless of `USER`.",
         _copied_for_root,
     ),
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from r2i.check.code.matches import numbered
+from r2i.check.code.notebooks import Cell
+from r2i.check.code.python_code import Facts, Literal
+from r2i.check.facts.notebook_tables import Elsewhere, elsewhere, elsewhere_words
 from r2i.check.findings import Finding, Rule
-from r2i.check.notebook_tables import Elsewhere, elsewhere, elsewhere_words
-from r2i.check.notebooks import Cell
-from r2i.check.python_code import Facts, Literal
+from r2i.check.imports import uses
 from r2i.check.subject import Subject
 from r2i.check.wording import from_notebook
 
@@ -60,7 +62,7 @@ def _elsewhere(subject: Subject) -> Iterator[Finding]:
 
 
 def _in_modules(subject: Subject, rows: Iterable[Elsewhere]) -> Iterator[Finding]:
-    for path in sorted(subject.uses.modules):
+    for path in sorted(subject.once(uses).modules):
         facts = subject.modules[path]
         if TESTS.search(path) or not any(word in facts.source for word in elsewhere_words()):
             continue
@@ -81,9 +83,9 @@ def _alone(subject: Subject, path: str, line: int) -> int:
 def _said(source: str, facts: Facts | None) -> Iterator[tuple[int, str]]:
     """Each string of a piece of code that may be a path, with its line."""
     if facts is None or facts.language != "python":
-        for match in QUOTED.finditer(source):
+        for line, match in numbered(QUOTED, source):
             if (text := match[1] or match[2]) and not REGULAR_EXPRESSION.search(text):
-                yield source.count("\n", 0, match.start()) + 1, text
+                yield line, text
         return
     for literal in facts.literals:
         if not (literal.alone or literal.optional or literal.call in SHOWING or _is_no_path(literal)):
@@ -107,8 +109,8 @@ def _row(rows: Iterable[Elsewhere], text: str) -> tuple[Elsewhere, str] | None:
 
 def _message(text: str, row: Elsewhere, more: int) -> str:
     shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-    said = f", nor {more} more like it" if more else ""
-    return f"`{shown}` is a path of {row.where}: no image has it{said}"
+    said = f" (and {more} similar path{'s' if more > 1 else ''})" if more else ""
+    return f"`{shown}` is a path on {row.where}, which no image has{said}"
 
 
 def _hint(subject: Subject, text: str, notebook: str) -> str:
@@ -117,8 +119,8 @@ def _hint(subject: Subject, text: str, notebook: str) -> str:
     for start in range(1, len(parts)):
         path = "/".join(parts[start:])
         if path in subject.files:
-            return f"Write `{from_notebook(path, notebook)}`, which is in the repository"
-    return "Put the file into the repository, and name it by its path from the notebook's directory"
+            return f"Write `{from_notebook(path, notebook)}`, which the repository contains"
+    return "Add the file to the repository, and use its path relative to the notebook"
 
 
 RULES = (
@@ -126,7 +128,7 @@ RULES = (
         code="N301",
         name="path-of-one-machine",
         severity="error",
-        why="What lies there is on the author's machine, and in no image.",
+        why="The path exists on the machine of the author, and in no image.",
         find=_elsewhere,
     ),
 )

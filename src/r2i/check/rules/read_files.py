@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from r2i.check.findings import Finding, Rule
-from r2i.check.reads import Read, State
+from r2i.check.reads import Read, ReadState, lacking
 from r2i.check.subject import Subject
 from r2i.check.wording import from_notebook
 
@@ -15,12 +15,14 @@ from r2i.check.wording import from_notebook
 HUGE = 50_000_000
 
 
-def _read(subject: Subject, *states: State) -> Iterator[Finding]:
-    yield from _findings(subject, [one for one in subject.lacking if one.state in states and not one.picture])
+def _read(subject: Subject, *states: ReadState) -> Iterator[Finding]:
+    yield from _findings(
+        subject, [one for one in subject.once(lacking) if one.state in states and not one.picture]
+    )
 
 
 def _pictures(subject: Subject) -> Iterator[Finding]:
-    yield from _findings(subject, [one for one in subject.lacking if one.picture])
+    yield from _findings(subject, [one for one in subject.once(lacking) if one.picture])
 
 
 def _findings(subject: Subject, found: list[Read]) -> Iterator[Finding]:
@@ -40,38 +42,40 @@ def _findings(subject: Subject, found: list[Read]) -> Iterator[Finding]:
 
 def _said(subject: Subject, read: Read, *, like: str | None, named: str | None) -> tuple[str, str]:
     """Message and hint; `like` is a file that is the same but for its case, `named` one of the same name elsewhere."""
-    verb = "shown" if read.picture else "read"
+    verb = "shows" if read.picture else "reads"
     path = read.path or read.said
     match read.state:
         case "missing" if read.path is None:
-            message = f"`{read.said}` is {verb} here, and lies outside of the repository"
+            message = f"The cell {verb} `{read.said}`, which is outside the repository"
             return message, "Move the file into the repository"
         case "missing":
-            message = f"`{read.said}` is {verb} here, and not in the repository"
+            message = f"The cell {verb} `{read.said}`, which is not in the repository"
             return message, _instead(read, like=like, named=named)
         case "ignored" | "untracked":
-            why = "git ignores it" if read.state == "ignored" else "it was never added to git"
+            why = "which git ignores" if read.state == "ignored" else "which is not in git"
             force = "-f " if read.state == "ignored" else ""
-            message = f"`{read.said}` is {verb} here, and a clone does not have it: {why}"
+            message = f"The cell {verb} `{read.said}`, {why}"
             if (subject.checkout.root / path).stat().st_size > HUGE:
-                return message, "Publish the file (Zenodo, OSF), and have `postBuild` download it"
+                return message, "Publish the file (Zenodo, OSF), and download it in `postBuild`"
             return message, f"Run `git add {force}{shlex.quote(path)}`"
         case "pointer":
-            message = (
-                f"`{read.said}` is {verb} here, and only a pointer of git LFS: its content was not fetched"
-            )
+            message = f"The cell {verb} `{read.said}`, which is only a Git LFS pointer without its content"
             return message, "Run `git lfs pull`"
         case "submodule":
-            message = f"`{read.said}` is {verb} here, and lies in a submodule that was not fetched"
+            message = f"The cell {verb} `{read.said}`, which is in a submodule that was not fetched"
             return message, "Run `git submodule update --init`"
 
 
 def _instead(read: Read, *, like: str | None, named: str | None) -> str:
     if like:
-        return f"The repository has `{like}`: upper and lower case differ in the image"
+        return (
+            f"Write `{from_notebook(like, read.notebook.path)}`: file names are case-sensitive in the image"
+        )
     if named:
-        return f"Write `{from_notebook(named, read.notebook.path)}`, which is in the repository"
-    return "Commit the file" if read.picture else "Commit the file, or have a cell or `postBuild` download it"
+        return f"Write `{from_notebook(named, read.notebook.path)}`, which the repository contains"
+    return (
+        "Commit the file" if read.picture else "Commit the file, or download it in a cell or in `postBuild`"
+    )
 
 
 def _missing(subject: Subject) -> Iterator[Finding]:
@@ -95,35 +99,35 @@ RULES = (
         code="N302",
         name="missing-file",
         severity="warning",
-        why="A cell that reads what is not there fails, unless something makes the file first.",
+        why="The cell fails, unless other code creates the file first.",
         find=_missing,
     ),
     Rule(
         code="N303",
         name="file-not-in-git",
         severity="warning",
-        why="It works where the file lies about, and nowhere else.",
+        why="The cell works only where this file exists, not in a clone.",
         find=_not_committed,
     ),
     Rule(
         code="N304",
         name="lfs-pointer",
         severity="warning",
-        why="Three lines of text come out in place of the data.",
+        why="The cell reads three lines of text instead of the data.",
         find=_pointer,
     ),
     Rule(
         code="N305",
         name="submodule-not-fetched",
         severity="warning",
-        why="The directory of a submodule is empty until git is asked for it.",
+        why="The directory of a submodule is empty until git fetches it.",
         find=_submodule,
     ),
     Rule(
         code="N306",
         name="missing-picture",
         severity="warning",
-        why="Readers of the notebook see a broken picture.",
+        why="Readers of the notebook see a broken image.",
         find=_pictures,
     ),
 )

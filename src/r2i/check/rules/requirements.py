@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from r2i.check.declared import EXACT, Declared, is_exact, moving, of_conda
-from r2i.check.distributions import distributions
-from r2i.check.findings import Edit, Finding, Fix, Rule
-from r2i.check.provided import is_no_python, names
+from r2i.check.facts.distributions import distributions
+from r2i.check.facts.provided import is_no_python, names
+from r2i.check.findings import Finding, Rule
 from r2i.check.requirement_edits import altered, removed
 from r2i.check.subject import Subject
 from r2i.check.wording import named
+from r2i.edits.fixes import Edit, Fix
 from r2i.errors import R2iError
-from r2i.requirements.lines import quoted
-from r2i.requirements.specifiers import normalised
+from r2i.formats.requirements.corrections import correction
+from r2i.formats.requirements.lines import quoted
+from r2i.formats.requirements.specifiers import normalised
 
 if TYPE_CHECKING:
-    from r2i.conda.environment_yml import Dependency
+    from r2i.formats.conda.environment_yml import Dependency
 
 #: How each kind of file is pinned, by the buildpack that reads it, and a package by who makes it. `{file}` is its path.
 TO_PIN = {
-    "requirements": "Run `uv pip compile --universal {file} -o {file}`, which writes the versions into it",
-    "conda": "Run `conda env export --no-builds --file {file}` in the environment in which it works",
+    "requirements": "Run `uv pip compile --universal {file} -o {file}`, which pins the versions in this file",
+    "conda": "Run `conda env export --no-builds --file {file}` in a working environment",
     "pixi": "Run `pixi lock`, and commit `pixi.lock`",
     "pipfile": "Run `pipenv lock`, and commit `Pipfile.lock`",
     "project": "Run `uv lock`, and commit `uv.lock`",
@@ -57,11 +60,17 @@ def _unpinned(subject: Subject) -> Iterator[Finding]:
     loose = (one for one in asked if one.name not in exact and not is_exact(one))
     for some in subject.said_at_once("D101", loose):
         yield Finding(
-            message=f"{named(one.name for one in some)}: no exact version, of {len(asked)} requirement{'s' if len(asked) > 1 else ''}",
+            message=f"{_unpinned_of(len(some), len(asked))} no exact version: {named(one.name for one in some)}",
             file=some[0].file,
             line=some[0].line,
             hint=hint.format(file=environment.defined_by) if hint else None,
         )
+
+
+def _unpinned_of(loose: int, asked: int) -> str:
+    if asked == 1:
+        return "The only requirement has"
+    return f"{loose} of {asked} requirements {'has' if loose == 1 else 'have'}"
 
 
 def _made_by(subject: Subject) -> str:
@@ -88,8 +97,12 @@ def _not_the_distribution(subject: Subject) -> Iterator[Finding]:
         known = {other.name for other in subject.declared}
         text = PLACEHOLDER.sub("", re.sub(r"^[\w.-]+", meant, one.text))
         edit = removed(subject, one) if meant in known else altered(subject, one, text)
-        doing = f"Remove `{one.name}`: `{meant}` is there" if meant in known else f"Write {quoted(text)}"
-        message = f"`{one.name}` is not the name of a distribution: that is `{meant}`"
+        doing = (
+            f"Remove `{one.name}`: `{meant}` is already required"
+            if meant in known
+            else f"Write {quoted(text)}"
+        )
+        message = f"The package is named `{meant}`, not `{one.name}`"
         yield _wrong(one, message, doing, edit)
 
 
@@ -102,7 +115,7 @@ def _standard_library(subject: Subject) -> Iterator[Finding]:
             and one.name not in distributions()
             and not one.marker
         ):
-            message = f"`{one.name}` is a module of Python itself: there is nothing to install"
+            message = f"`{one.name}` is part of Python and needs no installation"
             yield _wrong(one, message, f"Remove `{one.name}`", removed(subject, one))
 
 
@@ -115,20 +128,20 @@ def _other_operating_system(subject: Subject) -> Iterator[Finding]:
         in_toml = one.file.endswith(".toml")  # there, it stands in quotes
         text = f"{one.text} ; {marker}" if not in_toml else f"{one.text} ; {marker.replace(chr(34), chr(39))}"
         doing = f"Write {quoted(text)}, or remove it"
-        title = f"Ask for `{one.name}` on {system} only"
-        yield _wrong(one, f"`{one.name}` is for {system} only", doing, altered(subject, one, text), title)
+        title = f"Require `{one.name}` only on {system}"
+        yield _wrong(one, f"`{one.name}` exists only for {system}", doing, altered(subject, one, text), title)
     if subject.environment is not None and subject.environment.buildpack == "conda":
         yield from _exported_elsewhere(subject, subject.environment.defined_by)
 
 
 def _exported_elsewhere(subject: Subject, path: str) -> Iterator[Finding]:
     """What r2i leaves out of an `environment.yml`, and Binder does not."""
-    from r2i.conda.environment_yml import read_environment_yml
+    from r2i.formats.conda.environment_yml import read_environment_yml
 
     found = read_environment_yml(subject.checkout, path)
     for dependency, system in found.foreign:
         one = of_conda(dependency)
-        message = f"`{one.name}` is for {system} only: Binder does not find it for Linux"
+        message = f"`{one.name}` exists only for {system}, so Binder does not find it"
         yield _wrong(one, message, f"Remove {quoted(one.text)}", removed(subject, one))
     without = {of_conda(dependency): _without_build(dependency) for dependency in found.builds}
     for some in subject.said_at_once("D104", without):
@@ -136,13 +149,11 @@ def _exported_elsewhere(subject: Subject, path: str) -> Iterator[Finding]:
         edits = [edit for one in changed if (edit := altered(subject, one, without[one]))]
         names = named(one.name for one in some)
         yield Finding(
-            message=f"{names}: the environment was exported on {found.exported_on}, and Linux has no such builds",
+            message=f"The environment was exported on {found.exported_on}, and Linux does not have these builds of {names}",
             file=path,
             line=some[0].line,
             hint="Write versions without builds, as `conda env export --no-builds` does",
-            fix=Fix(title=f"Leave the builds of {found.exported_on} away", edits=tuple(edits))
-            if edits
-            else None,
+            fix=Fix(title=f"Remove the builds of {found.exported_on}", edits=tuple(edits)) if edits else None,
         )
 
 
@@ -158,7 +169,11 @@ def _wrong(one: Declared, message: str, doing: str, edit: Edit | None, title: st
 
 
 def _pairs(subject: Subject) -> Iterator[tuple[Declared, Declared]]:
-    """What is asked for twice under the same conditions, each with its first mention."""
+    """What is asked for twice under the same conditions, each with its first mention; the first hundred, each of which may be mended."""
+    return islice(_all_pairs(subject), 100)
+
+
+def _all_pairs(subject: Subject) -> Iterator[tuple[Declared, Declared]]:
     first: dict[tuple[str, str, bool], Declared] = {}
     for one in subject.declared:
         if one.name and one.name not in NOT_TO_PIN:
@@ -174,16 +189,16 @@ def _declared_twice(subject: Subject) -> Iterator[Finding]:
         spare = before if one.specifier and not before.specifier else one
         same = not spare.specifier or before.specifier == one.specifier
         edit = removed(subject, spare) if same and before.installer == one.installer else None
-        doing = f"Remove line {spare.line} of `{spare.file}`" if same else "Keep one of the two"
-        message = f"`{one.name}` is asked for twice: {_place(before, one)} says `{before.text}`"
+        doing = f"Remove line {spare.line} of `{spare.file}`" if same else "Keep only one of them"
+        message = f"`{one.name}` is required twice: {_place(before, one)} requires `{before.text}`"
         yield _wrong(one, message, doing, edit)
 
 
 def _contradicting(subject: Subject) -> Iterator[Finding]:
     for before, one in _pairs(subject):
         if _contradict(before, one):
-            message = f"`{one.text}` contradicts {_place(before, one)}, which says `{before.text}`"
-            yield _wrong(one, message, "Keep the one that is meant", None)
+            message = f"`{one.text}` contradicts {_place(before, one)}, which requires `{before.text}`"
+            yield _wrong(one, message, "Keep the right one", None)
 
 
 def _contradict(before: Declared, one: Declared) -> bool:
@@ -211,8 +226,18 @@ def _git_without_commit(subject: Subject) -> Iterator[Finding]:
         address = one.url.partition("#")[0]
         if not address or not (what := moving(address)):
             continue
-        doing = "Name a commit: `git+https://…@` and its 40 digits, as `git ls-remote` shows them"
-        yield _wrong(one, f"{quoted(address)} is {what}, which moves on", doing, None)
+        doing = "Pin a commit: `git+https://…@COMMIT`, with the id that `git ls-remote` prints"
+        yield _wrong(one, f"{quoted(address)} is {what}, whose content changes", doing, None)
+
+
+def _of_old_pip(subject: Subject) -> Iterator[Finding]:
+    for one in subject.declared:
+        if not one.read:
+            continue
+        meant = correction(one.text)
+        text = meant.meant if meant and meant.meant else one.read
+        message = f"Only pip before 24.1 accepts {quoted(one.text)}, which it read as {quoted(one.read)}"
+        yield _wrong(one, message, f"Write {quoted(text)}", altered(subject, one, text))
 
 
 RULES = (
@@ -220,49 +245,56 @@ RULES = (
         code="D101",
         name="unpinned",
         severity="warning",
-        why="The next build takes what is newest then, with which the notebooks may not run.",
+        why="A later build installs newer releases, with which the notebooks may not run.",
         find=_unpinned,
     ),
     Rule(
         code="D102",
         name="not-the-distribution",
         severity="error",
-        why="What one imports is not always what one installs: there is nothing below that name, or something else.",
+        why="A package may have another name than its module: under this name, the index has nothing or another package.",
         find=_not_the_distribution,
     ),
     Rule(
         code="D103",
         name="standard-library",
         severity="error",
-        why="Below the names of Python's own modules an index has nothing, or an old copy that breaks others.",
+        why="Under the name of a standard module, the index has nothing, or an old copy that breaks other packages.",
         find=_standard_library,
     ),
     Rule(
         code="D104",
         name="other-operating-system",
         severity="error",
-        why="Images are Linux: the installation fails there.",
+        why="Images run Linux, where the installation fails.",
         find=_other_operating_system,
     ),
     Rule(
         code="D105",
         name="declared-twice",
         severity="warning",
-        why="Whoever changes one of the two will be surprised by the other.",
+        why="A change to one of the two lines may have no effect because of the other.",
         find=_declared_twice,
     ),
     Rule(
         code="D106",
         name="contradicting",
         severity="error",
-        why="No release is both, so that nothing can be installed.",
+        why="No release satisfies both, so the installation fails.",
         find=_contradicting,
     ),
     Rule(
         code="D107",
         name="git-without-commit",
         severity="warning",
-        why="A branch is something else tomorrow, and an image of it cannot be built again.",
+        why="A branch changes, so the same image cannot be built again.",
         find=_git_without_commit,
+    ),
+    Rule(
+        code="D108",
+        name="old-specifier",
+        severity="error",
+        why="Binder installs with a newer pip, which refuses the file.",
+        find=_of_old_pip,
     ),
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from r2i.check.findings import Edit, Finding, Fix, Rule
+from r2i.check.findings import Finding, Rule
 from r2i.check.subject import Subject
+from r2i.edits.fixes import Edit, Fix
 from r2i.errors import R2iError
 
 FILE = "runtime.txt"
@@ -16,7 +17,7 @@ OF_BINDER = re.compile(
     r"(?:python-(?:2\.7|3(?:\.\d{1,2})?)|r-(?:\d+\.\d+(?:\.\d+)?-)?\d{4}-\d{2}-\d{2})", re.ASCII
 )
 PYTHON = re.compile(r"\bpython[\s=_-]*v?((?:2\.7|3\.\d{1,2}))(?:\.\d+)?(?![\d.])", re.ASCII | re.IGNORECASE)
-LANGUAGE_R = re.compile(r"^\s*r\b", re.IGNORECASE | re.MULTILINE)
+LANGUAGE_R = re.compile(r"^[ \t]*r\b", re.IGNORECASE | re.MULTILINE)
 
 #: Beside these Binder does not look at it.
 STRONGER = ("environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile")
@@ -37,10 +38,10 @@ def _malformed(subject: Subject) -> Iterator[Finding]:
         number = error.line
     versions = dict.fromkeys(PYTHON.findall(text))
     fix = None
-    hint = "Let `python-3.12` be all that it says"
+    hint = f"Write only `python-3.12` into `{path}`"
     if len(versions) == 1 and not LANGUAGE_R.search(text):
         right = f"python-{next(iter(versions))}"
-        hint = f"Let `{right}` be all that it says"
+        hint = f"Write only `{right}` into `{path}`"
         whole = Edit(
             file=path, start=0, end=len(subject.checkout.read_bytes(path)), text=f"{right}\n".encode()
         )
@@ -69,7 +70,7 @@ def _ignored(subject: Subject) -> Iterator[Finding]:
     if path is None or stronger is None or plan is None or plan.python is None:
         return
     for notice in plan.notices:
-        if notice.level == "warning" and notice.file == path and "decides" in notice.message:
+        if notice.level == "warning" and notice.file == path and "takes precedence" in notice.message:
             yield Finding(
                 message=notice.message,
                 file=path,
@@ -80,10 +81,12 @@ def _ignored(subject: Subject) -> Iterator[Finding]:
     if evidence.file == path:
         version = ".".join(plan.python.version.split(".")[:2])
         yield Finding(
-            message=f"Binder does not read `{path}` beside `{stronger}`, which does not say `python={version}`",
+            message=f"Binder ignores `{path}` because of `{stronger}`, which does not require Python {version}",
             file=path,
             line=evidence.line,
-            hint=f"Ask for Python {version} in `{stronger}`",
+            hint=f"Add `python={version}` to `{stronger}`"
+            if stronger.endswith((".yml", ".yaml"))
+            else f"Set `python_version` in `{stronger.removesuffix('.lock')}`",
             fix=_in_environment(subject, stronger, version),
         )
 
@@ -94,11 +97,11 @@ def _in_environment(subject: Subject, path: str, version: str) -> Fix | None:
         return None
     data = subject.checkout.read_bytes(path)
     match = re.search(rb"^dependencies:[ \t]*(\r?\n)(?=([ \t]*-[ \t]+)[\w\"'])", data, re.MULTILINE)
-    if match is None or re.search(rb"^\s*-\s+[\"']?python\b", data, re.MULTILINE):
+    if match is None or re.search(rb"^[ \t]*-[ \t]+[\"']?python\b", data, re.MULTILINE):
         return None
     added = match[2] + f"python={version}".encode() + match[1]
     return Fix(
-        title=f"Ask for Python {version} in `{path}`",
+        title=f"Add `python={version}` to `{path}`",
         edits=(Edit(file=path, start=match.end(), end=match.end(), text=added),),
     )
 
@@ -108,14 +111,14 @@ RULES = (
         code="F111",
         name="runtime-malformed",
         severity="error",
-        why="Binder takes the whole file for one version, and builds nothing or another Python where it is none.",
+        why="Binder reads the whole file as one version; otherwise the build fails or uses another Python version.",
         find=_malformed,
     ),
     Rule(
         code="F112",
         name="runtime-ignored",
         severity="warning",
-        why="Beside a file that defines the environment, Binder does not look at `runtime.txt`.",
+        why="Binder ignores `runtime.txt` if `environment.yml` or `Pipfile` defines the environment.",
         find=_ignored,
     ),
 )

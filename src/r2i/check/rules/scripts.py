@@ -6,21 +6,19 @@ import codecs
 import re
 from collections.abc import Iterator
 
-from r2i.check.findings import Edit, Finding, Fix, Rule
-from r2i.check.scripts import NAMES, Script, bytes_of, scripts
+from r2i.check.findings import Finding, Rule
+from r2i.check.scripts import MARKED, READ_AS_UTF8, BinderScript, bytes_of, scripts, wide
 from r2i.check.subject import Subject
+from r2i.edits.fixes import Edit, Fix
 
 SHEBANG = "#!/bin/bash"
-
-#: Where a byte order mark is a part of the first word.
-MARKED = (*NAMES, "apt.txt", "runtime.txt")
 
 #: Beyond this, line ends are changed in one piece.
 MOST_EDITS = 500
 
 
 def _not_executable(subject: Subject) -> Iterator[Finding]:
-    for script in scripts(subject):
+    for script in subject.once(scripts):
         path = script.path
         mode = subject.git.modes.get(path) if subject.git else None
         if not subject.checkout.is_executable(path):
@@ -39,39 +37,40 @@ def _not_executable(subject: Subject) -> Iterator[Finding]:
 
 
 def _without_shebang(subject: Subject, name: str, message: str) -> Iterator[Finding]:
-    for script in scripts(subject):
+    for script in subject.once(scripts):
         if script.path.endswith(name) and not script.text.startswith("#!"):
             first = Edit(file=script.path, start=0, end=0, text=f"{SHEBANG}\n".encode())
             yield Finding(
                 message=f"`{script.path}` {message}",
                 file=script.path,
                 line=1,
-                hint=f"Begin it with `{SHEBANG}`, or the interpreter that it is for",
+                hint=f"Begin it with `{SHEBANG}`, or with another interpreter",
                 fix=Fix(title=f"Begin `{script.path}` with `{SHEBANG}`", edits=(first,)),
             )
 
 
 def _post_build_without_shebang(subject: Subject) -> Iterator[Finding]:
     return _without_shebang(
-        subject, "postBuild", "names no interpreter: Binder runs it by `sh`, not by `bash`"
+        subject, "postBuild", "names no interpreter, so Binder runs it with `sh` instead of `bash`"
     )
 
 
 def _start_without_shebang(subject: Subject) -> Iterator[Finding]:
     return _without_shebang(
-        subject, "start", "names no interpreter: Binder cannot run it, and nothing starts"
+        subject, "start", "names no interpreter, so Binder cannot run it, and no server starts"
     )
 
 
 def _windows_line_ends(subject: Subject) -> Iterator[Finding]:
-    for script in scripts(subject):
-        found = [match.start() for match in re.finditer(b"\r\n", script.data)]
-        if not found:
+    for script in subject.once(scripts):
+        count = script.data.count(b"\r\n")
+        if not count:
             continue
-        edits = tuple(Edit(file=script.path, start=at, end=at + 1, text=b"") for at in found)
-        if len(edits) > MOST_EDITS:
-            whole = script.data.replace(b"\r\n", b"\n")
-            edits = (Edit(file=script.path, start=0, end=len(script.data), text=whole),)
+        whole = script.data.replace(b"\r\n", b"\n")
+        edits: tuple[Edit, ...] = (Edit(file=script.path, start=0, end=len(script.data), text=whole),)
+        if count <= MOST_EDITS:
+            found = (match.start() for match in re.finditer(b"\r\n", script.data))
+            edits = tuple(Edit(file=script.path, start=at, end=at + 1, text=b"") for at in found)
         yield Finding(
             message=f"`{script.path}` has Windows line ends: {_with_line_ends(script)}",
             file=script.path,
@@ -81,25 +80,43 @@ def _windows_line_ends(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _with_line_ends(script: Script) -> str:
+def _with_line_ends(script: BinderScript) -> str:
     first = script.text.partition("\n")[0]
     if not first.startswith("#!"):
-        return "the shell takes them for a part of every last word"
+        return "the shell reads them as part of the last word of each line"
     return f"Linux looks for `{first[2:].strip()}\\r`"
 
 
 def _byte_order_mark(subject: Subject) -> Iterator[Finding]:
-    for name in () if subject.config("Dockerfile") else MARKED:
+    own = subject.config("Dockerfile")
+    for name in ("Dockerfile",) if own else READ_AS_UTF8:
         path = subject.config(name)
-        if path and (bytes_of(subject, path) or b"").startswith(codecs.BOM_UTF8):
+        data = (bytes_of(subject, path) if path else None) or b""
+        if path and name in MARKED and data.startswith(codecs.BOM_UTF8):
             mark = Edit(file=path, start=0, end=len(codecs.BOM_UTF8), text=b"")
             yield Finding(
-                message=f"`{path}` begins with a byte order mark, which Binder takes for a part of the first word",
+                message=f"`{path}` begins with a byte order mark, which Binder reads as part of the first word",
                 file=path,
                 line=1,
-                hint="Save it as UTF-8 without the mark",
-                fix=Fix(title=f"Take the byte order mark from `{path}`", edits=(mark,)),
+                hint="Save it as UTF-8 without a byte order mark",
+                fix=Fix(title=f"Remove the byte order mark from `{path}`", edits=(mark,)),
             )
+        elif path and (encoding := wide(data)):
+            yield Finding(
+                message=f"`{path}` is {encoding} text, which Binder cannot read",
+                file=path,
+                line=1,
+                hint="Save it as UTF-8",
+                fix=_as_utf8(path, data, encoding),
+            )
+
+
+def _as_utf8(path: str, data: bytes, encoding: str) -> Fix | None:
+    try:
+        text = data.decode(encoding).encode()
+    except UnicodeError:
+        return None
+    return Fix(title=f"Save `{path}` as UTF-8", edits=(Edit(file=path, start=0, end=len(data), text=text),))
 
 
 RULES = (
@@ -107,35 +124,35 @@ RULES = (
         code="F301",
         name="script-not-executable",
         severity="info",
-        why="Binder and r2i make it executable; nobody else who runs it does.",
+        why="Binder and r2i make it executable, but other people cannot run it.",
         find=_not_executable,
     ),
     Rule(
         code="F302",
         name="post-build-without-interpreter",
         severity="warning",
-        why="A script without `#!` is run by whatever shell there is, on Binder by `sh`.",
+        why="Binder runs a script without `#!` with `sh`.",
         find=_post_build_without_shebang,
     ),
     Rule(
         code="F303",
         name="start-without-interpreter",
         severity="error",
-        why="The program that Binder starts must be one that Linux can run.",
+        why="Linux cannot run a script without `#!` as a program.",
         find=_start_without_shebang,
     ),
     Rule(
         code="F304",
         name="windows-line-ends",
         severity="error",
-        why="To Linux, the carriage return is a part of the interpreter's name and of every last word.",
+        why="Linux reads the carriage return as part of the name of the interpreter and of the last word of each line.",
         find=_windows_line_ends,
     ),
     Rule(
         code="F305",
         name="byte-order-mark",
         severity="error",
-        why="Linux looks for `#!` in the first two bytes, and Binder for a name in the first word.",
+        why="Linux expects `#!` in the first two bytes, and Binder UTF-8 text that begins with a name.",
         find=_byte_order_mark,
     ),
 )

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from r2i.check.findings import Finding, Rule
-from r2i.check.size import smaller, spoken_size
+from r2i.check.size import forecast_of, smaller, spoken_size
 from r2i.check.subject import Subject
 
 #: What GitHub warns of, in bytes; beyond twice of it, it does not take a file.
@@ -20,7 +20,7 @@ NAMED = 4
 
 
 def _image(subject: Subject) -> Iterator[Finding]:
-    forecast, budget = subject.forecast, subject.settings.max_size
+    forecast, budget = subject.once(forecast_of), subject.settings.max_size
     if forecast is None or forecast.unpacked <= budget:
         return
     asked = [part for part in forecast.parts if part.evidence and part.evidence.file]
@@ -28,11 +28,11 @@ def _image(subject: Subject) -> Iterator[Finding]:
     evidence = asked[0].evidence if asked else None
     hints = [hint for part in asked if (hint := smaller().get(part.name))]
     yield Finding(
-        message=f"The image will be about {spoken_size(forecast.unpacked)} large, more than {spoken_size(budget)}"
+        message=f"The image will be about {spoken_size(forecast.unpacked)}, which exceeds {spoken_size(budget)}"
         + (f": {named}" if named else ""),
         file=evidence.file if evidence else None,
         line=evidence.line if evidence else None,
-        hint=hints[0] if hints else "Take out what no notebook needs, or raise `max-size`",
+        hint=hints[0] if hints else "Remove packages that no notebook needs, or increase `max-size`",
     )
 
 
@@ -40,9 +40,9 @@ def _large_files(subject: Subject) -> Iterator[Finding]:
     for path, size in subject.tracked.items():
         if size > LARGE_FILE:
             yield Finding(
-                message=f"`{path}` is {spoken_size(size)} large, and part of every image and every clone",
+                message=f"`{path}` has {spoken_size(size)}, and is part of every image and clone",
                 file=path,
-                hint="Publish it where data belongs (Zenodo, OSF, an object store), and download it in `postBuild`",
+                hint="Publish it in a data repository (Zenodo, OSF) or an object store, and download it in `postBuild`",
             )
 
 
@@ -55,9 +55,9 @@ def _repository(subject: Subject) -> Iterator[Finding]:
         directories[posixpath.dirname(path) or "."] += size
     largest = max(directories, key=lambda directory: directories[directory])
     yield Finding(
-        message=f"The repository's files are {spoken_size(total)} large, "
-        f"and `{largest}` has {spoken_size(directories[largest])} of them",
-        hint="Publish data where data belongs (Zenodo, OSF, an object store), and download it in `postBuild`",
+        message=f"The files of the repository have {spoken_size(total)}, "
+        f"of which `{largest}` has {spoken_size(directories[largest])}",
+        hint="Publish data in a data repository (Zenodo, OSF) or an object store, and download it in `postBuild`",
     )
 
 
@@ -66,21 +66,21 @@ RULES = (
         code="S101",
         name="image-too-large",
         severity="warning",
-        why="Whoever opens it first on a machine of a hub waits until all of it is downloaded and unpacked.",
+        why="The first user on each machine of a hub waits until the image is downloaded and unpacked.",
         find=_image,
     ),
     Rule(
         code="S102",
         name="large-file",
         severity="warning",
-        why="Git keeps every version of it for ever, and every build copies it.",
+        why="Git keeps every version of the file forever, and every build copies it.",
         find=_large_files,
     ),
     Rule(
         code="S103",
         name="large-repository",
         severity="warning",
-        why="Every build fetches and copies all of it.",
+        why="Every build fetches and copies the whole repository.",
         find=_repository,
     ),
 )

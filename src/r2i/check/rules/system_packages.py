@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping
 
 from r2i.buildpacks.apt_names import TIME64
 from r2i.check.apt_txt import adding, apt_txt
-from r2i.check.findings import Finding, Fix, Rule
-from r2i.check.imports import Use
+from r2i.check.findings import Finding, Rule
+from r2i.check.imports import Use, line_of, uses
 from r2i.check.scripts import scripts
 from r2i.check.size import with_debian_packages
 from r2i.check.subject import Subject
 from r2i.check.wording import named
+from r2i.edits.fixes import Fix
+from r2i.facts.tables import read_table
 from r2i.model import Evidence
-from r2i.tables import read_table
 
 
 def _libraries(subject: Subject) -> Iterator[Finding]:
@@ -28,8 +29,8 @@ def _libraries(subject: Subject) -> Iterator[Finding]:
                 subject,
                 lacking,
                 environment.names[name],
-                message=f"`{name}` does not load without {named(lacking)}, which no file asks for",
-                hint=f"Ask for {named(lacking)} in `{apt_txt(subject)}`, or write `{name}-headless`",
+                message=f"`{name}` requires {named(lacking)}, which no file lists",
+                hint=f"Add {named(lacking)} to `{apt_txt(subject)}`, or use `{name}-headless` instead",
             )
 
 
@@ -44,8 +45,8 @@ def _programs(subject: Subject) -> Iterator[Finding]:
                 [package],
                 evidence,
                 cell=cell,
-                message=f"{evidence.why} needs the Debian package `{package}`, which no file asks for",
-                hint=f"Ask for `{package}` in `{apt_txt(subject)}`",
+                message=f"{evidence.why} requires the Debian package `{package}`, which no file lists",
+                hint=f"Add `{package}` to `{apt_txt(subject)}`",
             )
 
 
@@ -63,7 +64,7 @@ def _there(subject: Subject) -> frozenset[str] | None:
 
 def _called(subject: Subject) -> Iterator[tuple[str, Evidence, int | None]]:
     """Packages with the line that needs them, and the number of the cell that it is in."""
-    for use in subject.uses.needed:
+    for use in subject.once(uses).needed:
         module = use.module.partition(".")[0]
         if package := _table("modules").get(module):
             yield package, _evidence(subject, use, module), use.cell.number if use.cell else None
@@ -74,7 +75,7 @@ def _called(subject: Subject) -> Iterator[tuple[str, Evidence, int | None]]:
                 place = subject.line_of(notebook, cell, command.line)
                 yield package, Evidence(why=f"`{program}`", file=notebook.path, line=place), cell.number
 
-    for script in scripts(subject):
+    for script in subject.once(scripts):
         for line in script.lines:
             for program, *_ in line.commands:
                 if package := _table("programs").get(program):
@@ -82,8 +83,7 @@ def _called(subject: Subject) -> Iterator[tuple[str, Evidence, int | None]]:
 
 
 def _evidence(subject: Subject, use: Use, module: str) -> Evidence:
-    line = subject.line_of(use.notebook, use.cell, use.line) if use.notebook and use.cell else use.line
-    return Evidence(why=f"`{module}`", file=use.path, line=line)
+    return Evidence(why=f"`{module}`", file=use.path, line=line_of(subject, use))
 
 
 def _finding(
@@ -101,9 +101,7 @@ def _finding(
         line=evidence.line,
         cell=cell,
         hint=hint,
-        fix=Fix(
-            title=f"Ask for {named(packages)} in `{apt_txt(subject)}`", edits=(adding(subject, packages),)
-        ),
+        fix=Fix(title=f"Add {named(packages)} to `{apt_txt(subject)}`", edits=(adding(subject, packages),)),
     )
 
 
@@ -117,14 +115,14 @@ RULES = (
         code="D111",
         name="system-library",
         severity="error",
-        why="A wheel does not bring all that it loads, and what is missing is a package of Debian.",
+        why="The import fails, because a wheel does not contain all libraries that it loads.",
         find=_libraries,
     ),
     Rule(
         code="D112",
         name="system-program",
         severity="warning",
-        why="What calls a program fails where the program is not, and no distribution of Python's brings it.",
+        why="The call fails without the program, and no Python package installs it.",
         find=_programs,
     ),
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from r2i.check.code.notebooks import Cell
+from r2i.check.code.python_code import Facts
+from r2i.check.facts.notebook_tables import services
 from r2i.check.findings import Finding, Rule
-from r2i.check.notebook_tables import services
-from r2i.check.notebooks import Cell
-from r2i.check.python_code import Facts
 from r2i.check.subject import Subject
 
 #: Functions that wait for an answer, and words of which the code has one where it calls them.
@@ -29,7 +29,7 @@ def _asks(subject: Subject) -> Iterator[Finding]:
             continue
         for line, what, hint in _waiting(facts, subject.code_of[notebook.path]):
             yield Finding(
-                message=f"`{what}` waits for an answer, and a program that runs the notebook has none",
+                message=f"`{what}` waits for input, which a program that runs the notebook cannot give",
                 file=notebook.path,
                 line=subject.line_of(notebook, cell, line),
                 cell=cell.number,
@@ -45,7 +45,7 @@ def _waiting(facts: Facts, cells: Iterable[tuple[Cell, Facts]]) -> Iterator[tupl
         if call.optional or call.name in facts.defined:
             continue
         if call.name in ASKING:
-            yield call.line, f"{call.name}()", "Take the value from a variable with a default"
+            yield call.line, f"{call.name}()", "Use a variable with a default value"
         elif f"{bound.get(first, first)}{dot}{rest}" in DEBUGGING:
             yield call.line, f"{call.name}()", "Remove it"
     for command in facts.commands:
@@ -62,7 +62,7 @@ def _of_a_service(subject: Subject) -> Iterator[Finding]:
             module = next((m for m in services() for n in names if f"{n}.".startswith(f"{m}.")), None)
             if module and not one.optional:
                 yield Finding(
-                    message=f"`{module}` exists only on {services()[module]}: the import fails in every image",
+                    message=f"`{module}` exists only on {services()[module]}, so the import fails in every image",
                     file=notebook.path,
                     line=subject.line_of(notebook, cell, one.line),
                     cell=cell.number,
@@ -75,14 +75,14 @@ RULES = (
         code="N401",
         name="waits-for-input",
         severity="warning",
-        why="A run from top to bottom has nobody who answers.",
+        why="Nobody answers when a program runs the notebook.",
         find=_asks,
     ),
     Rule(
         code="N402",
         name="module-of-a-service",
         severity="error",
-        why="No distribution brings it: it is part of a machine of that service.",
+        why="No package provides the module; it exists only on the machines of this service.",
         find=_of_a_service,
     ),
 )

@@ -1,0 +1,107 @@
+"""What was built from what, so that what has not changed is known at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import TypedDict
+
+from r2i import __version__
+from r2i.building import private_files
+from r2i.model import Dockerfile, Options, Source
+
+#: What of `.git` tells that a commit was made; the index changes whenever somebody looks.
+GIT_STATE = frozenset({"HEAD", "packed-refs", "refs"})
+
+
+#: More than any record has.
+MOST_BYTES = 1_000_000
+
+
+class Record(TypedDict, total=False):
+    """Of one image: its id, the state of the directory that it was built from, and the ids of the images below it."""
+
+    image: str
+    fingerprint: str
+    bases: dict[str, str]
+
+
+def fingerprint(root: Path, dockerfile: Dockerfile, *settings: str) -> str:
+    """A digest of all that a build depends on: its instructions, and the state of every file as the file system has it.
+
+    Times of change (`st_ctime`) are part of it: they cannot be set back, as the times of modification can.
+    """
+    digest = sha256()
+    for text in (dockerfile.text, dockerfile.ignore, *settings):
+        digest.update(text.encode() + b"\0")
+    for path, text in sorted(dockerfile.support.items()):
+        digest.update(f"{path}\0{text}\0".encode())
+    for path, status in _states(str(root)):
+        line: tuple[object, ...] = (path, status.st_mode)
+        if not stat.S_ISDIR(status.st_mode):  # what is in a directory tells all that its own times could
+            line += (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        digest.update(repr(line).encode())
+    return digest.hexdigest()
+
+
+def revision_state(source: Source, options: Options, *, commit: str, settings: str = "") -> str:
+    """A digest of all that the image of a revision depends on, as far as it is known before it is fetched."""
+    origin = (source.provider, source.location, source.subdirectory)
+    chosen = json.dumps([__version__, origin, commit, settings, asdict(options)], sort_keys=True)
+    return sha256(chosen.encode(errors="surrogateescape")).hexdigest()
+
+
+def remembered(directory: Path, reference: str) -> Record:
+    """The record of an image, empty where there is none that is ours."""
+    try:
+        record = json.loads(private_files.read(_file(directory, reference), limit=MOST_BYTES) or b"")
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(record, dict) or not isinstance(record.get("bases"), dict):
+        return {}
+    image, fingerprint, bases = record.get("image"), record.get("fingerprint"), record["bases"]
+    if not all(isinstance(text, str) and text for text in (image, fingerprint, *bases)):
+        return {}
+    return Record(
+        image=str(image), fingerprint=str(fingerprint), bases={key: str(id_) for key, id_ in bases.items()}
+    )
+
+
+def remember(
+    directory: Path, reference: str, *, fingerprint: str, image: str, bases: Mapping[str, str]
+) -> None:
+    """Keep a record; that it cannot be kept costs time at the next build and is no error."""
+    record = Record(image=image, fingerprint=fingerprint, bases=dict(bases))
+    with suppress(OSError):
+        private_files.write(_file(directory, reference), json.dumps(record).encode())
+
+
+def _file(directory: Path, reference: str) -> Path:
+    return directory / f"{sha256(reference.encode()).hexdigest()}.json"
+
+
+def _states(directory: str, prefix: str = "") -> Iterator[tuple[str, os.stat_result]]:
+    pending = [(directory, prefix)]
+    while pending:
+        current, prefix = pending.pop()
+        try:
+            with os.scandir(current) as scan:
+                entries = sorted(scan, key=lambda entry: entry.name)
+        except OSError:
+            continue
+        for entry in entries:
+            if f"/{prefix}".endswith("/.git/") and entry.name not in GIT_STATE:
+                continue
+            name = prefix + entry.name
+            try:
+                yield name, entry.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                pending.append((entry.path, f"{name}/"))

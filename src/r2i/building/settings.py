@@ -1,0 +1,34 @@
+"""How to build, as values: the options of the plan, and what does not change it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from r2i.engines.bounds import Bounds
+from r2i.engines.protocol import EngineChoice
+from r2i.model import Options
+
+#: What git has to be asked for; every other date stands in the options.
+DateAsked: TypeAlias = Literal["commit", "auto"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildSettings:
+    """What may be chosen of a build.
+
+    `as_of` takes the date from the history; `tags` name the image, which has a name of its own without any; `ca_bundle`
+    is a file of certificates that build steps trust, too. With `rescue`, a step that fails for a known cause is built again
+    with the change that mends it. `trusted` gives the repository's code the credentials of this machine.
+    """
+
+    options: Options = field(default_factory=Options)
+    as_of: DateAsked | None = None
+    engine: EngineChoice = "auto"
+    tags: tuple[str, ...] = ()
+    no_cache: bool = False
+    ca_bundle: Path | None = None
+    bounds: Bounds = field(default_factory=Bounds)
+    rescue: bool = False
+    trusted: bool = False

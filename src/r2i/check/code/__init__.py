@@ -1,0 +1,1 @@
+"""What stands in notebooks, modules and scripts, without running it."""

@@ -1,0 +1,190 @@
+"""Passwords and tokens in text: by the shapes of well-known services, and by the names that they are given.
+
+Kept scanners are no choice for this: detect-secrets takes each line through its plugins, pictures included (17 s for 25 notebooks,
+where tenths of a second are left for 500), brings `requests`, and had its last release in May 2024; gitleaks and trufflehog are
+programs in Go.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import groupby, islice
+from typing import Any
+
+from r2i.facts.tables import read_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credential:
+    """Something that opens a door. `secret` is never shown; `what` and `begin`, what all of its kind begin with, may be.
+
+    `line` is that of the text, counted from 1.
+    """
+
+    what: str
+    line: int
+    secret: str = field(repr=False)
+    begin: str = ""
+    who: str = ""
+
+
+#: How many of a kind are named of one text: to say where each stands, the text is read again.
+MOST = 200
+
+#: What a password is called where it is set: `DB_PASSWORD = "…"`, `login(token="…")`, `"api_key": "…"`.
+NAMED = re.compile(
+    r"""(?<![A-Za-z0-9_])(?P<name>[A-Za-z0-9_]{0,60}?(?:password|passwd|pwd|secret|token|api_?key|access_?key|secret_?key))"""
+    r"""["']?[ \t]*(?::[ \t]*str[ \t]*)?[=:][ \t]*(?P<quote>["'])(?P<quoted>[^"'\s]{8,200})(?P=quote)(?P<value>)""",
+    re.IGNORECASE,
+)
+
+#: The same in files in which values have no quotes: `.env`, `.netrc`.
+UNQUOTED = re.compile(
+    r"""^[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z0-9_]{0,60}?(?:password|passwd|pwd|secret|token|api_?key|access_?key|secret_?key))"""
+    r"""[ \t]*[=:][ \t]*(?:(?P<quote>["'])(?P<quoted>[^"'\s]{8,200})(?P=quote)|(?P<value>[^"'\s#]{8,200}))[ \t]*$""",
+    re.IGNORECASE | re.MULTILINE,
+)
+NETRC = re.compile(r"\bpassword[ \t]+(?P<value>\S{4,200})")
+
+#: Addresses with a password: `postgresql://anna:…@db.example.org/tides`. On the same machine it opens nothing to others.
+ADDRESS = re.compile(
+    r"""\b(?P<scheme>[a-z][a-z0-9+]{1,30})://[^\s:/@"']{1,80}:(?P<secret>[^\s:/@"']{8,200})@(?!localhost\b|127\.)[\w.-]*\w"""
+)
+
+#: Words by which `NAMED` has a chance: looking for them first is faster.
+NAMES = ("password", "passwd", "pwd", "secret", "token", "key")
+
+PLACEHOLDER = re.compile(
+    r"example|sample|dummy|fake|test|placeholder|change_?me|replace|insert|your|xxx|\*\*\*|\.\.\.|…|<|>|\$\{|\{|todo|redacted"
+    r"|(.)\1{5}|abcdef|123456|password|secret",
+    re.IGNORECASE,
+)
+
+
+def may_have_credentials(text: str) -> bool:
+    """Whether it is worth the time to look closer."""
+    return _begins().search(text) is not None
+
+
+def credentials_in(text: str) -> tuple[Credential, ...]:
+    """Those that can be told by their shape alone."""
+    return tuple(islice(_shaped(text), MOST)) if may_have_credentials(text) else ()
+
+
+def credentials_in_code(source: str) -> tuple[Credential, ...]:
+    """Those in source code, also by the names that they are given."""
+    found = list(credentials_in(source))
+    lowered = source.lower()
+    if any(name in lowered for name in NAMES):
+        found += islice(_named(source, NAMED, {one.secret for one in found}), MOST)
+    return (*found, *islice(_in_addresses(source, found), MOST))
+
+
+def credentials_in_settings(text: str, *, netrc: bool = False) -> tuple[Credential, ...]:
+    """Those in files of settings such as `.env`, whose values have no quotes; of a `.netrc`, all."""
+    found = list(credentials_in(text))
+    known = {one.secret for one in found}
+    found += islice(_named(text, UNQUOTED, known), MOST)
+    if netrc:
+        found += [
+            Credential(what="a password", line=_line(text, match.start("value")), secret=match["value"])
+            for match in NETRC.finditer(text)
+            if match["value"] not in known and not PLACEHOLDER.search(match["value"])
+        ]
+    return (*found, *islice(_in_addresses(text, found), MOST))
+
+
+def _shaped(text: str) -> Iterator[Credential]:
+    for pattern, shape in _shapes():
+        if not any(begin in text for begin in shape["begin"]):
+            continue
+        for match in pattern.finditer(text):
+            if shape.get("even") or _random(match["rest"]):
+                yield Credential(
+                    what=shape["what"],
+                    line=_line(text, match.start()),
+                    secret=match[0],
+                    begin=match["begin"],
+                    who=shape["who"],
+                )
+
+
+def _named(text: str, pattern: re.Pattern[str], known: set[str]) -> Iterator[Credential]:
+    for match in pattern.finditer(text):
+        value = match["value"] or match["quoted"]
+        if value not in known and _strong(value, password="pass" in match["name"].lower()):
+            yield Credential(
+                what=f"the value of `{match['name']}`", line=_line(text, match.start("name")), secret=value
+            )
+
+
+def _in_addresses(text: str, found: Iterable[Credential]) -> Iterator[Credential]:
+    for match in ADDRESS.finditer(text) if "://" in text else ():
+        secret = match["secret"]
+        if _strong(secret, password=True) and not any(
+            secret in one.secret or one.secret in secret for one in found
+        ):
+            what = f"a password in a `{match['scheme']}` URL"
+            yield Credential(what=what, line=_line(text, match.start()), secret=secret)
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1
+
+
+def _random(rest: str) -> bool:
+    return not re.search(r"EXAMPLE|(.)\1{5}", rest) and entropy(rest) > 3
+
+
+def _strong(value: str, *, password: bool) -> bool:
+    """Whether nobody writes such a value as a word, a path, a version or a placeholder."""
+    if PLACEHOLDER.search(value) or re.match(r"https?://|[~./]", value):
+        return False
+    kinds = sum(bool(re.search(kind, value)) for kind in ("[a-z]", "[A-Z]", "[0-9]", "[^A-Za-z0-9_. -]"))
+    if password and kinds >= 3:
+        return True
+    longest = max(re.split(r"[^A-Za-z0-9+=]", value), key=len)
+    return len(longest) >= 16 and bool(re.search("[0-9].*[0-9]", longest)) and entropy(longest) > 3.2
+
+
+def entropy(text: str) -> float:
+    """Bits a character, by how often each occurs."""
+    return -sum(count / len(text) * math.log2(count / len(text)) for count in Counter(text).values())
+
+
+@cache
+def _shapes() -> tuple[tuple[re.Pattern[str], dict[str, Any]], ...]:
+    table = read_table("r2i.check.facts", "credentials.toml")
+    return tuple(
+        (
+            re.compile(
+                rf"(?P<begin>{'|'.join(map(_at_beginning, shape['begin']))})(?P<rest>{shape['rest']})(?![A-Za-z0-9])"
+            ),
+            shape,
+        )
+        for shape in table["shape"]
+    )
+
+
+def _at_beginning(begin: str) -> str:
+    """Where a word begins so: to look behind only then is many times as fast as to do so at each character."""
+    literal = re.escape(begin)
+    return f"{literal}(?<![A-Za-z0-9_-]{literal})"
+
+
+@cache
+def _begins() -> re.Pattern[str]:
+    table = read_table("r2i.check.facts", "credentials.toml")
+    begins = sorted(begin for shape in table["shape"] for begin in shape["begin"])
+    # Grouped by their first letter, it is twice as fast.
+    return re.compile(
+        "|".join(
+            f"{re.escape(first)}(?:{'|'.join(re.escape(begin[1:]) for begin in same)})"
+            for first, same in groupby(begins, key=lambda begin: begin[0])
+        )
+    )

@@ -1,0 +1,332 @@
+"""What Python code says of itself, without running it: its imports, and its strings with the calls that they stand in."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from r2i.check.code.ipython_code import IPythonCommand, as_python
+
+#: Code larger than this is data, or generated, in characters.
+LARGEST = 1_000_000
+
+
+#: What may not run, and need not: whatever is in there is provided for.
+OPTIONAL = frozenset({ast.Try, ast.TryStar, ast.If, ast.IfExp})
+
+#: Fields of nodes in which nothing is that we look for.
+LEAVES = frozenset(
+    {"ctx", "op", "ops", "id", "attr", "kind", "conversion", "type_comment", "type_ignores"}
+    | {"module", "level", "is_async", "simple", "asname"}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    """A module as it is imported (`sklearn.svm`), at a line counted from 1.
+
+    `optional` where its absence is provided for: in a `try`, an `if` or a function's own fallback. `level` counts the
+    dots of a relative import, `names` are what is imported from it. `bound` are the names that it gives to the code, each
+    with what it stands for: `plt` and `matplotlib.pyplot`.
+    """
+
+    module: str
+    line: int
+    optional: bool = False
+    level: int = 0
+    names: tuple[str, ...] = ()
+    bound: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Literal:
+    """A string, and the call that it is a direct argument of (`pd.read_csv`; empty where there is none).
+
+    `argument` is its place (0 the first) or the name of the keyword. `optional` as in `Import`; `alone` where it is a
+    statement of its own, as the text that documents a function.
+    """
+
+    value: str
+    line: int
+    call: str = ""
+    argument: int | str = ""
+    optional: bool = False
+    alone: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A call of something with a name, and its constant arguments by place (0 the first) or keyword.
+
+    `root` is how the chain begins that it ends: `pd.read_csv` of `pd.read_csv(…)["a"].plot()`, whose name is `plot`.
+    """
+
+    name: str
+    line: int
+    constants: tuple[tuple[int | str, object], ...] = ()
+    optional: bool = False
+    root: str = ""
+
+    @property
+    def arguments(self) -> tuple[object, ...]:
+        """Those before the first other one."""
+        return tuple(value for number, (place, value) in enumerate(self.constants) if place == number)
+
+    @property
+    def keywords(self) -> tuple[tuple[str, object], ...]:
+        return tuple((place, value) for place, value in self.constants if isinstance(place, str))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownFile:
+    """The expression that ends a cell, a name or a call: that name, or the call's, and its root as in `Call`."""
+
+    name: str
+    line: int
+    root: str
+    is_name: bool
+
+
+@dataclass
+class _Seen:
+    imports: list[Import] = field(default_factory=list)
+    literals: list[Literal] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    defined: set[str] = field(default_factory=set)
+    made: list[tuple[str, str]] = field(default_factory=list)
+    shown: ShownFile | None = None
+    taken: set[int] = field(default_factory=set)
+    broken: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a piece of code says, `source` being Python.
+
+    It is parsed when it is first asked for something that the text cannot rule out: of hundreds of notebooks most cells
+    never are, so ask for words of the text before calls and literals.
+    """
+
+    source: str = ""
+    commands: tuple[IPythonCommand, ...] = ()
+    language: str = "python"
+
+    @property
+    def imports(self) -> tuple[Import, ...]:
+        return tuple(self._seen.imports) if "import" in self.source else ()
+
+    @property
+    def literals(self) -> tuple[Literal, ...]:
+        return tuple(self._seen.literals)
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        return tuple(self._seen.calls)
+
+    @property
+    def defined(self) -> frozenset[str]:
+        """Names that are given to functions, classes and values anywhere."""
+        return frozenset(self._seen.defined)
+
+    @property
+    def made(self) -> tuple[tuple[str, str], ...]:
+        """Each name that is given to a value, with the root of that value as in `Call`; empty where it has none."""
+        return tuple(self._seen.made)
+
+    @property
+    def shown(self) -> ShownFile | None:
+        """What a cell displays at its end."""
+        return None if self.source.rstrip().endswith(";") else self._seen.shown
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is not Python of this interpreter; then it says nothing else."""
+        return self._seen.broken
+
+    @cached_property
+    def _seen(self) -> _Seen:
+        seen = _Seen()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of invalid escapes and the like in somebody else's code
+                tree = ast.parse(self.source)
+            _visit(tree, seen)
+            seen.shown = _shown(tree)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return _Seen(broken=True)
+        return seen
+
+
+def facts_of_cell(source: str) -> Facts:
+    """Of a cell that IPython would run; a cell magic of another language gives its name as the language."""
+    if len(source) > LARGEST:
+        return Facts()
+    return Facts(*as_python(source))
+
+
+def facts_of_module(source: str) -> Facts:
+    return Facts(source)
+
+
+def _visit(tree: ast.AST, seen: _Seen) -> None:
+    """Without recursion of our own: a tree may be as deep as the parser allows."""
+    pending: list[tuple[Any, bool]] = [(tree, False)]
+    while pending:
+        node, maybe = pending.pop()
+        kind = type(node)
+        if see := SEEN.get(kind):
+            see(node, seen, maybe)
+        elif kind in OPTIONAL and not _is_main(node):
+            maybe = True
+        for name in reversed(node._fields):
+            if name not in LEAVES:
+                value = getattr(node, name, None)
+                if type(value) is list:
+                    pending += [(child, maybe) for child in reversed(value) if isinstance(child, ast.AST)]
+                elif isinstance(value, ast.AST):
+                    pending.append((value, maybe))
+
+
+def _is_main(node: ast.AST) -> bool:
+    """Whether it is `if __name__ == …`: that is always so in a notebook, and in a program that is started."""
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Compare)
+        and isinstance(node.test.left, ast.Name)
+        and node.test.left.id == "__name__"
+    )
+
+
+def _see_import(node: ast.Import, seen: _Seen, optional: bool) -> None:  # noqa: FBT001 - as all of `SEEN`
+    for alias in node.names:
+        first = alias.name.partition(".")[0]
+        bound = (alias.asname, alias.name) if alias.asname else (first, first)
+        seen.imports.append(Import(module=alias.name, line=node.lineno, optional=optional, bound=(bound,)))
+
+
+def _see_import_from(node: ast.ImportFrom, seen: _Seen, optional: bool) -> None:  # noqa: FBT001
+    module = node.module or ""
+    seen.imports.append(
+        Import(
+            module=module,
+            line=node.lineno,
+            optional=optional,
+            level=node.level,
+            names=tuple(alias.name for alias in node.names),
+            bound=tuple((alias.asname or alias.name, f"{module}.{alias.name}") for alias in node.names),
+        )
+    )
+
+
+def _see_call(node: ast.Call, seen: _Seen, optional: bool) -> None:  # noqa: FBT001
+    """The call, and the strings among its arguments."""
+    name = _dotted(node.func)
+    given: list[tuple[int | str, ast.expr]] = [*enumerate(node.args)]
+    given += [(keyword.arg, keyword.value) for keyword in node.keywords if keyword.arg]
+    constants = [(place, value) for place, value in given if isinstance(value, ast.Constant)]
+    seen.calls.append(
+        Call(
+            name=name,
+            line=node.lineno,
+            constants=tuple((place, one.value) for place, one in constants),
+            optional=optional,
+            root=_root(node.func),
+        )
+    )
+    for place, constant in constants:
+        if isinstance(constant.value, str):
+            seen.taken.add(id(constant))
+            seen.literals.append(
+                Literal(
+                    value=constant.value, line=constant.lineno, call=name, argument=place, optional=optional
+                )
+            )
+
+
+def _see_constant(node: ast.Constant, seen: _Seen, optional: bool) -> None:  # noqa: FBT001
+    if isinstance(node.value, str) and id(node) not in seen.taken:
+        seen.literals.append(Literal(value=node.value, line=node.lineno, optional=optional))
+
+
+def _see_expression(node: ast.Expr, seen: _Seen, optional: bool) -> None:  # noqa: FBT001
+    if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        seen.taken.add(id(node.value))
+        seen.literals.append(
+            Literal(value=node.value.value, line=node.value.lineno, optional=optional, alone=True)
+        )
+
+
+def _see_assignment(node: ast.Assign | ast.AnnAssign | ast.NamedExpr, seen: _Seen, optional: bool) -> None:  # noqa: ARG001, FBT001
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    for target in targets:
+        if isinstance(target, ast.Name) and node.value is not None:
+            seen.taken.add(id(target))
+            seen.made.append((target.id, _root(node.value)))
+
+
+def _see_name(node: ast.Name, seen: _Seen, optional: bool) -> None:  # noqa: ARG001, FBT001
+    if type(node.ctx) is ast.Store:
+        seen.defined.add(node.id)
+        if id(node) not in seen.taken:
+            seen.made.append((node.id, ""))
+
+
+def _see_definition(
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef,
+    seen: _Seen,
+    optional: bool,  # noqa: ARG001, FBT001
+) -> None:
+    seen.defined.add(node.name)
+
+
+def _dotted(node: ast.AST) -> str:
+    """`pd.read_csv` of the expression; what is not a name is left out (`().read`)."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if isinstance(node, ast.Name):
+        parts.append(node.id)
+    return ".".join(reversed(parts))
+
+
+def _root(node: ast.AST) -> str:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
+        if isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        else:
+            parts.clear()
+            node = node.func if isinstance(node, ast.Call) else node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
+def _shown(tree: ast.Module) -> ShownFile | None:
+    last = tree.body[-1] if tree.body else None
+    if not isinstance(last, ast.Expr) or not isinstance(last.value, ast.Name | ast.Call):
+        return None
+    is_name = isinstance(last.value, ast.Name)
+    called = last.value.func if isinstance(last.value, ast.Call) else last.value
+    return ShownFile(name=_dotted(called), line=last.lineno, root=_root(last.value), is_name=is_name)
+
+
+#: What is done at a node of each kind.
+SEEN: Mapping[type[ast.AST], Callable[[Any, _Seen, bool], None]] = {
+    ast.Import: _see_import,
+    ast.ImportFrom: _see_import_from,
+    ast.Call: _see_call,
+    ast.Assign: _see_assignment,
+    ast.AnnAssign: _see_assignment,
+    ast.NamedExpr: _see_assignment,
+    ast.Constant: _see_constant,
+    ast.Expr: _see_expression,
+    ast.Name: _see_name,
+    ast.FunctionDef: _see_definition,
+    ast.AsyncFunctionDef: _see_definition,
+    ast.ClassDef: _see_definition,
+}

@@ -1,0 +1,1 @@
+"""What happens when notebooks run: containers, what they say, why they fail."""

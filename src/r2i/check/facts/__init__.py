@@ -1,0 +1,1 @@
+"""What is known of distributions, modules, sizes and credentials without asking anybody."""

@@ -1,0 +1,90 @@
+"""D307: modules of the standard library that the Python of the image does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from r2i.check.apt_txt import adding, apt_txt, not_listed
+from r2i.check.facts.distributions import closure
+from r2i.check.facts.provided import OF_CONDA
+from r2i.check.facts.standard import backport, is_gone, kept_apart, last_python
+from r2i.check.findings import Finding, Rule
+from r2i.check.imports import Use, found_at, uses
+from r2i.check.requirement_edits import added
+from r2i.check.subject import Subject
+from r2i.edits.fixes import Fix
+from r2i.model import Python
+
+#: The last setuptools with `pkg_resources`, which many take for a part of Python.
+RESOURCES, WITH_RESOURCES = "pkg_resources", "setuptools<81"
+
+
+def _missing(subject: Subject) -> Iterator[Finding]:
+    plan, environment = subject.plan, subject.environment
+    if plan is None or plan.python is None or environment is None or subject.options.base_image:
+        return
+    found = subject.once(uses)
+    seen: set[str] = set()
+    for use in (*found.standard, *found.needed):
+        module = use.module.partition(".")[0]
+        if module in seen:
+            continue
+        seen.add(module)
+        if module == RESOURCES:
+            yield from _resources(subject, use)
+        elif is_gone(module, plan.python.version):
+            yield from _gone(subject, plan.python, use, module)
+        elif (package := kept_apart(module, plan.python)) and not_listed(subject, [package]):
+            title = f"Add `{package}` to `{apt_txt(subject)}`"
+            fix = Fix(title=title, edits=(adding(subject, [package]),))
+            message = f"`{module}` is imported, but Debian keeps it apart from Python, in `{package}`"
+            yield found_at(subject, use, message=message, hint=title, fix=fix)
+
+
+def _gone(subject: Subject, python: Python, use: Use, module: str) -> Iterator[Finding]:
+    package, last = backport(module), last_python(module)
+    if package is not None and package in _names(subject):
+        return
+    version = ".".join(python.version.split(".")[:2])
+    others = f"Add `{package}` to the requirements, or use" if package else "Use its replacement, or use"
+    yield found_at(
+        subject,
+        use,
+        message=f"`{module}` is imported, but Python {version} no longer has it",
+        hint=f"{others} Python {last} (`python-{last}` in `runtime.txt`, `python={last}` in `environment.yml`)",
+    )
+
+
+def _resources(subject: Subject, use: Use) -> Iterator[Finding]:
+    """Where nobody asks for setuptools; what is declared may be of a release that still has it."""
+    environment = subject.environment
+    if environment is None or "setuptools" in _names(subject):
+        return
+    fix = added(subject, WITH_RESOURCES)
+    yield found_at(
+        subject,
+        use,
+        message=f"`{RESOURCES}` is imported, but no file requires `{WITH_RESOURCES}`, which has it",
+        hint=fix.title if fix else f"Add `{WITH_RESOURCES}` to `{environment.defined_by}`",
+        fix=fix,
+    )
+
+
+def _names(subject: Subject) -> set[str]:
+    """Of all distributions that the environment is known to have."""
+    environment = subject.environment
+    if environment is None:
+        return set()
+    names = set(environment.names)
+    return names | closure(names).keys() | set(OF_CONDA if environment.manager == "conda" else ())
+
+
+RULES = (
+    Rule(
+        code="D307",
+        name="missing-standard-module",
+        severity="error",
+        why="The import fails: newer Python versions no longer have the module, or Debian keeps it in a package of its own.",
+        find=_missing,
+    ),
+)

