@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.real_engines import BASE, engine_of
 
+from r2i.engines.podman import ATTEMPTS
 from r2i.engines.protocol import BuildRequest, Engine, StepEvent
 from r2i.model import Dockerfile, Image
 from r2i.process import run
@@ -37,10 +38,10 @@ def base(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     (directory / "Dockerfile").write_text(f"FROM {BASE}\nCOPY word /etc/r2i-test-word\n")
     (directory / "word").write_text(word)
     argv = [engine.name, "build", "--tag", name, str(directory)]
-    done = run(argv)
-    if done.returncode != 0:
-        done = run(argv)  # Podman fails where another process removes an image at the same moment
-    assert done.returncode == 0, done.stderr
+    failures: list[str] = []
+    while (done := run(argv)).returncode and len(failures) < ATTEMPTS:
+        failures.append(done.stderr)  # Podman fails where another process removes an image at the same moment
+    assert done.returncode == 0, failures
     yield name
     run([engine.name, "image", "rm", "--force", name])
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.waiting import until
 from tests.writing import write
 
 from r2i.checkout.ignore import patterns
+from r2i.engines.podman import ATTEMPTS
 from r2i.engines.protocol import Engine, RunRequest, StepEvent
 from r2i.errors import BuildFailedError, EngineError, TemporaryError
 from r2i.process import run
@@ -101,6 +103,39 @@ def test_second_build_is_cached_and_the_same(build: Build) -> None:
     assert second == first
     assert 2 in lines(events, "cached")
     assert outputs(events) == []
+
+
+OVERTAKEN = """\
+#!/bin/sh
+count=$(cat {count})
+if [ "$1" = build ] && [ "$count" -gt 0 ]; then
+    echo $((count - 1)) > {count}
+    echo 'STEP 1/2: FROM a'
+    echo 'Error: checking if cached image exists from a previous build: getting top layer info: layer not known'
+    exit 125
+fi
+exec {podman} "$@"
+"""
+
+
+@pytest.mark.parametrize("engine", ["podman"], indirect=True)
+@pytest.mark.parametrize(("times", "left"), [(2, 0), (100, 100 - ATTEMPTS)])
+def test_podman_is_asked_again_where_others_remove_images(
+    times: int, left: int, build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, program = tmp_path / "count", tmp_path / "bin/podman"
+    write(tmp_path, {"count": str(times)})
+    text = OVERTAKEN.format(count=count, podman=shutil.which("podman"))
+    write(tmp_path, {"bin/podman": text})
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    word = secrets.token_hex(4)
+
+    with pytest.raises(EngineError, match="layer not known") if left else nullcontext():
+        _, events = build(f"FROM BASE\nRUN echo {word}\n")
+        assert outputs(events) == [(2, word)]
+
+    assert int(count.read_text()) == left
 
 
 @pytest.mark.parametrize("where", ["support", "context"])

@@ -244,6 +244,28 @@ def test_podman_progress_believes_only_the_next_step() -> None:
     ]
 
 
+def test_podman_that_is_overtaken_begins_anew() -> None:
+    """What it has built comes from the cache then, but r2i has told that it was built."""
+    events: list[StepEvent] = []
+    told = buildah.ToldOnce(events.append)
+    first, second = (
+        buildah.BuildProgress(stages("FROM x\nRUN one\nRUN two\n"), {1: 1, 2: 2, 3: 3}, told)
+        for _ in range(2)
+    )
+    said = "Error: checking if cached image exists from a previous build: getting top layer info: layer not known"
+    for line in ("STEP 1/3: FROM x", "STEP 2/3: RUN one", "--> " + "0" * 11, "STEP 3/3: RUN two", said):
+        first.feed(line)
+    for line in ("STEP 1/3: FROM x", "STEP 2/3: RUN one", "--> Using cache " + "0" * 64, "STEP 3/3: RUN two"):
+        second.feed(line)
+    second.feed("COMMIT")
+
+    assert (first.overtaken, second.overtaken) == (True, False)
+    assert [(event.line, event.state) for event in events] == [
+        *((1, "started"), (1, "done"), (2, "started"), (2, "done")),
+        *((3, "started"), (3, "started"), (3, "done")),
+    ]
+
+
 def test_podman_stages_take_turns() -> None:
     text = "FROM x AS a\nRUN one\nFROM x\nCOPY --from=a /a /a\n"
     events: list[StepEvent] = []

@@ -21,6 +21,11 @@ COMMIT = re.compile(r"(?:\[\d+/\d+\] )?COMMIT(?: \S+)?")
 
 OWN = re.compile(r"--> (?:Using cache )?[0-9a-f]{11,64}")
 
+#: Before each step Podman reads all images of the store, and ends where another program removes one of them meanwhile.
+OVERTAKEN = re.compile(
+    "Error: checking if cached image exists from a previous build: .*(?:not known|no such image|not exist)"
+)
+
 
 class BuildProgress:
     """Reads the lines one by one. `lines_of` maps a line of the Dockerfile to where it was before it got help.
@@ -58,6 +63,11 @@ class BuildProgress:
                 self._emit("cached")
         else:
             self._output(line)
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether the build ended for what another program did, so that it may begin anew."""
+        return bool(self.tail and OVERTAKEN.fullmatch(self.tail[-1]))
 
     def fail(self, said: str) -> str:
         """The build ended with a failure of the step that `said` begins with; gives the rest, which says why."""
@@ -106,7 +116,7 @@ class BuildProgress:
     def _output(self, line: str) -> None:
         line = line[:LONGEST_LINE]
         self.tail.append(line)
-        if self._place != (0, 0) and not self._hidden:
+        if self._place != (0, 0) and not self._hidden and not self.overtaken:
             self._listen(
                 StepEvent(step=self._name(), state="output", text=self.text, line=self.line, output=line)
             )
@@ -121,3 +131,18 @@ class BuildProgress:
 
     def _name(self) -> str:
         return f"{self._place[0]}/{self._place[1]}"
+
+
+class ToldOnce:
+    """A listener for a build that begins anew: what is told of a step that has ended is not told again."""
+
+    def __init__(self, listen: Callable[[StepEvent], None]) -> None:
+        self._listen = listen
+        self._ended: set[str] = set()
+
+    def __call__(self, event: StepEvent) -> None:
+        if event.step in self._ended:
+            return
+        if event.state in {"done", "cached"}:
+            self._ended.add(event.step)
+        self._listen(event)

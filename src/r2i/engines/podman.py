@@ -47,6 +47,9 @@ NO_IMAGE = re.compile(
     "image not known|no such image|invalid reference format|repository name must", re.IGNORECASE
 )
 
+#: How often a build begins that other programs overtake, each time from the cache of what it has built.
+ATTEMPTS = 5
+
 
 def build_argv(request: BuildRequest, files: Workspace, *, build_args: Sequence[str] = ()) -> tuple[str, ...]:
     """`--format=docker` keeps `SHELL` and health checks, which OCI's format does not have."""
@@ -109,7 +112,7 @@ class Podman:
             )
 
     def build(self, request: BuildRequest, listen: Callable[[StepEvent], None]) -> Image:
-        from r2i.engines.buildah import BuildProgress
+        from r2i.engines.buildah import BuildProgress, ToldOnce
         from r2i.engines.context import workspace
         from r2i.engines.mounts import check_mounts, with_cache_ids, with_help, without_platforms
         from r2i.engines.steps import PodmanSteps
@@ -138,9 +141,9 @@ class Podman:
                 namespace=request.cache_namespace,
             )
             files.dockerfile.write_text(helped, encoding="utf-8", newline="")
-            progress = BuildProgress(stages(helped), origin, listen)
             argv = build_argv(request, files, build_args=[*words, *proxies])
-            image_id = files.run(argv, progress.feed, env=env, guard="children", during=watch.over)
+            begin = partial(BuildProgress, stages(helped), origin, ToldOnce(listen))
+            image_id, progress = _run(files, argv, begin, env=env, watch=watch)
         if image_id is None or watch.exceeded:
             raise _build_failure(progress, watch)
         return self._built(image_id, request)
@@ -355,6 +358,24 @@ def _temporary(namespace: str) -> dict[str, str]:
             hint="Set `XDG_CACHE_HOME` to a writable directory",
         ) from error
     return {"TMPDIR": str(directory)}
+
+
+def _run(
+    files: Workspace,
+    argv: tuple[str, ...],
+    begin: Callable[[], BuildProgress],
+    *,
+    env: Mapping[str, str],
+    watch: Watch,
+) -> tuple[str | None, BuildProgress]:
+    """The id of the image, None where the build failed; a build that others overtake begins anew."""
+    attempts = 0
+    while True:
+        attempts += 1
+        progress = begin()
+        image_id = files.run(argv, progress.feed, env=env, guard="children", during=watch.over)
+        if image_id or watch.exceeded or not progress.overtaken or attempts == ATTEMPTS:
+            return image_id, progress
 
 
 def _build_failure(progress: BuildProgress, watch: Watch) -> R2iError:
