@@ -8,8 +8,8 @@ import re
 import jsonschema
 import pytest
 
-from r2i.buildpacks import CHAIN, ENVIRONMENTS
-from r2i.buildpacks.protocol import Buildpack, EnvironmentBuildpack
+from r2i.buildpacks import CHAIN, ENVIRONMENTS, LANGUAGES
+from r2i.buildpacks.protocol import Buildpack, LanguageBuildpack
 from r2i.buildpacks.when_there import WhenThere
 from r2i.checkout import Checkout
 from r2i.model import Options
@@ -18,7 +18,7 @@ from tests.cases import REPOS, ROOT, Case, all_cases, golden_files, outcome
 
 GOLDEN = ("plan.json", "Dockerfile", "error.txt")
 CASES = all_cases()
-PACKS: tuple[Buildpack | EnvironmentBuildpack, ...] = (*CHAIN, *ENVIRONMENTS)
+PACKS: tuple[Buildpack | LanguageBuildpack, ...] = (*CHAIN, *ENVIRONMENTS, *LANGUAGES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -69,7 +69,7 @@ def test_neither_plan_nor_dockerfile_depends_on_where_the_repository_lies(
 
 @pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.name)
 def test_every_buildpack_has_a_success_case_and_is_documented(
-    pack: Buildpack | EnvironmentBuildpack,
+    pack: Buildpack | LanguageBuildpack,
 ) -> None:
     name = pack.name
     stem = name.replace("_", "-")
@@ -86,7 +86,7 @@ def test_what_a_buildpack_is_loaded_for_is_what_it_reads(pack: WhenThere) -> Non
 
 @pytest.mark.parametrize("pack", [p for p in PACKS if p.files], ids=lambda pack: pack.name)
 def test_every_buildpack_that_can_refuse_has_a_case_that_fails(
-    pack: Buildpack | EnvironmentBuildpack,
+    pack: Buildpack | LanguageBuildpack,
 ) -> None:
     stem = pack.name.replace("_", "-")
 

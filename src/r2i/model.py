@@ -153,11 +153,15 @@ class Layer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PythonRequest:
-    """A Python version (`3.11` or `3.11.7`) that a file or the user asks for."""
+class VersionRequest:
+    """A version of a language (`3.11` or `3.11.7`) that a file or the user asks for, empty where any will do.
+
+    `day` is the one whose packages are asked for (`2022-01-01`), empty where none is.
+    """
 
     version: str
     evidence: Evidence
+    day: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,18 +245,31 @@ class PythonEnvironment:
     exact: bool = False
     imported: Mapping[str, Evidence] = field(default_factory=dict)
     manager: Literal["uv", "conda"] = "uv"
-    brings: PythonRequest | None = None
+    brings: VersionRequest | None = None
     install: PipInstall = PipInstall()
     template: EnvironmentTemplate = EnvironmentTemplate()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Language:
+    """A language beside Python: its name and version, who provides it (`from Debian`), and the name of its kernel."""
+
+    name: str
+    version: str
+    provider: str
+    kernel: str
+    evidence: Evidence
 
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
     """What one buildpack found in a checkout.
 
+    `requests` are versions that a file names, by language (`python`, `r`, …), and `ran_on` what notebooks say they ran on.
+    `language` is one that the layers install, `packages` are names of Debian packages among them.
+
     `server` is evidence that the repository brings parts of the Jupyter server, `classic` that it needs the classic Notebook, `compiles` that it needs a
-    compiler in the final image, `node` and `yarn` that it needs these programs there, `ran_on` the Python that notebooks say they ran on. `imports` are
-    modules that code imports and the Binder environment has. `labextensions` is said where the server is
+    compiler in the final image, `node` and `yarn` that it needs these programs there. `imports` are modules that code imports and the Binder environment has. `labextensions` is said where the server is
     JupyterLab 4. `alone` is what is wrong with the file if no other one says what to build. `start` is
     the path of a script that wraps the command, `dockerfile` of one that replaces everything else.
     """
@@ -260,9 +277,11 @@ class Detection:
     layers: tuple[Layer, ...] = ()
     notices: tuple[Notice, ...] = ()
     ignored: tuple[Ignored, ...] = ()
-    python: PythonRequest | None = None
+    requests: Mapping[str, VersionRequest] = field(default_factory=dict)
     requires: tuple[PythonConstraint, ...] = ()
-    ran_on: PythonRequest | None = None
+    ran_on: Mapping[str, VersionRequest] = field(default_factory=dict)
+    language: Language | None = None
+    packages: frozenset[str] = frozenset()
     imports: Mapping[str, Evidence] = field(default_factory=dict)
     environment: PythonEnvironment | None = None
     server: tuple[Evidence, ...] = ()
@@ -316,6 +335,7 @@ class Plan:
     config_dir: str = ""
     dockerfile: str | None = None
     python: Python | None = None
+    languages: tuple[Language, ...] = ()
     jupyter: JupyterServer | None = None
     as_of: AsOf | None = None
     layers: tuple[Layer, ...] = ()

@@ -16,8 +16,8 @@ from r2i.buildpacks.apt import LOCALE, SPEC, Apt
 from r2i.buildpacks.apt_names import Gone, Renamed, look_up, names
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, R2iError
-from r2i.facts.pins import base_image, pins
-from r2i.model import Detection
+from r2i.facts.pins import pins
+from r2i.model import Detection, Options
 
 LISTS = Path(__file__).parents[1] / "fixtures" / "apt_lists.toml"
 
@@ -26,7 +26,7 @@ Detect = Callable[..., Detection]
 
 def detect_in(directory: Path, content: str | bytes, *, base: str | None = None) -> Detection:
     (directory / "apt.txt").write_bytes(content.encode() if isinstance(content, str) else content)
-    detection = Apt().detect(Checkout.open(directory), base_image(base))
+    detection = Apt().detect(Checkout.open(directory), Options(base_image=base))
     assert detection is not None
     return detection
 
@@ -49,7 +49,7 @@ def messages(detection: Detection) -> list[str]:
 
 
 def test_nothing_without_the_file(tmp_path: Path) -> None:
-    assert Apt().detect(Checkout.open(tmp_path), base_image(None)) is None
+    assert Apt().detect(Checkout.open(tmp_path), Options()) is None
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_reads_the_configuration_directory(tmp_path: Path) -> None:
     (tmp_path / "binder").mkdir()
     (tmp_path / "binder" / "apt.txt").write_text("tree\n")
     (tmp_path / "apt.txt").write_text("htop\n")
-    detection = Apt().detect(Checkout.open(tmp_path), base_image(None))
+    detection = Apt().detect(Checkout.open(tmp_path), Options())
 
     assert detection is not None
     assert packages(detection) == ("tree",)

@@ -12,16 +12,15 @@ from tests.writing import Content, write
 
 from r2i.buildpacks.dockerfile import OwnDockerfile
 from r2i.errors import InvalidRepositoryError
-from r2i.facts.pins import base_image
-from r2i.model import Detection
+from r2i.model import Detection, Options
 
 
 def detect(top: Path, content: Content) -> Detection | None:
-    return OwnDockerfile().detect(write(top, {"Dockerfile": content}), base_image(None))
+    return OwnDockerfile().detect(write(top, {"Dockerfile": content}), Options())
 
 
 def test_without_the_file_nothing_is_detected(tmp_path: Path) -> None:
-    assert OwnDockerfile().detect(write(tmp_path, {}), base_image(None)) is None
+    assert OwnDockerfile().detect(write(tmp_path, {}), Options()) is None
 
 
 @pytest.mark.parametrize(

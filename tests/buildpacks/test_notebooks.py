@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from tests.writing import Content, deep, remove_deep, write
 
 from r2i.buildpacks.notebooks import ALTOGETHER, LARGEST, Notebooks
-from r2i.facts.pins import base_image
-from r2i.model import Evidence, PythonRequest
+from r2i.model import Evidence, Options, VersionRequest
 
 
 def notebook(*lines: str) -> str:
@@ -24,7 +23,7 @@ def notebook(*lines: str) -> str:
 
 
 def compiles(top: Path, files: dict[str, Content]) -> tuple[Evidence, ...]:
-    found = Notebooks().detect(write(top, files), base_image(None))
+    found = Notebooks().detect(write(top, files), Options())
     return found.compiles if found else ()
 
 
@@ -108,9 +107,9 @@ def ran_on(version: object, *, name: str = "python", **more: object) -> str:
     return json.dumps({"cells": [], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}, indent=1)
 
 
-def python(top: Path, files: dict[str, Content]) -> PythonRequest | None:
-    found = Notebooks().detect(write(top, files), base_image(None))
-    return found.ran_on if found else None
+def python(top: Path, files: dict[str, Content]) -> VersionRequest | None:
+    found = Notebooks().detect(write(top, files), Options())
+    return found.ran_on.get("python") if found else None
 
 
 @pytest.mark.parametrize(
@@ -136,6 +135,31 @@ def test_most_notebooks_tell_the_python(
     assert (found.version, found.evidence.file, found.evidence.why) == (version, file, why)
     text = str(files[file])
     assert found.evidence.line == text[: text.index(f'"version": "{version}')].count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    ("info", "spec", "expected"),
+    [
+        ({"name": "R", "version": "4.1.2"}, {"name": "ir"}, ("r", "4.1", "the notebook ran on R 4.1")),
+        ({"name": "julia", "version": "1.10.4"}, {}, ("julia", "1.10", "the notebook ran on Julia 1.10")),
+        ({"name": "R"}, {"name": "ir", "language": "R"}, ("r", "", "the notebook is in R")),
+        (None, {"name": "julia-1.6", "language": "julia"}, ("julia", "", "the notebook is in Julia")),
+    ],
+)
+def test_notebooks_in_other_languages(
+    tmp_path: Path, info: object, spec: object, expected: tuple[str, str, str]
+) -> None:
+    metadata = {"kernelspec": spec} | ({"language_info": info} if info else {})
+    text = json.dumps({"cells": [], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}, indent=1)
+    found = Notebooks().detect(write(tmp_path, {"a.ipynb": text, "b.ipynb": ran_on("3.8.1")}), Options())
+
+    assert found is not None
+    language, version, why = expected
+    assert {name: asked.version for name, asked in found.ran_on.items()} == {
+        language: version,
+        "python": "3.8",
+    }
+    assert (found.ran_on[language].evidence.file, found.ran_on[language].evidence.why) == ("a.ipynb", why)
 
 
 @pytest.mark.parametrize("indent", [None, 1, 4])
@@ -186,21 +210,21 @@ def test_any_bytes_tell_a_version_or_none(before: bytes, inside: bytes) -> None:
 def test_thousands_of_notebooks_are_read(tmp_path: Path) -> None:
     text = ran_on("3.8.1") + " " * 10_000
     checkout = write(tmp_path, {f"{n}.ipynb": text for n in range(2000)})
-    found = Notebooks().detect(checkout, base_image(None))
+    found = Notebooks().detect(checkout, Options())
 
     assert found is not None
-    assert found.ran_on is not None
+    assert found.ran_on["python"].version == "3.8"
 
 
 def test_a_large_notebook_tells_its_python_at_its_end(tmp_path: Path) -> None:
     outputs = {"data": {"image/png": "A" * LARGEST}}
     cells = [{"cell_type": "code", "source": ["%%cython\n"], "outputs": [outputs]}]
     read = {"cells": cells, "metadata": json.loads(ran_on("3.8.1"))["metadata"]}
-    found = Notebooks().detect(write(tmp_path, {"a.ipynb": json.dumps(read, indent=1)}), base_image(None))
+    found = Notebooks().detect(write(tmp_path, {"a.ipynb": json.dumps(read, indent=1)}), Options())
 
     assert found is not None
-    assert found.ran_on is not None
-    assert (found.ran_on.version, found.ran_on.evidence.file, found.ran_on.evidence.line) == (
+    asked = found.ran_on["python"]
+    assert (asked.version, asked.evidence.file, asked.evidence.line) == (
         "3.8",
         "a.ipynb",
         None,

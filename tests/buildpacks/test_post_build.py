@@ -12,12 +12,11 @@ from tests.writing import Content, write
 
 from r2i.buildpacks.post_build import PostBuild
 from r2i.errors import InvalidRepositoryError
-from r2i.facts.pins import base_image
-from r2i.model import Detection, Stage
+from r2i.model import Detection, Options, Stage
 
 
 def detect(top: Path, content: Content, *, path: str = "postBuild") -> Detection:
-    found = PostBuild().detect(write(top, {path: content}), base_image(None))
+    found = PostBuild().detect(write(top, {path: content}), Options())
     assert found is not None
     return found
 

@@ -13,12 +13,11 @@ from tests.writing import Content, write
 
 from r2i.buildpacks.python_version import PythonVersion
 from r2i.errors import InvalidRepositoryError
-from r2i.facts.pins import base_image
-from r2i.model import Detection
+from r2i.model import Detection, Options
 
 
 def detect(top: Path, content: Content) -> Detection | None:
-    return PythonVersion().detect(write(top, {".python-version": content}), base_image(None))
+    return PythonVersion().detect(write(top, {".python-version": content}), Options())
 
 
 @pytest.mark.parametrize(
@@ -36,8 +35,8 @@ def test_the_first_line_decides(tmp_path: Path, content: str, version: str, line
     found = detect(tmp_path, content)
 
     assert found is not None
-    assert found.python is not None
-    assert (found.python.version, found.python.evidence.line) == (version, line)
+    asked = found.requests["python"]
+    assert (asked.version, asked.evidence.line) == (version, line)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +58,7 @@ def test_what_only_the_author_has_is_a_warning(tmp_path: Path, content: str) -> 
     found = detect(tmp_path, content)
 
     assert found is not None
-    assert found.python is None
+    assert not found.requests
     assert [notice.level for notice in found.notices] == ["warning"]
     assert len(found.notices[0].message) < 200
 
@@ -76,5 +75,5 @@ def test_any_bytes_give_a_version_or_are_refused(content: bytes) -> None:
             found = detect(Path(directory), content)
         except InvalidRepositoryError:
             return
-    if found is not None and found.python is not None:
-        assert re.fullmatch(r"[0-9]+\.[0-9]+(\.[0-9]+)?", found.python.version, re.ASCII)
+    if found is not None and found.requests:
+        assert re.fullmatch(r"[0-9]+\.[0-9]+(\.[0-9]+)?", found.requests["python"].version, re.ASCII)

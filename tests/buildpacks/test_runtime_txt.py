@@ -14,13 +14,12 @@ from tests.writing import Content, write
 from r2i.buildpacks.runtime_txt import Entry, RuntimeTxt, parse
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, NoBuildpackError, R2iError
-from r2i.facts.pins import base_image
 from r2i.model import Detection, Options
 from r2i.planning.compose import make_plan
 
 
 def detect(top: Path, content: Content) -> Detection:
-    found = RuntimeTxt().detect(write(top, {"runtime.txt": content}), base_image(None))
+    found = RuntimeTxt().detect(write(top, {"runtime.txt": content}), Options())
     assert found is not None
     return found
 
@@ -41,7 +40,7 @@ def detect(top: Path, content: Content) -> Detection:
     ],
 )
 def test_a_version_is_read_with_its_line(tmp_path: Path, content: str, version: str, line: int) -> None:
-    request = detect(tmp_path, content).python
+    request = detect(tmp_path, content).requests.get("python")
 
     assert request is not None
     assert (request.version, request.evidence.line) == (version, line)
@@ -49,7 +48,7 @@ def test_a_version_is_read_with_its_line(tmp_path: Path, content: str, version: 
 
 @pytest.mark.parametrize("content", ["", "\n", "# nothing\n", "python-3", "python", "\u200b"])
 def test_no_version_is_no_request(tmp_path: Path, content: str) -> None:
-    assert detect(tmp_path, content).python is None
+    assert detect(tmp_path, content).requests.get("python") is None
 
 
 @pytest.mark.parametrize(
@@ -136,7 +135,7 @@ def test_the_python_beside_another_name_counts(tmp_path: Path) -> None:
 def test_any_bytes_give_a_version_or_are_refused(content: bytes) -> None:
     with TemporaryDirectory() as directory:
         try:
-            request = detect(Path(directory), content).python
+            request = detect(Path(directory), content).requests.get("python")
         except R2iError as error:
             assert error.exit_code in {4, 5}  # noqa: PT017
             return

@@ -12,12 +12,11 @@ from tests.writing import Content, write
 
 from r2i.buildpacks.start import Start
 from r2i.errors import InvalidRepositoryError
-from r2i.facts.pins import base_image
-from r2i.model import Detection
+from r2i.model import Detection, Options
 
 
 def detect(top: Path, content: Content, *, path: str = "start") -> Detection:
-    found = Start().detect(write(top, {path: content}), base_image(None))
+    found = Start().detect(write(top, {path: content}), Options())
     assert found is not None
     return found
 

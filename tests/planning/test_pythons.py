@@ -22,7 +22,7 @@ from r2i.model import (
     Python,
     PythonConstraint,
     PythonEnvironment,
-    PythonRequest,
+    VersionRequest,
 )
 from r2i.planning.compose import make_plan
 from r2i.planning.pythons import choose_python
@@ -62,20 +62,21 @@ def decide(said: Said) -> tuple[Python, tuple[Notice, ...]]:
         for number, text in enumerate(said.requires, 1)
     )
     detections = (
-        Detection(python=request(said.runtime, "runtime.txt")),
+        Detection(requests=request(said.runtime, "runtime.txt")),
         Detection(ran_on=request(said.notebooks, "a.ipynb")),
         Detection(
-            python=request(said.environment, "poetry.lock"), requires=requires, environment=environment
+            requests=request(said.environment, "poetry.lock"), requires=requires, environment=environment
         ),
     )
     options = Options(python=said.option, as_of=said.as_of, own_python=said.own)
     return choose_python(base_image(said.base), options, detections, date=said.date)
 
 
-def request(version: str | None, file: str) -> PythonRequest | None:
+def request(version: str | None, file: str) -> dict[str, VersionRequest]:
     if version is None:
-        return None
-    return PythonRequest(version=version, evidence=Evidence(why=f"says {version}", file=file, line=1))
+        return {}
+    evidence = Evidence(why=f"says {version}", file=file, line=1)
+    return {"python": VersionRequest(version=version, evidence=evidence)}
 
 
 def pin(text: str, line: int, markers: dict[str, str]) -> Pin:

@@ -19,7 +19,7 @@ from r2i.buildpacks.protocol import Buildpack
 from r2i.buildpacks.python_version import PythonVersion
 from r2i.buildpacks.runtime_txt import RuntimeTxt
 from r2i.buildpacks.start import Start
-from r2i.buildpacks.when_there import WhenThere
+from r2i.buildpacks.when_there import WhenClaimed, WhenThere
 
 CHAIN: Final[tuple[Buildpack, ...]] = (
     OwnDockerfile(),
@@ -57,6 +57,9 @@ ENVIRONMENTS: Final[tuple[WhenThere, ...]] = (
     WhenThere("requirements.Requirements", ("requirements.txt",)),
     WhenThere("package.Package", ("pyproject.toml", "setup.py", "setup.cfg")),
 )
+
+#: The languages beside Python: each that is asked for adds its layers. The names are the keys of `Detection.requests`.
+LANGUAGES: Final[tuple[WhenClaimed, ...]] = ()
 
 #: Files that ask for a language which r2i does not install yet.
 UNSUPPORTED: Final = MappingProxyType(

@@ -10,7 +10,8 @@ from typing import Literal
 from r2i.buildpacks.apt_names import Gone, Renamed, compiles, locale_of, look_up
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
-from r2i.model import BaseImage, Detection, Evidence, Layer, Notice, Stage
+from r2i.facts.pins import base_image
+from r2i.model import BaseImage, Detection, Evidence, Layer, Notice, Options, Stage
 
 FILE = "apt.txt"
 
@@ -66,10 +67,11 @@ class Apt:
     name = "apt"
     files = (FILE,)
 
-    def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
+    def detect(self, checkout: Checkout, options: Options) -> Detection | None:
         path = checkout.config(FILE)
         if path is None:
             return None
+        base = base_image(options.base_image)
         notices: list[Notice] = []
         text = checkout.read(path)
         if text.startswith(LFS_POINTER):
@@ -96,7 +98,12 @@ class Apt:
             evidence=tuple(Evidence(why=f"`{p.spec}`", file=path, line=p.line) for p in _by_line(packages)),
             resources=("apt-install",),
         )
-        return Detection(layers=(layer,), notices=tuple(notices), compiles=_compilers(packages, path))
+        return Detection(
+            layers=(layer,),
+            notices=tuple(notices),
+            compiles=_compilers(packages, path),
+            packages=frozenset(package.name for package in packages),
+        )
 
 
 def _parse(text: str, path: str, notices: list[Notice]) -> Iterator[AptPackage]:

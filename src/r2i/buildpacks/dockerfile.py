@@ -8,7 +8,7 @@ from r2i.checkout import Checkout
 from r2i.checkout.bounds import check_dockerfile
 from r2i.errors import InvalidRepositoryError
 from r2i.formats.dockerfile import stages
-from r2i.model import BaseImage, Detection
+from r2i.model import Detection, Options
 
 #: Base images that no longer exist; Binder named the first in its early documentation.
 DEAD_IMAGES = re.compile(r"(andrewosh/binder-(?:base|python[\w.-]*))(?![\w.-]).*", re.IGNORECASE)
@@ -18,7 +18,7 @@ class OwnDockerfile:
     name = "dockerfile"
     files = ("Dockerfile",)
 
-    def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
+    def detect(self, checkout: Checkout, options: Options) -> Detection | None:
         path = checkout.config("Dockerfile")
         if path is None:
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from r2i.checkout import Checkout
-from r2i.model import BaseImage, Detection, Evidence
+from r2i.model import Detection, Evidence, Options
 
 FILE = "package.json"
 
@@ -12,7 +12,7 @@ class Node:
     name = "node"
     files = ()
 
-    def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
+    def detect(self, checkout: Checkout, options: Options) -> Detection | None:
         found = next((path for path in (FILE, checkout.config_path(FILE)) if checkout.has(path)), None)
         if found is None:
             return None

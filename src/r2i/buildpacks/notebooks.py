@@ -1,4 +1,4 @@
-"""`*.ipynb`: a notebook may compile, says which Python it ran on, and imports what the Binder environment has."""
+"""`*.ipynb`: a notebook may compile, says which version of its language it ran on, and imports what the Binder environment has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
 from r2i.formats.imports import in_modules, in_notebook, without_own
-from r2i.model import BaseImage, Detection, Evidence, PythonRequest
+from r2i.formats.languages import language_of
+from r2i.model import Detection, Evidence, Options, VersionRequest
 
 #: Cell magics and shell commands, as they stand in a notebook's JSON: at the beginning of a source line.
 COMPILES = re.compile(
@@ -18,9 +19,12 @@ COMPILES = re.compile(
     rb"|!\s*(?:gcc|g\+\+|cc|gfortran|make|cmake|f2py)\s)"
 )
 
-#: The key of the metadata. In the text of a cell its quotes are escaped.
-LANGUAGE = b'"language_info"'
-OBJECT = re.compile(r'"language_info"\s*:\s*(?=\{)')
+#: The keys of the metadata, the better one first. In the text of a cell their quotes are escaped.
+KEYS = (b'"language_info"', b'"kernelspec"')
+OBJECT = re.compile(r'"\w+"\s*:\s*(?=\{)')
+#: The languages that r2i installs, as notebooks and as people write them.
+NAMES = {"python": "Python", "r": "R", "julia": "Julia"}
+
 VERSION = re.compile(r"(\d{1,2}\.\d{1,2})(?:\.\S*)?", re.ASCII)
 
 #: More than the longest such metadata, in bytes.
@@ -37,9 +41,9 @@ class Notebooks:
     name = "notebooks"
     files = ()
 
-    def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
+    def detect(self, checkout: Checkout, options: Options) -> Detection | None:
         compiles = []
-        ran: list[tuple[str, Evidence]] = []
+        ran: dict[str, list[tuple[str, Evidence]]] = {}
         imports: dict[str, Evidence] = {}
         path = None
         for path, data, whole in _notebooks(checkout):
@@ -49,15 +53,16 @@ class Notebooks:
                 compiles.append(Evidence(why=why, file=path, line=_line(data, match.start())))
             if whole:
                 in_notebook(path, data, imports)
-            if found := _python(data):
-                version, at = found
+            if found := _ran_on(data):
+                language, version, at = found
                 line = _line(data, at) if whole else None
-                ran.append((version, Evidence(why="", file=path, line=line)))
+                ran.setdefault(language, []).append((version, Evidence(why="", file=path, line=line)))
         in_modules(checkout, imports)
         imports = without_own(checkout, imports)
         if path is None and not imports:
             return None
-        return Detection(compiles=tuple(compiles), ran_on=_majority(ran), imports=imports)
+        ran_on = {language: _majority(language, versions) for language, versions in ran.items()}
+        return Detection(compiles=tuple(compiles), ran_on=ran_on, imports=imports)
 
 
 def _notebooks(checkout: Checkout) -> Iterator[tuple[str, bytes, bool]]:
@@ -83,32 +88,47 @@ def _line(data: bytes, at: int) -> int:
     return data.count(b"\n", 0, at) + 1
 
 
-def _python(data: bytes) -> tuple[str, int] | None:
-    """The minor release that a notebook of Python ran on, and where it says so. Nothing else of it is parsed."""
-    at = data.rfind(LANGUAGE)
-    if at < 0 or data[at - 1 : at] == b"\\":
-        return None
+def _ran_on(data: bytes) -> tuple[str, str, int] | None:
+    """The language of a notebook, the minor release that it ran on, and where it says so.
+
+    Nothing else of the notebook is parsed. The release is empty where only the language is known, which tells nothing of Python.
+    """
+    for key in KEYS:
+        at = data.rfind(key)
+        if at < 0 or data[at - 1 : at] == b"\\" or not (said := _object(data, at)):
+            continue
+        name = said.get("name" if key == KEYS[0] else "language")
+        language = language_of(name) if isinstance(name, str) else ""
+        if language not in NAMES:
+            continue
+        version = said.get("version")
+        found = VERSION.fullmatch(version) if key == KEYS[0] and isinstance(version, str) else None
+        if found:
+            place = data.find(b'"version": "' + found[0].encode(errors="replace"), at)
+            return language, found[1], max(at, place)
+        if language != "python":
+            return language, "", at
+    return None
+
+
+def _object(data: bytes, at: int) -> dict[str, object] | None:
     text = data[at : at + LONGEST_METADATA].decode(errors="replace")
     if not (start := OBJECT.match(text)):
         return None
     try:
-        language, _ = json.JSONDecoder().raw_decode(text, start.end())
+        found, _ = json.JSONDecoder().raw_decode(text, start.end())
     except (ValueError, RecursionError):
         return None
-    version = language.get("version")
-    if language.get("name") != "python" or not isinstance(version, str):
-        return None
-    found = VERSION.fullmatch(version)
-    key = data.find(b'"version": "' + version.encode(errors="replace"), at)
-    return (found[1], max(at, key)) if found else None
+    return found if isinstance(found, dict) else None
 
 
-def _majority(ran: list[tuple[str, Evidence]]) -> PythonRequest | None:
-    """What most notebooks ran on; where two are as many, the newer."""
-    if not ran:
-        return None
+def _majority(language: str, ran: list[tuple[str, Evidence]]) -> VersionRequest:
+    """What most notebooks ran on that say it; where two are as many, the newer."""
+    ran = [each for each in ran if each[0]] or ran
     counts = Counter(version for version, _ in ran)
-    version = max(counts, key=lambda version: (counts[version], [*map(int, version.split("."))]))
+    version = max(
+        counts, key=lambda version: (counts[version], [*map(int, version.split("."))] if version else [])
+    )
     first = next(evidence for one, evidence in ran if one == version)
     if len(ran) == 1:
         who = "the notebook"
@@ -116,5 +136,7 @@ def _majority(ran: list[tuple[str, Evidence]]) -> PythonRequest | None:
         who = "both notebooks" if len(ran) == 2 else f"all {len(ran)} notebooks"
     else:
         who = f"{counts[version]} of {len(ran)} notebooks"
-    evidence = Evidence(why=f"{who} ran on Python {version}", file=first.file, line=first.line)
-    return PythonRequest(version=version, evidence=evidence)
+    is_in = f"{'is' if len(ran) == 1 else 'are'} in {NAMES[language]}"
+    why = f"{who} ran on {NAMES[language]} {version}" if version else f"{who} {is_in}"
+    evidence = Evidence(why=why, file=first.file, line=first.line)
+    return VersionRequest(version=version, evidence=evidence)

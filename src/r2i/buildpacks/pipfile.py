@@ -16,7 +16,7 @@ from r2i.formats.locks.shapes import Table, lines_of, read_json, read_toml
 from r2i.formats.requirements import read_lines
 from r2i.formats.requirements.lines import Line, quoted
 from r2i.formats.requirements.specifiers import normalised, specifier_set
-from r2i.model import Detection, Notice, Options, PythonConstraint, PythonEnvironment, PythonRequest
+from r2i.model import Detection, Notice, Options, PythonConstraint, PythonEnvironment, VersionRequest
 
 #: Where an entry begins.
 IN_PIPFILE = r'"?([A-Za-z0-9._-]+)"?\s*='
@@ -145,7 +145,7 @@ def _detection(
     python, allowed = _python(requires, numbers)
     return Detection(
         environment=environment,
-        python=python,
+        requests={"python": python} if python else {},
         requires=allowed,
         notices=tuple(notices),
         server=server_evidence(environment.names, {normalised(name) for name in direct}),
@@ -154,14 +154,14 @@ def _detection(
 
 def _python(
     requires: Table, numbers: dict[str, int]
-) -> tuple[PythonRequest | None, tuple[PythonConstraint, ...]]:
+) -> tuple[VersionRequest | None, tuple[PythonConstraint, ...]]:
     for key in ("python_full_version", "python_version"):
         version = requires.text(key).strip()
         line = Line(file=requires.file, number=numbers.get(key, 1), text=version)
         if not version or version == "*":
             continue
         if re.fullmatch(r"\d+\.\d+(\.\d+)?", version, re.ASCII):
-            return PythonRequest(version=version, evidence=line.evidence(f"requires Python {version}")), ()
+            return VersionRequest(version=version, evidence=line.evidence(f"requires Python {version}")), ()
         specifier = f"=={version}.*" if version.isdecimal() else version
         return None, (_constraint(specifier, line),)
     return None, ()

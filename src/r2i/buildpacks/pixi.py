@@ -75,7 +75,7 @@ def _wished(checkout: Checkout, manifest: Manifest, options: Options) -> Detecti
     )
     return Detection(
         environment=environment,
-        python=python,
+        requests={"python": python} if python else {},
         requires=requires,
         server=server_evidence(environment.names),
         notices=(*manifest.notices, *notices),

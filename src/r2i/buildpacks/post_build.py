@@ -10,7 +10,7 @@ from r2i.checkout import Checkout
 from r2i.checkout.scripts import LONGEST, Script, inspect
 from r2i.facts.labextensions import instead_of
 from r2i.formats.commands import needs
-from r2i.model import BaseImage, Detection, Evidence, Layer, Notice, Stage
+from r2i.model import Detection, Evidence, Layer, Notice, Options, Stage
 
 #: The beginning of a command, then a program that compiles.
 COMPILES = re.compile(
@@ -28,7 +28,7 @@ class PostBuild:
     name = "post_build"
     files = ("postBuild",)
 
-    def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
+    def detect(self, checkout: Checkout, options: Options) -> Detection | None:
         path = checkout.config("postBuild")
         if path is None:
             return None

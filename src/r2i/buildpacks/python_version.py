@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from r2i.checkout import Checkout
-from r2i.model import BaseImage, Detection, Evidence, Notice, PythonRequest
+from r2i.model import Detection, Evidence, Notice, Options, VersionRequest
 
 VERSION = re.compile(r"(?:cpython-|python-?)?(\d{1,3}\.\d{1,3}(?:\.\d{1,3})?)", re.ASCII)
 
@@ -14,7 +14,7 @@ class PythonVersion:
     name = "python_version"
     files = (".python-version",)
 
-    def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
+    def detect(self, checkout: Checkout, options: Options) -> Detection | None:
         path = checkout.config(".python-version")
         if path is None:
             return None
@@ -25,7 +25,7 @@ class PythonVersion:
             # pyenv takes the first line; a name may be one of its virtual environments, which only the author has.
             if match := VERSION.fullmatch(word):
                 evidence = Evidence(why=f"requires Python {match[1]}", file=path, line=number)
-                return Detection(python=PythonRequest(version=match[1], evidence=evidence))
+                return Detection(requests={"python": VersionRequest(version=match[1], evidence=evidence)})
             return Detection(notices=(_not_a_version(word, path, number),))
         return None
 

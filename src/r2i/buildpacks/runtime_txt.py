@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, NoBuildpackError
-from r2i.model import BaseImage, Detection, Evidence, Notice, PythonRequest
+from r2i.model import Detection, Evidence, Notice, Options, VersionRequest
 
 LINE = re.compile(
     r"(?P<name>[a-z]+)(?:-(?P<version>\d{1,3}(?:\.\d{1,3}){0,2}))?(?:-(?P<date>\d{4}-\d{2}-\d{2}))?",
@@ -34,7 +34,7 @@ class RuntimeTxt:
     name = "runtime_txt"
     files = ("runtime.txt",)
 
-    def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
+    def detect(self, checkout: Checkout, options: Options) -> Detection | None:
         path = checkout.config("runtime.txt")
         if path is None:
             return None
@@ -56,8 +56,9 @@ class RuntimeTxt:
                 line=others[0].line,
                 hint="Install it in a `Dockerfile` in the repository",
             )
+        request = _request(python[0], path) if python else None
         return Detection(
-            python=_request(python[0], path) if python else None,
+            requests={"python": request} if request else {},
             notices=(
                 *(_not_installed(entry, path) for entry in others),
                 *(_no_effect(entry, path) for entry in unknown),
@@ -97,14 +98,14 @@ def _invalid(word: str, path: str, line: int) -> Evidence:
     return Evidence(why=f"`{path}` has an invalid line: `{word[:60]}`", file=path, line=line)
 
 
-def _request(entry: Entry, path: str) -> PythonRequest | None:
+def _request(entry: Entry, path: str) -> VersionRequest | None:
     if entry.version is None or entry.version == "3":
         return None
     if "." not in entry.version:
         raise InvalidRepositoryError(
             f"Python {entry.version} is not a complete version", file=path, line=entry.line, hint=HINT
         )
-    return PythonRequest(
+    return VersionRequest(
         version=entry.version,
         evidence=Evidence(why=f"requires Python {entry.version}", file=path, line=entry.line),
     )

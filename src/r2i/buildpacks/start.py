@@ -8,7 +8,7 @@ from dataclasses import replace
 from r2i.checkout import Checkout
 from r2i.checkout.scripts import inspect
 from r2i.formats.commands import needs
-from r2i.model import BaseImage, Detection, Evidence, Layer, Notice, Stage
+from r2i.model import Detection, Evidence, Layer, Notice, Options, Stage
 
 #: What is run in place of the script is the command that it was given, not a Jupyter with that for arguments.
 EXEC = re.compile(r"\bexec\s+(?!jupyter)")
@@ -19,7 +19,7 @@ class Start:
     name = "start"
     files = ("start",)
 
-    def detect(self, checkout: Checkout, base: BaseImage) -> Detection | None:
+    def detect(self, checkout: Checkout, options: Options) -> Detection | None:
         path = checkout.config("start")
         if path is None or checkout.is_dir(path):
             return None

@@ -1,4 +1,4 @@
-"""A buildpack whose module is imported when one of its files is there: most repositories have but one kind of them."""
+"""Buildpacks whose modules are imported when one of their files is there: most repositories have but one kind of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import posixpath
 from fnmatch import fnmatchcase
 from importlib import import_module
 
-from r2i.buildpacks.protocol import EnvironmentBuildpack
+from r2i.buildpacks.protocol import Buildpack, LanguageBuildpack, LanguageClaims
 from r2i.checkout import Checkout
 from r2i.model import Detection, Options
 
@@ -23,8 +23,8 @@ class WhenThere:
         return self.pack.detect(checkout, options) if self._is_there(checkout) else None
 
     @property
-    def pack(self) -> EnvironmentBuildpack:
-        pack: EnvironmentBuildpack = getattr(import_module(f"r2i.buildpacks.{self.name}"), self._class)()
+    def pack(self) -> Buildpack:
+        pack: Buildpack = getattr(import_module(f"r2i.buildpacks.{self.name}"), self._class)()
         return pack
 
     def _is_there(self, checkout: Checkout) -> bool:
@@ -32,3 +32,20 @@ class WhenThere:
             return True
         names = map(posixpath.basename, checkout.entries(checkout.config_dir)) if self._also else ()
         return any(fnmatchcase(name, pattern) for name in names for pattern in self._also)
+
+
+class WhenClaimed:
+    """Stands for a language as `WhenThere` for a buildpack; what other files say of the language makes it be asked, too."""
+
+    def __init__(self, path: str, files: tuple[str, ...]) -> None:
+        self.name, _, self._class = path.partition(".")
+        self.files = files
+
+    def detect(self, checkout: Checkout, options: Options, claims: LanguageClaims) -> Detection | None:
+        claimed = claims.requests or claims.ran_on or any(checkout.config(name) for name in self.files)
+        return self.pack.detect(checkout, options, claims) if claimed else None
+
+    @property
+    def pack(self) -> LanguageBuildpack:
+        pack: LanguageBuildpack = getattr(import_module(f"r2i.buildpacks.{self.name}"), self._class)()
+        return pack

@@ -118,6 +118,7 @@ def _compose(
         repo_dir=repo_dir,
         config_dir=checkout.config_dir,
         python=python,
+        languages=tuple(d.language for d in detections if d.language is not None),
         jupyter=server,
         as_of=until,
         layers=tuple(sorted((_networked(each, options) for each in layers), key=lambda each: each.stage)),

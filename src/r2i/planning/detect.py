@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
-from r2i.buildpacks import CHAIN, ENVIRONMENTS, UNSUPPORTED
+from r2i.buildpacks import CHAIN, ENVIRONMENTS, LANGUAGES, UNSUPPORTED
+from r2i.buildpacks.protocol import Buildpack, LanguageBuildpack, LanguageClaims
 from r2i.buildpacks.runtime_txt import HINT
 from r2i.checkout import Checkout
 from r2i.checkout.ignore import FILES as IGNORE_FILES
 from r2i.errors import InvalidRepositoryError, R2iError
-from r2i.facts.pins import base_image
 from r2i.model import Detection, Evidence, Ignored, Options
 from r2i.planning.environment import detect_environment
 
@@ -36,11 +36,10 @@ class Detections:
 
 def detect(checkout: Checkout, options: Options) -> Detections:
     """Look at every file that a buildpack knows; raises nothing for what is in them."""
-    base = base_image(options.base_image)
     packs: list[Detection] = []
     problems: list[R2iError] = []
     for pack in CHAIN:
-        found = _looked(partial(pack.detect, checkout, base), problems)
+        found = _looked(partial(pack.detect, checkout, options), problems)
         packs += [found] if found is not None else []
         if (found is not None and found.dockerfile is not None) or (problems and "Dockerfile" in pack.files):
             # Nothing else counts, so nothing else can be wrong.
@@ -51,7 +50,21 @@ def detect(checkout: Checkout, options: Options) -> Detections:
         if (alone := found.alone) is not None and not _others(checkout, alone)
     ]
     environment = _looked(partial(detect_environment, checkout, options), problems)
+    for language in LANGUAGES:
+        claims = _claims(language.name, packs, environment)
+        found = _looked(partial(language.detect, checkout, options, claims), problems)
+        packs += [found] if found is not None else []
     return Detections(packs=tuple(packs), environment=environment, problems=tuple(problems))
+
+
+def _claims(language: str, packs: Iterable[Detection], environment: Detection | None) -> LanguageClaims:
+    conda = environment.environment if environment is not None else None
+    names = conda.names if conda is not None and conda.manager == "conda" else ()
+    return LanguageClaims(
+        requests=tuple(found.requests[language] for found in packs if language in found.requests),
+        ran_on=next((found.ran_on[language] for found in packs if language in found.ran_on), None),
+        packages=frozenset(names).union(*(found.packages for found in packs)),
+    )
 
 
 def _others(checkout: Checkout, alone: Evidence) -> bool:
@@ -79,5 +92,6 @@ def hidden(checkout: Checkout) -> tuple[Ignored, ...]:
 
 
 def config_names() -> tuple[str, ...]:
-    files = (*(pack.files for pack in CHAIN), *(pack.files for pack in ENVIRONMENTS), UNSUPPORTED)
+    packs: tuple[Buildpack | LanguageBuildpack, ...] = (*CHAIN, *ENVIRONMENTS, *LANGUAGES)
+    files = (*(pack.files for pack in packs), UNSUPPORTED)
     return tuple(dict.fromkeys(chain.from_iterable(files)))

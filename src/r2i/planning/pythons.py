@@ -28,7 +28,7 @@ from r2i.model import (
     Python,
     PythonConstraint,
     PythonEnvironment,
-    PythonRequest,
+    VersionRequest,
 )
 from r2i.planning.python_constraints import allowed, place_of, versions_of
 
@@ -56,9 +56,9 @@ class Claims:
     """
 
     base: BaseImage
-    requests: tuple[PythonRequest, ...]
+    requests: tuple[VersionRequest, ...]
     requires: tuple[PythonConstraint, ...]
-    ran_on: PythonRequest | None
+    ran_on: VersionRequest | None
     limits: tuple[Limit, ...]
     pins: bool
     conda: bool
@@ -124,9 +124,9 @@ def _claims(
     date: str | None,
     limits: tuple[Limit, ...] = (),
 ) -> Claims:
-    asked = [d.python for d in detections if d.python is not None]
+    asked = [d.requests["python"] for d in detections if "python" in d.requests]
     if options.python is not None:
-        asked.insert(0, PythonRequest(version=options.python, evidence=Evidence(why="`--python`")))
+        asked.insert(0, VersionRequest(version=options.python, evidence=Evidence(why="`--python`")))
     environments = [d.environment for d in detections if d.environment is not None]
     asked = [*(e.brings for e in environments if e.brings is not None), *asked]
     conda = any(environment.manager == "conda" for environment in environments)
@@ -135,7 +135,7 @@ def _claims(
         base=base,
         requests=tuple(asked),
         requires=tuple(chain.from_iterable(d.requires for d in detections)),
-        ran_on=next((d.ran_on for d in detections if d.ran_on is not None), None),
+        ran_on=next((d.ran_on["python"] for d in detections if "python" in d.ran_on), None),
         # Conda has builds of its own.
         limits=() if conda else (*limits_of(chain.from_iterable(e.pins for e in environments)), *limits),
         pins=any(environment.pins or environment.conda_versions for environment in environments),
@@ -312,7 +312,7 @@ def _rank(minor: str, versions: Mapping[str, str]) -> str:
     return f"{minor} is the {'newest' if minor == newest else 'oldest'} of these"
 
 
-def _patch_notices(chosen: Python, wanted: PythonRequest) -> Iterable[Notice]:
+def _patch_notices(chosen: Python, wanted: VersionRequest) -> Iterable[Notice]:
     if chosen.version != wanted.version:
         yield _notice(
             f"Python {wanted.version} is requested; the newest patch release of {chosen.version} is used",

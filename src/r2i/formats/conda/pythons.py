@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from r2i.formats.conda.environment_yml import Dependency
-from r2i.model import PythonConstraint, PythonRequest
+from r2i.model import PythonConstraint, VersionRequest
 
 EXACT = re.compile(r"(?:==)?(\d+\.\d+(?:\.\d+)?)(?:\.\*)?", re.ASCII)
 CLAUSE = re.compile(r"(?:(?:<=|>=|<|>|==|!=|~=)\d+(?:\.\d+)*|(?:!=|==)?\d+(?:\.\d+)*\.\*)", re.ASCII)
@@ -14,7 +14,7 @@ CLAUSE = re.compile(r"(?:(?:<=|>=|<|>|==|!=|~=)\d+(?:\.\d+)*|(?:!=|==)?\d+(?:\.\
 
 def python_of(
     dependencies: Iterable[Dependency],
-) -> tuple[PythonRequest | None, tuple[PythonConstraint, ...]]:
+) -> tuple[VersionRequest | None, tuple[PythonConstraint, ...]]:
     """A version where one is named, else what is allowed; alternatives (`3.8|3.9`) are left to the solver."""
     request, constraints = None, []
     for dependency in dependencies:
@@ -23,7 +23,7 @@ def python_of(
             continue
         if exact := EXACT.fullmatch(version):
             why = f"requires Python {exact[1]}"
-            request = request or PythonRequest(version=exact[1], evidence=line.evidence(why))
+            request = request or VersionRequest(version=exact[1], evidence=line.evidence(why))
         elif all(CLAUSE.fullmatch(clause) for clause in version.split(",")):
             specifier = ",".join(
                 f"=={clause}" if clause[0].isdigit() else clause for clause in version.split(",")

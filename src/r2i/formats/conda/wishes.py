@@ -11,7 +11,7 @@ from r2i.formats.conda.environment_yml import Dependency
 from r2i.formats.conda.specs import Spec
 from r2i.formats.requirements.specifiers import normalised
 from r2i.image.conda import PROGRAMS, document
-from r2i.model import EnvironmentTemplate, Evidence, Options, PipInstall, PythonEnvironment, PythonRequest
+from r2i.model import EnvironmentTemplate, Evidence, Options, PipInstall, PythonEnvironment, VersionRequest
 
 #: One version, or its patch releases: `==1.2`, `1.2.*`.
 VERSION = re.compile(r"(?:==)?\d")
@@ -26,7 +26,7 @@ def wished_environment(
     entry: str,
     document: str,
     environ: tuple[str, ...] = (),
-    brings: PythonRequest | None = None,
+    brings: VersionRequest | None = None,
 ) -> PythonEnvironment:
     """Conda packages, and on top of them what `pip` holds: its lines get the name `entry`.
 

@@ -20,7 +20,7 @@ from r2i.model import (
     Options,
     PipInstall,
     PythonEnvironment,
-    PythonRequest,
+    VersionRequest,
 )
 
 
@@ -86,7 +86,7 @@ def _why(package: CondaPackage | PypiPackage) -> str:
     return f"locks `{package.name}` {package.version or ''}".rstrip()
 
 
-def _python(lock: Lock, options: Options) -> PythonRequest:
+def _python(lock: Lock, options: Options) -> VersionRequest:
     found = next((package for package in lock.locked.conda if package.name == "python"), None)
     version = re.match(r"\d+\.\d+(?:\.\d+)?", found.version) if found else None
     if found is None or version is None:
@@ -100,7 +100,7 @@ def _python(lock: Lock, options: Options) -> PythonRequest:
             f"`--python {options.python}` conflicts with `{lock.file}`, which locks Python {version[0]}",
             hint=f"Omit the option, or require another Python version and run `{lock.renew}`",
         )
-    return PythonRequest(version=version[0], evidence=found.line.evidence(f"locks Python {version[0]}"))
+    return VersionRequest(version=version[0], evidence=found.line.evidence(f"locks Python {version[0]}"))
 
 
 def _document(lock: Lock) -> str:
