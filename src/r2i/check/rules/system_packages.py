@@ -106,7 +106,7 @@ def _finding(
 
 
 def _table(name: str) -> Mapping[str, str]:
-    table: Mapping[str, str] = read_table("r2i.check.rules", "system_packages.toml")[name]
+    table: Mapping[str, str] = read_table("r2i.check.facts", "system_packages.toml")[name]
     return table
 
 
