@@ -13,7 +13,7 @@ from r2i.check.code.cell_installs import VARIABLE, Install, installs
 from r2i.check.code.notebooks import Notebook
 from r2i.check.code.shell_script import LONGEST
 from r2i.check.facts.distributions import distributions, is_often_needed
-from r2i.check.facts.provided import Provided, optional, provided, providers
+from r2i.check.facts.provided import Provided, brought_by_conda, optional, provided, providers
 from r2i.check.imports import COMPILED, Use, uses
 from r2i.check.optional_uses import distributions_of, is_older, optional_uses
 from r2i.check.subject import Subject
@@ -121,6 +121,12 @@ def _there(subject: Subject, environment: PythonEnvironment, *, kernel: bool) ->
         server=joined or _has_old_widgets(environment, plan),
         complete=environment.exact,
         extras=[one.name for one in subject.declared if one.extras],
+        brought=[
+            other
+            for one in subject.declared
+            if one.installer == "conda"
+            for other in brought_by_conda(one.name)
+        ],
         vague=_vague(subject, environment),
     )
 
