@@ -11,8 +11,11 @@ from r2i.check.findings import Finding, Rule
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Edit, Fix
 
-#: The name of the image's kernel; `python` is what Jupyter has always taken for it, too.
-NATIVE, OURS = "python3", frozenset({"python3", "python"})
+#: The name and title of the kernel that every image has, by the Python that it runs.
+NATIVE = {"2": ("python2", "Python 2"), "3": ("python3", "Python 3 (ipykernel)")}
+
+#: Names that lead to it anyway: r2i calls it `python3`, and Jupyter has always taken `python` for it.
+OURS = frozenset({"python3", "python"})
 
 #: How notebooks call the language of that kernel, where they name one, and how a title of it begins.
 PYTHON, IS_PYTHON = frozenset({"", "python"}), re.compile("(?i)python")
@@ -50,12 +53,13 @@ def _not_installed(subject: Subject) -> Iterator[Finding]:
 
 def _other_name(subject: Subject) -> Iterator[Finding]:
     said = _configuration(subject)
+    name, title = NATIVE["2" if _version(subject).startswith("2.") else "3"]
     for notebook in _asking(subject):
         known = _fitting(notebook)
         there = next((one for one in known if _mentions(said, one.words)), None)
-        native = there.name if there else NATIVE
+        native = there.name if there else name
         if (
-            notebook.kernel in (OURS if native == NATIVE else {native})
+            notebook.kernel in ({native} if there else {native, *OURS})
             or (there is None and (known or notebook.language not in PYTHON))
             or not native
             or _installed(subject, said, notebook, ())
@@ -71,12 +75,12 @@ def _other_name(subject: Subject) -> Iterator[Finding]:
             continue
         edit = Edit(file=notebook.path, start=place.start, end=place.end, text=f'"{native}"'.encode())
         opened = "" if notebook.language_named else ", and JupyterLab asks for a kernel"
-        title = there.language if there else "Python 3 (ipykernel)"
+        selected = there.language if there else title
         yield Finding(
             message=f"The kernel of the notebook is `{notebook.kernel}`; this image has `{native}`{opened}",
             file=notebook.path,
             line=place.line,
-            hint=f"Select the kernel `{title}` in Jupyter and save the notebook, or write `{native}` here",
+            hint=f"Select the kernel `{selected}` in Jupyter and save the notebook, or write `{native}` here",
             fix=Fix(title=f"Set the kernel of `{notebook.path}` to `{native}`", edits=(edit,)),
         )
 
