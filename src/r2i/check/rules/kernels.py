@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from r2i.check.apt_txt import apt_txt
 from r2i.check.code.notebooks import Notebook, line_of_value, place_of
 from r2i.check.facts.notebook_tables import Kernel, kernels
 from r2i.check.findings import Finding, Rule
+from r2i.check.requirement_edits import where
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Edit, Fix
 
@@ -47,7 +49,7 @@ def _not_installed(subject: Subject) -> Iterator[Finding]:
             message=f"The kernel of the notebook is `{notebook.kernel}` ({language}), but no file installs it",
             file=notebook.path,
             line=line_of_value(subject.checkout, notebook.path, *KERNEL_NAME),
-            hint=known[0].hint if known else "Install it in `postBuild`",
+            hint=_how(subject, known[0]) if known else "Install it in `postBuild`",
         )
 
 
@@ -98,6 +100,27 @@ def _python_2(subject: Subject) -> Iterator[Finding]:
                 cell=number,
                 hint="Rewrite the cells for Python 3 (`print(x)`, `range`, `input`), and run them",
             )
+
+
+def _how(subject: Subject, kernel: Kernel) -> str:
+    """How to install it beside what the files have."""
+    more = [f"`{kernel.apt}` to `{apt_txt(subject)}`"] if kernel.apt else []
+    more += [f"`{kernel.post_build}` to `{subject.config_path('postBuild')}`"] if kernel.post_build else []
+    environment, new = subject.environment, subject.config_path("environment.yml")
+    if kernel.pip:
+        place = where(subject)
+        if environment and environment.buildpack == "conda":
+            place = f"to the `pip:` list of `{environment.defined_by}`"
+        first = f"Add `{kernel.pip}` {place}"
+    elif not kernel.conda:
+        return kernel.hint
+    elif environment and environment.manager == "conda" and environment.defined_by:
+        first = f"Add `{kernel.conda}` {where(subject)}"
+    elif environment and environment.defined_by:
+        first = f"Write `{new}` with `{kernel.conda}` and the requirements of `{environment.defined_by}`, which it replaces"
+    else:
+        first = f"Write `{new}` with `{kernel.conda}`"
+    return ", and ".join([first, *more])
 
 
 def _asking(subject: Subject) -> Iterator[Notebook]:
