@@ -55,19 +55,25 @@ def _asked_for(subject: Subject, found: list[Missing], said: Callable[[Missing],
         asker = next((asker for asker in askers if not asker.names.isdisjoint(one.distributions)), None)
         text = of_conda(name) if _is_conda(subject) else name
         called = "it" if text == one.module else f"`{text}`"
-        unless = f"; {one.unless} may install it" if one.unless else ""
-        if one.binder:
-            unless = "; r2i installs it because the Binder environment has it"
         who = f"only {asker.who} requires {called}" if asker else f"no file requires {called}"
         fix = None if asker and asker.hint else added(subject, text)
         how = fix.title if fix else f"Add `{text}` {where(subject)}"
         yield _finding(
             subject,
             one,
-            message=f"{said(one)}, but {who}{unless}",
+            message=f"{said(one)}, but {who}{_unless(one)}",
             hint=(asker and asker.hint) or how,
             fix=fix,
         )
+
+
+def _unless(one: Missing) -> str:
+    """Why it is not sure that something fails."""
+    if one.binder:
+        return "; r2i installs it because the Binder environment has it"
+    if one.unless:
+        return f"; {one.unless} may install it"
+    return f"; nothing calls `{one.uncalled}`, which needs it" if one.uncalled else ""
 
 
 def _unknown(subject: Subject) -> Iterator[Finding]:
