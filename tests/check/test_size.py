@@ -53,6 +53,19 @@ def test_what_is_not_known_is_named(tmp_path: Path) -> None:
     assert found.sentence.endswith(", 2 packages unknown (`nobodys-package`, `nobodys-tool`)")
 
 
+def test_node_is_part_of_it(tmp_path: Path) -> None:
+    files = {
+        "package.json": "{}\n",
+        "postBuild": "#!/bin/bash\nyarn install\n",
+        "requirements.txt": "numpy\n",
+    }
+    found = forecast_of(tmp_path, files)
+
+    assert found.unknown == ()
+    assert part(found, "npm").unpacked > 5e7
+    assert part(found, "yarnpkg").unpacked > 5e6
+
+
 def test_the_repository_is_part_of_it(tmp_path: Path) -> None:
     files = {"requirements.txt": "numpy\n"}
 
