@@ -16,6 +16,7 @@ from r2i.process import Completed, run
 from tests.building import R2I, fresh_tag
 from tests.cases import Case, all_cases, asking_kernel
 from tests.conda_channel import conda_channel
+from tests.cran import cran_mirror
 from tests.index_hosts import with_real_hosts
 from tests.pythons import python_downloads
 from tests.real_engines import engine_of, remove_image
@@ -62,6 +63,8 @@ def offered(case: Case) -> Iterator[dict[str, str]]:
         settings = {}
         if case.conda:
             settings["CONDA_CHANNEL_ALIAS"] = stack.enter_context(conda_channel())
+        if case.cran:
+            settings["R2I_CRAN"] = stack.enter_context(cran_mirror())
         if case.pythons:
             address = stack.enter_context(python_downloads(case.pythons))
             settings["UV_PYTHON_DOWNLOADS_JSON_URL"] = address

@@ -1,4 +1,4 @@
-"""Write `src/r2i/check/facts/r_packages.toml` anew: what packages of R need, as Debian's packages of them say.
+"""Write `src/r2i/facts/r_packages.toml` anew: what packages of R need, as Debian's packages of them say.
 
 Run it on Debian after `apt-get update`: `python tools/refresh_r_packages.py`.
 """
@@ -9,7 +9,7 @@ import re
 import subprocess
 from pathlib import Path
 
-TARGET = Path(__file__).parents[1] / "src" / "r2i" / "check" / "facts" / "r_packages.toml"
+TARGET = Path(__file__).parents[1] / "src" / "r2i" / "facts" / "r_packages.toml"
 
 HEADER = """\
 # What packages of R need, in lower case. A line is `NAME: OTHERS`. Made by `tools/refresh_r_packages.py`; not to be edited.

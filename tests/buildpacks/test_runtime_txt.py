@@ -13,7 +13,7 @@ from tests.writing import Content, write
 
 from r2i.buildpacks.runtime_txt import Entry, RuntimeTxt, parse
 from r2i.checkout import Checkout
-from r2i.errors import InvalidRepositoryError, NoBuildpackError, R2iError
+from r2i.errors import InvalidRepositoryError, R2iError
 from r2i.model import Detection, Options
 from r2i.planning.compose import make_plan
 
@@ -84,16 +84,29 @@ def test_anything_else_is_refused_with_its_line(tmp_path: Path, content: Content
     assert len(caught.value.message) < 200
 
 
-@pytest.mark.parametrize("content", ["r-4.4-2024-10-31", "r-2024-10-31", "2024-10-31", "r"])
-def test_r_alone_cannot_be_built_yet(tmp_path: Path, content: str) -> None:
-    with pytest.raises(NoBuildpackError, match="requires R"):
-        detect(tmp_path, content)
+@pytest.mark.parametrize(
+    ("content", "version", "day", "line"),
+    [
+        ("r-4.4-2024-10-31", "4.4", "2024-10-31", 1),
+        ("R-4.4.1", "4.4.1", "", 1),
+        ("r-2024-10-31\npython-3.12", "", "2024-10-31", 1),
+        ("python-3.12\n\n2024-10-31\n", "", "2024-10-31", 3),
+        ("r", "", "", 1),
+    ],
+)
+def test_r_is_asked_for_beside_python_too(
+    tmp_path: Path, content: str, version: str, day: str, line: int
+) -> None:
+    request = detect(tmp_path, content).requests["r"]
+
+    assert (request.version, request.day, request.evidence.line) == (version, day, line)
 
 
-def test_r_beside_python_is_a_warning(tmp_path: Path) -> None:
-    notices = detect(tmp_path, "python-3.12\nr-4.4\n").notices
+def test_two_lines_for_r_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRepositoryError, match="names R twice") as caught:
+        detect(tmp_path, "r-4.4\n2024-10-31\n")
 
-    assert [(n.level, n.line) for n in notices] == [("warning", 2)]
+    assert caught.value.where == "runtime.txt:2"
 
 
 def test_all_parts_of_a_line_are_read() -> None:
@@ -137,6 +150,6 @@ def test_any_bytes_give_a_version_or_are_refused(content: bytes) -> None:
         try:
             request = detect(Path(directory), content).requests.get("python")
         except R2iError as error:
-            assert error.exit_code in {4, 5}  # noqa: PT017
+            assert error.exit_code == 5  # noqa: PT017
             return
     assert request is None or re.fullmatch(r"[0-9]+\.[0-9]+(\.[0-9]+)?", request.version, re.ASCII)

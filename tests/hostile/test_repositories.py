@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from r2i import process
-from r2i.buildpacks import CHAIN, ENVIRONMENTS, UNSUPPORTED
+from r2i.buildpacks import CHAIN, ENVIRONMENTS, LANGUAGES, UNSUPPORTED
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, NoBuildpackError, R2iError
 from r2i.model import Options
@@ -22,7 +22,11 @@ from tests.writing import deep, outside_file, planned, remove_deep, write
 
 SECRET = "python-3.12 # six git secret of the host\n"
 
-FILES = (*(pack.files for pack in CHAIN), *(pack.files for pack in ENVIRONMENTS))
+FILES = (
+    *(pack.files for pack in CHAIN),
+    *(pack.files for pack in ENVIRONMENTS),
+    *(pack.files for pack in LANGUAGES),
+)
 READ = tuple(dict.fromkeys(chain.from_iterable(FILES)))
 ALL = tuple(dict.fromkeys((*READ, *UNSUPPORTED, ".dockerignore", ".containerignore")))
 
@@ -279,7 +283,7 @@ def test_the_program_says_what_is_wrong(top: Path, tmp_path: Path, maker: Maker,
         ({"apt.txt": "-o Debug::NoLocking=1\n"}, 5),
         ({"binder/a": "", ".binder/a": ""}, 5),
         ({"environment.yml": "!!python/object/apply:os.system ['touch /pwned']"}, 5),
-        ({"install.R": ""}, 4),
+        ({"default.nix": ""}, 4),
         ({"Dockerfile": "RUN true"}, 5),
         ({".python-version": b"3.12\0"}, 5),
     ],

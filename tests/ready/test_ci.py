@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from r2i.buildpacks import CHAIN, ENVIRONMENTS, UNSUPPORTED
+from r2i.buildpacks import CHAIN, ENVIRONMENTS, LANGUAGES, UNSUPPORTED
 from tests.cases import ROOT
 from tests.check.cases import GIT
 from tests.ready.repositories import notebook, repository
@@ -117,7 +117,11 @@ def test_the_hook_is_as_pre_commit_wants_it() -> None:
 
 def test_the_hook_runs_when_a_file_changes_that_counts() -> None:
     (hook,) = HOOKS
-    files = [*(each.files for each in CHAIN), *(each.files for each in ENVIRONMENTS)]
+    files = [
+        *(each.files for each in CHAIN),
+        *(each.files for each in ENVIRONMENTS),
+        *(each.files for each in LANGUAGES),
+    ]
     named = [name for names in files for name in names if "*" not in name]
     counts = [*named, *UNSUPPORTED, "a.ipynb", "src/helpers.py", "binder/postBuild"]
 

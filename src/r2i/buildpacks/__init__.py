@@ -59,14 +59,13 @@ ENVIRONMENTS: Final[tuple[WhenThere, ...]] = (
 )
 
 #: The languages beside Python: each that is asked for adds its layers. The names are the keys of `Detection.requests`.
-LANGUAGES: Final[tuple[WhenClaimed, ...]] = ()
+LANGUAGES: Final[tuple[WhenClaimed, ...]] = (
+    WhenClaimed("r.R", ("install.R", "install.r", "DESCRIPTION", "renv.lock")),
+)
 
 #: Files that ask for a language which r2i does not install yet.
 UNSUPPORTED: Final = MappingProxyType(
     {
-        "install.R": "R",
-        "DESCRIPTION": "R",
-        "renv.lock": "R",
         "Project.toml": "Julia",
         "JuliaProject.toml": "Julia",
         "REQUIRE": "Julia",

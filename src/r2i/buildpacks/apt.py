@@ -10,7 +10,7 @@ from typing import Literal
 from r2i.buildpacks.apt_names import Gone, Renamed, compiles, locale_of, look_up
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
-from r2i.facts.pins import base_image
+from r2i.facts.pins import base_image, image_of
 from r2i.model import BaseImage, Detection, Evidence, Layer, Notice, Options, Stage
 
 FILE = "apt.txt"
@@ -256,11 +256,6 @@ def _gone(package: AptPackage, found: Gone, base: BaseImage, path: str) -> None:
         line=package.line,
         hint=f"{instead}{build}, or remove the line",
     )
-
-
-def image_of(release: str) -> str:
-    """The image of a release, as one writes it."""
-    return {"jammy": "ubuntu:22.04", "noble": "ubuntu:24.04"}.get(release, f"debian:{release}-slim")
 
 
 def _merge(packages: Iterable[AptPackage], path: str) -> list[AptPackage]:

@@ -33,12 +33,13 @@ class LanguageClaims:
     """What other files than its own say of a language.
 
     `requests` are versions that files name, the strongest first; `ran_on` is what notebooks say they ran on. `packages`
-    are the names of all conda and Debian packages that files ask for: a language may be among them.
+    are the names of all conda and Debian packages that files ask for: a language may be among them. `conda` are those of conda.
     """
 
     requests: tuple[VersionRequest, ...] = ()
     ran_on: VersionRequest | None = None
     packages: frozenset[str] = frozenset()
+    conda: frozenset[str] = frozenset()
 
 
 class LanguageBuildpack(Protocol):
@@ -53,4 +54,4 @@ class LanguageBuildpack(Protocol):
         """The names of the configuration files that it looks for, the strongest first."""
 
     def detect(self, checkout: Checkout, options: Options, claims: LanguageClaims) -> Detection | None:
-        """As `Buildpack.detect`; the result has a `language`."""
+        """As `Buildpack.detect`; the result has a `language` where its layers install one."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from r2i.checkout import Checkout
-from r2i.errors import InvalidRepositoryError, NoBuildpackError
+from r2i.errors import InvalidRepositoryError
 from r2i.model import Detection, Evidence, Notice, Options, VersionRequest
 
 LINE = re.compile(
@@ -41,30 +41,20 @@ class RuntimeTxt:
         entries = parse(checkout.read(path), path)
         python = [entry for entry in entries if entry.language == "python"]
         unknown = [entry for entry in entries if entry.language not in {"python", "r", ""}]
-        others = [entry for entry in entries if entry.language in {"r", ""}]
-        if len(python) > 1:
-            raise InvalidRepositoryError(
-                f"`{path}` names Python twice",
-                file=path,
-                line=python[1].line,
-                hint="Keep one of the two lines",
-            )
-        if others and not python:
-            raise NoBuildpackError(
-                f"`{path}` requires R, which r2i cannot install yet",
-                file=path,
-                line=others[0].line,
-                hint="Install it in a `Dockerfile` in the repository",
-            )
+        r = [entry for entry in entries if entry.language in {"r", ""}]
+        for name, named in (("Python", python), ("R", r)):
+            if len(named) > 1:
+                raise InvalidRepositoryError(
+                    f"`{path}` names {name} twice",
+                    file=path,
+                    line=named[1].line,
+                    hint="Keep one of the two lines",
+                )
         request = _request(python[0], path) if python else None
         return Detection(
-            requests={"python": request} if request else {},
-            notices=(
-                *(_not_installed(entry, path) for entry in others),
-                *(_no_effect(entry, path) for entry in unknown),
-                *_details(python, path),
-            ),
-            alone=_invalid(unknown[0].text, path, unknown[0].line) if unknown and not python else None,
+            requests=({"python": request} if request else {}) | ({"r": _of_r(r[0], path)} if r else {}),
+            notices=(*(_no_effect(entry, path) for entry in unknown), *_details(python, path)),
+            alone=_invalid(unknown[0].text, path, unknown[0].line) if unknown and not (python or r) else None,
         )
 
 
@@ -111,6 +101,13 @@ def _request(entry: Entry, path: str) -> VersionRequest | None:
     )
 
 
+def _of_r(entry: Entry, path: str) -> VersionRequest:
+    version, day = entry.version or "", entry.date or ""
+    words = [f"R {version}".rstrip(), *([f"packages of {day}"] if day else [])]
+    evidence = Evidence(why=f"requires {' and '.join(words)}", file=path, line=entry.line)
+    return VersionRequest(version=version, day=day, evidence=evidence)
+
+
 def _details(python: list[Entry], path: str) -> tuple[Notice, ...]:
     return tuple(
         Notice(
@@ -118,15 +115,6 @@ def _details(python: list[Entry], path: str) -> tuple[Notice, ...]:
         )
         for entry in python
         if entry.date is not None
-    )
-
-
-def _not_installed(entry: Entry, path: str) -> Notice:
-    return Notice(
-        level="warning",
-        message="The file requires R, which r2i does not install yet",
-        file=path,
-        line=entry.line,
     )
 
 

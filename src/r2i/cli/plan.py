@@ -59,7 +59,7 @@ def _facts(plan: Plan) -> Iterator[str]:
         yield _fact("Python", f"{plan.python.version} {PROVIDERS[plan.python.provider]}")
         yield " " * 14 + _reason(plan.python.evidence)
     for language in plan.languages:
-        yield _fact(language.name, f"{language.version} {language.provider}")
+        yield _fact(language.name, f"{language.version} {language.provider}".strip())
         yield " " * 14 + _reason(language.evidence)
     if plan.as_of is not None:
         yield _fact("As of", f"{plan.as_of.moment}: {_reason(plan.as_of.evidence)}")

@@ -26,6 +26,11 @@ MAX_MATCHES = 50
 #: How pip says it at the end; `words.ini` has how uv and pip say it at once.
 BUILT = re.compile(r"Failed to build (?P<package>[A-Za-z0-9][\w.-]*)$", re.MULTILINE)
 
+#: How R says that a package did not compile.
+BUILT_BY_R = re.compile(
+    r"^ERROR: (?:compilation|configuration) failed for package .(?P<package>[\w.]+).$", re.MULTILINE
+)
+
 #: `build_as_user.py` asks the index when something could not be compiled.
 WHEELS = re.compile(r"^r2i: `[^`]+` has wheels for Python (?P<wheels>\d[\d., ]*\d)$", re.MULTILINE)
 
@@ -153,7 +158,7 @@ def _message(rule: CauseRule, values: Mapping[str, str]) -> str:
 def _known(text: str, *, pythons: Sequence[str], current: str | None) -> dict[str, str]:
     """What the log tells of the package that could not be built."""
     known: dict[str, str] = {}
-    patterns = (*words()["not-built"], *words()["not-built-by-pip"], BUILT)
+    patterns = (*words()["not-built"], *words()["not-built-by-pip"], BUILT, BUILT_BY_R)
     if matches := [match for pattern in patterns if (match := pattern.search(text))]:
         built = min(matches, key=re.Match.start).groupdict()
         known |= {"built": built.get("built", built["package"]), "name": built["package"]}

@@ -147,9 +147,9 @@ def _place(layer: Layer, found: Diagnosis | None, log: tuple[str, ...]) -> Evide
 
 
 def _ended(layer: Layer, log: tuple[str, ...]) -> tuple[Evidence, str] | None:
-    """Where in `postBuild` bash ended, and with which command, as `programs/where-it-failed` says."""
+    """Where in a script of the repository the step ended, and with which command, as what runs the script says."""
     path = layer.variables.get("path")
-    if layer.template != "post_build" or not isinstance(path, str):
+    if layer.template not in ("post_build", "r_packages") or not isinstance(path, str):
         return None
     said = re.compile(rf"r2i: `{re.escape(path)}` failed with status \d+ in line (\d{{1,6}}): (.*)")
     found = next((match for line in reversed(log) if (match := said.fullmatch(line.strip()))), None)

@@ -43,3 +43,8 @@ def is_distribution(image: BaseImage) -> bool:
     """Whether its packages are all that it is: `python:3.12-bookworm` is more than bookworm, a digest is one build."""
     name, _, tag = image.reference.rpartition("/")[2].partition(":")
     return image.release is not None and name == image.release.distribution and "@" not in tag
+
+
+def image_of(release: str) -> str:
+    """The image of a release, as one writes it."""
+    return {"jammy": "ubuntu:22.04", "noble": "ubuntu:24.04"}.get(release, f"debian:{release}-slim")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 
 from r2i.check.code.matches import numbered
 from r2i.check.code.notebooks import Cell, Notebook
@@ -14,7 +13,7 @@ from r2i.check.subject import Subject
 from r2i.edits.applying import appended
 from r2i.edits.fixes import Fix
 from r2i.errors import R2iError
-from r2i.facts.tables import read_table
+from r2i.facts.r import closure, r_packages
 
 NAME = r"[A-Za-z][A-Za-z0-9.]*"
 LOADED = re.compile(
@@ -53,8 +52,8 @@ def _of_r(subject: Subject) -> Iterator[Finding]:
     if ANYTHING.search(text):
         return
     there = declared | {name.lower() for found in INSTALLED.findall(text) for name in QUOTED.findall(found)}
-    there = _closure({*there, KERNEL_OF_R}) | set(_packages()[0])
-    path = subject.config("install.R")
+    there = closure({*there, KERNEL_OF_R}) | set(r_packages()[0])
+    path = subject.config("install.R") or subject.config("install.r")
     for notebook, cell, source in cells:
         for line, found in numbered(LOADED, source):
             name = found[1] or found[2]
@@ -93,7 +92,7 @@ def _declared_in_r(subject: Subject) -> set[str] | None:
         text = subject.text(path) if path else None
         if text is None:
             continue
-        if file == "install.R" and (ANYTHING.search(text) or ELSEWHERE.search(text)):
+        if file in SCRIPTS and (ANYTHING.search(text) or ELSEWHERE.search(text)):
             return None
         names |= {name.lower() for name in read(text)}
     script = subject.config("postBuild")
@@ -102,7 +101,7 @@ def _declared_in_r(subject: Subject) -> set[str] | None:
     for one in subject.declared:
         if one.name.startswith(("r-", "bioconductor-")):
             names.add(one.name.partition("-")[2])
-    known = _packages()[1].keys() | set(_packages()[0])
+    known = r_packages()[1].keys() | set(r_packages()[0])
     return names if names <= known else None
 
 
@@ -112,29 +111,13 @@ def _fields(text: str) -> list[str]:
     return [name for field in found for name in re.findall(rf"(?:^|,)\s*({NAME})", field) if name != "R"]
 
 
+SCRIPTS = ("install.R", "install.r")
 READERS: Mapping[str, Callable[[str], list[str]]] = {
-    "install.R": QUOTED.findall,
+    **dict.fromkeys(SCRIPTS, QUOTED.findall),
     "DESCRIPTION": _fields,
     "renv.lock": re.compile(rf'"Package"\s*:\s*"({NAME})"').findall,
     "apt.txt": re.compile(r"^r-(?:cran|bioc)-([a-z0-9.]+)", re.MULTILINE).findall,
 }
-
-
-def _closure(names: set[str]) -> set[str]:
-    needs, found, pending = _packages()[1], set[str](), [*names]
-    while pending:
-        if (name := pending.pop()) not in found:
-            found.add(name)
-            pending += needs.get(name, ())
-    return found
-
-
-@cache
-def _packages() -> tuple[tuple[str, ...], Mapping[str, tuple[str, ...]]]:
-    """What R itself has, and what packages need."""
-    table = read_table("r2i.check.facts", "r_packages.toml")
-    rows = (line.partition(":") for line in table["needs"].splitlines())
-    return tuple(table["base"].split()), {name: tuple(others.split()) for name, _, others in rows}
 
 
 def _of_julia(subject: Subject) -> Iterator[Finding]:

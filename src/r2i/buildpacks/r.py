@@ -1,0 +1,229 @@
+"""R: `install.R`, `DESCRIPTION`, `renv.lock`, a line of `runtime.txt`, or notebooks in R."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+
+from r2i.buildpacks.protocol import LanguageClaims
+from r2i.checkout import Checkout
+from r2i.errors import R2iError
+from r2i.facts.pins import base_image
+from r2i.facts.r import r_facts, snapshot, system_packages
+from r2i.formats.r.days import RDay, day_of_packages
+from r2i.formats.r.files import RFiles, read_files
+from r2i.formats.r.versions import RVersion, choose_r, newer_than_packages
+from r2i.model import BaseImage, Detection, Evidence, Ignored, Language, Layer, Notice, Options, Stage, Value
+
+PACKAGES = ("r-base-core", "r-base-dev", "r-cran-irkernel")
+
+#: The Debian packages of what scripts use to install others.
+TOOLS = {"BiocManager": "r-cran-biocmanager", "devtools": "r-cran-devtools", "remotes": "r-cran-remotes"}
+
+#: What brings R by `apt.txt`.
+OF_DEBIAN = frozenset({"r-base", "r-base-core", "r-recommended", "r-cran-irkernel"})
+
+#: How a link opens another interface than Jupyter, as in badges: `?urlpath=rstudio`.
+LINK = re.compile(r"[?&]urlpath=(?:%2F|/)?(?P<name>rstudio|shiny)\b", re.IGNORECASE)
+INTERFACES = {"rstudio": "RStudio", "shiny": "Shiny Server"}
+READMES = ("README.md", "README.rst", "README")
+
+PROVIDERS = {"debian": "from Debian", "ubuntu": "from Ubuntu"}
+
+#: How the server of the snapshots is asked; by the name that R gives itself it knows which binary packages fit.
+SITE = """
+# r2i: the snapshot of CRAN that `install.packages` installs from.
+local({{
+    server <- sub("/+$", "", Sys.getenv("R2I_CRAN", "{server}"))
+    platform <- paste(getRversion(), R.version["platform"], R.version["arch"], R.version["os"])
+    options(
+        repos = c(CRAN = paste0(server, "/{path}")),
+        HTTPUserAgent = sprintf("R/%s R (%s)", getRversion(), platform)
+    )
+}})
+"""
+
+
+class R:
+    name = "r"
+    files = ("install.R", "install.r", "DESCRIPTION", "renv.lock")
+
+    def detect(self, checkout: Checkout, options: Options, claims: LanguageClaims) -> Detection | None:
+        found = read_files(checkout)
+        ignored = tuple(_ignored(found))
+        conda = any(name.startswith("r-") for name in claims.conda)
+        elsewhere = conda or bool(OF_DEBIAN & claims.packages)
+        if not (found.count or claims.requests or (claims.ran_on and not elsewhere)):
+            return Detection(ignored=ignored) if ignored else None
+        day = day_of_packages(claims.requests, options, checkout)
+        if conda:
+            settings = _settings(day, path=day.day, conda=True)
+            layers = (settings, *_installed(found, conda=True)) if found.count else ()
+            notices = (*_of_conda(claims), *_said(found, checkout))
+            return Detection(layers=layers, notices=notices, ignored=ignored)
+        base = base_image(options.base_image)
+        chosen = choose_r(base, claims.requests, claims.ran_on, found)
+        return Detection(
+            layers=(
+                _r(base, chosen, found),
+                *_libraries(found),
+                _settings(day, path=snapshot(base, day.day), conda=False),
+                *_installed(found, conda=False),
+            ),
+            language=_language(base, chosen),
+            notices=(
+                *chosen.notices,
+                *day.notices,
+                *(newer_than_packages(chosen.version, day) if found.count else ()),
+                *_said(found, checkout),
+            ),
+            ignored=ignored,
+        )
+
+
+def _language(base: BaseImage, chosen: RVersion) -> Language:
+    distribution = base.release.distribution if base.release else ""
+    provider = PROVIDERS.get(distribution, "from the distribution of the base image")
+    return Language(
+        name="R", version=chosen.version, provider=provider, kernel="ir", evidence=chosen.evidence
+    )
+
+
+def _r(base: BaseImage, chosen: RVersion, found: RFiles) -> Layer:
+    tools = {TOOLS[name] for name in found.script.tools}
+    if found.description:
+        tools.add(TOOLS["remotes"])
+    if found.lock and base.release and base.release.name in r_facts()["renv"]:
+        tools.add("r-cran-renv")
+    return Layer(
+        buildpack=R.name,
+        stage=Stage.LANGUAGE,
+        title=f"R {chosen.version}".strip(),
+        template="r",
+        variables={"packages": (*PACKAGES, *sorted(tools))},
+        evidence=(chosen.evidence,),
+        resources=("r_kernel.json",),
+    )
+
+
+def _libraries(found: RFiles) -> Iterator[Layer]:
+    """The Debian packages that packages need to compile and to load."""
+    places = {package.name: (path, package.line) for path, package in found.packages}
+    needed = system_packages(places)
+    if not needed:
+        return
+    evidence = []
+    for package, (name, by) in needed.items():
+        path, line = places[name]
+        through = "" if by == name.lower() else f" through `{by}`"
+        evidence.append(Evidence(why=f"`{name}` needs {package}{through}", file=path, line=line))
+    yield Layer(
+        buildpack=R.name,
+        stage=Stage.APT,
+        title=f"R packages: {len(needed)} Debian package{'' if len(needed) == 1 else 's'} that they need",
+        template="toolchain",
+        variables={"packages": tuple(needed)},
+        evidence=tuple(evidence),
+    )
+
+
+def _settings(day: RDay, *, path: str, conda: bool) -> Layer:
+    site = "/srv/env/lib/R/etc/Rprofile.site" if conda else "/etc/R/Rprofile.site"
+    return Layer(
+        buildpack=R.name,
+        stage=Stage.DEPENDENCIES,
+        title=f"CRAN snapshot: {day.day}",
+        template="r_settings",
+        variables={"site": site, "conda": conda},
+        evidence=(day.evidence,),
+        support={"r/Rprofile.site": SITE.format(server=r_facts()["server"], path=path)},
+    )
+
+
+def _installed(found: RFiles, *, conda: bool) -> Iterator[Layer]:
+    """The lock comes first: a script may install what is not in it."""
+    if found.lock:
+        words = found.lock.repositories
+        yield _layer(
+            found, found.lock_path, "lock", copies={"renv.lock": found.lock_text}, words=words, conda=conda
+        )
+    if found.counts_description:
+        copies = {"DESCRIPTION": found.description_text}
+        yield _layer(found, found.description_path, "dependencies", copies=copies, conda=conda)
+        if found.description_path == "DESCRIPTION":
+            yield _layer(found, found.description_path, "package", conda=conda)
+    if found.script_path:
+        yield _layer(found, found.script_path, "script", copies=found.copies, conda=conda)
+
+
+def _layer(
+    found: RFiles,
+    path: str,
+    command: str,
+    *,
+    conda: bool,
+    copies: dict[str, str] | None = None,
+    words: tuple[str, ...] = (),
+) -> Layer:
+    packages = [package for file, package in found.packages if file == path]
+    count = f"{len(packages)} package{'' if len(packages) == 1 else 's'}" if packages else ""
+    variables: dict[str, Value] = {
+        "rscript": "/srv/env/bin/Rscript" if conda else "/usr/bin/Rscript",
+        "command": command,
+        "path": path if command in ("script", "package") else path.rpartition("/")[2],
+        "words": words,
+        "alone": bool(copies),
+        "renv": command == "lock",
+    }
+    if command == "package" and found.description:
+        packages, count = [found.description.package], f"package `{found.description.package.name}`"
+    return Layer(
+        buildpack=R.name,
+        stage=Stage.DEPENDENCIES if copies else Stage.PACKAGE,
+        title=f"{path}: {count}" if count else path,
+        template="r_packages",
+        variables=variables,
+        evidence=tuple(Evidence(why=f"`{one.name}`", file=path, line=one.line) for one in packages)
+        or (Evidence(why="installs R packages", file=path),),
+        support={f"r/{command}/{name}": text for name, text in (copies or {}).items()},
+        resources=("r_packages.R",),
+    )
+
+
+def _ignored(found: RFiles) -> Iterator[Ignored]:
+    if found.description_path and found.description is None:
+        yield Ignored(file=found.description_path, reason="it does not describe an R package")
+    elif found.description and not found.counts_description:
+        yield Ignored(file=found.description_path, reason=f"`{found.script_path}` decides what is installed")
+
+
+def _of_conda(claims: LanguageClaims) -> Iterator[Notice]:
+    for request in claims.requests:
+        if request.version:
+            message = f"R {request.version} is requested here, but conda packages decide the version of R"
+            yield Notice(
+                level="warning", message=message, file=request.evidence.file, line=request.evidence.line
+            )
+
+
+def _said(found: RFiles, checkout: Checkout) -> Iterator[Notice]:
+    if found.script.bioc_lite:
+        yield Notice(
+            level="info",
+            message="Bioconductor no longer has `biocLite`: `BiocManager::install` is called instead",
+            file=found.script_path,
+            line=found.script.bioc_lite,
+        )
+    for path in filter(checkout.has, READMES):
+        with suppress(
+            R2iError
+        ):  # no file of the configuration: whatever is wrong with it is no concern of a build
+            text = checkout.read(path)
+            if link := LINK.search(text):
+                yield Notice(
+                    level="warning",
+                    message=f"The link opens {INTERFACES[link['name'].lower()]}, which r2i does not install",
+                    file=path,
+                    line=text.count("\n", 0, link.start()) + 1,
+                )

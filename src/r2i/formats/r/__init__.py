@@ -1,0 +1,1 @@
+"""What people write for R: `install.R`, `DESCRIPTION`, `renv.lock`."""

@@ -1,0 +1,120 @@
+"""The files of a checkout that ask for R packages, read together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from r2i.checkout import Checkout
+from r2i.formats.r.description import RDescription, read_description
+from r2i.formats.r.packages import RPackage
+from r2i.formats.r.renv_lock import RenvLock, read_lock
+from r2i.formats.r.script import RScript, read_script
+
+#: More files than real scripts run, and more strings than they have.
+MOST_SOURCES = 20
+MOST_STRINGS = 2_000
+LONGEST_PATH = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class RFiles:
+    """Paths are empty where there is no such file. `copies` are the texts of the script and what it runs, where it needs nothing else."""
+
+    script_path: str = ""
+    script: RScript = field(default_factory=RScript)
+    copies: dict[str, str] = field(default_factory=dict)
+    description_path: str = ""
+    description: RDescription | None = None
+    description_text: str = ""
+    lock_path: str = ""
+    lock: RenvLock | None = None
+    lock_text: str = ""
+
+    @property
+    def counts_description(self) -> bool:
+        """As on Binder, a script decides what is installed, and not the description beside it."""
+        return self.description is not None and not self.script_path
+
+    @property
+    def count(self) -> int:
+        """How many files ask for something."""
+        return bool(self.script_path) + (self.description is not None) + (self.lock is not None)
+
+    @property
+    def packages(self) -> Iterator[tuple[str, RPackage]]:
+        """Every package that they name, with the path of the file."""
+        for path, packages in (
+            (self.script_path, self.script.packages),
+            (self.description_path, self.description.dependencies if self.description else ()),
+            (self.lock_path, self.lock.packages if self.lock else ()),
+        ):
+            yield from ((path, package) for package in packages)
+
+
+def read_files(checkout: Checkout) -> RFiles:
+    """Raise `InvalidRepositoryError` where one cannot be read."""
+    found = RFiles()
+    if path := checkout.config("install.R") or checkout.config("install.r"):
+        script, copies = _script(checkout, path)
+        found = replace(found, script_path=path, script=script, copies=copies)
+    if path := checkout.config("DESCRIPTION"):
+        text, _ = _text(checkout, path)
+        found = replace(
+            found, description_path=path, description=read_description(text), description_text=text
+        )
+    if path := checkout.config("renv.lock"):
+        text = checkout.read(path)
+        found = replace(found, lock_path=path, lock=read_lock(text, path), lock_text=text)
+    return found
+
+
+def _text(checkout: Checkout, path: str) -> tuple[str, bool]:
+    """The text, and whether it is UTF-8: R reads any encoding, and so do scripts in Latin-1 work."""
+    data = checkout.read_bytes(path)
+    try:
+        text, plain = data.decode("utf-8-sig"), True
+    except UnicodeDecodeError:
+        text, plain = data.decode("latin-1"), False
+    return text.replace("\r\n", "\n").replace("\r", "\n"), plain
+
+
+def _script(checkout: Checkout, path: str) -> tuple[RScript, dict[str, str]]:
+    """The script with what it runs, and the copies with which it can run before the checkout is there."""
+    whole, copies, alone = RScript(), dict[str, str](), True
+    pending = [path]
+    while pending:
+        here = pending.pop(0)
+        if here in copies:
+            continue
+        text, plain = _text(checkout, here)
+        copies[here] = text
+        script = read_script(text)
+        alone = alone and plain and len(copies) <= MOST_SOURCES and not _needs_files(checkout, script, text)
+        whole = script if here == path else _joined(whole, script)
+        for name in script.sources if alone else ():
+            if "://" in name:
+                continue
+            target = checkout.inside(name)
+            alone = alone and target is not None and checkout.has(target)
+            pending += [target] if alone and target is not None else []
+    return whole, copies if alone else {}
+
+
+def _joined(one: RScript, other: RScript) -> RScript:
+    """Lines are those of the first."""
+    names = {package.name for package in one.packages}
+    line = one.packages[-1].line if one.packages else 1
+    more = tuple(replace(p, line=line) for p in other.packages if p.name not in names)
+    return replace(one, packages=(*one.packages, *more), tools=one.tools | other.tools)
+
+
+def _needs_files(checkout: Checkout, script: RScript, text: str) -> bool:
+    """Whether it uses other files than those that it runs."""
+    if script.uses_files or len(script.strings) > MOST_STRINGS:
+        return True
+    # A name that is both a package and a directory: without `repos = NULL` it is the package.
+    names = set() if "NULL" in text else {package.name for package in script.packages}
+    strings = [string for string in sorted(script.strings) if string and len(string) < LONGEST_PATH]
+    there = [path for string in strings if (path := checkout.inside(string)) and checkout.has(path)]
+    return any(path not in names or not checkout.is_dir(path) for path in there)
