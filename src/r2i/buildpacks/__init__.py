@@ -59,7 +59,12 @@ ENVIRONMENTS: Final[tuple[WhenThere, ...]] = (
 )
 
 #: The languages beside Python: each that is asked for adds its layers. The names are the keys of `Detection.requests`.
-LANGUAGES: Final[tuple[WhenClaimed, ...]] = ()
+LANGUAGES: Final[tuple[WhenClaimed, ...]] = (
+    WhenClaimed(
+        "julia.Julia",
+        ("JuliaProject.toml", "Project.toml", "JuliaManifest.toml", "Manifest.toml", "REQUIRE"),
+    ),
+)
 
 #: Files that ask for a language which r2i does not install yet.
 UNSUPPORTED: Final = MappingProxyType(
@@ -67,9 +72,6 @@ UNSUPPORTED: Final = MappingProxyType(
         "install.R": "R",
         "DESCRIPTION": "R",
         "renv.lock": "R",
-        "Project.toml": "Julia",
-        "JuliaProject.toml": "Julia",
-        "REQUIRE": "Julia",
         "default.nix": "Nix",
     }
 )

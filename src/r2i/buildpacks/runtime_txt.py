@@ -1,4 +1,4 @@
-"""`runtime.txt`: versions of Python and R, one a line, as Binder reads it."""
+"""`runtime.txt`: versions of Python, R and Julia, one a line, as Binder reads it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ LINE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 #: Other names, of languages and tools: Binder does not read them either.
-OTHER = re.compile(r"(?!python|r-)(?P<name>[a-z][a-z0-9+._]*)-[\w.+-]+", re.ASCII | re.IGNORECASE)
+OTHER = re.compile(r"(?!python|r-|julia-)(?P<name>[a-z][a-z0-9+._]*)-[\w.+-]+", re.ASCII | re.IGNORECASE)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-HINT = "Write `python-3.12`, and `r-4.4-2024-10-31` for R, each on its own line"
+HINT = "Write `python-3.12`, `r-4.4-2024-10-31` for R, and `julia-1.10` for Julia, each on its own line"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One line: a language (`python`, `r`, empty for a bare date, or another name), a version, a snapshot date."""
+    """One line: a language (`python`, `r`, `julia`, empty for a bare date, or another name), a version, a snapshot date."""
 
     text: str
     language: str
@@ -40,16 +40,18 @@ class RuntimeTxt:
             return None
         entries = parse(checkout.read(path), path)
         python = [entry for entry in entries if entry.language == "python"]
-        unknown = [entry for entry in entries if entry.language not in {"python", "r", ""}]
+        julia = [entry for entry in entries if entry.language == "julia"]
+        unknown = [entry for entry in entries if entry.language not in {"python", "r", "julia", ""}]
         others = [entry for entry in entries if entry.language in {"r", ""}]
-        if len(python) > 1:
-            raise InvalidRepositoryError(
-                f"`{path}` names Python twice",
-                file=path,
-                line=python[1].line,
-                hint="Keep one of the two lines",
-            )
-        if others and not python:
+        for name, named in (("Python", python), ("Julia", julia)):
+            if len(named) > 1:
+                raise InvalidRepositoryError(
+                    f"`{path}` names {name} twice",
+                    file=path,
+                    line=named[1].line,
+                    hint="Keep one of the two lines",
+                )
+        if others and not (python or julia):
             raise NoBuildpackError(
                 f"`{path}` requires R, which r2i cannot install yet",
                 file=path,
@@ -58,13 +60,17 @@ class RuntimeTxt:
             )
         request = _request(python[0], path) if python else None
         return Detection(
-            requests={"python": request} if request else {},
+            requests=({"python": request} if request else {})
+            | ({"julia": _of_julia(julia[0], path)} if julia else {}),
             notices=(
                 *(_not_installed(entry, path) for entry in others),
                 *(_no_effect(entry, path) for entry in unknown),
-                *_details(python, path),
+                *_details("Python", python, path),
+                *_details("Julia", julia, path),
             ),
-            alone=_invalid(unknown[0].text, path, unknown[0].line) if unknown and not python else None,
+            alone=_invalid(unknown[0].text, path, unknown[0].line)
+            if unknown and not (python or julia)
+            else None,
         )
 
 
@@ -82,7 +88,7 @@ def parse(text: str, path: str) -> tuple[Entry, ...]:
             entries.append(Entry(text=word, language="", version=None, date=word, line=number))
             continue
         match = LINE.fullmatch(word)
-        if match is not None and match["name"].lower() in {"python", "r"}:
+        if match is not None and match["name"].lower() in {"python", "r", "julia"}:
             version, date = match["version"], match["date"]
         elif match := OTHER.fullmatch(word):
             version = date = None
@@ -111,12 +117,21 @@ def _request(entry: Entry, path: str) -> VersionRequest | None:
     )
 
 
-def _details(python: list[Entry], path: str) -> tuple[Notice, ...]:
+def _of_julia(entry: Entry, path: str) -> VersionRequest:
+    version = entry.version or ""
+    evidence = Evidence(why=f"requires Julia {version}".strip(), file=path, line=entry.line)
+    return VersionRequest(version=version, evidence=evidence)
+
+
+def _details(language: str, entries: list[Entry], path: str) -> tuple[Notice, ...]:
     return tuple(
         Notice(
-            level="info", message=f"The date {entry.date} has no effect on Python", file=path, line=entry.line
+            level="info",
+            message=f"The date {entry.date} has no effect on {language}",
+            file=path,
+            line=entry.line,
         )
-        for entry in python
+        for entry in entries
         if entry.date is not None
     )
 
@@ -133,7 +148,7 @@ def _not_installed(entry: Entry, path: str) -> Notice:
 def _no_effect(entry: Entry, path: str) -> Notice:
     return Notice(
         level="warning",
-        message=f"`{entry.text[:60]}` has no effect: `{path}` can set only the versions of Python and R",
+        message=f"`{entry.text[:60]}` has no effect: `{path}` can set only the versions of Python, R and Julia",
         file=path,
         line=entry.line,
     )

@@ -64,6 +64,7 @@ def _claims(language: str, packs: Iterable[Detection], environment: Detection | 
         requests=tuple(found.requests[language] for found in packs if language in found.requests),
         ran_on=next((found.ran_on[language] for found in packs if language in found.ran_on), None),
         packages=frozenset(names).union(*(found.packages for found in packs)),
+        kernels=next((found.kernels[language] for found in packs if language in found.kernels), ()),
     )
 
 

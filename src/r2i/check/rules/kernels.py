@@ -128,7 +128,15 @@ def _mentions(said: str, words: Iterable[str]) -> bool:
 def _configuration(subject: Subject) -> str:
     texts = [subject.text(path) for name in CONFIGURATION if (path := subject.config(name))]
     names = subject.environment.names if subject.environment else ()
-    return "\n".join([*(text for text in texts if text), *names]).lower()
+    return "\n".join([*(text for text in texts if text), *names, *_planned(subject)]).lower()
+
+
+def _planned(subject: Subject) -> Iterator[str]:
+    """A word for the kernel of each language that the plan installs, as a file that asks for it would say."""
+    for language in subject.plan.languages if subject.plan else ():
+        for one in kernels():
+            if one.name == language.kernel or (not one.name and one.language == language.name):
+                yield one.words[0]
 
 
 def _version(subject: Subject) -> str:
