@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
 from r2i.formats.imports import in_modules, in_notebook, without_own
-from r2i.formats.languages import language_of
+from r2i.formats.languages import NAMES, language_of
 from r2i.model import Detection, Evidence, Options, VersionRequest
 
 #: Cell magics and shell commands, as they stand in a notebook's JSON: at the beginning of a source line.
@@ -22,9 +22,7 @@ COMPILES = re.compile(
 #: The keys of the metadata, the better one first. In the text of a cell their quotes are escaped.
 KEYS = (b'"language_info"', b'"kernelspec"')
 OBJECT = re.compile(r'"\w+"\s*:\s*(?=\{)')
-#: The languages that r2i installs, as notebooks and as people write them.
-NAMES = {"python": "Python", "r": "R", "julia": "Julia"}
-
+KERNEL = re.compile(r"[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,79}", re.ASCII)
 VERSION = re.compile(r"(\d{1,2}\.\d{1,2})(?:\.\S*)?", re.ASCII)
 
 #: More than the longest such metadata, in bytes.
@@ -44,6 +42,7 @@ class Notebooks:
     def detect(self, checkout: Checkout, options: Options) -> Detection | None:
         compiles = []
         ran: dict[str, list[tuple[str, Evidence]]] = {}
+        kernels: dict[str, set[str]] = {}
         imports: dict[str, Evidence] = {}
         path = None
         for path, data, whole in _notebooks(checkout):
@@ -57,12 +56,14 @@ class Notebooks:
                 language, version, at = found
                 line = _line(data, at) if whole else None
                 ran.setdefault(language, []).append((version, Evidence(why="", file=path, line=line)))
+                kernels.setdefault(language, set()).update(_kernel(data))
         in_modules(checkout, imports)
         imports = without_own(checkout, imports)
         if path is None and not imports:
             return None
         ran_on = {language: _majority(language, versions) for language, versions in ran.items()}
-        return Detection(compiles=tuple(compiles), ran_on=ran_on, imports=imports)
+        names = {language: tuple(sorted(found)) for language, found in kernels.items()}
+        return Detection(compiles=tuple(compiles), ran_on=ran_on, kernels=names, imports=imports)
 
 
 def _notebooks(checkout: Checkout) -> Iterator[tuple[str, bytes, bool]]:
@@ -109,6 +110,15 @@ def _ran_on(data: bytes) -> tuple[str, str, int] | None:
         if language != "python":
             return language, "", at
     return None
+
+
+def _kernel(data: bytes) -> Iterator[str]:
+    """The name of the kernel that a notebook asks for, where Jupyter takes it for one."""
+    at = data.rfind(KEYS[1])
+    said = _object(data, at) if at >= 0 and data[at - 1 : at] != b"\\" else None
+    name = said.get("name") if said else None
+    if isinstance(name, str) and KERNEL.fullmatch(name):
+        yield name
 
 
 def _object(data: bytes, at: int) -> dict[str, object] | None:
