@@ -19,6 +19,11 @@ COMPILES = re.compile(
     rb"|!\s*(?:gcc|g\+\+|cc|gfortran|make|cmake|f2py)\s)"
 )
 
+#: The same of commands that run Node.js.
+NODE = re.compile(
+    rb'"\s*+(?:\w{1,40}+\s*+=\s*+)?(!{1,2}\s*+(node|nodejs|npm|npx|yarn|corepack)|%%script\s+node)(?=[\s"\\])'
+)
+
 #: The keys of the metadata, the better one first. In the text of a cell their quotes are escaped.
 KEYS = (b'"language_info"', b'"kernelspec"')
 OBJECT = re.compile(r'"\w+"\s*:\s*(?=\{)')
@@ -42,7 +47,7 @@ class Notebooks:
     files = ()
 
     def detect(self, checkout: Checkout, options: Options) -> Detection | None:
-        compiles = []
+        compiles, node, yarn = [], [], []
         ran: dict[str, list[tuple[str, Evidence]]] = {}
         imports: dict[str, Evidence] = {}
         path = None
@@ -51,6 +56,10 @@ class Notebooks:
                 word = match[1].decode(errors="replace").strip()
                 why = f"a notebook runs a compiler: `{word}`"
                 compiles.append(Evidence(why=why, file=path, line=_line(data, match.start())))
+            if whole and (match := NODE.search(data)):
+                why = f"a notebook runs Node.js: `{match[1].decode()}`"
+                node.append(Evidence(why=why, file=path, line=_line(data, match.start())))
+                yarn += node[-1:] if any(found[2] == b"yarn" for found in NODE.finditer(data)) else []
             if whole:
                 in_notebook(path, data, imports)
             if found := _ran_on(data):
@@ -62,7 +71,9 @@ class Notebooks:
         if path is None and not imports:
             return None
         ran_on = {language: _majority(language, versions) for language, versions in ran.items()}
-        return Detection(compiles=tuple(compiles), ran_on=ran_on, imports=imports)
+        return Detection(
+            compiles=tuple(compiles), node=tuple(node), yarn=tuple(yarn), ran_on=ran_on, imports=imports
+        )
 
 
 def _notebooks(checkout: Checkout) -> Iterator[tuple[str, bytes, bool]]:
