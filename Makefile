@@ -17,7 +17,7 @@ demo: $(VENV)/installed  ## Build examples/quickstart and open it in Jupyter; pr
 
 test: $(VENV)/developed  ## Check everything, engines included; prepares the machine where needed
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint prepared
-	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 25
 
 test-fast: $(VENV)/developed  ## Check what needs no engine, without attacks and what takes seconds: while you work
 	@$(BIN)/pytest --quiet --numprocesses auto --no-loadscope-reorder --ignore tests/hostile -m "not engine and not browser and not drift and not slow"

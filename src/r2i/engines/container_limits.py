@@ -1,4 +1,4 @@
-"""What no container of ours gets, whatever it was asked for."""
+"""How much of its machine a container may use, whatever it was asked for."""
 
 from __future__ import annotations
 
