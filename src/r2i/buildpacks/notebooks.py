@@ -19,6 +19,11 @@ COMPILES = re.compile(
     rb"|!\s*(?:gcc|g\+\+|cc|gfortran|make|cmake|f2py)\s)"
 )
 
+#: The same of commands that run Node.js.
+NODE = re.compile(
+    rb'"\s*+(?:\w{1,40}+\s*+=\s*+)?(!{1,2}\s*+(node|nodejs|npm|npx|yarn|corepack)|%%script\s+node)(?=[\s"\\])'
+)
+
 #: The keys of the metadata, the better one first. In the text of a cell their quotes are escaped.
 KEYS = (b'"language_info"', b'"kernelspec"')
 OBJECT = re.compile(r'"\w+"\s*:\s*(?=\{)')
@@ -40,17 +45,18 @@ class Notebooks:
     files = ()
 
     def detect(self, checkout: Checkout, options: Options) -> Detection | None:
-        compiles = []
+        compiles: list[Evidence] = []
+        node: list[Evidence] = []
+        yarn: list[Evidence] = []
         ran: dict[str, list[tuple[str, Evidence]]] = {}
         kernels: dict[str, set[str]] = {}
         imports: dict[str, Evidence] = {}
         path = None
         for path, data, whole in _notebooks(checkout):
-            if whole and (match := COMPILES.search(data)):
-                word = match[1].decode(errors="replace").strip()
-                why = f"a notebook runs a compiler: `{word}`"
-                compiles.append(Evidence(why=why, file=path, line=_line(data, match.start())))
             if whole:
+                compiles += _compiler(path, data)
+                node += _node(path, data)
+                yarn += node[-1:] if any(found[2] == b"yarn" for found in NODE.finditer(data)) else []
                 in_notebook(path, data, imports)
             if found := _ran_on(data):
                 language, version, at = found
@@ -61,9 +67,14 @@ class Notebooks:
         imports = without_own(checkout, imports)
         if path is None and not imports:
             return None
-        ran_on = {language: _majority(language, versions) for language, versions in ran.items()}
-        names = {language: tuple(sorted(found)) for language, found in kernels.items()}
-        return Detection(compiles=tuple(compiles), ran_on=ran_on, kernels=names, imports=imports)
+        return Detection(
+            compiles=tuple(compiles),
+            node=tuple(node),
+            yarn=tuple(yarn),
+            ran_on={language: _majority(language, versions) for language, versions in ran.items()},
+            kernels={language: tuple(sorted(names)) for language, names in kernels.items()},
+            imports=imports,
+        )
 
 
 def _notebooks(checkout: Checkout) -> Iterator[tuple[str, bytes, bool]]:
@@ -83,6 +94,19 @@ def _notebooks(checkout: Checkout) -> Iterator[tuple[str, bytes, bool]]:
             yield path, checkout.read_end(path, LONGEST_METADATA), False
         except InvalidRepositoryError:
             continue  # unreadable: no concern of a build
+
+
+def _compiler(path: str, data: bytes) -> Iterator[Evidence]:
+    if match := COMPILES.search(data):
+        word = match[1].decode(errors="replace").strip()
+        why = f"a notebook runs a compiler: `{word}`"
+        yield Evidence(why=why, file=path, line=_line(data, match.start()))
+
+
+def _node(path: str, data: bytes) -> Iterator[Evidence]:
+    if match := NODE.search(data):
+        why = f"a notebook runs Node.js: `{match[1].decode()}`"
+        yield Evidence(why=why, file=path, line=_line(data, match.start()))
 
 
 def _line(data: bytes, at: int) -> int:
