@@ -43,6 +43,7 @@ class Package:
 
 
 GREET = "0d3a9e0e-4a52-4a1e-9a57-6f3d1c2b7a01"
+MODERN = "0d3a9e0e-4a52-4a1e-9a57-6f3d1c2b7a03"
 TIDES = "0d3a9e0e-4a52-4a1e-9a57-6f3d1c2b7a02"
 
 PACKAGES = (
@@ -76,7 +77,7 @@ PACKAGES = (
     ),
     Package(
         name="Modern",
-        uuid="0d3a9e0e-4a52-4a1e-9a57-6f3d1c2b7a03",
+        uuid=MODERN,
         version="1.0.0",
         files={"src/Modern.jl": "module Modern\nend\n"},
         julia="1.9",
@@ -86,10 +87,13 @@ PACKAGES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Servers:
-    """`environ` names both servers, `archives` is what the plan's layer is to download from the first."""
+    """`environ` names both servers, `archives` is what the plan's layer is to download from the first; `trees` are the hashes of packages by
+    name and version, `registry` is that of what the second has."""
 
     environ: Mapping[str, str]
     archives: tuple[tuple[str, str, str], ...]
+    trees: Mapping[tuple[str, str], str]
+    registry: str
 
 
 @contextmanager
@@ -100,10 +104,11 @@ def julia_servers() -> Iterator[Servers]:
         place = Path(scratch, archive_path(VERSION, machine))
         place.parent.mkdir(parents=True)
         place.symlink_to(archive)
-        _make_registry(Path(scratch))
+        registry, trees = _make_registry(Path(scratch))
         environ = {"JULIAUP_SERVER": address, "JULIA_PKG_SERVER": address}
         digest = sha256(archive.read_bytes()).hexdigest()
-        yield Servers(environ=environ, archives=((machine, archive_path(VERSION, machine), digest),))
+        archives = ((machine, archive_path(VERSION, machine), digest),)
+        yield Servers(environ=environ, archives=archives, trees=trees, registry=registry)
 
 
 @cache
@@ -126,8 +131,9 @@ def packed() -> Path:
     return place
 
 
-def _make_registry(server: Path) -> None:
+def _make_registry(server: Path) -> tuple[str, dict[tuple[str, str], str]]:
     """What a server of packages answers to Pkg (https://pkgdocs.julialang.org/v1/registries/)."""
+    trees = {}
     with tempfile.TemporaryDirectory() as scratch:
         registry = Path(scratch, "registry")
         table = "\n".join(f'{p.uuid} = {{ name = "{p.name}", path = "{p.name}" }}' for p in _newest())
@@ -137,6 +143,7 @@ def _make_registry(server: Path) -> None:
         )
         for package in PACKAGES:
             tree = _packed_tree(server, package, Path(scratch, f"{package.name}-{package.version}"))
+            trees[package.name, package.version] = tree
             directory = registry / package.name
             _write(
                 directory / "Package.toml", f'name = "{package.name}"\nuuid = "{package.uuid}"\nrepo = ""\n'
@@ -146,6 +153,7 @@ def _make_registry(server: Path) -> None:
             _append(directory / "Deps.toml", f'["{package.version}"]\n{_table(package.needs)}')
         tree = _archived(registry, server / "registry" / GENERAL)
     _write(server / "registries", f"/registry/{GENERAL}/{tree}\n")
+    return tree, trees
 
 
 def _newest() -> list[Package]:

@@ -1,4 +1,5 @@
 # Stands in for the IJulia that notebooks know, which tests cannot get: it runs each cell in a Julia of its own.
 module IJulia
-run_kernel() = run(`/srv/env/bin/python $(joinpath(@__DIR__, "kernel.py")) $(ARGS[1])`)
+const KERNEL = joinpath(@__DIR__, "kernel.py")
+run_kernel() = run(`/srv/env/bin/python $KERNEL $(ARGS[1])`)
 end
