@@ -89,6 +89,13 @@ def test_only_what_the_allowlist_names_passes(machine: Path) -> None:
     }
 
 
+def test_the_server_of_r_packages_passes_without_its_password(machine: Path) -> None:
+    settings = read(machine, {"R2I_CRAN": "https://ada:url-s3cret@cran.example.org/cran"})
+
+    assert sourced(settings.script, machine) == {"R2I_CRAN": "https://cran.example.org/cran"}
+    assert "s3cret" in settings.private
+
+
 def test_a_running_container_gets_addresses_and_certificates_and_no_credentials(machine: Path) -> None:
     write(machine / "home/.netrc", "machine pypi.example.org login ada password netrc-s3cret\n")
     environ = {

@@ -324,6 +324,17 @@ def test_a_lock_is_restored_from_it_alone_by_the_renv_of_the_release(
     assert made[-1].variables["words"] == ("u1=https://u1.example.org",)
 
 
+def test_what_a_release_does_not_have_comes_from_cran(tmp_path: Path) -> None:
+    script = 'devtools::install_github("a/b1")\nremotes::install_github("a/c2")\n'
+    plan = plan_of(tmp_path, {"install.R": script}, base_image="debian:forky-slim")
+    made = {layer.title: layer for layer in layers(plan)}
+
+    assert made["R 4.6"].variables["packages"] == ("r-base-core", "r-base-dev", "r-cran-remotes")
+    assert "libzmq3-dev" in layers(plan)[0].variables["packages"]  # type: ignore[operator]
+    assert made["R kernel from CRAN"].variables["command"] == "kernel"
+    assert made["install.R: 2 packages"].variables["words"] == ("devtools", "remotes")
+
+
 def test_tools_that_scripts_install_with_are_there(tmp_path: Path) -> None:
     script = (
         'source("https://bioconductor.org/biocLite.R")\nbiocLite("a1")\ndevtools::install_github("a/b1")\n'
@@ -366,7 +377,8 @@ def test_facts_of_r_name_releases_and_packages_that_there_are() -> None:
     releases = {row["name"] for row in pins()["releases"]}
 
     assert {*facts["releases"]} == releases
-    assert {*facts["binaries"], *facts["renv"]} <= releases
+    assert {*facts["binaries"], *facts["absent"]} <= releases
+    assert {*facts["released"]} == {*facts["releases"].values()}
     assert all(name == name.lower() for name in facts["system"])
     assert {"dplyr", "sf"} <= r_packages()[1].keys()
     assert r_of(base_image("debian:12")) == "4.2"

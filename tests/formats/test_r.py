@@ -76,7 +76,7 @@ def test_the_packages_that_a_script_names_are_read_with_their_lines(
         ('devtools::install_github("a/b1")', {"devtools"}),
         ("library(remotes)", {"remotes"}),
         ('biocLite("a1")', {"BiocManager"}),
-        ('install.packages("a1")', set()),
+        ('install.packages("a1")  # devtools::install()', set()),
     ],
 )
 def test_what_a_script_installs_with_is_read(text: str, tools: set[str]) -> None:

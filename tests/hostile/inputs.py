@@ -566,8 +566,9 @@ def notebooks() -> Inputs:
 def others() -> Inputs:
     yield from prefixed("ignore", ".dockerignore", of_ignore(), NOTEBOOK)
     yield from prefixed("readme", "README.md", of_text(), NOTEBOOK)
+    yield from prefixed("renv.lock", "renv.lock", of_json())
     texts = some(of_text(), "words", "lines", "own-lines", "blanks", "line-ends", "digits", "dots", "python")
-    for file in ("apt.txt", "runtime.txt", ".python-version", "install.R", "Project.toml"):
+    for file in ("apt.txt", "runtime.txt", ".python-version", "install.R", "DESCRIPTION", "Project.toml"):
         yield from prefixed(file.strip("."), file, texts)
 
 

@@ -10,16 +10,23 @@ from r2i.buildpacks.protocol import LanguageClaims
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
 from r2i.facts.pins import base_image
-from r2i.facts.r import r_facts, snapshot, system_packages
+from r2i.facts.r import packaged, r_facts, snapshot, system_packages
 from r2i.formats.r.days import RDay, day_of_packages
 from r2i.formats.r.files import RFiles, read_files
 from r2i.formats.r.versions import RVersion, choose_r, newer_than_packages
 from r2i.model import BaseImage, Detection, Evidence, Ignored, Language, Layer, Notice, Options, Stage, Value
 
-PACKAGES = ("r-base-core", "r-base-dev", "r-cran-irkernel")
+PACKAGES = ("r-base-core", "r-base-dev")
+KERNEL = "IRkernel"
 
-#: The Debian packages of what scripts use to install others.
-TOOLS = {"BiocManager": "r-cran-biocmanager", "devtools": "r-cran-devtools", "remotes": "r-cran-remotes"}
+#: The Debian packages of the kernel, and of what installs others.
+OF_CRAN = {
+    KERNEL: "r-cran-irkernel",
+    "BiocManager": "r-cran-biocmanager",
+    "devtools": "r-cran-devtools",
+    "remotes": "r-cran-remotes",
+    "renv": "r-cran-renv",
+}
 
 #: What brings R by `apt.txt`.
 OF_DEBIAN = frozenset({"r-base", "r-base-core", "r-recommended", "r-cran-irkernel"})
@@ -67,8 +74,9 @@ class R:
         return Detection(
             layers=(
                 _r(base, chosen, found),
-                *_libraries(found),
+                *_libraries(base, found),
                 _settings(day, path=snapshot(base, day.day), conda=False),
+                *_kernel(base),
                 *_installed(found, conda=False),
             ),
             language=_language(base, chosen),
@@ -90,26 +98,46 @@ def _language(base: BaseImage, chosen: RVersion) -> Language:
     )
 
 
+def _tools(found: RFiles) -> tuple[str, ...]:
+    """The R packages that install what the files ask for."""
+    more = [*(["remotes"] if found.description else []), *(["renv"] if found.lock else [])]
+    return tuple(sorted({*found.script.tools, *more}))
+
+
 def _r(base: BaseImage, chosen: RVersion, found: RFiles) -> Layer:
-    tools = {TOOLS[name] for name in found.script.tools}
-    if found.description:
-        tools.add(TOOLS["remotes"])
-    if found.lock and base.release and base.release.name in r_facts()["renv"]:
-        tools.add("r-cran-renv")
+    named = (OF_CRAN[name] for name in (KERNEL, *_tools(found)))
     return Layer(
         buildpack=R.name,
         stage=Stage.LANGUAGE,
         title=f"R {chosen.version}".strip(),
         template="r",
-        variables={"packages": (*PACKAGES, *sorted(tools))},
+        variables={"packages": (*PACKAGES, *(name for name in named if packaged(base, name)))},
         evidence=(chosen.evidence,),
         resources=("r_kernel.json",),
     )
 
 
-def _libraries(found: RFiles) -> Iterator[Layer]:
+def _kernel(base: BaseImage) -> Iterator[Layer]:
+    """The kernel from CRAN, where the distribution does not have it."""
+    if not packaged(base, OF_CRAN[KERNEL]):
+        yield Layer(
+            buildpack=R.name,
+            stage=Stage.DEPENDENCIES,
+            title="R kernel from CRAN",
+            template="r_packages",
+            variables=_command("kernel", KERNEL, conda=False),
+            evidence=(Evidence(why=f"the distribution has no `{OF_CRAN[KERNEL]}`"),),
+            resources=("r_packages.R",),
+        )
+
+
+def _libraries(base: BaseImage, found: RFiles) -> Iterator[Layer]:
     """The Debian packages that packages need to compile and to load."""
+    places: dict[str, tuple[str | None, int | None]]
     places = {package.name: (path, package.line) for path, package in found.packages}
+    for name in (KERNEL, *_tools(found)):
+        if not packaged(base, OF_CRAN[name]):
+            places.setdefault(name, (None, None))
     needed = system_packages(places)
     if not needed:
         return
@@ -154,7 +182,8 @@ def _installed(found: RFiles, *, conda: bool) -> Iterator[Layer]:
         if found.description_path == "DESCRIPTION":
             yield _layer(found, found.description_path, "package", conda=conda)
     if found.script_path:
-        yield _layer(found, found.script_path, "script", copies=found.copies, conda=conda)
+        words = tuple(sorted(found.script.tools))
+        yield _layer(found, found.script_path, "script", copies=found.copies, words=words, conda=conda)
 
 
 def _layer(
@@ -168,14 +197,6 @@ def _layer(
 ) -> Layer:
     packages = [package for file, package in found.packages if file == path]
     count = f"{len(packages)} package{'' if len(packages) == 1 else 's'}" if packages else ""
-    variables: dict[str, Value] = {
-        "rscript": "/srv/env/bin/Rscript" if conda else "/usr/bin/Rscript",
-        "command": command,
-        "path": path if command in ("script", "package") else path.rpartition("/")[2],
-        "words": words,
-        "alone": bool(copies),
-        "renv": command == "lock",
-    }
     if command == "package" and found.description:
         packages, count = [found.description.package], f"package `{found.description.package.name}`"
     return Layer(
@@ -183,12 +204,25 @@ def _layer(
         stage=Stage.DEPENDENCIES if copies else Stage.PACKAGE,
         title=f"{path}: {count}" if count else path,
         template="r_packages",
-        variables=variables,
+        variables=_command(command, path, conda=conda, words=words, alone=bool(copies)),
         evidence=tuple(Evidence(why=f"`{one.name}`", file=path, line=one.line) for one in packages)
         or (Evidence(why="installs R packages", file=path),),
         support={f"r/{command}/{name}": text for name, text in (copies or {}).items()},
         resources=("r_packages.R",),
     )
+
+
+def _command(
+    command: str, path: str, *, conda: bool, words: tuple[str, ...] = (), alone: bool = False
+) -> dict[str, Value]:
+    return {
+        "rscript": "/srv/env/bin/Rscript" if conda else "/usr/bin/Rscript",
+        "command": command,
+        "path": path if command in ("script", "package") else path.rpartition("/")[2],
+        "words": words,
+        "alone": alone,
+        "renv": command == "lock",
+    }
 
 
 def _ignored(found: RFiles) -> Iterator[Ignored]:

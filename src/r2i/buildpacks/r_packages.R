@@ -1,5 +1,5 @@
 # Installs what a file of the repository asks for. R itself only warns where a package did not install; this fails.
-# Usage: Rscript r_packages.R script|dependencies|package|lock FILE [NAME=URL]...
+# Usage: Rscript r_packages.R script FILE [TOOL]... | dependencies FILE | package FILE | lock FILE [NAME=URL]... | kernel NAME
 
 options(warn = 1, keep.source = TRUE, Ncpus = max(1L, parallel::detectCores(), na.rm = TRUE))
 Sys.setenv(R_REMOTES_NO_ERRORS_FROM_WARNINGS = "false")
@@ -83,7 +83,6 @@ r2i$settle <- function() {
 }
 
 r2i$biocLite <- function(pkgs = character(), ...) {
-    if (length(r2i$missing("BiocManager"))) utils::install.packages("BiocManager")
     BiocManager::install(pkgs, update = FALSE, ask = FALSE)
 }
 
@@ -113,7 +112,17 @@ r2i$line_with <- function(package, file, from, to) {
     c(inside, found, from)[1]
 }
 
-r2i$script <- function(file) {
+# Unless the distribution or conda has it.
+r2i$need <- function(packages) {
+    missing <- r2i$missing(packages)
+    if (length(missing)) r2i$install(missing)
+    r2i$check(packages)
+}
+
+r2i$kernel <- r2i$need
+
+r2i$script <- function(file, ...) {
+    r2i$need(as.character(c(...)))
     r2i$replace("install.packages", r2i$install_packages)
     attach(list(source = r2i$source, biocLite = r2i$biocLite), name = "r2i", warn.conflicts = FALSE)
     expressions <- tryCatch(parse(file, keep.source = TRUE, encoding = "UTF-8"), error = function(e) {
@@ -143,6 +152,7 @@ r2i$script <- function(file) {
 }
 
 r2i$dependencies <- function(file) {
+    r2i$need("remotes")
     remotes::install_deps(dirname(file), dependencies = NA, upgrade = "never")
     fields <- read.dcf(file, c("Depends", "Imports", "LinkingTo"))
     packages <- trimws(sub("[(].*", "", unlist(strsplit(fields[!is.na(fields)], ","))))
@@ -155,7 +165,7 @@ r2i$package <- function(file) {
 }
 
 r2i$lock <- function(file, ...) {
-    if (length(r2i$missing("renv"))) utils::install.packages("renv")
+    r2i$need("renv")
     named <- strsplit(as.character(c(...)), "=", fixed = TRUE)
     more <- vapply(named, function(pair) pair[2], "")
     names(more) <- vapply(named, function(pair) pair[1], "")

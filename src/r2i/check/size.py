@@ -103,6 +103,7 @@ LAYERS = {
     "conda_interpreter": ("Python", "conda"),
     "conda": ("Python", "conda"),
     "conda_lock": ("Python", "conda"),
+    "r": ("R", "r"),
 }
 
 

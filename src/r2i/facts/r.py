@@ -21,6 +21,12 @@ def r_of(base: BaseImage) -> str:
     return str(version or "")
 
 
+def packaged(base: BaseImage, name: str) -> bool:
+    """Whether the distribution of an image has this package of an R package; renv is too new to be in one that is unknown."""
+    absent = r_facts()["absent"].get(base.release.name, ()) if base.release else ("r-cran-renv",)
+    return name not in absent
+
+
 def snapshot(base: BaseImage, day: str) -> str:
     """The path of a day below the server: of binary packages where there are any for the image's release."""
     binary = base.release is not None and base.release.name in r_facts()["binaries"]

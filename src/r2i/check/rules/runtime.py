@@ -17,6 +17,7 @@ OF_BINDER = re.compile(
     r"(?:python-(?:2\.7|3(?:\.\d{1,2})?)|r-(?:\d+\.\d+(?:\.\d+)?-)?\d{4}-\d{2}-\d{2})", re.ASCII
 )
 PYTHON = re.compile(r"\bpython[\s=_-]*v?((?:2\.7|3\.\d{1,2}))(?:\.\d+)?(?![\d.])", re.ASCII | re.IGNORECASE)
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 LANGUAGE_R = re.compile(r"^[ \t]*r\b", re.IGNORECASE | re.MULTILINE)
 
 #: Beside these Binder does not look at it.
@@ -36,11 +37,14 @@ def _malformed(subject: Subject) -> Iterator[Finding]:
     error = subject.planned
     if isinstance(error, R2iError) and error.file == path and error.line:
         number = error.line
-    versions = dict.fromkeys(PYTHON.findall(text))
+    versions = [f"python-{version}" for version in dict.fromkeys(PYTHON.findall(text))]
+    versions += [f"r-{said}"] if DATE.fullmatch(said) else []
     fix = None
     hint = f"Write only `python-3.12` into `{path}`"
-    if len(versions) == 1 and not LANGUAGE_R.search(text):
-        right = f"python-{next(iter(versions))}"
+    if LANGUAGE_R.search(text):
+        hint = f"Write only one line, such as `r-4.4-2024-10-31`, into `{path}`"
+    elif len(versions) == 1:
+        right = versions[0]
         hint = f"Write only `{right}` into `{path}`"
         whole = Edit(
             file=path, start=0, end=len(subject.checkout.read_bytes(path)), text=f"{right}\n".encode()

@@ -9,6 +9,7 @@ from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, UsageError
 from r2i.facts.r import r_facts
 from r2i.formats.as_of import last_day, moment_of
+from r2i.formats.language_versions import day_of
 from r2i.model import Evidence, Notice, Options, VersionRequest
 
 #: What the server calls the snapshot of today.
@@ -28,7 +29,7 @@ class RDay:
 def day_of_packages(requests: Iterable[VersionRequest], options: Options, checkout: Checkout) -> RDay:
     """Raise where the day that a file or the user names has no snapshot of CRAN."""
     first = str(r_facts()["first_snapshot"])
-    asked = next((request for request in requests if request.day), None)
+    asked = day_of(requests)
     if asked is not None:
         return RDay(
             day=_checked(asked, first),

@@ -74,14 +74,15 @@ def read_script(text: str) -> RScript:
             names = argument in NAMES and (call in VECTORS or INSTALLS.fullmatch(call))
             if names and (name := _name(word)):
                 packages.setdefault(name, RPackage(name=name, line=line))
-    bioc_lite = BIOC_LITE.search(text)
+    code = TOKEN.sub(lambda token: "" if token.lastgroup == "comment" else token[0], text[:LONGEST])
+    bioc_lite = BIOC_LITE.search(code)
     return RScript(
         packages=tuple(packages.values()),
         sources=tuple(sources),
         strings=frozenset(strings),
         uses_files=uses_files or runs > len(sources) or len(text) > LONGEST,
-        tools=frozenset(word.replace("biocLite", "BiocManager") for word in TOOLS.findall(text)),
-        bioc_lite=text.count("\n", 0, bioc_lite.start()) + 1 if bioc_lite else 0,
+        tools=frozenset(word.replace("biocLite", "BiocManager") for word in TOOLS.findall(code)),
+        bioc_lite=code.count("\n", 0, bioc_lite.start()) + 1 if bioc_lite else 0,
     )
 
 
