@@ -17,7 +17,7 @@ demo: $(VENV)/installed  ## Build examples/quickstart and open it in Jupyter; pr
 
 test: $(VENV)/developed  ## Check everything, engines included; prepares the machine where needed
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint prepared
-	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations 25
 
 test-fast: $(VENV)/developed  ## Check what needs no engine, without attacks and what takes seconds: while you work
 	@$(BIN)/pytest --quiet --numprocesses auto --no-loadscope-reorder --ignore tests/hostile -m "not engine and not browser and not drift and not slow"
@@ -36,8 +36,9 @@ lint: $(VENV)/developed  ## Check style, types, imports between rooms and prose
 drift: $(VENV)/developed names  ## Say what is no longer true of Debian's and PyPI's packages
 	$(BIN)/pytest -m drift -ra
 
-pins: $(VENV)/developed  ## Refresh what ships with r2i: the locks of Jupyter and the tools, the table of wheels
+pins: $(VENV)/developed  ## Refresh what ships with r2i: the locks of Jupyter and the tools, the releases of Julia, the table of wheels
 	$(BIN)/python tools/refresh_pins.py
+	$(BIN)/python tools/refresh_julia.py
 	$(BIN)/uv run --quiet --python $(BIN)/python tools/refresh_wheels.py
 
 sizes: $(VENV)/developed  ## Refresh the tables of what packages hold, need and weigh

@@ -18,10 +18,10 @@ from r2i.process import run
 
 
 @contextmanager
-def served(directory: Path) -> Iterator[str]:
+def served(directory: Path, *, host: str = "") -> Iterator[str]:
     """Serve the files of a directory for as long as the block lasts; gives the address."""
     # The engine's end of its bridge: containers reach it, nobody outside of this machine does.
-    with ThreadingHTTPServer((bridge(), 0), partial(_Quiet, directory=str(directory))) as server:
+    with ThreadingHTTPServer((host or bridge(), 0), partial(_Quiet, directory=str(directory))) as server:
         server.daemon_threads = True
         Thread(target=server.serve_forever, daemon=True).start()
         try:

@@ -15,7 +15,7 @@ from pathlib import Path
 from check_apt_names import available
 
 from r2i.facts.pins import base_image
-from r2i.image import SYSTEM_PACKAGES, TOOLCHAIN_PACKAGES
+from r2i.image import NODE_PACKAGES, SYSTEM_PACKAGES, TOOLCHAIN_PACKAGES, YARN_PACKAGE
 from r2i.machine import Machine
 from r2i.machine.setup.apt_sources import find_mirror
 from r2i.process import run
@@ -69,6 +69,8 @@ def main() -> None:
     asked = {name for every in lists.values() for names in every for name in names} | {
         *NAMES,
         *TOOLCHAIN_PACKAGES,
+        *NODE_PACKAGES,
+        YARN_PACKAGE,
     }
     found = (
         closure([name for name in asked if name in packages or name in provided], packages, provided) - there

@@ -252,20 +252,25 @@ class PythonEnvironment:
 
 @dataclass(frozen=True, kw_only=True)
 class Language:
-    """A language beside Python: its name and version, who provides it (`from Debian`), and the name of its kernel."""
+    """A language beside Python: its name and version, who provides it (`from Debian`), and the name of its kernel.
+
+    `aliases` are the names by which notebooks ask for the kernel beside its own.
+    """
 
     name: str
     version: str
     provider: str
     kernel: str
     evidence: Evidence
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
     """What one buildpack found in a checkout.
 
-    `requests` are versions that a file names, by language (`python`, `r`, …), and `ran_on` what notebooks say they ran on.
+    `requests` are versions that a file names, by language (`python`, `r`, …), `ran_on` what notebooks say they ran on, and `kernels` the
+    names of the kernels that they ask for.
     `language` is one that the layers install, `packages` are names of Debian packages among them.
 
     `server` is evidence that the repository brings parts of the Jupyter server, `classic` that it needs the classic Notebook, `compiles` that it needs a
@@ -280,6 +285,7 @@ class Detection:
     requests: Mapping[str, VersionRequest] = field(default_factory=dict)
     requires: tuple[PythonConstraint, ...] = ()
     ran_on: Mapping[str, VersionRequest] = field(default_factory=dict)
+    kernels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     language: Language | None = None
     packages: frozenset[str] = frozenset()
     imports: Mapping[str, Evidence] = field(default_factory=dict)

@@ -55,6 +55,46 @@ def test_others_are_not(tmp_path: Path, line: str) -> None:
     assert compiles(tmp_path, {"a.ipynb": notebook(line)}) == ()
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("!npm install --global vega-cli", "!npm"),
+        ("! node --version", "! node"),
+        ("found = !npx vl2png a.json", "!npx"),
+        ("%%script node", "%%script node"),
+        ("!yarn install", "!yarn"),
+    ],
+)
+def test_a_notebook_that_runs_node_is_evidence(tmp_path: Path, line: str, why: str) -> None:
+    text = notebook("import numpy", line)
+    found = Notebooks().detect(write(tmp_path, {"a/b.ipynb": text}), Options())
+
+    evidence = Evidence(why=f"a notebook runs Node.js: `{why}`", file="a/b.ipynb", line=7)
+    assert found is not None
+    assert text.split("\n")[6].strip().startswith(f'"{line}')
+    assert found.node == (evidence,)
+    assert found.yarn == ((evidence,) if why == "!yarn" else ())
+
+
+def test_yarn_after_npm_is_found(tmp_path: Path) -> None:
+    found = Notebooks().detect(
+        write(tmp_path, {"a.ipynb": notebook("!npm install", "!yarn build")}), Options()
+    )
+
+    assert found is not None
+    assert len(found.node) == len(found.yarn) == 1
+
+
+@pytest.mark.parametrize(
+    "line", ["x = '!npm'", "# !npm install", "!npmrc", "!pip install nodejs-bin", "print('node')", "%%js"]
+)
+def test_other_words_need_no_node(tmp_path: Path, line: str) -> None:
+    found = Notebooks().detect(write(tmp_path, {"a.ipynb": notebook(line)}), Options())
+
+    assert found is not None
+    assert found.node == ()
+
+
 def test_only_notebooks_are_read(tmp_path: Path) -> None:
     text = notebook("%%cython")
 

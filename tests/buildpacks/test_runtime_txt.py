@@ -14,7 +14,7 @@ from tests.writing import Content, write
 from r2i.buildpacks.runtime_txt import Entry, RuntimeTxt, parse
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, R2iError
-from r2i.model import Detection, Options
+from r2i.model import Detection, Evidence, Options, VersionRequest
 from r2i.planning.compose import make_plan
 
 
@@ -116,9 +116,7 @@ def test_all_parts_of_a_line_are_read() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "content", ["julia-1.10", "ruby-3.12", "nodejs-18-lts", "Julia-1.6.3", "C++-17", "conda-4.8"]
-)
+@pytest.mark.parametrize("content", ["ruby-3.12", "nodejs-18-lts", "C++-17", "conda-4.8"])
 def test_other_names_have_no_effect_beside_files_that_say_what_to_build(tmp_path: Path, content: str) -> None:
     write(tmp_path, {"runtime.txt": f"{content}\n", "a.ipynb": "{}"})
     with pytest.raises(InvalidRepositoryError) as caught:
@@ -132,19 +130,55 @@ def test_other_names_have_no_effect_beside_files_that_say_what_to_build(tmp_path
             "warning",
             "runtime.txt",
             1,
-            f"`{content}` has no effect: `runtime.txt` can set only the versions of Python and R",
+            f"`{content}` has no effect: `runtime.txt` can set only the versions of Python, R and Julia",
         )
     ]
 
 
 def test_the_python_beside_another_name_counts(tmp_path: Path) -> None:
-    plan = make_plan(write(tmp_path, {"runtime.txt": "python-3.12\njulia-1.10\n"}), Options())
+    plan = make_plan(write(tmp_path, {"runtime.txt": "python-3.12\nruby-3.3\n"}), Options())
 
     assert plan.python is not None
     assert plan.python.version == "3.12"
 
 
-@given(st.one_of(st.binary(max_size=60), st.from_regex(r"(python|r)-[0-9.-]{1,12}\s?").map(str.encode)))
+@pytest.mark.parametrize(
+    ("content", "version"),
+    [("julia-1.10", "1.10"), ("Julia-1.6.3", "1.6.3"), ("julia", ""), ("julia-1", "1")],
+)
+def test_a_line_names_the_julia(tmp_path: Path, content: str, version: str) -> None:
+    found = detect(tmp_path, f"# both\npython-3.12\n{content}\n".encode())
+
+    assert found.requests["julia"] == VersionRequest(
+        version=version,
+        evidence=Evidence(why=f"requires Julia {version}".strip(), file="runtime.txt", line=3),
+    )
+    assert found.requests["python"].version == "3.12"
+    assert found.notices == ()
+
+
+@pytest.mark.parametrize("content", ["julia-latest", "julia-1.x", "julia-1.10-rc1"])
+def test_a_julia_that_is_no_version_is_refused(tmp_path: Path, content: str) -> None:
+    with pytest.raises(InvalidRepositoryError) as caught:
+        detect(tmp_path, f"{content}\n".encode())
+
+    assert caught.value.message == f"`runtime.txt` has an invalid line: `{content}`"
+
+
+def test_julia_is_named_once(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRepositoryError, match="names Julia twice") as caught:
+        detect(tmp_path, b"julia-1.10\njulia-1.9\n")
+
+    assert caught.value.where == "runtime.txt:2"
+
+
+def test_a_date_has_no_effect_on_julia(tmp_path: Path) -> None:
+    found = detect(tmp_path, b"julia-1.10-2024-01-01\n")
+
+    assert [notice.message for notice in found.notices] == ["The date 2024-01-01 has no effect on Julia"]
+
+
+@given(st.one_of(st.binary(max_size=60), st.from_regex(r"(python|r|julia)-[0-9.-]{1,12}\s?").map(str.encode)))
 def test_any_bytes_give_a_version_or_are_refused(content: bytes) -> None:
     with TemporaryDirectory() as directory:
         try:

@@ -16,6 +16,7 @@ from r2i.check.facts.distributions import distributions
 from r2i.check.facts.provided import modules_of, of_conda, of_pypi, optional, provided, providers
 from r2i.check.missing import missing_imports
 from r2i.check.optional_uses import distributions_of
+from r2i.check.requirement_edits import where
 from r2i.check.rules import RULES
 from r2i.check.settings import CheckSettings
 from r2i.check.subject import Subject
@@ -212,3 +213,11 @@ def test_what_a_release_began_with_is_not_expected_of_older_ones(
     (tmp_path / "a.ipynb").write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4}))
 
     assert [one.module for one in missing_imports(Subject(Checkout.open(tmp_path)))] == needed
+
+
+def test_a_lock_file_is_not_edited_by_hand(tmp_path: Path) -> None:
+    lock = Path(__file__).parents[1] / "fixtures" / "checks" / "F402-uv-lock" / "repo"
+    for name in ("pyproject.toml", "uv.lock"):
+        (tmp_path / name).write_bytes((lock / name).read_bytes())
+
+    assert where(found(tmp_path)) == "to the requirements that `uv.lock` locks, and lock them again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -52,10 +53,42 @@ def test_what_is_not_known_is_named(tmp_path: Path) -> None:
     assert found.sentence.endswith(", 2 packages unknown (`nobodys-package`, `nobodys-tool`)")
 
 
+def test_node_is_part_of_it(tmp_path: Path) -> None:
+    files = {
+        "package.json": "{}\n",
+        "postBuild": "#!/bin/bash\nyarn install\n",
+        "requirements.txt": "numpy\n",
+    }
+    found = forecast_of(tmp_path, files)
+
+    assert found.unknown == ()
+    assert part(found, "npm").unpacked > 5e7
+    assert part(found, "yarnpkg").unpacked > 5e6
+
+
 def test_the_repository_is_part_of_it(tmp_path: Path) -> None:
     files = {"requirements.txt": "numpy\n"}
 
     assert forecast_of(tmp_path, files, 10**9).unpacked - forecast_of(tmp_path, files).unpacked == 10**9
+
+
+@pytest.mark.parametrize(
+    ("requirement", "least", "most"),
+    [
+        ("tensorflow==1.15", 4e8, 9e8),
+        ("tensorflow==2.3.0", 8e8, 13e8),
+        ("tensorflow<2.1", 4e8, 9e8),
+        ("tensorflow==2.20.0", 18e8, 26e8),
+        ("torch==1.8.1", 16e8, 20e8),
+        ("torch==1.13.1", 33e8, 37e8),
+    ],
+)
+def test_old_releases_weigh_what_they_weighed(
+    requirement: str, least: float, most: float, tmp_path: Path
+) -> None:
+    found = forecast_of(tmp_path, {"requirements.txt": f"{requirement}\n"})
+
+    assert least < part(found, re.split("[=<]", requirement)[0]).unpacked < most
 
 
 def test_pytorch_without_cuda_is_smaller(tmp_path: Path) -> None:
@@ -142,7 +175,7 @@ def test_sizes_as_people_say_them(size: int, words: str) -> None:
 
 
 def test_there_is_a_hint_for_what_weighs_most(tmp_path: Path) -> None:
-    for name in smaller():
+    for name in smaller(None):
         file = "apt.txt" if name.startswith("texlive") else "requirements.txt"
 
         assert part(forecast_of(tmp_path / name, {file: f"{name}\n"}), name).unpacked > 500e6

@@ -60,6 +60,42 @@ def test_cells_say_what_they_import(tmp_path: Path, source: str, packages: tuple
     assert installed(plan_of(tmp_path / "b", {"a.ipynb": minified})) == packages
 
 
+@pytest.mark.parametrize(
+    ("source", "packages"),
+    [
+        ("%run -i other.ipynb", ("nbformat",)),
+        ('%run "my other.ipynb"', ("nbformat",)),
+        ("%run other.py", ()),
+        ("import plotly.express as px\npx.line()", ("nbformat",)),
+        ("from plotly import graph_objects", ("nbformat",)),
+        ("text = 'plotly'", ()),
+        ("import pandas as pd\npd.DataFrame().style.format('{}')", ("jinja2",)),
+        ("import pandas\nimport matplotlib.pyplot as plt\nplt.style.use('ggplot')", ()),
+        ("import pandas as pd\npd.read_sql('a', 'sqlite:///a.db')", ("sqlalchemy",)),
+        ("import pandas as pd\npd.read_sql('a', connection)", ()),
+        ("frame.style.format('{}')", ()),
+    ],
+)
+def test_cells_say_what_libraries_import_for_them(
+    tmp_path: Path, source: str, packages: tuple[str, ...]
+) -> None:
+    assert installed(plan_of(tmp_path, {"a.ipynb": notebook(source)})) == packages
+    minified = json.dumps(json.loads(notebook(source)))
+    assert installed(plan_of(tmp_path / "b", {"a.ipynb": minified})) == packages
+    assert installed(plan_of(tmp_path / "c", {"a.ipynb": notebook(source, cell_type="markdown")})) == ()
+    declared = {"a.ipynb": notebook(source), "requirements.txt": "\n".join((*packages, "numpy"))}
+    plan = plan_of(tmp_path / "d", declared)
+    assert not [e for layer in plan.layers for e in layer.evidence if "Binder" in e.why]
+
+
+def test_the_plan_names_the_call(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, {"a.ipynb": notebook("import plotly.express as px\n")})
+
+    [evidence] = [e for layer in plan.layers for e in layer.evidence if "nbformat" in e.why]
+    assert evidence.why == "`plotly` needs `nbformat`, which the Binder environment has"
+    assert evidence.line == 7
+
+
 def test_the_plan_names_the_place(tmp_path: Path) -> None:
     files = {"create-db.ipynb": notebook("import os\n", "1 + 1\nimport requests\n")}
     plan = plan_of(tmp_path, files)

@@ -15,9 +15,11 @@ from r2i import process
 from r2i.buildpacks import CHAIN, ENVIRONMENTS, LANGUAGES, UNSUPPORTED
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, NoBuildpackError, R2iError
+from r2i.formats.dockerfile import stages
 from r2i.model import Options
 from r2i.planning.plan_json import to_json
 from tests.building import R2I
+from tests.cases import REPOS
 from tests.writing import deep, outside_file, planned, remove_deep, write
 
 SECRET = "python-3.12 # six git secret of the host\n"
@@ -372,3 +374,19 @@ def test_variables_of_a_repository_are_set_after_what_root_installs(top: Path) -
 
     assert private
     assert max(private) < set_at
+
+
+@pytest.mark.parametrize("path", sorted(REPOS.glob("*/Dockerfile")), ids=lambda path: path.parent.name)
+def test_no_step_of_the_user_gets_credentials(path: Path) -> None:
+    """`postBuild`, `install.R`, IJulia: root's own programs give them to the fetcher alone."""
+    given: list[str] = []
+    is_user = False
+    for step in stages(path.read_text())[-1].instructions:
+        if step.keyword == "USER":
+            is_user = step.value not in {"root", "0"}
+        mounted, read = "id=credentials" in step.value, ". /run/secrets/credentials" in step.value
+        # What root only mounts is a file that nobody else can read.
+        if (is_user and mounted) or ("setpriv" in step.value and read):
+            given.append(step.value)
+
+    assert not given

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import attempts
 import build_as_user
 import environment
 import install_packages
+import installer_call
 import words
-from attempts import Outcome
+from installer_call import Outcome
 from r2i.diagnosis import NEAR, WHEELS
 from r2i.diagnosis.rules import words as words_of_diagnosis
 from r2i.process import run
@@ -34,7 +34,7 @@ def said(name: str) -> str:
 
 
 def failure(name: str) -> str:
-    return attempts.error_apart(said(name).splitlines(keepends=True))
+    return installer_call.error_apart(said(name).splitlines(keepends=True))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("-installed")])
@@ -143,7 +143,7 @@ def test_settings_for_the_fetcher_come_before_those_of_the_repository(tmp_path: 
         **more,
         "index": [{"name": "own", "url": "https://index.example/"}],
     }
-    assert attempts.without_settings(arguments) == ["six"]
+    assert installer_call.without_settings(arguments) == ["six"]
 
 
 # --- Builds, by the user.
@@ -276,7 +276,7 @@ def test_only_releases_of_an_index_are_looked_for(name: str, pin: str | None) ->
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the standard library of the environment lies."""
-    for module in (environment, attempts):
+    for module in (environment, installer_call):
         monkeypatch.setattr(module, "ENVIRONMENT", tmp_path / "env")
     (tmp_path / "env/lib").mkdir(parents=True)
     return tmp_path / "env/lib"
@@ -284,7 +284,7 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_uv_gets_what_it_is_given(library: Path, tmp_path: Path) -> None:
     (library / "python3.11").mkdir()
-    command = attempts.installer(["--prerelease=allow", "six"], tmp_path)
+    command = installer_call.installer(["--prerelease=allow", "six"], tmp_path)
 
     assert command[:3] == ["/usr/local/bin/uv", "pip", "install"]
     assert command[-2:] == ["--prerelease=allow", "six"]
@@ -293,7 +293,7 @@ def test_uv_gets_what_it_is_given(library: Path, tmp_path: Path) -> None:
 def test_pip_is_asked_in_its_own_words(library: Path, tmp_path: Path) -> None:
     (library / "python3.11").mkdir()
     given = ["--installer=pip", "--allow-insecure-host=index.example", "--prerelease=allow", "--offline"]
-    command = attempts.installer([*given, "ipywidgets", "six"], tmp_path)
+    command = installer_call.installer([*given, "ipywidgets", "six"], tmp_path)
 
     assert command[3:5] == ["-m", "pip"]
     assert command[-4:] == ["--trusted-host=index.example", "--pre", "ipywidgets", "six"]
@@ -301,12 +301,12 @@ def test_pip_is_asked_in_its_own_words(library: Path, tmp_path: Path) -> None:
 
 def test_pip_of_an_old_python_takes_nothing_of_today(library: Path, tmp_path: Path) -> None:
     (library / "python2.7").mkdir()
-    command = attempts.installer(["ipywidgets", "six"], tmp_path)
+    command = installer_call.installer(["ipywidgets", "six"], tmp_path)
 
     assert "--prefer-binary" in command
     assert command[-1] == "six"
     assert "ipywidgets" not in command
-    assert (tmp_path / "pip-constraints.txt").read_text().split() == list(attempts.LAST_OF_OLD)
+    assert (tmp_path / "pip-constraints.txt").read_text().split() == list(installer_call.LAST_OF_OLD)
 
 
 # --- The table.

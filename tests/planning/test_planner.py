@@ -109,7 +109,7 @@ def test_odd_directories_of_the_image_are_fine(tmp_path: Path, repo_dir: str) ->
     assert plan_of(tmp_path, {}, repo_dir=repo_dir).variables["REPO_DIR"] == repo_dir
 
 
-@pytest.mark.parametrize("name", ["Project.toml", "REQUIRE", "default.nix"])
+@pytest.mark.parametrize("name", ["default.nix"])
 def test_a_language_that_we_cannot_install_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(NoBuildpackError, match="cannot install yet"):
         plan_of(tmp_path, {name: "", "requirements.txt": ""})

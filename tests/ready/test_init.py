@@ -16,11 +16,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from r2i.check.facts.system_packages import of_modules, of_programs
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 from r2i.cli.app import run
 from r2i.ready.look import read_look
-from r2i.ready.needs import needed, table
+from r2i.ready.needs import needed
 from r2i.ready.proposals import pinned
 from tests.building import R2I
 from tests.ready.repositories import files_of, notebook, repository
@@ -483,10 +484,16 @@ def test_whatever_a_container_says_is_read(lines: list[str]) -> None:
 
 
 def test_names_in_the_table_are_names() -> None:
-    packages = " ".join([*table()["modules"].values(), *table()["programs"].values()])
+    tables = [of_modules(init=True), of_programs(init=True)]
+    packages = [package for names in tables for some in names.values() for package in some]
 
-    assert all(word.isidentifier() for word in table()["modules"])
-    assert not set(packages) - set("abcdefghijklmnopqrstuvwxyz0123456789.+- ")
+    assert all(word.isidentifier() for word in of_modules(init=True))
+    assert not set("".join(packages)) - set("abcdefghijklmnopqrstuvwxyz0123456789.+-")
+
+
+def test_init_knows_all_that_rules_report() -> None:
+    assert of_modules().items() < of_modules(init=True).items()
+    assert of_programs().items() < of_programs(init=True).items()
 
 
 def test_needs_are_found_in_modules_that_notebooks_reach_only(tmp_path: Path) -> None:

@@ -61,14 +61,15 @@ ENVIRONMENTS: Final[tuple[WhenThere, ...]] = (
 #: The languages beside Python: each that is asked for adds its layers. The names are the keys of `Detection.requests`.
 LANGUAGES: Final[tuple[WhenClaimed, ...]] = (
     WhenClaimed("r.R", ("install.R", "install.r", "DESCRIPTION", "renv.lock")),
+    WhenClaimed(
+        "julia.Julia",
+        ("JuliaProject.toml", "Project.toml", "JuliaManifest.toml", "Manifest.toml", "REQUIRE"),
+    ),
 )
 
 #: Files that ask for a language which r2i does not install yet.
 UNSUPPORTED: Final = MappingProxyType(
     {
-        "Project.toml": "Julia",
-        "JuliaProject.toml": "Julia",
-        "REQUIRE": "Julia",
         "default.nix": "Nix",
     }
 )

@@ -225,7 +225,7 @@ def _in_release(
                 )
             yield package
     if package.name in FONTS:
-        notice(f"Installing `{package.name}` accepts the Microsoft licence for these fonts", warning=True)
+        notice(f"Installing `{package.name}` accepts the Microsoft licence for these fonts", warning=False)
 
 
 def _renamed(package: AptPackage, found: Renamed, release: str) -> str:

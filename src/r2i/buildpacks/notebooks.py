@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
 from r2i.formats.imports import in_modules, in_notebook, without_own
-from r2i.formats.languages import language_of
+from r2i.formats.languages import NAMES, language_of
 from r2i.model import Detection, Evidence, Options, VersionRequest
 
 #: Cell magics and shell commands, as they stand in a notebook's JSON: at the beginning of a source line.
@@ -19,12 +19,15 @@ COMPILES = re.compile(
     rb"|!\s*(?:gcc|g\+\+|cc|gfortran|make|cmake|f2py)\s)"
 )
 
+#: The same of commands that run Node.js.
+NODE = re.compile(
+    rb'"\s*+(?:\w{1,40}+\s*+=\s*+)?(!{1,2}\s*+(node|nodejs|npm|npx|yarn|corepack)|%%script\s+node)(?=[\s"\\])'
+)
+
 #: The keys of the metadata, the better one first. In the text of a cell their quotes are escaped.
 KEYS = (b'"language_info"', b'"kernelspec"')
 OBJECT = re.compile(r'"\w+"\s*:\s*(?=\{)')
-#: The languages that r2i installs, as notebooks and as people write them.
-NAMES = {"python": "Python", "r": "R", "julia": "Julia"}
-
+KERNEL = re.compile(r"[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,79}", re.ASCII)
 VERSION = re.compile(r"(\d{1,2}\.\d{1,2})(?:\.\S*)?", re.ASCII)
 
 #: More than the longest such metadata, in bytes.
@@ -42,27 +45,36 @@ class Notebooks:
     files = ()
 
     def detect(self, checkout: Checkout, options: Options) -> Detection | None:
-        compiles = []
+        compiles: list[Evidence] = []
+        node: list[Evidence] = []
+        yarn: list[Evidence] = []
         ran: dict[str, list[tuple[str, Evidence]]] = {}
+        kernels: dict[str, set[str]] = {}
         imports: dict[str, Evidence] = {}
         path = None
         for path, data, whole in _notebooks(checkout):
-            if whole and (match := COMPILES.search(data)):
-                word = match[1].decode(errors="replace").strip()
-                why = f"a notebook runs a compiler: `{word}`"
-                compiles.append(Evidence(why=why, file=path, line=_line(data, match.start())))
             if whole:
+                compiles += _compiler(path, data)
+                node += _node(path, data)
+                yarn += node[-1:] if any(found[2] == b"yarn" for found in NODE.finditer(data)) else []
                 in_notebook(path, data, imports)
             if found := _ran_on(data):
                 language, version, at = found
                 line = _line(data, at) if whole else None
                 ran.setdefault(language, []).append((version, Evidence(why="", file=path, line=line)))
+                kernels.setdefault(language, set()).update(_kernel(data))
         in_modules(checkout, imports)
         imports = without_own(checkout, imports)
         if path is None and not imports:
             return None
-        ran_on = {language: _majority(language, versions) for language, versions in ran.items()}
-        return Detection(compiles=tuple(compiles), ran_on=ran_on, imports=imports)
+        return Detection(
+            compiles=tuple(compiles),
+            node=tuple(node),
+            yarn=tuple(yarn),
+            ran_on={language: _majority(language, versions) for language, versions in ran.items()},
+            kernels={language: tuple(sorted(names)) for language, names in kernels.items()},
+            imports=imports,
+        )
 
 
 def _notebooks(checkout: Checkout) -> Iterator[tuple[str, bytes, bool]]:
@@ -82,6 +94,19 @@ def _notebooks(checkout: Checkout) -> Iterator[tuple[str, bytes, bool]]:
             yield path, checkout.read_end(path, LONGEST_METADATA), False
         except InvalidRepositoryError:
             continue  # unreadable: no concern of a build
+
+
+def _compiler(path: str, data: bytes) -> Iterator[Evidence]:
+    if match := COMPILES.search(data):
+        word = match[1].decode(errors="replace").strip()
+        why = f"a notebook runs a compiler: `{word}`"
+        yield Evidence(why=why, file=path, line=_line(data, match.start()))
+
+
+def _node(path: str, data: bytes) -> Iterator[Evidence]:
+    if match := NODE.search(data):
+        why = f"a notebook runs Node.js: `{match[1].decode()}`"
+        yield Evidence(why=why, file=path, line=_line(data, match.start()))
 
 
 def _line(data: bytes, at: int) -> int:
@@ -109,6 +134,15 @@ def _ran_on(data: bytes) -> tuple[str, str, int] | None:
         if language != "python":
             return language, "", at
     return None
+
+
+def _kernel(data: bytes) -> Iterator[str]:
+    """The name of the kernel that a notebook asks for, where Jupyter takes it for one."""
+    at = data.rfind(KEYS[1])
+    said = _object(data, at) if at >= 0 and data[at - 1 : at] != b"\\" else None
+    name = said.get("name") if said else None
+    if isinstance(name, str) and KERNEL.fullmatch(name):
+        yield name
 
 
 def _object(data: bytes, at: int) -> dict[str, object] | None:

@@ -34,12 +34,14 @@ class LanguageClaims:
 
     `requests` are versions that files name, the strongest first; `ran_on` is what notebooks say they ran on. `packages`
     are the names of all conda and Debian packages that files ask for: a language may be among them. `conda` are those of conda.
+    `kernels` are the names of the kernels that notebooks in the language ask for.
     """
 
     requests: tuple[VersionRequest, ...] = ()
     ran_on: VersionRequest | None = None
     packages: frozenset[str] = frozenset()
     conda: frozenset[str] = frozenset()
+    kernels: tuple[str, ...] = ()
 
 
 class LanguageBuildpack(Protocol):

@@ -1,12 +1,14 @@
-"""`runtime.txt`: versions of Python and R, one a line, as Binder reads it."""
+"""`runtime.txt`: versions of Python, R and Julia, one a line, as Binder reads it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
+from r2i.formats.languages import NAMES
 from r2i.model import Detection, Evidence, Notice, Options, VersionRequest
 
 LINE = re.compile(
@@ -14,14 +16,14 @@ LINE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 #: Other names, of languages and tools: Binder does not read them either.
-OTHER = re.compile(r"(?!python|r-)(?P<name>[a-z][a-z0-9+._]*)-[\w.+-]+", re.ASCII | re.IGNORECASE)
+OTHER = re.compile(r"(?!python|r-|julia-)(?P<name>[a-z][a-z0-9+._]*)-[\w.+-]+", re.ASCII | re.IGNORECASE)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-HINT = "Write `python-3.12`, and `r-4.4-2024-10-31` for R, each on its own line"
+HINT = "Write `python-3.12`, `r-4.4-2024-10-31` for R, and `julia-1.10` for Julia, each on its own line"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One line: a language (`python`, `r`, empty for a bare date, or another name), a version, a snapshot date."""
+    """One line: a language (`python`, `r`, `julia`, empty for a bare date, or another name), a version, a snapshot date."""
 
     text: str
     language: str
@@ -39,22 +41,27 @@ class RuntimeTxt:
         if path is None:
             return None
         entries = parse(checkout.read(path), path)
-        python = [entry for entry in entries if entry.language == "python"]
-        unknown = [entry for entry in entries if entry.language not in {"python", "r", ""}]
-        r = [entry for entry in entries if entry.language in {"r", ""}]
-        for name, named in (("Python", python), ("R", r)):
-            if len(named) > 1:
+        named: dict[str, Entry] = {}
+        for entry in entries:
+            language = entry.language or "r"  # a bare date is that of the R packages
+            if language in named:
                 raise InvalidRepositoryError(
-                    f"`{path}` names {name} twice",
+                    f"`{path}` names {NAMES[language]} twice",
                     file=path,
-                    line=named[1].line,
+                    line=entry.line,
                     hint="Keep one of the two lines",
                 )
-        request = _request(python[0], path) if python else None
+            if language in NAMES:
+                named[language] = entry
+        unknown = [entry for entry in entries if (entry.language or "r") not in NAMES]
+        requests = {language: _request(language, entry, path) for language, entry in named.items()}
         return Detection(
-            requests=({"python": request} if request else {}) | ({"r": _of_r(r[0], path)} if r else {}),
-            notices=(*(_no_effect(entry, path) for entry in unknown), *_details(python, path)),
-            alone=_invalid(unknown[0].text, path, unknown[0].line) if unknown and not (python or r) else None,
+            requests={language: request for language, request in requests.items() if request},
+            notices=(
+                *(_no_effect(entry, path) for entry in unknown),
+                *_dates(named, path),
+            ),
+            alone=_invalid(unknown[0].text, path, unknown[0].line) if unknown and not named else None,
         )
 
 
@@ -72,7 +79,7 @@ def parse(text: str, path: str) -> tuple[Entry, ...]:
             entries.append(Entry(text=word, language="", version=None, date=word, line=number))
             continue
         match = LINE.fullmatch(word)
-        if match is not None and match["name"].lower() in {"python", "r"}:
+        if match is not None and match["name"].lower() in NAMES:
             version, date = match["version"], match["date"]
         elif match := OTHER.fullmatch(word):
             version = date = None
@@ -88,40 +95,32 @@ def _invalid(word: str, path: str, line: int) -> Evidence:
     return Evidence(why=f"`{path}` has an invalid line: `{word[:60]}`", file=path, line=line)
 
 
-def _request(entry: Entry, path: str) -> VersionRequest | None:
-    if entry.version is None or entry.version == "3":
-        return None
-    if "." not in entry.version:
-        raise InvalidRepositoryError(
-            f"Python {entry.version} is not a complete version", file=path, line=entry.line, hint=HINT
-        )
-    return VersionRequest(
-        version=entry.version,
-        evidence=Evidence(why=f"requires Python {entry.version}", file=path, line=entry.line),
-    )
-
-
-def _of_r(entry: Entry, path: str) -> VersionRequest:
+def _request(language: str, entry: Entry, path: str) -> VersionRequest | None:
     version, day = entry.version or "", entry.date or ""
-    words = [f"R {version}".rstrip(), *([f"packages of {day}"] if day else [])]
-    evidence = Evidence(why=f"requires {' and '.join(words)}", file=path, line=entry.line)
-    return VersionRequest(version=version, day=day, evidence=evidence)
-
-
-def _details(python: list[Entry], path: str) -> tuple[Notice, ...]:
-    return tuple(
-        Notice(
-            level="info", message=f"The date {entry.date} has no effect on Python", file=path, line=entry.line
+    if language == "python" and version in {"", "3"}:
+        return None
+    if language == "python" and "." not in version:
+        raise InvalidRepositoryError(
+            f"Python {version} is not a complete version", file=path, line=entry.line, hint=HINT
         )
-        for entry in python
-        if entry.date is not None
-    )
+    words = [f"{NAMES[language]} {version}".rstrip()]
+    if language == "r" and day:
+        words.append(f"packages of {day}")
+    evidence = Evidence(why=f"requires {' and '.join(words)}", file=path, line=entry.line)
+    return VersionRequest(version=version, evidence=evidence, day=day if language == "r" else "")
+
+
+def _dates(named: Mapping[str, Entry], path: str) -> Iterator[Notice]:
+    for language, entry in named.items():
+        if entry.date and language != "r":
+            message = f"The date {entry.date} has no effect on {NAMES[language]}"
+            yield Notice(level="info", message=message, file=path, line=entry.line)
 
 
 def _no_effect(entry: Entry, path: str) -> Notice:
     return Notice(
         level="warning",
-        message=f"`{entry.text[:60]}` has no effect: `{path}` can set only the versions of Python and R",
+        message=f"`{entry.text[:60]}` has no effect: `{path}` can set only the versions of Python, R and Julia",
         file=path,
         line=entry.line,
     )

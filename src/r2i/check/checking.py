@@ -16,12 +16,12 @@ def check(subject: Subject, rules: Iterable[Rule] = RULES, *, strict: bool = Fal
     """Look for all that the settings select; never raises for what is in a repository's files."""
     found, suppressed = [], 0
     selected = tuple(rule for rule in rules if subject.settings.selects(rule.code))
-    taken: set[tuple[str | None, int | None]] = set()
+    taken: dict[tuple[str | None, int | None], Rule] = {}
     for rule in sorted(selected, key=lambda rule: rule.general):
         for finding in dict.fromkeys(rule.find(subject)):
-            if rule.general and (finding.file, finding.line) in taken:
+            first = taken.setdefault((finding.file, finding.line), rule)
+            if rule.general and first is not rule and finding.file:
                 continue
-            taken.add((finding.file, finding.line))
             if subject.is_ignored(rule.code, finding.file, finding.line):
                 suppressed += 1
             else:

@@ -41,7 +41,7 @@ class Use:
     """An import of a module from outside, as it is known by: dotted, with what is imported from it (`google.cloud.storage`).
 
     `by` is what imports it in the place of the code, in words, and `library` the distribution of that; both are empty where
-    the code does so itself.
+    the code does so itself. `functions` are those that have to be called for it.
     """
 
     module: str
@@ -51,6 +51,7 @@ class Use:
     cell: Cell | None = None
     by: str = ""
     library: str = ""
+    functions: tuple[str, ...] = ()
 
     @property
     def why(self) -> str:
@@ -89,6 +90,14 @@ class Uses:
         """Whether modules may come from where no table tells."""
         return any(word in source for source in self.sources for word in ELSEWHERE)
 
+    def uncalled(self, use: Use) -> str:
+        """The function around a use whose name stands nowhere but in its definition; empty where there is none."""
+        return next((name for name in use.functions if not self._is_mentioned(name)), "")
+
+    def _is_mentioned(self, name: str) -> bool:
+        word = re.compile(rf"(?<!def )\b{re.escape(name)}\b")
+        return any(word.search(source) for source in self.sources if name in source)
+
 
 def uses(subject: Subject) -> Uses:
     """Of all notebooks and of the modules that they import, or, without notebooks, of the scripts at the top."""
@@ -103,7 +112,17 @@ def uses(subject: Subject) -> Uses:
             pending += _files(one, own)
             if use := _use(one, own):
                 found = needed if use.partition(".")[0] not in STANDARD else standard
-                found.append(Use(module=use, path=notebook.path, line=one.line, notebook=notebook, cell=cell))
+                around = facts.functions_at(one.line)
+                found.append(
+                    Use(
+                        module=use,
+                        path=notebook.path,
+                        line=one.line,
+                        notebook=notebook,
+                        cell=cell,
+                        functions=around,
+                    )
+                )
     if not subject.notebooks and not subject.code:
         pending = [p for p in subject.modules if "/" not in p and not FOR_DEVELOPERS.fullmatch(p)]
     reached: set[str] = set()
@@ -113,11 +132,13 @@ def uses(subject: Subject) -> Uses:
             continue
         reached.add(path)
         sources.append(subject.text(path) or "")
-        for one in subject.modules[path].imports:
+        facts = subject.modules[path]
+        for one in facts.imports:
             pending += _files(one, own)
             if use := _use(one, own):
                 found = needed if use.partition(".")[0] not in STANDARD else standard
-                found.append(Use(module=use, path=path, line=one.line))
+                around = facts.functions_at(one.line)
+                found.append(Use(module=use, path=path, line=one.line, functions=around))
     return Uses(tuple(needed), tuple(standard), tuple(sources), frozenset(reached), frozenset(own))
 
 

@@ -13,8 +13,8 @@ from r2i.check.code.cell_installs import VARIABLE, Install, installs
 from r2i.check.code.notebooks import Notebook
 from r2i.check.code.shell_script import LONGEST
 from r2i.check.facts.distributions import distributions, is_often_needed
-from r2i.check.facts.provided import Provided, optional, provided, providers
-from r2i.check.imports import COMPILED, Use, uses
+from r2i.check.facts.provided import Provided, brought_by_conda, optional, provided, providers
+from r2i.check.imports import COMPILED, Use, Uses, uses
 from r2i.check.optional_uses import distributions_of, is_older, optional_uses
 from r2i.check.subject import Subject
 from r2i.formats.requirements.specifiers import NAME, normalised
@@ -33,7 +33,8 @@ INSTALLS = re.compile(r"\b(?:install|clone|develop|sync|update|add)\b")
 @dataclass(frozen=True, kw_only=True)
 class Missing:
     """A module by the first part of its name, or the distributions that have it, the likeliest first; `others` counts the
-    further files that import it. `unless` says what may bring it after all, `binder` that it is installed because Binder has it."""
+    further files that import it. `unless` says what may bring it after all, `binder` that it is installed because Binder has it, `uncalled`
+    which function alone needs it, where nothing calls that."""
 
     kind: MissingKind
     module: str
@@ -42,6 +43,7 @@ class Missing:
     others: int
     unless: str = ""
     binder: bool = False
+    uncalled: str = ""
 
 
 def missing_imports(subject: Subject) -> tuple[Missing, ...]:
@@ -74,17 +76,18 @@ def missing(subject: Subject, *, kernel: bool = True) -> Iterator[Missing]:
             continue
         if there.unknown and (names[0] not in distributions() or is_often_needed(names[0])):
             continue  # who knows what comes with it
-        one = _missing(names, group, there, environment)
+        one = _missing(names, group, there, environment, found)
         yield replace(one, kind="probably", binder=True) if names[0] in installed else one
 
 
 def _missing(
-    names: tuple[str, ...], group: list[Use], there: Provided, environment: PythonEnvironment
+    names: tuple[str, ...], group: list[Use], there: Provided, environment: PythonEnvironment, found: Uses
 ) -> Missing:
-    first = group[0]
+    first = next((use for use in group if not found.uncalled(use)), group[0])
+    uncalled = found.uncalled(first)
     unless = _any_of(there.unknown) or there.vague or next(_once_needed(environment, names[0], first), "")
     # Not all of a module is called.
-    surely = not unless and not (first.by and first.notebook is None)
+    surely = not (unless or uncalled) and not (first.by and first.notebook is None)
     kind: MissingKind = "unknown" if names[0] == "" else "surely" if surely else "probably"
     return Missing(
         kind=kind,
@@ -93,6 +96,7 @@ def _missing(
         first=first,
         others=len({use.path for use in group} - {first.path}),
         unless=unless,
+        uncalled=uncalled,
     )
 
 
@@ -121,6 +125,12 @@ def _there(subject: Subject, environment: PythonEnvironment, *, kernel: bool) ->
         server=joined or _has_old_widgets(environment, plan),
         complete=environment.exact,
         extras=[one.name for one in subject.declared if one.extras],
+        brought=[
+            other
+            for one in subject.declared
+            if one.installer == "conda"
+            for other in brought_by_conda(one.name)
+        ],
         vague=_vague(subject, environment),
     )
 

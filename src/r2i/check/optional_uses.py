@@ -140,20 +140,22 @@ def optional_uses(subject: Subject, there: Provided) -> Iterator[Use]:
         for cell, facts in cells:
             found = () if cell.tags & TOLERANT else needs(wanted, facts, program)
             for need in sorted(_unmet(found, there), key=lambda need: need.line):
-                yield _use(need, notebook.path, notebook=notebook, cell=cell)
+                yield _use(need, facts, notebook.path, notebook=notebook, cell=cell)
     for path in sorted(subject.once(uses).modules):
         program = Program([subject.modules[path]], own)
         # What a program shows that is no notebook is shown elsewhere.
         wanted = [row for row in rows if not row.shown and _is_used(row, program)]
         for need in _unmet(needs(wanted, subject.modules[path], program), there):
-            yield _use(need, path)
+            yield _use(need, subject.modules[path], path)
 
 
 def _unmet(found: Iterable[Need], there: Provided) -> Iterator[Need]:
     return (need for need in found if not any(map(there.has, need.modules)))
 
 
-def _use(need: Need, path: str, *, notebook: Notebook | None = None, cell: Cell | None = None) -> Use:
+def _use(
+    need: Need, facts: Facts, path: str, *, notebook: Notebook | None = None, cell: Cell | None = None
+) -> Use:
     return Use(
         module=need.modules[0],
         path=path,
@@ -162,6 +164,7 @@ def _use(need: Need, path: str, *, notebook: Notebook | None = None, cell: Cell 
         cell=cell,
         by=need.by,
         library=need.library,
+        functions=facts.functions_at(need.line),
     )
 
 

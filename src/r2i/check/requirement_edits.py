@@ -12,6 +12,9 @@ from r2i.edits.fixes import Edit, Fix
 #: Where requirements go that nothing asks for yet.
 NEW_FILE = "requirements.txt"
 
+#: Files that a program writes from another one.
+LOCK = re.compile(r"(?:\.lock|lock\.ya?ml|pylock[\w.-]*\.toml)$")
+
 
 def altered(subject: Subject, one: Declared, text: str) -> Edit | None:
     """What the line says of the requirement becomes `text`; None where that is not found in it as it was read."""
@@ -43,6 +46,17 @@ def added(subject: Subject, text: str, *, title: str = "") -> Fix | None:
     else:
         edits = ()
     return Fix(title=title or f"Add `{text}` to `{path}`", edits=edits) if edits else None
+
+
+def where(subject: Subject) -> str:
+    """Where one writes what else the environment needs: ``to `requirements.txt` ``."""
+    environment = subject.environment
+    path = environment.defined_by if environment else ""
+    if environment and environment.buildpack == "package":  # `setup.py` may have left it to `setup.cfg`
+        path = next((one.file for one in subject.declared), path)
+    if LOCK.search(path):
+        return f"to the requirements that `{path}` locks, and lock them again"
+    return f"to `{path or subject.config_path(NEW_FILE)}`"
 
 
 def line_added(subject: Subject, path: str, text: str) -> tuple[Edit, ...]:

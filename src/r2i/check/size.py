@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeAlias
+
+from packaging.version import Version
 
 from r2i.buildpacks.apt_names import TIME64
 from r2i.check.facts.distributions import Distribution, distributions
@@ -16,6 +18,9 @@ from r2i.model import Evidence, Layer, Plan, PythonEnvironment
 
 #: Layers whose packages are the Python environment.
 ENVIRONMENTS = frozenset({"environment", "locked", "conda", "conda_lock"})
+
+#: What a pinned release may be at most.
+BOUND = re.compile(r"(?<![<>!~=])(={2,3}|<=?) ?(\d+(?:\.\d+)*)")
 
 NO_GPU = re.compile(r"/whl/cpu\b|\btorch==[^\s;]*\+cpu\b")
 
@@ -208,7 +213,7 @@ def _unpacked(rows: Iterable[_Row]) -> int:
 
 
 def _rows_of(environment: PythonEnvironment) -> Rows:
-    of_python = _without_gpu if _has_no_gpu(environment) else _of_python
+    of_python = _without_gpu if _has_no_gpu(environment) else partial(_of_release, environment)
     names = _conda_names() if environment.manager == "conda" else {}
 
     def row(name: str) -> _Row | None:
@@ -221,6 +226,32 @@ def _rows_of(environment: PythonEnvironment) -> Rows:
 def _of_python(name: str) -> _Row | None:
     found = distributions().get(name)
     return _row(found) if found else None
+
+
+def _of_release(environment: PythonEnvironment, name: str) -> _Row | None:
+    row, old = _of_python(name), _older(environment, name)
+    if row is None or old is None:
+        return row
+    packed, unpacked, python = (size * 1000 for size in old["sizes"])
+    needless = tuple(_sizes()["without-gpu"]["needless"])
+    needs = tuple(name for name in row.needs if not name.startswith(needless))
+    return _Row(packed, _with_bytecode(unpacked, python), needs)
+
+
+def _older(environment: PythonEnvironment, name: str) -> dict[str, Any] | None:
+    """The entry of an old release, where the environment asks for one."""
+    bounds = [
+        match for pin in environment.pins if pin.name == name for match in BOUND.finditer(pin.specifier)
+    ]
+    for entry in _sizes()["older"].get(name, ()) if bounds else ():
+        first = Version(entry["before"])
+        if any(
+            Version(of) < first or (sign == "<" and Version(of) == first)
+            for sign, of in (m.groups() for m in bounds)
+        ):
+            found: dict[str, Any] = entry
+            return found
+    return None
 
 
 def _without_gpu(name: str) -> _Row | None:
@@ -273,7 +304,8 @@ def _debian() -> dict[str, _Row]:
     return rows
 
 
-def smaller() -> Mapping[str, str]:
+def smaller(environment: PythonEnvironment | None) -> Mapping[str, str]:
     """How less is asked for than these."""
-    found: dict[str, str] = _sizes()["smaller"]
-    return found
+    old = {name: _older(environment, name) for name in _sizes()["older"]} if environment else {}
+    small = {name for name, entry in old.items() if entry and entry.get("cpu")}
+    return {name: hint for name, hint in _sizes()["smaller"].items() if name not in small}

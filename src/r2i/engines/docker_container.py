@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from r2i.engines import ownership
-from r2i.engines.confinement import LOG_FILES, LOG_SIZE, PROCESSES, default_memory
+from r2i.engines.container_limits import LOG_FILES, LOG_SIZE, PROCESSES, default_memory
 from r2i.engines.failure import engine_failure, start_failure
 from r2i.engines.files import LARGEST_TEXT, archive, text_in
 from r2i.engines.protocol import Container, RunRequest

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from r2i import process
 from r2i.engines import ownership
 from r2i.engines.bounds import BoundName, exceeded
-from r2i.engines.confinement import PROCESSES, default_memory
+from r2i.engines.container_limits import PROCESSES, default_memory
 from r2i.engines.docker_container import GRACE
 from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.failure import engine_failure, last_line, shortened, start_failure, step_failure

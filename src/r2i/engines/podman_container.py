@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from r2i import process
 from r2i.engines import ownership
-from r2i.engines.confinement import LOG_SIZE
+from r2i.engines.container_limits import LOG_SIZE
 from r2i.engines.docker_container import GRACE
 from r2i.engines.environment import child_environment
 from r2i.engines.failure import engine_failure

@@ -15,7 +15,7 @@ from itertools import islice
 
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
-from r2i.facts.binder_modules import binder_modules
+from r2i.facts.binder_modules import CalledModule, binder_modules, called_modules
 from r2i.formats.languages import language_of
 from r2i.model import Evidence
 
@@ -41,17 +41,32 @@ MOST_MODULES = 1_000
 
 
 def in_notebook(path: str, data: bytes, found: dict[str, Evidence]) -> None:
-    """Add what the cells of a notebook import and is not known yet."""
+    """Add what the cells of a notebook import, or libraries import for them, and is not known yet."""
     places = _places(data)
-    if not (candidates := places.keys() - found.keys()):
+    called = _called(data, found)
+    candidates = places.keys() - found.keys()
+    if not (candidates or called):
         return
     try:
-        document = json.loads(data)
-        modules = {module for source in _sources(document) for module in _imported(source)}
+        sources = [*_sources(json.loads(data))]
+        modules = {module for source in sources for module in _imported(source)}
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return  # no notebook, or none that anybody can run
     for module in candidates & modules:
         found[module] = _evidence(module, path, data.count(b"\n", 0, places[module]) + 1)
+    for row, at in called:
+        if row.library in {"", *modules} and any(row.pattern.search(source.encode()) for source in sources):
+            line = data.count(b"\n", 0, at) + 1
+            found.setdefault(row.module, _evidence(row.module, path, line, why=f"{row.what} needs"))
+
+
+def _called(data: bytes, found: dict[str, Evidence]) -> list[tuple[CalledModule, int]]:
+    """What the text of a notebook may call for, and where."""
+    return [
+        (row, match.start())
+        for row in called_modules()
+        if row.module not in found and row.library.encode() in data and (match := row.pattern.search(data))
+    ]
 
 
 def in_modules(checkout: Checkout, found: dict[str, Evidence]) -> None:
@@ -80,8 +95,8 @@ def without_own(checkout: Checkout, found: dict[str, Evidence]) -> dict[str, Evi
     return {module: evidence for module, evidence in found.items() if module not in own}
 
 
-def _evidence(module: str, path: str, line: int) -> Evidence:
-    return Evidence(why=f"imports `{module}`, which the Binder environment has", file=path, line=line)
+def _evidence(module: str, path: str, line: int, *, why: str = "imports") -> Evidence:
+    return Evidence(why=f"{why} `{module}`, which the Binder environment has", file=path, line=line)
 
 
 def _places(data: bytes) -> dict[str, int]:

@@ -1,8 +1,11 @@
-"""What notebooks call the language of their cells."""
+"""The languages that r2i installs, and what notebooks call them."""
 
 from __future__ import annotations
 
 import re
+
+#: As files and as people write them.
+NAMES = {"python": "Python", "r": "R", "julia": "Julia"}
 
 PYTHON = re.compile(r"i?python[23]?")
 

@@ -25,6 +25,7 @@ ADDRESSES = (
     "NPM_CONFIG_REGISTRY",
     "npm_config_registry",
     "JULIA_PKG_SERVER",
+    "JULIAUP_SERVER",
     "R2I_CRAN",
 )
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")

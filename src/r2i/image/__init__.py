@@ -53,7 +53,7 @@ FETCHER = 65533
 #: What runs inside build steps, and keeps the users of a step apart.
 PROGRAMS = (
     *SHARED_PROGRAMS,
-    "programs/attempts.py",
+    "programs/installer_call.py",
     "programs/debian_packages.py",
     "programs/gate.py",
     "programs/install_packages.py",
@@ -236,14 +236,14 @@ def package(wanted: PythonEnvironment) -> Layer:
     )
 
 
-def variables(wanted: PythonEnvironment) -> Iterator[Layer]:
+def declared_variables(wanted: PythonEnvironment) -> Iterator[Layer]:
     """What the repository sets in every process: not in those by which root installs, since `LD_PRELOAD` is a variable, too."""
     if environ := wanted.template.variables.get("environ"):
         yield Layer(
             buildpack=wanted.buildpack,
             stage=Stage.PACKAGE,
             title=f"{wanted.defined_by}: environment variables",
-            template="variables",
+            template="declared_variables",
             variables={"environ": environ},
         )
 

@@ -188,7 +188,7 @@ def _python_layers(wanted: PythonEnvironment, *, python: Python, server: tuple[s
         yield image.conda_interpreter(python)
     yield image.environment(wanted, python=python, server=server)
     yield image.package(wanted) if wanted.install.local else image.source()
-    yield from image.variables(wanted)
+    yield from image.declared_variables(wanted)
 
 
 def _own_dockerfile(checkout: Checkout, options: Options, found: Detection, *, source: Source | None) -> Plan:

@@ -65,6 +65,7 @@ def _claims(language: str, packs: Iterable[Detection], environment: Detection | 
         ran_on=next((found.ran_on[language] for found in packs if language in found.ran_on), None),
         packages=frozenset(names).union(*(found.packages for found in packs)),
         conda=frozenset(names),
+        kernels=next((found.kernels[language] for found in packs if language in found.kernels), ()),
     )
 
 

@@ -11,6 +11,7 @@ from r2i.check.code.cell_installs import Install, installs
 from r2i.check.code.notebooks import Cell, Notebook
 from r2i.check.code.python_code import Facts
 from r2i.check.facts.provided import of_conda, providers
+from r2i.check.facts.system_packages import of_modules, of_programs
 from r2i.check.imports import Use, uses
 from r2i.check.missing import Missing, missing
 from r2i.check.subject import Subject
@@ -90,27 +91,27 @@ def _installs(subject: Subject) -> Iterator[tuple[Notebook, Cell, Install]]:
 
 def _packages(subject: Subject, imports: Mapping[str, Evidence]) -> Iterator[tuple[str, Evidence]]:
     """Debian packages by the modules and programs that call for them, and those that cells install."""
-    found: list[tuple[str, Evidence]] = [
-        (table()["modules"][top], why)
+    modules, programs = of_modules(init=True), of_programs(init=True)
+    found = [
+        (package, why)
         for module, why in imports.items()
-        if (top := module.partition(".")[0]) in table()["modules"]
+        for package in modules.get(module.partition(".")[0], ())
     ]
     for notebook, cell, facts in subject.code:
         for command in facts.commands:
             program = command.text.partition(" ")[0]
-            if command.sign == "!" and program in table()["programs"]:
+            if command.sign == "!" and program in programs:
                 why = _of_cell(subject, notebook, cell, command.line, f"runs `{program}`")
-                found.append((table()["programs"][program], why))
+                found += [(package, why) for package in programs[program]]
     for notebook, cell, install in _installs(subject):
         if install.installer == "apt":
             why = _of_cell(subject, notebook, cell, install.line, "installed by the cell")
-            found.append((" ".join(install.names), why))
+            found += [(package, why) for package in install.names]
     seen = _apt(subject)
-    for packages, why in found:
-        for package in packages.split():
-            if package not in seen:
-                seen.add(package)
-                yield package, why
+    for package, why in found:
+        if package not in seen:
+            seen.add(package)
+            yield package, why
 
 
 def _apt(subject: Subject) -> set[str]:

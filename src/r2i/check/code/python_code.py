@@ -98,6 +98,7 @@ class _Seen:
     calls: list[Call] = field(default_factory=list)
     defined: set[str] = field(default_factory=set)
     made: list[tuple[str, str]] = field(default_factory=list)
+    functions: list[tuple[str, int, int]] = field(default_factory=list)
     shown: ShownFile | None = None
     taken: set[int] = field(default_factory=set)
     broken: bool = False
@@ -141,6 +142,10 @@ class Facts:
     def shown(self) -> ShownFile | None:
         """What a cell displays at its end."""
         return None if self.source.rstrip().endswith(";") else self._seen.shown
+
+    def functions_at(self, line: int) -> tuple[str, ...]:
+        """The functions around a line that run only where something calls them by name, the outermost first."""
+        return tuple(name for name, first, last in self._seen.functions if first < line <= last)
 
     @property
     def broken(self) -> bool:
@@ -281,6 +286,9 @@ def _see_definition(
     optional: bool,  # noqa: ARG001, FBT001
 ) -> None:
     seen.defined.add(node.name)
+    by_name = not (isinstance(node, ast.ClassDef) or node.decorator_list or node.name.startswith("__"))
+    if by_name and node.end_lineno:
+        seen.functions.append((node.name, node.lineno, node.end_lineno))
 
 
 def _dotted(node: ast.AST) -> str:

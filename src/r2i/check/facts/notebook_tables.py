@@ -15,14 +15,19 @@ from r2i.facts.tables import read_table
 class Kernel:
     """A kernel that is not in every image, and what files say that install it.
 
-    `name` is that of its kernelspec wherever it is installed; empty where it depends on a version.
+    `name` is that of its kernelspec wherever it is installed; empty where it depends on a version. `pip`, `conda` and `apt` are
+    packages, `post_build` a command; where there is no package, `hint` says how to install it.
     """
 
     names: re.Pattern[str]
     language: str
     words: tuple[str, ...]
-    hint: str
     name: str = ""
+    pip: str = ""
+    conda: str = ""
+    apt: str = ""
+    post_build: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +51,7 @@ class Elsewhere:
 @cache
 def kernels() -> tuple[Kernel, ...]:
     return tuple(
-        Kernel(
-            names=re.compile(one["names"]),
-            language=one["language"],
-            words=(*one["words"],),
-            hint=one["hint"],
-            name=one.get("name", ""),
-        )
+        Kernel(**(one | {"names": re.compile(one["names"]), "words": (*one["words"],)}))
         for one in _tables()["kernel"]
     )
 

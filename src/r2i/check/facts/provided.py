@@ -127,20 +127,22 @@ def provided(
     complete: bool = False,
     vague: str = "",
     extras: Iterable[str] = (),
+    brought: Iterable[str] = (),
 ) -> Provided:
     """What these distributions bring, and those of an image: `kernel` says whether what a kernel needs counts, too.
 
-    `complete` says that all are named, `extras` are those of which more is asked for.
+    `complete` says that all are named, `extras` are those of which more is asked for, `brought` what conda packages need besides.
     """
     asked = {of_pypi(name) if conda else name for name in names}
     of_kernel = KERNEL_PACKAGES if kernel else ()
     of_image = {*of_kernel, *(SERVER_PACKAGES if server else ()), *(OF_CONDA if conda else ())}
     under_extras = {other for name in extras for other in optional().get(name, ())}
-    needed = closure(of_image | asked)
+    there = {*asked, *brought}
+    needed = closure(of_image | there)
     found = needed | closure(under_extras)
     modules = {module for name in found for module in modules_of(name)} | OF_IPYTHON
     # Who is asked for by name, and known by nothing else, has that name as most do; nothing more is taken from it.
-    modules |= {name.replace("-", "_") for name in asked if not modules_of(name)}
+    modules |= {name.replace("-", "_") for name in there if not modules_of(name)}
     unknown = [name for name in asked if name not in distributions() and not is_no_python(name, conda=conda)]
     if complete:
         unknown = [name for name in unknown if not modules_of(name)]
@@ -176,6 +178,11 @@ def of_conda(name: str) -> str:
         conda for conda, pypi in names()["of-pypi"].items() if pypi == name and not conda.endswith(VARIANTS)
     ]
     return min(named, key=len, default=name)
+
+
+def brought_by_conda(name: str) -> tuple[str, ...]:
+    """The distributions that a conda package needs, and the distribution of its name does not."""
+    return tuple(_table("conda_names.toml")["brings"].get(normalised(name), "").split())
 
 
 def is_no_python(name: str, *, conda: bool) -> bool:

@@ -154,7 +154,7 @@ def _how_instead(subject: Subject, decides: str) -> str | None:
 
 @cache
 def _instead() -> Mapping[str, str]:
-    table: Mapping[str, str] = read_table("r2i.check.rules", "formats.toml")["instead"]
+    table: Mapping[str, str] = read_table("r2i.check.facts", "formats.toml")["instead"]
     return table
 
 

@@ -7,13 +7,18 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from r2i.buildpacks.apt import SPEC
+from r2i.buildpacks.post_build import NPM_NAME
 from r2i.buildpacks.start import hands_over
 from r2i.check.apt_txt import adding, apt_txt, not_listed
 from r2i.check.code.shell_script import CommandLine, is_shell, without_sudo
 from r2i.check.findings import Finding, Rule
+from r2i.check.requirement_edits import added, where
 from r2i.check.scripts import BinderScript, scripts
 from r2i.check.subject import Subject
+from r2i.check.wording import named
 from r2i.edits.fixes import Edit, Fix
+from r2i.facts.labextensions import instead_of
+from r2i.image import KERNEL_PACKAGES
 
 #: Programs that need no root in the image: all that they change belongs to the user.
 SUDO = re.compile(r"^(\s*)sudo(?:\s+-[EHn]+)*\s+(?=(?:pip3?|python3?|conda|mamba|jupyter)\s)")
@@ -168,6 +173,48 @@ def _handing_over(script: BinderScript) -> Fix | None:
     )
 
 
+def _labextension(subject: Subject) -> Iterator[Finding]:
+    plan = subject.plan
+    notices = (
+        {notice for pack in subject.detections.packs for notice in pack.labextensions} if plan else set()
+    )
+    for notice in plan.notices if plan else ():  # where they count
+        if notice not in notices:
+            continue
+        script = next((one for one in subject.once(scripts) if one.path == notice.file), None)
+        lines = script.lines if script else ()
+        line = next((one for one in lines if one.first <= (notice.line or 0) <= one.last), None)
+        hint, fix = _without_extensions(subject, script, line) if script and line else ("Remove it", None)
+        yield Finding(message=notice.message, file=notice.file, line=notice.line, hint=hint, fix=fix)
+
+
+def _without_extensions(subject: Subject, script: BinderScript, line: CommandLine) -> tuple[str, Fix | None]:
+    """How to have the extensions of a line without it; no fix where that takes more than lines."""
+    asked = [name for command in line.commands for name in _extensions(command)]
+    found = {name: package for name in asked if (package := instead_of(name)) is not None}
+    there = {"", *(subject.environment.names if subject.environment else ()), *KERNEL_PACKAGES}
+    packages = [package for package in dict.fromkeys(found.values()) if package not in there]
+    more = f", and add {named(packages)} {where(subject)}" if packages else ""
+    if not line.plain or len(line.commands) > 1 or len(found) < len(set(asked)):
+        return f"Remove {named(found)} from the command{more}", None
+    requirements = [added(subject, package) for package in packages]
+    edits = [edit for fix in requirements if fix for edit in fix.edits]
+    edits = [script.edit(line.first, line.last, None), *dict.fromkeys(edits)]
+    which = f"line {line.first}" if line.first == line.last else f"lines {line.first} to {line.last}"
+    title = f"Remove {which} of `{script.path}`{more}"
+    return title, Fix(title=title, edits=tuple(edits)) if all(requirements) else None
+
+
+def _extensions(command: Sequence[str]) -> list[str]:
+    """The npm packages that a command installs into JupyterLab, without their versions."""
+    words = (
+        list(command[1:]) if command[0] == "jupyter" else [command[0].removeprefix("jupyter-"), *command[1:]]
+    )
+    if words[:2] != ["labextension", "install"]:
+        return []
+    return [match[0] for word in words[2:] if (match := NPM_NAME.match(word)) and not word.startswith("-")]
+
+
 RULES = (
     Rule(
         code="F311",
@@ -196,5 +243,12 @@ RULES = (
         severity="error",
         why="`start` wraps the command that starts Jupyter, and must run it.",
         find=_start_without_exec,
+    ),
+    Rule(
+        code="F315",
+        name="labextension-install",
+        severity="warning",
+        why="JupyterLab 4 gets extensions from Python packages; the command needs Node.js and minutes, and most old extensions fail.",
+        find=_labextension,
     ),
 )

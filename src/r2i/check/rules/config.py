@@ -167,7 +167,7 @@ def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: s
 
 @cache
 def _for_developers() -> frozenset[str]:
-    return frozenset(read_table("r2i.check.rules", "developers.toml")["names"])
+    return frozenset(read_table("r2i.check.facts", "developers.toml")["names"])
 
 
 def _brought_by_package(subject: Subject, environment: PythonEnvironment) -> set[str] | None:

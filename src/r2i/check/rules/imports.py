@@ -11,7 +11,7 @@ from r2i.check.findings import Finding, Rule
 from r2i.check.imports import all_imports, found_at, is_imported
 from r2i.check.missing import Missing, MissingKind, missing_imports
 from r2i.check.optional_uses import distributions_of, optional_uses
-from r2i.check.requirement_edits import added
+from r2i.check.requirement_edits import added, where
 from r2i.check.subject import Subject
 from r2i.check.unheard import unheard
 from r2i.check.wording import named
@@ -55,19 +55,25 @@ def _asked_for(subject: Subject, found: list[Missing], said: Callable[[Missing],
         asker = next((asker for asker in askers if not asker.names.isdisjoint(one.distributions)), None)
         text = of_conda(name) if _is_conda(subject) else name
         called = "it" if text == one.module else f"`{text}`"
-        unless = f"; {one.unless} may install it" if one.unless else ""
-        if one.binder:
-            unless = "; r2i installs it because the Binder environment has it"
         who = f"only {asker.who} requires {called}" if asker else f"no file requires {called}"
         fix = None if asker and asker.hint else added(subject, text)
-        how = fix.title if fix else f"Add `{text}` {_where(subject)}"
+        how = fix.title if fix else f"Add `{text}` {where(subject)}"
         yield _finding(
             subject,
             one,
-            message=f"{said(one)}, but {who}{unless}",
+            message=f"{said(one)}, but {who}{_unless(one)}",
             hint=(asker and asker.hint) or how,
             fix=fix,
         )
+
+
+def _unless(one: Missing) -> str:
+    """Why it is not sure that something fails."""
+    if one.binder:
+        return "; r2i installs it because the Binder environment has it"
+    if one.unless:
+        return f"; {one.unless} may install it"
+    return f"; nothing calls `{one.uncalled}`, which needs it" if one.uncalled else ""
 
 
 def _unknown(subject: Subject) -> Iterator[Finding]:
@@ -77,7 +83,7 @@ def _unknown(subject: Subject) -> Iterator[Finding]:
                 subject,
                 one,
                 message=f"`{one.module}` is imported, but no required package is known to provide it",
-                hint=f"Add the package that provides `{one.module}` {_where(subject)}, or commit the module",
+                hint=f"Add the package that provides `{one.module}` {where(subject)}, or commit the module",
             )
 
 
@@ -85,14 +91,6 @@ def _finding(subject: Subject, one: Missing, *, message: str, hint: str, fix: Fi
     use = one.first
     more = f" (also in {one.others} more file{'s' if one.others > 1 else ''})" if one.others else ""
     return found_at(subject, use, message=message + more, hint=hint, fix=fix)
-
-
-def _where(subject: Subject) -> str:
-    environment = subject.environment
-    path = environment.defined_by if environment else ""
-    if environment and environment.buildpack == "package":  # `setup.py` may have left it to `setup.cfg`
-        path = next((one.file for one in subject.declared), path)
-    return f"to `{path}`" if path else "to `requirements.txt`"
 
 
 def _is_conda(subject: Subject) -> bool:

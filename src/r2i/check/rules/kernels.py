@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from r2i.check.apt_txt import apt_txt
 from r2i.check.code.notebooks import Notebook, line_of_value, place_of
 from r2i.check.facts.notebook_tables import Kernel, kernels
 from r2i.check.findings import Finding, Rule
+from r2i.check.requirement_edits import where
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Edit, Fix
 
-#: The name of the image's kernel; `python` is what Jupyter has always taken for it, too.
-NATIVE, OURS = "python3", frozenset({"python3", "python"})
+#: The name and title of the kernel that every image has, by the Python that it runs.
+NATIVE = {"2": ("python2", "Python 2"), "3": ("python3", "Python 3 (ipykernel)")}
+
+#: Names that lead to it anyway: r2i calls it `python3`, and Jupyter has always taken `python` for it.
+OURS = frozenset({"python3", "python"})
 
 #: How notebooks call the language of that kernel, where they name one, and how a title of it begins.
 PYTHON, IS_PYTHON = frozenset({"", "python"}), re.compile("(?i)python")
@@ -44,18 +49,19 @@ def _not_installed(subject: Subject) -> Iterator[Finding]:
             message=f"The kernel of the notebook is `{notebook.kernel}` ({language}), but no file installs it",
             file=notebook.path,
             line=line_of_value(subject.checkout, notebook.path, *KERNEL_NAME),
-            hint=known[0].hint if known else "Install it in `postBuild`",
+            hint=_how(subject, known[0]) if known else "Install it in `postBuild`",
         )
 
 
 def _other_name(subject: Subject) -> Iterator[Finding]:
     said = _configuration(subject)
+    name, title = NATIVE["2" if _version(subject).startswith("2.") else "3"]
     for notebook in _asking(subject):
         known = _fitting(notebook)
         there = next((one for one in known if _mentions(said, one.words)), None)
-        native = there.name if there else NATIVE
+        native = there.name if there else name
         if (
-            notebook.kernel in (OURS if native == NATIVE else {native})
+            notebook.kernel in ({native} if there else {native, *OURS})
             or (there is None and (known or notebook.language not in PYTHON))
             or not native
             or _installed(subject, said, notebook, ())
@@ -71,12 +77,12 @@ def _other_name(subject: Subject) -> Iterator[Finding]:
             continue
         edit = Edit(file=notebook.path, start=place.start, end=place.end, text=f'"{native}"'.encode())
         opened = "" if notebook.language_named else ", and JupyterLab asks for a kernel"
-        title = there.language if there else "Python 3 (ipykernel)"
+        selected = there.language if there else title
         yield Finding(
             message=f"The kernel of the notebook is `{notebook.kernel}`; this image has `{native}`{opened}",
             file=notebook.path,
             line=place.line,
-            hint=f"Select the kernel `{title}` in Jupyter and save the notebook, or write `{native}` here",
+            hint=f"Select the kernel `{selected}` in Jupyter and save the notebook, or write `{native}` here",
             fix=Fix(title=f"Set the kernel of `{notebook.path}` to `{native}`", edits=(edit,)),
         )
 
@@ -94,6 +100,27 @@ def _python_2(subject: Subject) -> Iterator[Finding]:
                 cell=number,
                 hint="Rewrite the cells for Python 3 (`print(x)`, `range`, `input`), and run them",
             )
+
+
+def _how(subject: Subject, kernel: Kernel) -> str:
+    """How to install it beside what the files have."""
+    more = [f"`{kernel.apt}` to `{apt_txt(subject)}`"] if kernel.apt else []
+    more += [f"`{kernel.post_build}` to `{subject.config_path('postBuild')}`"] if kernel.post_build else []
+    environment, new = subject.environment, subject.config_path("environment.yml")
+    if kernel.pip:
+        place = where(subject)
+        if environment and environment.buildpack == "conda":
+            place = f"to the `pip:` list of `{environment.defined_by}`"
+        first = f"Add `{kernel.pip}` {place}"
+    elif not kernel.conda:
+        return kernel.hint
+    elif environment and environment.manager == "conda" and environment.defined_by:
+        first = f"Add `{kernel.conda}` {where(subject)}"
+    elif environment and environment.defined_by:
+        first = f"Write `{new}` with `{kernel.conda}` and the requirements of `{environment.defined_by}`, which it replaces"
+    else:
+        first = f"Write `{new}` with `{kernel.conda}`"
+    return ", and ".join([first, *more])
 
 
 def _asking(subject: Subject) -> Iterator[Notebook]:

@@ -151,7 +151,7 @@ def _misnamed_directory(subject: Subject) -> Iterator[Finding]:
 
 
 def _table(name: str) -> dict[str, str]:
-    table: dict[str, str] = read_table("r2i.check.rules", "names.toml")[name]
+    table: dict[str, str] = read_table("r2i.check.facts", "names.toml")[name]
     return table
 
 

@@ -26,7 +26,8 @@ def _image(subject: Subject) -> Iterator[Finding]:
     asked = [part for part in forecast.parts if part.evidence and part.evidence.file]
     named = ", ".join(f"`{part.name}` {spoken_size(part.unpacked)}" for part in asked[:NAMED])
     evidence = asked[0].evidence if asked else None
-    hints = [hint for part in asked if (hint := smaller().get(part.name))]
+    less = smaller(subject.environment)
+    hints = [less[part.name] for part in asked if part.name in less]
     yield Finding(
         message=f"The image will be about {spoken_size(forecast.unpacked)}, which exceeds {spoken_size(budget)}"
         + (f": {named}" if named else ""),

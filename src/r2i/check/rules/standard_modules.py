@@ -27,7 +27,7 @@ def _missing(subject: Subject) -> Iterator[Finding]:
     seen: set[str] = set()
     for use in (*found.standard, *found.needed):
         module = use.module.partition(".")[0]
-        if module in seen:
+        if module in seen or found.uncalled(use):
             continue
         seen.add(module)
         if module == RESOURCES:

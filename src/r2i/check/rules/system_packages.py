@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from r2i.buildpacks.apt_names import TIME64
 from r2i.check.apt_txt import adding, apt_txt
+from r2i.check.facts.system_packages import libraries, of_modules, of_programs
 from r2i.check.findings import Finding, Rule
 from r2i.check.imports import Use, line_of, uses
 from r2i.check.scripts import scripts
@@ -14,7 +15,6 @@ from r2i.check.size import with_debian_packages
 from r2i.check.subject import Subject
 from r2i.check.wording import named
 from r2i.edits.fixes import Fix
-from r2i.facts.tables import read_table
 from r2i.model import Evidence
 
 
@@ -22,8 +22,8 @@ def _libraries(subject: Subject) -> Iterator[Finding]:
     there, environment = _there(subject), subject.environment
     if there is None or environment is None:
         return
-    for name, packages in _table("libraries").items():
-        lacking = [package for package in packages.split() if package not in there]
+    for name, packages in libraries().items():
+        lacking = [package for package in packages if package not in there]
         if lacking and name in environment.names:
             yield _finding(
                 subject,
@@ -66,19 +66,19 @@ def _called(subject: Subject) -> Iterator[tuple[str, Evidence, int | None]]:
     """Packages with the line that needs them, and the number of the cell that it is in."""
     for use in subject.once(uses).needed:
         module = use.module.partition(".")[0]
-        if package := _table("modules").get(module):
+        for package in of_modules().get(module, ()):
             yield package, _evidence(subject, use, module), use.cell.number if use.cell else None
+    programs = of_programs()
     for notebook, cell, facts in subject.code:
         for command in facts.commands:
             program = command.text.partition(" ")[0]
-            if command.sign == "!" and (package := _table("programs").get(program)):
+            for package in programs.get(program, ()) if command.sign == "!" else ():
                 place = subject.line_of(notebook, cell, command.line)
                 yield package, Evidence(why=f"`{program}`", file=notebook.path, line=place), cell.number
-
     for script in subject.once(scripts):
         for line in script.lines:
             for program, *_ in line.commands:
-                if package := _table("programs").get(program):
+                for package in programs.get(program, ()):
                     yield package, Evidence(why=f"`{program}`", file=script.path, line=line.first), None
 
 
@@ -103,11 +103,6 @@ def _finding(
         hint=hint,
         fix=Fix(title=f"Add {named(packages)} to `{apt_txt(subject)}`", edits=(adding(subject, packages),)),
     )
-
-
-def _table(name: str) -> Mapping[str, str]:
-    table: Mapping[str, str] = read_table("r2i.check.rules", "system_packages.toml")[name]
-    return table
 
 
 RULES = (

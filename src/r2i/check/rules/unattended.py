@@ -74,7 +74,7 @@ RULES = (
     Rule(
         code="N401",
         name="waits-for-input",
-        severity="warning",
+        severity="info",
         why="Nobody answers when a program runs the notebook.",
         find=_asks,
     ),

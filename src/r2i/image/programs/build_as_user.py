@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Callable, Iterator, Mapping, Sequence
 from urllib.parse import unquote, urlsplit
 
-from attempts import OF_PIP, PIP, Outcome, attempt_in, settings_in, without_settings
 from environment import compile_bytecode, has_library
+from installer_call import OF_PIP, PIP, Outcome, attempt_in, settings_in, without_settings
 from separation import ENVIRONMENT, run
 from words import all_that_say, says
 

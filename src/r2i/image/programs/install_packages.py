@@ -19,10 +19,10 @@ import tempfile
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, Optional, Sequence
 
-from attempts import PIP, Outcome, attempt, settings_in, without_settings
 from build_as_user import FAILED, WANTED
 from debian_packages import apt_install, is_installed, packages, purge, toolchain
 from gate import gate
+from installer_call import PIP, Outcome, attempt, settings_in, without_settings
 from separation import (
     ENVIRONMENT,
     FETCHER,

@@ -1,0 +1,1 @@
+"""What files of Julia say: versions, projects, manifests."""

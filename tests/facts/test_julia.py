@@ -1,0 +1,106 @@
+"""The releases of Julia that ship with r2i, and how the table is made."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cases import ROOT
+from tests.serving import served
+
+from r2i.facts.julia import MACHINES, SERVER, archives, cpu_targets, releases
+from r2i.facts.tables import read_table
+from r2i.process import run
+
+
+def test_every_minor_release_since_1_0_is_known() -> None:
+    minors = list(dict.fromkeys(version.rpartition(".")[0] for version in releases()))
+
+    assert minors == [f"1.{minor}" for minor in range(len(minors))]
+    assert len(minors) >= 13
+
+
+def test_every_release_has_a_checksum_for_each_machine() -> None:
+    for version in releases():
+        found = archives(version)
+
+        assert all(re.fullmatch("[0-9a-f]{64}", archive.sha256) for archive in found)
+        # The first three were not built for 64-bit Arm.
+        machines = ["x86_64"] if version in ("1.0.0", "1.0.1", "1.0.2") else [*MACHINES]
+        assert [archive.machine for archive in found] == machines
+
+
+def test_an_archive_is_where_the_official_server_has_it() -> None:
+    paths = [archive.path for archive in archives("1.10.12")]
+
+    assert SERVER == "https://julialang-s3.julialang.org"
+    assert paths == [
+        "bin/linux/x64/1.10/julia-1.10.12-linux-x86_64.tar.gz",
+        "bin/linux/aarch64/1.10/julia-1.10.12-linux-aarch64.tar.gz",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [("1.12.7", ["x86-64-v4", "neoverse"]), ("1.9.4", ["haswell", "carmel"]), ("1.8.5", None)],
+)
+def test_machine_code_is_for_the_processors_of_the_official_builds(
+    version: str, words: list[str] | None
+) -> None:
+    targets = cpu_targets(version)
+
+    assert sorted(targets) == (sorted(MACHINES) if words else [])
+    for target, word in zip(targets.values(), words or [], strict=True):
+        assert target.startswith("generic;")
+        assert word in target
+
+
+def official(version: str, *, stable: bool = True) -> dict[str, Any]:
+    """A row of the official list, with the archives that r2i does not take, too."""
+    names = {
+        f"linux/x64/{version[:-2]}/julia-{version}-linux-x86_64.tar.gz": "1",
+        f"linux/aarch64/{version[:-2]}/julia-{version}-linux-aarch64.tar.gz": "2",
+        f"musl/x64/{version[:-2]}/julia-{version}-musl-x86_64.tar.gz": "3",
+        f"winnt/x64/{version[:-2]}/julia-{version}-win64.exe": "4",
+    }
+    files = [{"url": f"{SERVER}/bin/{name}", "sha256": digit * 64} for name, digit in names.items()]
+    return {"stable": stable, "files": files}
+
+
+def test_the_table_is_made_from_the_official_list(tmp_path: Path) -> None:
+    directory, made = tmp_path / "served" / "bin", tmp_path / "julia.toml"
+    directory.mkdir(parents=True)
+    versions = {
+        "1.10.2": official("1.10.2"),
+        "1.9.4": official("1.9.4"),
+        "0.6.4": official("0.6.4"),
+        "1.13.0-rc3": official("1.13.0-rc3", stable=False),
+    }
+    (directory / "versions.json").write_text(json.dumps(versions))
+
+    with served(directory.parent, host="127.0.0.1") as address:
+        environment = {**os.environ, "JULIAUP_SERVER": address}
+        done = run([sys.executable, str(ROOT / "tools" / "refresh_julia.py"), str(made)], env=environment)
+
+    assert done.returncode == 0, done.stderr
+    expected = "".join(
+        f'\n[[releases]]\nversion = "{version}"\nx86_64 = "{"1" * 64}"\naarch64 = "{"2" * 64}"\n'
+        for version in ("1.9.4", "1.10.2")
+    )
+    assert made.read_text().partition("\n")[2] == expected
+
+
+def test_the_table_has_the_form_that_it_is_made_in() -> None:
+    text = (ROOT / "src" / "r2i" / "facts" / "julia.toml").read_text()
+    rows = read_table("r2i.facts", "julia.toml")["releases"]
+    parts = [
+        "\n[[releases]]\n" + "".join(f'{key} = "{value}"\n' for key, value in row.items()) for row in rows
+    ]
+
+    assert text.partition("\n")[2] == "".join(parts)
+    assert [row["version"] for row in rows] == [*releases()]

@@ -1,0 +1,217 @@
+"""Repositories in Julia, really built: with a real Julia, and a stand-in for IJulia (`tests/julia/stand_in.jl`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from r2i.building.requests import Work, build_request
+from r2i.building.settings import BuildSettings
+from r2i.checkout import Checkout
+from r2i.engines.protocol import StepEvent
+from r2i.errors import BuildFailedError
+from r2i.model import Options, Plan
+from r2i.planning.compose import make_plan
+from r2i.planning.render import render
+from r2i.sources import parse
+from tests.building import Built, fresh_tag, notebook, write
+from tests.cases import asking_kernel
+from tests.julia.servers import GREET, MODERN, TIDES, VERSION, Servers, julia_servers
+from tests.real_engines import engine_of, remove_image
+
+pytestmark = pytest.mark.engine
+
+PROJECT = f'[deps]\nTides = "{TIDES}"\n\n[compat]\njulia = "~1.5"\n'
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    engine_of("docker")
+    with julia_servers() as found:
+        yield found
+
+
+def planned(checkout: Checkout, servers: Servers) -> Plan:
+    """With the archive of the tests, which has another checksum than the official one, and a word for what the registry has: a layer that was
+    made with another registry is not this one."""
+    plan = make_plan(checkout, Options())
+    layers = []
+    for layer in plan.layers:
+        variables = dict(layer.variables)
+        if layer.template == "julia":
+            environ = layer.variables["environ"]
+            assert isinstance(environ, tuple)
+            variables |= {"archives": servers.archives, "environ": (*environ, f"REGISTRY={servers.registry}")}
+        layers.append(replace(layer, variables=variables))
+    return replace(plan, layers=tuple(layers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class JuliaBuild:
+    """`made` are the titles of the layers that did not come from the cache."""
+
+    image: Built
+    made: frozenset[str]
+
+
+@contextmanager
+def julia_build(repo: Path, servers: Servers) -> Iterator[JuliaBuild]:
+    engine, tag, events = engine_of("docker"), fresh_tag("julia"), list[StepEvent]()
+    checkout = Checkout.open(repo)
+    plan = planned(checkout, servers)
+    dockerfile = render(plan, checkout)
+    work = Work(
+        source=parse(str(repo), cwd=repo), checkout=checkout, plan=plan, dockerfile=dockerfile, tags=(tag,)
+    )
+    environ = {**os.environ, **servers.environ}
+    request, _, _ = build_request(engine, work, BuildSettings(), environ=environ, home=Path.home(), base=None)
+    try:
+        engine.build(request, events.append)
+        lines = [event.line for event in events if event.state == "done" and event.line is not None]
+        titles = {plan.layers[dockerfile.layer_lines[line]].title for line in lines}
+        yield JuliaBuild(image=Built(tag=tag, log=""), made=frozenset(titles))
+    finally:
+        remove_image("docker", tag)
+
+
+@pytest.fixture(scope="module")
+def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    files = {
+        "binder/Project.toml": PROJECT,
+        "binder/requirements.txt": "six\n",
+        "a.ipynb": notebook("1 + 1", kernel="julia-1.4").replace("python", "julia"),
+    }
+    return write(tmp_path_factory.mktemp("project"), files)
+
+
+@pytest.fixture(scope="module")
+def built(repo: Path, servers: Servers) -> Iterator[Built]:
+    with julia_build(repo, servers) as build:
+        yield build.image
+
+
+def test_julia_is_on_the_path_and_finds_the_packages_of_the_project(built: Built) -> None:
+    said = built.answer("cd /tmp; julia -e 'using Tides; println(VERSION, \" \", Tides.high())'")
+
+    assert said == f"{VERSION} hello from Greet 2.0.0\n"
+
+
+@pytest.mark.parametrize("kernel", ["julia-1.5", "julia-1.4"])
+def test_a_cell_runs_in_the_kernel_that_notebooks_ask_for(built: Built, kernel: str) -> None:
+    said = built.answer(f"cd /tmp; {asking_kernel('using Tides; println(Tides.high())', kernel)}")
+
+    assert said == "hello from Greet 2.0.0\n"
+
+
+def test_python_is_there_as_without_julia(built: Built) -> None:
+    assert built.answer(asking_kernel("import six; print(six.__name__)")) == "six\n"
+
+
+def test_the_kernel_is_not_part_of_the_project(built: Built) -> None:
+    files = built.answer(
+        "cat binder/Project.toml binder/Manifest.toml; ls /srv/julia-depot /srv/julia-packages"
+    )
+
+    assert files.startswith(PROJECT)
+    assert "IJulia" not in files
+    assert files.count("registries") == 1  # the user's, which is as new as the packages
+
+
+def test_the_user_adds_packages_beside_those_that_are_read_only(built: Built, servers: Servers) -> None:
+    variable = f"JULIA_PKG_SERVER={servers.environ['JULIA_PKG_SERVER']}"
+    script = """
+        ! touch /srv/julia-depot/file /srv/julia/file 2> /dev/null
+        cd /tmp; JULIA_PROJECT= julia -e 'using Pkg; Pkg.add("Greet"); using Greet; println(Greet.hello())'
+    """
+    assert built.answer(script, "--env", variable).endswith("hello from Greet 2.0.0\n")
+
+
+@pytest.mark.usefixtures("built")
+def test_an_edited_notebook_installs_nothing_again(repo: Path, servers: Servers) -> None:
+    (repo / "b.ipynb").write_text((repo / "a.ipynb").read_text())
+    (repo / "binder" / "Project.toml").write_text(f"# tides\n{PROJECT}")
+
+    with julia_build(repo, servers) as build:
+        assert "Repository files" in build.made
+        assert not [title for title in build.made if "Julia" in title or "requirements" in title]
+
+
+MANIFEST = f"""
+[[Greet]]
+git-tree-sha1 = "TREE"
+uuid = "{GREET}"
+version = "1.0.0"
+"""
+OWN = "0d3a9e0e-4a52-4a1e-9a57-6f3d1c2b7a09"
+MODULE = "module Own\nusing Greet\nsays() = Greet.hello()\nend\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "code", "said"),
+    [
+        (
+            {
+                "Project.toml": f'name = "Own"\nuuid = "{OWN}"\n\n[deps]\nGreet = "{GREET}"\n\n[compat]\nGreet = "1"\njulia = "~1.5"\n',
+                "src/Own.jl": MODULE,
+            },
+            "using Own; println(Own.says())",
+            "hello from Greet 1.0.0\n",
+        ),
+        (
+            {
+                "binder/Project.toml": f'[deps]\nOwn = "{OWN}"\n\n[compat]\njulia = "~1.5"\n',
+                "binder/Manifest.toml": f'{MANIFEST}\n[[Own]]\ndeps = ["Greet"]\npath = ".."\nuuid = "{OWN}"\nversion = "0.1.0"\n',
+                "Project.toml": f'name = "Own"\nuuid = "{OWN}"\nversion = "0.1.0"\n\n[deps]\nGreet = "{GREET}"\n',
+                "src/Own.jl": MODULE,
+            },
+            "using Own; println(Own.says())",
+            "hello from Greet 1.0.0\n",
+        ),
+        (
+            {
+                "Project.toml": f'[deps]\nGreet = "{GREET}"\n\n[compat]\njulia = "~1.5"\n',
+                "Manifest.toml": f'julia_version = "1.6.3"\n{MANIFEST}',
+            },
+            "using Greet; println(Greet.hello())",
+            "hello from Greet 2.0.0\n",
+        ),
+        (
+            {"REQUIRE": "julia 0.6\nTides 0.1\n", "runtime.txt": "julia-1.5\n"},
+            "using Tides; println(Tides.high())",
+            "hello from Greet 2.0.0\n",
+        ),
+    ],
+    ids=["package", "path", "other-julia", "require"],
+)
+def test_packages_are_those_that_the_files_name(
+    servers: Servers, tmp_path: Path, files: dict[str, str], code: str, said: str
+) -> None:
+    files = {name: text.replace("TREE", servers.trees["Greet", "1.0.0"]) for name, text in files.items()}
+    with julia_build(write(tmp_path, files), servers) as build:
+        assert build.image.answer(f"cd /tmp; {asking_kernel(code, 'julia-1.5')}") == said
+
+
+def test_a_package_that_is_too_new_fails_the_build(servers: Servers, tmp_path: Path) -> None:
+    repo = write(tmp_path, {"Project.toml": PROJECT.replace(f'Tides = "{TIDES}"', f'Modern = "{MODERN}"')})
+
+    with pytest.raises(BuildFailedError) as caught, julia_build(repo, servers):
+        pass
+
+    assert any("Unsatisfiable requirements" in line for line in caught.value.log)
+
+
+def test_an_archive_with_another_checksum_is_refused(servers: Servers, tmp_path: Path) -> None:
+    archives = tuple((machine, path, "0" * 64) for machine, path, _ in servers.archives)
+
+    with (
+        pytest.raises(BuildFailedError) as caught,
+        julia_build(write(tmp_path, {"runtime.txt": "julia-1.5\n"}), replace(servers, archives=archives)),
+    ):
+        pass
+
+    assert any("computed checksum did NOT match" in line for line in caught.value.log)
