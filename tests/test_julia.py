@@ -105,7 +105,7 @@ def test_julia_is_on_the_path_and_finds_the_packages_of_the_project(built: Built
 def test_a_cell_runs_in_the_kernel_that_notebooks_ask_for(built: Built, kernel: str) -> None:
     said = built.answer(f"cd /tmp; {asking_kernel('using Tides; println(Tides.high())', kernel)}")
 
-    assert said == "hello from Greet 2.0.0\n"
+    assert said.endswith("hello from Greet 2.0.0\n")
 
 
 def test_python_is_there_as_without_julia(built: Built) -> None:
@@ -193,7 +193,7 @@ def test_packages_are_those_that_the_files_name(
 ) -> None:
     files = {name: text.replace("TREE", servers.trees["Greet", "1.0.0"]) for name, text in files.items()}
     with julia_build(write(tmp_path, files), servers) as build:
-        assert build.image.answer(f"cd /tmp; {asking_kernel(code, 'julia-1.5')}") == said
+        assert build.image.answer(f"cd /tmp; {asking_kernel(code, 'julia-1.5')}").endswith(said)
 
 
 def test_a_package_that_is_too_new_fails_the_build(servers: Servers, tmp_path: Path) -> None:

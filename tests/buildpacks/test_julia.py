@@ -201,6 +201,14 @@ def test_a_number_is_read_as_it_is_written(tmp_path: Path) -> None:
             "REQUIRE:1",
             "`JuMP` must be older than 0.19-, but Julia 1 does not read the bounds in `REQUIRE`",
         ),
+        (
+            {
+                "Project.toml": f'name = "Tides"\nuuid = "{UUID}"\n[compat]\njulia = 1.10\n',
+                "src/Tides.jl": "module Tides end\n",
+            },
+            "Project.toml:4",
+            '`julia = 1.10` is a number, which Pkg refuses: write `julia = "1.10"`',
+        ),
         ({"REQUIRE": "JuMP; rm -rf /\n"}, "REQUIRE:1", "`REQUIRE` has an invalid line: `JuMP; rm -rf /`"),
     ],
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from r2i.buildpacks.protocol import LanguageClaims
 from r2i.checkout import Checkout
+from r2i.errors import InvalidRepositoryError
 from r2i.facts.julia import SERVER, archives, cpu_targets
 from r2i.formats.julia.files import (
     MANIFESTS,
@@ -27,6 +28,8 @@ from r2i.model import Detection, Evidence, Ignored, Language, Layer, Notice, Opt
 REQUIRE = "REQUIRE"
 PREFERENCES = "LocalPreferences.toml"
 CONDA_PACKAGES = "CondaPkg.toml"
+
+NUMBER_HINT = "Put the version into quotes"
 
 #: More manifests of single minor releases than anybody keeps.
 MOST_MANIFESTS = 10
@@ -198,11 +201,16 @@ def _package_layers(checkout: Checkout, found: JuliaFiles, version: str) -> Iter
         yield _shared_python(found)
     yield layer
     project = found.project
-    if project and not late and project.package and _has_source(checkout, project):
+    own = project is not None and bool(project.package) and _has_source(checkout, project)
+    if project and project.notices and (late or own):
+        # Pkg reads the file of the repository itself.
+        wrong = project.notices[0]
+        raise InvalidRepositoryError(wrong.message, file=wrong.file, line=wrong.line, hint=NUMBER_HINT)
+    if project and own and not late:
         # Its own module can be compiled only now.
-        own = {**layer.variables, "files": False, "environ": ()}
+        again = {**layer.variables, "files": False, "environ": ()}
         title = f"Julia package of the repository: {project.package}"
-        yield replace(layer, stage=Stage.PACKAGE, title=title, variables=own, support={})
+        yield replace(layer, stage=Stage.PACKAGE, title=title, variables=again, support={})
 
 
 def _needs_source(found: JuliaFiles, version: str) -> bool:
