@@ -30,6 +30,9 @@ MEANT = (
 )
 SCRIPTS = ("postBuild", "start")
 
+#: Names that r2i reads, and Binder does not.
+NOT_OF_BINDER = frozenset({"install.r"})
+
 #: Names of which two letters are not enough to tell them apart.
 SHORTEST = 7
 
@@ -37,7 +40,7 @@ SHORTEST = 7
 def _misspelled(subject: Subject) -> Iterator[Finding]:
     if subject.config("Dockerfile"):
         return
-    used, known = _used(subject), frozenset(config_names())
+    used, known = _used(subject), frozenset(config_names()) - NOT_OF_BINDER
     for path in subject.files:
         directory, _, name = path.rpartition("/")
         if directory != subject.config_dir or path in used or name in known:
@@ -102,6 +105,7 @@ def _used(subject: Subject) -> set[str]:
     if subject.plan is None:
         return set()
     evidence = {e.file for layer in subject.plan.layers for e in layer.evidence if e.file}
+    evidence -= {path for name in NOT_OF_BINDER if (path := subject.config(name))}
     scripts = " ".join(subject.text(path) or "" for name in SCRIPTS if (path := subject.config(name)))
     return evidence | {path for path in subject.files if posixpath.basename(path) in scripts.split()}
 
