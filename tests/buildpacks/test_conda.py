@@ -113,3 +113,19 @@ def test_values_of_variables_are_quoted(tmp_path: Path) -> None:
     environment = environment_of(tmp_path, "variables: {A: '\"; RUN $HOME'}")
 
     assert environment.template.variables["environ"] == ('A="\\"; RUN \\$HOME"',)
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "added"),
+    [("[python=3.12, r-base=4.3]", True), ("[r-base, r-irkernel=1.3]", False), ("[numpy]", False)],
+)
+def test_packages_of_r_get_the_kernel_that_binder_adds(
+    tmp_path: Path,
+    dependencies: str,
+    added: bool,  # noqa: FBT001
+) -> None:
+    environment = environment_of(tmp_path, f"channels: [conda-forge]\ndependencies: {dependencies}\n")
+    evidence = environment.names.get("r-irkernel")
+
+    assert ("r-irkernel" in wishes(environment)["specs"]) == added
+    assert (evidence is not None and "needs a kernel" in evidence.why) == added

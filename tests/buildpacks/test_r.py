@@ -87,7 +87,10 @@ def test_nothing_is_installed_where_r_is_from_elsewhere_or_not_asked_for(
 ) -> None:
     plan = plan_of(tmp_path, files)
 
-    assert (plan.languages, layers(plan)) == ((), [])
+    assert layers(plan) == []
+    assert [(one.version, one.kernel) for one in plan.languages] == (
+        [("", "ir")] if "environment.yml" in files else []
+    )
 
 
 def test_a_file_that_describes_no_package_is_ignored(tmp_path: Path) -> None:
@@ -114,7 +117,9 @@ def test_packages_go_into_the_r_of_conda(tmp_path: Path) -> None:
     )
     settings, installs = layers(plan)
 
-    assert plan.languages == ()
+    assert [(one.name, one.provider, one.kernel) for one in plan.languages] == [
+        ("R", "from conda packages", "ir")
+    ]
     assert "/2022-01-01" in settings.support["r/Rprofile.site"]
     assert "__linux__" not in settings.support["r/Rprofile.site"]
     assert settings.variables["site"] == "/srv/env/lib/R/etc/Rprofile.site"
@@ -139,6 +144,7 @@ def test_packages_go_into_the_r_of_apt_txt(tmp_path: Path) -> None:
         ("r-4.1", "", "Build with `--base-image ubuntu:22.04`, which has R 4.1"),
         ("r-4.2.1-2022-10-31", "", "Build with `--base-image debian:bookworm-slim`, which has R 4.2"),
         ("r-4.4", "", "The nearest version in a base image is R 4.5: write `r-4.5`"),
+        ("r-4.4-2024-06-30", "", "The nearest version in a base image is R 4.5: write `r-4.5-2024-06-30`"),
         ("r-4.4", "ubuntu:24.04", "The nearest version in a base image is R 4.3: write `r-4.3`"),
         ("r-5.0", "", "The nearest version in a base image is R 4.6: write `r-4.6` and build with `--base-image debian:forky-slim`"),
         ("r-3", "", "The nearest version in a base image is R 4.0: write `r-4.0` and build with `--base-image debian:bullseye-slim`"),
@@ -402,6 +408,31 @@ def test_a_link_to_another_interface_is_said_to_lead_nowhere(
     assert [(n.level, n.file, n.line, n.message) for n in notices] == (
         [("warning", "README.md", 2, expected)] if said_of_it else []
     )
+
+
+def test_each_other_interface_is_said_once_beside_the_r_of_conda_too(tmp_path: Path) -> None:
+    link = "https://mybinder.org/v2/gh/a/b/HEAD?urlpath="
+    readme = f"{link}rstudio\n{link}RStudio\n{link}shiny\n"
+    files: Files = {"environment.yml": CONDA, "README.md": readme, "a.ipynb": r_notebook()}
+    notices = plan_of(tmp_path, files).notices
+
+    assert [(n.line, n.message) for n in notices if n.file == "README.md"] == [
+        (1, "The link opens RStudio, which r2i does not install"),
+        (3, "The link opens Shiny Server, which r2i does not install"),
+    ]
+
+
+def test_a_script_that_uses_renv_gets_it(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, {"install.R": "renv::restore()\n"})
+
+    assert "r-cran-renv" in layers(plan)[0].variables["packages"]  # type: ignore[operator]
+
+
+def test_the_tidyverse_of_cran_needs_more_than_that_of_debian(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, {"install.R": 'install.packages("tidyverse")\n'})
+    [libraries] = [layer for layer in plan.layers if layer.title.startswith("R packages")]
+
+    assert {"libharfbuzz-dev", "libtiff-dev"} <= {*libraries.variables["packages"]}  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

@@ -62,13 +62,13 @@ class R:
         conda = any(name.startswith("r-") for name in claims.conda)
         elsewhere = conda or bool(OF_DEBIAN & claims.packages)
         if not (found.count or claims.requests or (claims.ran_on and not elsewhere)):
-            return Detection(ignored=ignored) if ignored else None
+            return _elsewhere(checkout, claims, ignored=ignored, conda=conda)
         day = day_of_packages(claims.requests, options, checkout)
         if conda:
             settings = _settings(day, path=day.day, conda=True)
             layers = (settings, *_installed(found, conda=True)) if found.count else ()
-            notices = (*_of_conda(claims), *_said(found, checkout))
-            return Detection(layers=layers, notices=notices, ignored=ignored)
+            notices = (*_overruled_by_conda(claims), *_said(found, checkout))
+            return Detection(layers=layers, language=_of_conda(claims), notices=notices, ignored=ignored)
         base = base_image(options.base_image)
         chosen = choose_r(base, claims.requests, claims.ran_on, found)
         return Detection(
@@ -232,7 +232,23 @@ def _ignored(found: RFiles) -> Iterator[Ignored]:
         yield Ignored(file=found.description_path, reason=f"`{found.script_path}` decides what is installed")
 
 
-def _of_conda(claims: LanguageClaims) -> Iterator[Notice]:
+def _elsewhere(
+    checkout: Checkout, claims: LanguageClaims, *, ignored: tuple[Ignored, ...], conda: bool
+) -> Detection | None:
+    """Where there is nothing to install for R."""
+    if conda:
+        return Detection(language=_of_conda(claims), notices=tuple(_links(checkout)), ignored=ignored)
+    return Detection(ignored=ignored) if ignored else None
+
+
+def _of_conda(claims: LanguageClaims) -> Language | None:
+    if "r-irkernel" not in claims.conda:  # a lock may have no kernel
+        return None
+    evidence = claims.ran_on.evidence if claims.ran_on else Evidence(why="conda packages contain R")
+    return Language(name="R", version="", provider="from conda packages", kernel="ir", evidence=evidence)
+
+
+def _overruled_by_conda(claims: LanguageClaims) -> Iterator[Notice]:
     for request in claims.requests:
         if request.version:
             message = f"R {request.version} is requested here, but conda packages decide the version of R"
@@ -249,15 +265,20 @@ def _said(found: RFiles, checkout: Checkout) -> Iterator[Notice]:
             file=found.script_path,
             line=found.script.bioc_lite,
         )
+    yield from _links(checkout)
+
+
+def _links(checkout: Checkout) -> Iterator[Notice]:
     for path in filter(checkout.has, READMES):
         with suppress(
             R2iError
         ):  # no file of the configuration: whatever is wrong with it is no concern of a build
             text = checkout.read(path)
-            if link := LINK.search(text):
+            first = {link["name"].lower(): link.start() for link in reversed([*LINK.finditer(text)])}
+            for name, at in sorted(first.items(), key=lambda item: item[1]):
                 yield Notice(
                     level="warning",
-                    message=f"The link opens {INTERFACES[link['name'].lower()]}, which r2i does not install",
+                    message=f"The link opens {INTERFACES[name]}, which r2i does not install",
                     file=path,
-                    line=text.count("\n", 0, link.start()) + 1,
+                    line=text.count("\n", 0, at) + 1,
                 )

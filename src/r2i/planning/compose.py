@@ -194,7 +194,7 @@ def _python_layers(wanted: PythonEnvironment, *, python: Python, server: tuple[s
 def _own_dockerfile(checkout: Checkout, options: Options, found: Detection, *, source: Source | None) -> Plan:
     repo_dir = options.repo_dir or f"/home/{options.user_name}"
     others = [
-        Ignored(file=path, reason=f"`{found.dockerfile}` describes the whole image")
+        Ignored(file=path, reason=f"`{found.dockerfile}` alone decides what is installed")
         for path in _config_files(checkout)
         if path != found.dockerfile
     ]

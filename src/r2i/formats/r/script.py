@@ -39,7 +39,7 @@ USES_FILES = re.compile(
 BIOC_LITE = re.compile(r"\bbiocLite\b")
 
 #: Packages that scripts use to install others; Binder has some of them in every image with R.
-TOOLS = re.compile(r"\b(?:devtools|remotes|BiocManager|biocLite)\b")
+TOOLS = re.compile(r"\b(?:devtools|remotes|renv|BiocManager|biocLite)\b")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,7 +93,7 @@ def _not_there(
     if agrees(near, wanted) or (least and _numbers(near) >= _numbers(wanted.version)):
         hint = f"{build[:1].upper()}{build[1:]}, which has R {near}"
     else:
-        write = f"require R {near}" if least else f"write `r-{near}`"
+        write = f"require R {near}" if least else f"write `r-{near}{f'-{wanted.day}' if wanted.day else ''}`"
         hint = f"The nearest version in a base image is R {near}: {write}{' and ' if build else ''}{build}"
     name = base.release.name if base.release else base.reference
     return InvalidRepositoryError(
