@@ -154,7 +154,7 @@ def test_a_cell_that_shows_an_error_fails(endings: Checked, path: str) -> None:
         ("memory.ipynb", "out-of-memory", 2, "too much memory"),
         ("slow.ipynb", "timeout", 2, "time limit of 15 s"),
         ("network.ipynb", "error", 2, "unreachable"),
-        ("other-language.ipynb", "missing-kernel", None, "no kernel `ir`"),
+        ("other-language.ipynb", "missing-kernel", None, "no kernel `octave`"),
         ("broken.ipynb", "unreadable", None, "cannot be read"),
     ],
 )
