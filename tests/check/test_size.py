@@ -53,6 +53,31 @@ def test_what_is_not_known_is_named(tmp_path: Path) -> None:
     assert found.sentence.endswith(", 2 packages unknown (`nobodys-package`, `nobodys-tool`)")
 
 
+@pytest.mark.parametrize(
+    ("compat", "download", "unpacked"),
+    [("~1.6", 125e6, 450e6), ("~1.10", 175e6, 600e6), ("~1.11", 260e6, 1.05e9)],
+)
+def test_julia_is_part_of_it_and_its_packages_are_not(
+    tmp_path: Path, compat: str, download: float, unpacked: float
+) -> None:
+    project = f'[deps]\nCSV = "336ed68f-0bac-5ca0-87d4-7b16caf5d00b"\n\n[compat]\njulia = "{compat}"\n'
+    found = forecast_of(tmp_path, {"Project.toml": project})
+
+    assert part(found, "Julia") == SizePart(name="Julia", download=int(download), unpacked=int(unpacked))
+    assert found.unmeasured == ("Project.toml",)
+    assert found.sentence.endswith(" to download, without the packages of `Project.toml`")
+
+
+def test_packages_of_r_scripts_are_not_part_of_it(tmp_path: Path) -> None:
+    files = {"install.R": 'install.packages("ggplot2")\n', "requirements.txt": "nobodys-package\n"}
+    found = forecast_of(tmp_path, files)
+
+    assert part(found, "R").unpacked == 529_000_000
+    assert found.sentence.endswith(
+        ", 1 package unknown (`nobodys-package`), without the packages of `install.R`"
+    )
+
+
 def test_node_is_part_of_it(tmp_path: Path) -> None:
     files = {
         "package.json": "{}\n",

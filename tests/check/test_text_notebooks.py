@@ -12,6 +12,7 @@ from r2i.check.checking import check
 from r2i.check.code.notebooks import Notebook
 from r2i.check.code.text_notebooks import text_notebook
 from r2i.check.execution.planned import planned
+from r2i.check.settings import CheckSettings
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 from tests.cases import ROOT
@@ -73,6 +74,33 @@ def test_cells_have_their_code_and_its_line(
 )
 def test_other_texts_are_no_notebooks(tmp_path: Path, name: str, text: str) -> None:
     assert read(tmp_path, name, text) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "language"),
+    [
+        ("a.Rmd", "```{r}\n1\n```\n", "r"),
+        ("a.Rmd", "```{r}\n1\n```\n```{python}\n1\n```\n", "python"),
+        ("a.Rmd", "```{bash}\nls\n```\n", "other"),
+        ("a.md", MYST + "```{code-cell} r\n1\n```\n", "r"),
+        ("a.md", "---\njupytext: {}\n---\n```r\n1\n```\n", "r"),
+        ("a.R", "# ---\n# jupyter:\n#   x: y\n# ---\n1", "r"),
+    ],
+)
+def test_the_language_is_known(tmp_path: Path, name: str, text: str, language: str) -> None:
+    found = read(tmp_path, name, text)
+
+    assert found is not None
+    assert found.language == language
+
+
+def test_an_ignored_text_does_not_hide_the_others(tmp_path: Path) -> None:
+    for name in ("a.Rmd", "b.Rmd", "c.Rmd"):
+        (tmp_path / name).write_text("```{r}\n1\n```\n", encoding="utf-8")
+    settings = CheckSettings(per_file_ignores={"a.Rmd": ("N107",)})
+    report = check(Subject(checkout=Checkout.open(tmp_path.resolve()), settings=settings))
+
+    assert [one.finding.file for one in report.findings if one.rule.code == "N107"] == ["b.Rmd"]
 
 
 @pytest.mark.parametrize(

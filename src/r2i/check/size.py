@@ -19,6 +19,9 @@ from r2i.model import Evidence, Layer, Plan, PythonEnvironment
 #: Layers whose packages are the Python environment.
 ENVIRONMENTS = frozenset({"environment", "locked", "conda", "conda_lock"})
 
+#: Layers with packages that no table has.
+UNMEASURED = frozenset({"r_packages", "julia_packages"})
+
 #: What a pinned release may be at most.
 BOUND = re.compile(r"(?<![<>!~=])(={2,3}|<=?) ?(\d+(?:\.\d+)*)")
 
@@ -43,12 +46,14 @@ class Forecast:
     """The parts, the largest first, and what nobody knows the size of.
 
     `packages` counts those of the Python environment and of `apt.txt` that the size is known of, also those that
-    others need; `unknown` are the others, by name.
+    others need; `unknown` are the others, by name. `unmeasured` are files whose packages nobody knows the size of: those
+    of R and Julia.
     """
 
     parts: tuple[SizePart, ...]
     packages: int = 0
     unknown: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()
 
     @property
     def download(self) -> int:
@@ -60,13 +65,15 @@ class Forecast:
 
     @property
     def sentence(self) -> str:
-        """`about 1.9 GB unpacked, 620 MB to download, 2 packages unknown (`a`, `b`)`."""
+        """`about 1.9 GB unpacked, 620 MB to download, 2 packages unknown (`a`, `b`), without the packages of `c`."""
         known = f"about {spoken_size(self.unpacked)} unpacked, {spoken_size(self.download)} to download"
-        if not self.unknown:
-            return known
-        number, few = len(self.unknown), ", ".join(f"`{name}`" for name in self.unknown[:3])
-        packages = "package" if number == 1 else "packages"
-        return f"{known}, {number} {packages} unknown ({few}{', …' if number > 3 else ''})"
+        if self.unknown:
+            number, few = len(self.unknown), ", ".join(f"`{name}`" for name in self.unknown[:3])
+            packages = "package" if number == 1 else "packages"
+            known += f", {number} {packages} unknown ({few}{', …' if number > 3 else ''})"
+        if self.unmeasured:
+            known += f", without the packages of {' and '.join(f'`{file}`' for file in self.unmeasured)}"
+        return known
 
 
 def forecast_of(subject: Subject) -> Forecast | None:
@@ -87,11 +94,19 @@ def forecast(plan: Plan, environment: PythonEnvironment | None, *, repository: i
             found += packages.of_debian(layer)
         elif layer.template in ENVIRONMENTS:
             found += packages.of_python(layer, environment)
+        elif layer.template == "julia":
+            found.append(_of_julia(layer))
         found += _fixed(*LAYERS.get(layer.template, ("", "")))
+    unmeasured = [
+        layer.evidence[0].file
+        for layer in plan.layers
+        if layer.template in UNMEASURED and layer.evidence[0].file
+    ]
     return Forecast(
         parts=tuple(sorted(found, key=lambda part: -part.unpacked)),
         packages=packages.known,
         unknown=tuple(sorted(packages.unknown)),
+        unmeasured=tuple(dict.fromkeys(unmeasured)),
     )
 
 
@@ -122,6 +137,13 @@ def _fixed(name: str, key: str) -> Iterator[SizePart]:
     if key:
         download, unpacked = _sizes()["layers"][key]
         yield SizePart(name=name, download=download * 1000, unpacked=unpacked * 1000)
+
+
+def _of_julia(layer: Layer) -> SizePart:
+    version = Version(str(layer.variables["version"]))
+    sizes = [row["sizes"] for row in _sizes()["julia"] if version >= Version(row["since"])]
+    download, unpacked = sizes[-1]
+    return SizePart(name="Julia", download=download * 1000, unpacked=unpacked * 1000)
 
 
 @dataclass(frozen=True)

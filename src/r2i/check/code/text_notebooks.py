@@ -35,6 +35,9 @@ PERCENT = re.compile(r"^# %%", re.MULTILINE)
 #: The beginning of a block of code: ```` ```{code-cell} ipython3 ````, ```` ```{python label, echo=FALSE} ````, ```` ```python ````.
 FENCE = re.compile(r"(?P<fence>`{3,}|~{3,})[ ]*(?P<brace>\{)?[ ]*(?P<kind>[\w-]+)(?P<rest>[^`]*)")
 
+#: How the language of a block of R is written.
+OF_R = frozenset({"r", "ir"})
+
 RUN = frozenset({"python", "r", "julia", "bash", "octave", "sql", "stan"})
 
 
@@ -55,15 +58,19 @@ def text_notebook(checkout: Checkout, path: str, size: int) -> Notebook | None:
         return None
     kernel = KERNEL.search(said)
     cells: tuple[Cell, ...] = ()
+    languages: frozenset[str] = frozenset()
     if ending in SCRIPTS:
         form = f"a script of jupytext, {'`percent`' if PERCENT.search(text) else '`light`'} format"
         cells = (Cell(number=1, kind="code", source=text, first_line=1),) if ending == ".py" else ()
     else:
         form = "MyST Markdown" if "{code-cell}" in text else DOCUMENTS[ending]
-        cells = tuple(_cells(text, bare=ending == ".md" and form != "MyST Markdown"))
+        found = list(_cells(text, bare=ending == ".md" and form != "MyST Markdown"))
+        cells, languages = tuple(cell for _, cell in found), frozenset(language for language, _ in found)
         if not cells and ending != ".md":
             return None  # a text without code
-    language = "python" if any(cell.kind == "code" for cell in cells) else SCRIPTS.get(ending, "other")
+    language = "r" if languages & OF_R else SCRIPTS.get(ending, "other")
+    if any(cell.kind == "code" for cell in cells):
+        language = "python"
     return Notebook(
         path=path,
         size=size,
@@ -74,9 +81,9 @@ def text_notebook(checkout: Checkout, path: str, size: int) -> Notebook | None:
     )
 
 
-def _cells(text: str, *, bare: bool) -> Iterator[Cell]:
-    """Blocks of code that a notebook runs; those of `bare` Markdown have no braces."""
-    fence, code, python, first, number = "", False, False, 0, 0
+def _cells(text: str, *, bare: bool) -> Iterator[tuple[str, Cell]]:
+    """Blocks of code that a notebook runs, with their languages; those of `bare` Markdown have no braces."""
+    fence, code, language, first, number = "", False, "", 0, 0
     source: list[str] = []
     for place, line in enumerate(text.split("\n"), 1):
         if not fence:
@@ -87,13 +94,16 @@ def _cells(text: str, *, bare: bool) -> Iterator[Cell]:
                 word = begins["rest"].strip("} \t").split(" ")[0] if of_cell else kind
                 fence, source, first = begins["fence"], [], place + 1
                 code = of_cell or (bool(begins["brace"]) != bare and language_of(kind) in RUN)
-                python = code and (language_of(word) == "python" or (of_cell and not word))
+                language = language_of(word or "python")
         elif line.strip() and not line.strip().strip(fence[0]) and len(line.strip()) >= len(fence):
             if code:
                 number += 1
                 lines = _without_options(source)
-                kind_of_cell: CellKind = "code" if python else "raw"
-                yield Cell(number=number, kind=kind_of_cell, source="\n".join(lines), first_line=first)
+                kind_of_cell: CellKind = "code" if language == "python" else "raw"
+                yield (
+                    language,
+                    Cell(number=number, kind=kind_of_cell, source="\n".join(lines), first_line=first),
+                )
             fence = ""
         else:
             source.append(line)

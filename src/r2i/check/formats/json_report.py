@@ -38,6 +38,7 @@ def _size(forecast: Forecast) -> dict[str, object]:
         "unpacked": forecast.unpacked,
         "packages": forecast.packages,
         "unknown": list(forecast.unknown),
+        "unmeasured": list(forecast.unmeasured),
         "parts": [
             {"name": part.name, "download": part.download, "unpacked": part.unpacked}
             for part in forecast.parts

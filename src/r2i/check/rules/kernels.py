@@ -29,6 +29,9 @@ OF_PYTHON_2 = re.compile(
     re.MULTILINE,
 )
 
+#: Beside any conda package for R, Binder and r2i install its kernel.
+OF_CONDA_R, IR = re.compile("r-").match, "r-irkernel"
+
 #: Where a notebook has the name of its own.
 KERNEL_NAME = ("metadata", "kernelspec", "name")
 
@@ -159,7 +162,10 @@ def _configuration(subject: Subject) -> str:
 
 
 def _planned(subject: Subject) -> Iterator[str]:
-    """A word for the kernel of each language that the plan installs, as a file that asks for it would say."""
+    """A word for the kernel of each language that the image gets, as a file that asks for it would say."""
+    environment = subject.environment
+    if environment and environment.buildpack == "conda" and any(map(OF_CONDA_R, environment.names)):
+        yield IR
     for language in subject.plan.languages if subject.plan else ():
         for one in kernels():
             if one.name == language.kernel or (not one.name and one.language == language.name):

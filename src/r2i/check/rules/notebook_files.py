@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 import shlex
 from collections.abc import Iterator
 
-from r2i.check.code.notebooks import BYTE_ORDER_MARK, CONFLICT, line_of_value
+from r2i.check.code.notebooks import BYTE_ORDER_MARK, CONFLICT, Notebook, line_of_value
+from r2i.check.code.text_notebooks import HEADER
 from r2i.check.findings import Finding, Rule
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Edit, Fix
@@ -15,6 +18,17 @@ OLDEST_FORMAT, FORMAT = 1, 4
 
 #: Larger outputs make a notebook slow to open, and every commit of it heavy, in bytes.
 LARGE = 5_000_000
+
+#: What jupytext writes into the metadata for the R kernel: with `--set-kernel ir` it fails where that is not installed.
+KERNELSPEC_OF_R = '{"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}}'
+
+#: Directories of R packages that have documentation, and files that make the texts beside them a website or a book.
+OF_R_PACKAGE = frozenset({"vignettes", "inst"})
+SITES = ("_site.yml", "_bookdown.yml", "_pkgdown.yml", "_quarto.yml", "_quarto.yaml")
+#: How R Markdown and Quarto call slides in their headers.
+SLIDES = re.compile(
+    r"_presentation\b|\bxaringan::|\brevealjs\b|^(?:format: *|  )(?:beamer|pptx)\b", re.MULTILINE
+)
 
 MARKER = CONFLICT.decode()
 
@@ -143,16 +157,54 @@ def _out_of_order(subject: Subject) -> Iterator[Finding]:
 
 
 def _as_text(subject: Subject) -> Iterator[Finding]:
+    """One for each directory: books and sites have dozens of texts."""
+    directories: dict[str, list[Notebook]] = {}
     for notebook in subject.text_notebooks:
-        quarto = notebook.path.endswith(".qmd")
-        path = shlex.quote(notebook.path)
-        convert = f"`quarto convert {path}`" if quarto else f"`jupytext --to ipynb {path}`"
-        yield Finding(
-            message=f"r2i does not run this notebook, because it is {notebook.form} and not `.ipynb`",
-            file=notebook.path,
-            line=1,
-            hint=f"Commit an `.ipynb` file beside it: {convert}",
+        if _is_other_document(subject, notebook):
+            continue
+        if subject.is_ignored("N107", notebook.path, 1):
+            yield _texts([notebook])
+        else:
+            directories.setdefault(posixpath.dirname(notebook.path), []).append(notebook)
+    yield from map(_texts, directories.values())
+
+
+def _texts(notebooks: list[Notebook]) -> Finding:
+    first, others = notebooks[0], len(notebooks) - 1
+    if others:
+        more = "another notebook" if others == 1 else f"{others} other notebooks"
+        message = (
+            f"r2i does not run this and {more} of the directory, because they are texts and not `.ipynb`"
         )
+        hint = f"Commit an `.ipynb` file beside each of them; for the first: `{_conversion(first)}`"
+    else:
+        message = f"r2i does not run this notebook, because it is {first.form} and not `.ipynb`"
+        hint = f"Commit an `.ipynb` file beside it: `{_conversion(first)}`"
+    return Finding(message=message, file=first.path, line=1, hint=hint)
+
+
+def _conversion(notebook: Notebook) -> str:
+    """jupytext and Quarto set the kernel only where the file names it, or it is installed on the machine."""
+    path, of_r = shlex.quote(notebook.path), notebook.language == "r" and not notebook.kernel
+    kernel = f"--update-metadata {shlex.quote(KERNELSPEC_OF_R)}"
+    if not notebook.path.endswith(".qmd"):
+        return f"jupytext --to ipynb {kernel} {path}" if of_r else f"jupytext --to ipynb {path}"
+    made = shlex.quote(notebook.path.removesuffix(".qmd") + ".ipynb")
+    return f"quarto convert {path} && jupytext {kernel} {made}" if of_r else f"quarto convert {path}"
+
+
+def _is_other_document(subject: Subject, notebook: Notebook) -> bool:
+    """Whether it is known that nobody would open the text in Jupyter: documentation, the start of a website, slides."""
+    directory, name = posixpath.split(notebook.path)
+    stem, ending = posixpath.splitext(name)
+    if ending.lower() not in (".rmd", ".qmd") or notebook.kernel:
+        return False
+    if stem.lower() == "readme" or OF_R_PACKAGE & set(directory.split("/")):
+        return True
+    if stem.lower() == "index" and any(posixpath.join(directory, file) in subject.files for file in SITES):
+        return True
+    header = HEADER.match(subject.text(notebook.path) or "")
+    return header is not None and SLIDES.search(header[1]) is not None
 
 
 RULES = (

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from r2i.check.code.matches import numbered
 from r2i.check.code.notebooks import Cell, Notebook
 from r2i.check.findings import Finding, Rule
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
+from r2i.check.wording import named
 from r2i.edits.applying import appended
 from r2i.edits.fixes import Fix
 from r2i.errors import R2iError
 from r2i.facts.r import closure, r_packages
+from r2i.formats.julia.files import PROJECTS
 
 NAME = r"[A-Za-z][A-Za-z0-9.]*"
 LOADED = re.compile(
@@ -129,13 +133,32 @@ def _of_julia(subject: Subject) -> Iterator[Finding]:
     script = subject.config("postBuild")
     if PKG_ADD.search(text) or (script and "julia" in (subject.text(script) or "")):
         return
-    path = next(
-        (path for file in ("Project.toml", "JuliaProject.toml") if (path := subject.config(file))), None
-    )
+    path = next((path for file in PROJECTS if (path := subject.config(file))), None)
     own = {file.rpartition("/")[2].removesuffix(".jl") for file in subject.files if file.endswith(".jl")}
     there = (
         set(JULIA.split()) | own | set(re.findall(r"\bmodule\s+(\w+)", text)) | _dependencies(subject, path)
     )
+    nested: dict[str, dict[str, Finding]] = {}
+    for name, missing in _not_declared(subject, cells, there):
+        above = _nested_project(subject, missing.file or "")
+        if above and name in _dependencies(subject, above):
+            nested.setdefault(above, {})[name] = missing
+        else:
+            yield missing
+    for above, findings in nested.items():
+        packages = f"the Julia package{'s' if len(findings) > 1 else ''} {named(findings)}"
+        used = f"use `{path}`" if path else "look for a project only in the root"
+        yield replace(
+            next(iter(findings.values())),
+            message=f"Only `{above}` requires {packages}; Binder and r2i {used}",
+            hint=_pkg_add(subject, list(findings)),
+        )
+
+
+def _not_declared(
+    subject: Subject, cells: list[tuple[Notebook, Cell]], there: set[str]
+) -> Iterator[tuple[str, Finding]]:
+    """The modules that cells load and that are not there, each once, and where."""
     for notebook, cell in cells:
         for line, found in numbered(USING, cell.source):
             for module in re.split(r"[\s,]+", found[1].strip()):
@@ -143,13 +166,33 @@ def _of_julia(subject: Subject) -> Iterator[Finding]:
                 if not name.isidentifier() or name in there:
                     continue
                 there.add(name)
-                yield Finding(
-                    message=f"The cell loads the Julia package `{name}`, but no file requires it",
-                    file=notebook.path,
-                    line=subject.line_of(notebook, cell, line),
-                    cell=cell.number,
-                    hint=f"Run `julia --project={subject.config_dir or '.'} -e 'using Pkg; Pkg.add(\"{name}\")'`",
+                yield (
+                    name,
+                    Finding(
+                        message=f"The cell loads the Julia package `{name}`, but no file requires it",
+                        file=notebook.path,
+                        line=subject.line_of(notebook, cell, line),
+                        cell=cell.number,
+                        hint=_pkg_add(subject, [name]),
+                    ),
                 )
+
+
+def _pkg_add(subject: Subject, names: list[str]) -> str:
+    quoted = ", ".join(f'"{name}"' for name in names)
+    added = f"[{quoted}]" if names[1:] else quoted
+    return f"Run `julia --project={subject.config_dir or '.'} -e 'using Pkg; Pkg.add({added})'`"
+
+
+def _nested_project(subject: Subject, notebook: str) -> str | None:
+    """The project that Julia finds for the notebook on its author's machine, where it is not in the root."""
+    directory = posixpath.dirname(notebook)
+    while directory:
+        for file in PROJECTS:
+            if (path := f"{directory}/{file}") in subject.files:
+                return path
+        directory = posixpath.dirname(directory)
+    return None
 
 
 def _dependencies(subject: Subject, path: str | None) -> set[str]:

@@ -20,6 +20,12 @@ PYTHON = re.compile(r"\bpython[\s=_-]*v?((?:2\.7|3\.\d{1,2}))(?:\.\d+)?(?![\d.])
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 LANGUAGE_R = re.compile(r"^[ \t]*r\b", re.IGNORECASE | re.MULTILINE)
 
+#: Binder refuses R packages of earlier days, because their server, MRAN, no longer exists.
+FIRST_DATE = "2018-12-07"
+LAST_DATE = re.compile(r"\d{4}-\d{2}-\d{2}$", re.ASCII)
+#: Beside these Binder does not ask it for R.
+STRONGER_THAN_R = ("Dockerfile", "Project.toml", "JuliaProject.toml", "default.nix")
+
 #: Beside these Binder does not look at it.
 STRONGER = ("environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile")
 
@@ -58,6 +64,23 @@ def _malformed(subject: Subject) -> Iterator[Finding]:
         hint=hint,
         fix=fix,
     )
+
+
+def _date_refused(subject: Subject) -> Iterator[Finding]:
+    path = subject.config(FILE)
+    text = (subject.text(path) if path else None) or ""
+    said = text.strip()
+    if path is None or any(map(subject.config, STRONGER_THAN_R)) or not OF_BINDER.fullmatch(said):
+        return
+    date = LAST_DATE.search(said) if said.startswith("r-") else None
+    if date and date[0] < FIRST_DATE:
+        right = said.replace(date[0], FIRST_DATE)
+        yield Finding(
+            message=f"Binder refuses R packages of {date[0]}, because their server (MRAN) no longer exists",
+            file=path,
+            line=text.split(said)[0].count("\n") + 1,
+            hint=f"Write `{right}` into `{path}`: this is the first date that Binder accepts",
+        )
 
 
 def _is_r_without_date(said: str) -> bool:
@@ -124,5 +147,12 @@ RULES = (
         severity="warning",
         why="Binder ignores `runtime.txt` if `environment.yml` or `Pipfile` defines the environment.",
         find=_ignored,
+    ),
+    Rule(
+        code="F113",
+        name="r-date-refused",
+        severity="error",
+        why="Binder does not build a repository whose R packages are of an earlier date than 2018-12-07.",
+        find=_date_refused,
     ),
 )
