@@ -32,6 +32,9 @@ FILES = (
 READ = tuple(dict.fromkeys(chain.from_iterable(FILES)))
 ALL = tuple(dict.fromkeys((*READ, *UNSUPPORTED, ".dockerignore", ".containerignore")))
 
+#: Nobody looks into them where there is no `Project.toml`.
+MANIFESTS = frozenset({"JuliaManifest.toml", "Manifest.toml"})
+
 
 def absolute_link(path: Path, outside: Path) -> None:
     path.symlink_to(outside)
@@ -132,13 +135,26 @@ def test_no_file_is_more_than_an_error(
     if isinstance(found, str):
         assert "secret of the host" not in found
         assert str(tmp_path) not in found
-        assert maker not in UNREADABLE
+        assert maker not in UNREADABLE or name in MANIFESTS
     else:
         assert isinstance(found, (InvalidRepositoryError, NoBuildpackError))
         assert "secret" not in found.message
         assert found.file == (f"{place}/{name}" if place else name)
-    if name in READ and maker in UNREADABLE:
+    if name in READ and name not in MANIFESTS and maker in UNREADABLE:
         assert isinstance(found, InvalidRepositoryError)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("maker", UNREADABLE, ids=lambda maker: maker.__name__)
+@pytest.mark.parametrize("name", sorted(MANIFESTS))
+def test_a_manifest_that_counts_is_read(top: Path, tmp_path: Path, name: str, maker: Maker) -> None:
+    write(top, {"Project.toml": ""})
+    maker(top / name, outside_file(tmp_path, SECRET))
+
+    found = result(Checkout.open(top))
+
+    assert isinstance(found, InvalidRepositoryError)
+    assert (found.file, "secret" in found.message) == (name, False)
 
 
 @pytest.mark.timeout(10)
