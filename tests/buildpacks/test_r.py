@@ -34,6 +34,13 @@ def layers(plan: Plan) -> list[Layer]:
     return [layer for layer in plan.layers if layer.buildpack == "r"]
 
 
+def packages(layer: Layer) -> set[str]:
+    """The Debian packages that it installs."""
+    found = layer.variables["packages"]
+    assert isinstance(found, tuple)
+    return {str(name) for name in found}
+
+
 def day_of(plan: Plan) -> str:
     return next(layer.title for layer in layers(plan) if layer.template == "r_settings")
 
@@ -69,7 +76,7 @@ def test_r_and_its_kernel_are_installed_where_a_file_or_a_notebook_asks(tmp_path
         "ir",
     )
     assert (installs.title, installs.stage) == ("R 4.5", Stage.LANGUAGE)
-    assert {"r-base-core", "r-base-dev", "r-cran-irkernel"} <= {*installs.variables["packages"]}  # type: ignore[misc]
+    assert {"r-base-core", "r-base-dev", "r-cran-irkernel"} <= packages(installs)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +314,7 @@ def test_a_description_installs_dependencies_before_the_source_and_the_package_a
         ("DESCRIPTION: 2 packages", Stage.DEPENDENCIES),
         ("DESCRIPTION: package `ours`", Stage.PACKAGE),
     ]
-    assert "r-cran-remotes" in made[0].variables["packages"]  # type: ignore[operator]
+    assert "r-cran-remotes" in packages(made[0])
 
 
 def test_a_description_in_binder_installs_dependencies_alone(tmp_path: Path) -> None:
@@ -325,7 +332,7 @@ def test_a_lock_is_restored_from_it_alone_by_the_renv_of_the_release(
     )
     made = layers(plan_of(tmp_path, {"renv.lock": lock}, **({"base_image": base} if base else {})))
 
-    assert ("r-cran-renv" in made[0].variables["packages"]) == there  # type: ignore[operator]
+    assert ("r-cran-renv" in packages(made[0])) == there
     assert made[-1].support == {"r/lock/renv.lock": lock}
     assert made[-1].variables["words"] == ("u1=https://u1.example.org",)
 
@@ -336,7 +343,7 @@ def test_what_a_release_does_not_have_comes_from_cran(tmp_path: Path) -> None:
     made = {layer.title: layer for layer in layers(plan)}
 
     assert made["R 4.6"].variables["packages"] == ("r-base-core", "r-base-dev", "r-cran-remotes")
-    assert "libzmq3-dev" in layers(plan)[0].variables["packages"]  # type: ignore[operator]
+    assert "libzmq3-dev" in packages(layers(plan)[0])
     assert made["R kernel from CRAN"].variables["command"] == "kernel"
     assert made["install.R: 2 packages"].variables["words"] == ("devtools", "remotes")
 
@@ -347,7 +354,7 @@ def test_tools_that_scripts_install_with_are_there(tmp_path: Path) -> None:
     )
     plan = plan_of(tmp_path, {"install.R": script})
 
-    assert {"r-cran-biocmanager", "r-cran-devtools"} <= {*layers(plan)[0].variables["packages"]}  # type: ignore[misc]
+    assert {"r-cran-biocmanager", "r-cran-devtools"} <= packages(layers(plan)[0])
     assert [(n.level, n.line) for n in plan.notices] == [("info", 1)]
     assert "`BiocManager::install` is called instead" in said(plan)[0]
 
@@ -357,7 +364,7 @@ def test_libraries_that_packages_need_are_installed_with_their_evidence(tmp_path
     libraries = layers(plan)[0]
 
     assert libraries.stage is Stage.APT
-    assert {"libcurl4-openssl-dev", "libssl-dev", "libxml2-dev"} <= {*libraries.variables["packages"]}  # type: ignore[misc]
+    assert {"libcurl4-openssl-dev", "libssl-dev", "libxml2-dev"} <= packages(libraries)
     assert ("install.R", 2, "`tidyverse` needs libxml2-dev through `xml2`") in [
         (e.file, e.line, e.why) for e in libraries.evidence
     ]
@@ -425,14 +432,14 @@ def test_each_other_interface_is_said_once_beside_the_r_of_conda_too(tmp_path: P
 def test_a_script_that_uses_renv_gets_it(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, {"install.R": "renv::restore()\n"})
 
-    assert "r-cran-renv" in layers(plan)[0].variables["packages"]  # type: ignore[operator]
+    assert "r-cran-renv" in packages(layers(plan)[0])
 
 
 def test_the_tidyverse_of_cran_needs_more_than_that_of_debian(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, {"install.R": 'install.packages("tidyverse")\n'})
     [libraries] = [layer for layer in plan.layers if layer.title.startswith("R packages")]
 
-    assert {"libharfbuzz-dev", "libtiff-dev"} <= {*libraries.variables["packages"]}  # type: ignore[misc]
+    assert {"libharfbuzz-dev", "libtiff-dev"} <= packages(libraries)
 
 
 @pytest.mark.parametrize(

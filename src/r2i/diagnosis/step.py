@@ -9,6 +9,7 @@ from dataclasses import replace
 from r2i.diagnosis import diagnose
 from r2i.errors import BuildFailedError, R2iError, TemporaryError
 from r2i.facts.pins import pythons
+from r2i.formats.language_versions import minor_of
 from r2i.formats.requirements.specifiers import normalised
 from r2i.model import Change, Diagnosis, Dockerfile, Evidence, Layer, Plan, Stage
 
@@ -36,7 +37,7 @@ def explained(
     found = diagnose(
         (*log, *([status[0]] if status else [])),
         pythons=tuple(pythons()),
-        current=".".join(plan.python.version.split(".")[:2]) if plan.python else None,
+        current=minor_of(plan.python.version) if plan.python else None,
         values={"release": plan.base.release.name} if plan.base.release else {},
     )
     shown = log[-SHOWN_LINES:]

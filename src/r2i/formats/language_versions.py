@@ -1,4 +1,4 @@
-"""Which version of a language beside Python its files ask for, and what is said where they differ."""
+"""Which version of a language its files ask for, and what is said where they differ."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ def day_of(requests: Iterable[VersionRequest]) -> VersionRequest | None:
 
 def minor_of(version: str) -> str:
     return ".".join(version.split(".")[:2])
+
+
+def place_of(evidence: Evidence) -> str:
+    """As the subject of a sentence: ``` `runtime.txt`, line 2, ```, or the reason where there is no file."""
+    if evidence.file is None:
+        return evidence.why
+    return f"`{evidence.file}`" + (f", line {evidence.line}," if evidence.line else "")
 
 
 def agrees(version: str, request: VersionRequest) -> bool:

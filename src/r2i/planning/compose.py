@@ -13,6 +13,7 @@ from r2i.facts.pins import base_image
 from r2i.formats.as_of import as_of
 from r2i.formats.uv_settings import configured
 from r2i.model import (
+    AsOf,
     BaseImage,
     Detection,
     Evidence,
@@ -110,7 +111,6 @@ def _compose(
         *chain.from_iterable(d.layers for d in detections),
     )
     start = next((d.start for d in detections if d.start), None)
-    labels = _labels(checkout, options, source) | ({"io.r2i.as-of": until.moment} if until else {})
     plan = Plan(
         base=base,
         user_name=options.user_name,
@@ -126,7 +126,7 @@ def _compose(
         ignored=(*_not_used(checkout, asked), *chain.from_iterable(d.ignored for d in detections)),
         variables=variables | ({"R2D_ENTRYPOINT": f"{repo_dir}/{start}"} if start else {}),
         command=COMMAND,
-        labels=labels,
+        labels=_labels(checkout, options, source, until),
         dockerignore=dockerignore(checkout),
     )
     return _finished(plan, options, start=start, python=python)
@@ -208,7 +208,7 @@ def _own_dockerfile(checkout: Checkout, options: Options, found: Detection, *, s
         dockerfile=found.dockerfile,
         notices=(*found.notices, *without_effect(options, dockerfile=found.dockerfile, environment=None)),
         ignored=(*hidden(checkout), *others),
-        labels=_labels(checkout, options, source),
+        labels=_labels(checkout, options, source, None),
         build_args=build_args | {name: secret_digest(value) for name, value in options.build_args.items()},
         dockerignore=dockerignore(checkout),
     )
@@ -282,7 +282,9 @@ def _final(
     )
 
 
-def _labels(checkout: Checkout, options: Options, source: Source | None) -> dict[str, str]:
+def _labels(
+    checkout: Checkout, options: Options, source: Source | None, until: AsOf | None
+) -> dict[str, str]:
     remote = source is not None and source.provider != "local"
     labels = {
         "io.r2i.version": __version__,
@@ -294,7 +296,7 @@ def _labels(checkout: Checkout, options: Options, source: Source | None) -> dict
     if checkout.content_id is not None:
         labels["org.opencontainers.image.revision"] = checkout.content_id
         labels["repo2docker.ref"] = checkout.content_id
-    return labels | dict(options.labels)
+    return labels | dict(options.labels) | ({"io.r2i.as-of": until.moment} if until else {})
 
 
 def _config_files(checkout: Checkout) -> list[str]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from r2i.errors import InvalidRepositoryError
 from r2i.facts.pins import pythons
 from r2i.facts.python_wheels import spoken
+from r2i.formats.language_versions import place_of
 from r2i.formats.requirements.specifiers import specifier_set
-from r2i.model import Evidence, PythonConstraint
+from r2i.model import PythonConstraint
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
@@ -71,9 +72,3 @@ def _contradiction(requires: tuple[PythonConstraint, ...]) -> InvalidRepositoryE
         message = f"`{guilty.specifier}` excludes every Python version that {place_of(other.evidence)} allows: `{other.specifier}`"
         hint = "Make the two ranges overlap"
     return InvalidRepositoryError(message, file=guilty.evidence.file, line=guilty.evidence.line, hint=hint)
-
-
-def place_of(evidence: Evidence) -> str:
-    if evidence.file is None:
-        return evidence.why
-    return f"`{evidence.file}`" + (f", line {evidence.line}," if evidence.line else "")

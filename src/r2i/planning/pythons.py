@@ -18,6 +18,7 @@ from r2i.errors import InvalidRepositoryError, UsageError
 from r2i.facts.pins import pins, pythons
 from r2i.facts.python_wheels import Limit, limits_of, spoken
 from r2i.formats.as_of import EXACT, last_day
+from r2i.formats.language_versions import minor_of, place_of
 from r2i.image import version_tuple
 from r2i.model import (
     BaseImage,
@@ -30,7 +31,7 @@ from r2i.model import (
     PythonEnvironment,
     VersionRequest,
 )
-from r2i.planning.python_constraints import allowed, place_of, versions_of
+from r2i.planning.python_constraints import allowed, versions_of
 
 #: Older ones are taken only where a file leads to them: uv cannot install into them.
 OLDEST_GUESS = "3.6"
@@ -154,10 +155,6 @@ def _pinned(environment: PythonEnvironment) -> bool:
     names = {*environment.names, *versions} - INSTALLERS
     enough = bool(versions) if environment.manager == "conda" else 2 * len(versions) > len(names)
     return environment.exact or enough
-
-
-def minor_of(version: str) -> str:
-    return ".".join(version.split(".")[:2])
 
 
 def _asked_for(claims: Claims) -> tuple[Python, tuple[Notice, ...]]:

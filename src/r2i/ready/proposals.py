@@ -14,6 +14,7 @@ from r2i.check.requirement_edits import added, altered, removed
 from r2i.check.subject import Subject
 from r2i.edits.applying import appended
 from r2i.edits.fixes import Edit, Fix
+from r2i.formats.language_versions import minor_of
 from r2i.formats.requirements.specifiers import normalised
 from r2i.ready.needs import Needs
 
@@ -143,7 +144,7 @@ def _python(subject: Subject) -> Fix | None:
     if environment.defined_by and environment.buildpack != "requirements":
         return None
     path = known or subject.config_path("runtime.txt")
-    minor = ".".join(plan.python.version.split(".")[:2])
+    minor = minor_of(plan.python.version)
     before = subject.checkout.read_bytes(path) if known else b""
     text = f"python-{minor}\n".encode()
     if before.strip() == text.strip():

@@ -12,6 +12,7 @@ from r2i.check.subject import Subject
 from r2i.diagnosis import diagnose
 from r2i.diagnosis.rules import rules
 from r2i.facts.pins import pythons
+from r2i.formats.language_versions import minor_of
 from r2i.model import Diagnosis
 
 TABLE = "notebooks.toml"
@@ -129,7 +130,7 @@ def _diagnosed(lines: Iterable[str], subject: Subject, look_ups: LookUps) -> Dia
     return diagnose(
         "\n".join(lines)[-MAX_TEXT:].split("\n"),
         pythons=tuple(pythons()),
-        current=".".join(plan.python.version.split(".")[:2]) if plan and plan.python else None,
+        current=minor_of(plan.python.version) if plan and plan.python else None,
         table=rules(TABLE),
         look_ups=look_ups.table(),
         values={"notebook": look_ups.notebook},

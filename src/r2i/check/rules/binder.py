@@ -17,6 +17,7 @@ from r2i.check.wording import named
 from r2i.edits.fixes import Edit, Fix
 from r2i.errors import R2iError
 from r2i.facts.tables import read_table
+from r2i.formats.language_versions import minor_of
 from r2i.formats.requirements.lines import Line
 from r2i.model import Detection
 
@@ -164,7 +165,7 @@ def _python_version(subject: Subject) -> Iterator[Finding]:
     if python is None or path is None or python.evidence.file != path:
         return
     read = _read_by_binder(subject)
-    minor = ".".join(python.version.split(".")[:2])
+    minor = minor_of(python.version)
     if minor == DEFAULT_PYTHON or (read and posixpath.basename(read) not in ("requirements.txt", *PACKAGES)):
         return
     runtime = posixpath.join(subject.config_dir, "runtime.txt")

@@ -9,6 +9,7 @@ from r2i.check.findings import Finding, Rule
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Edit, Fix
 from r2i.errors import R2iError
+from r2i.formats.language_versions import minor_of
 
 FILE = "runtime.txt"
 
@@ -106,7 +107,7 @@ def _ignored(subject: Subject) -> Iterator[Finding]:
             )
     evidence = plan.python.evidence
     if evidence.file == path:
-        version = ".".join(plan.python.version.split(".")[:2])
+        version = minor_of(plan.python.version)
         yield Finding(
             message=f"Binder ignores `{path}` because of `{stronger}`, which does not require Python {version}",
             file=path,

@@ -13,6 +13,7 @@ from r2i.check.imports import Use, found_at, uses
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Fix
+from r2i.formats.language_versions import minor_of
 from r2i.model import Python
 
 #: The last setuptools with `pkg_resources`, which many take for a part of Python.
@@ -45,7 +46,7 @@ def _gone(subject: Subject, python: Python, use: Use, module: str) -> Iterator[F
     package, last = backport(module), last_python(module)
     if package is not None and package in _names(subject):
         return
-    version = ".".join(python.version.split(".")[:2])
+    version = minor_of(python.version)
     others = f"Add `{package}` to the requirements, or use" if package else "Use its replacement, or use"
     yield found_at(
         subject,

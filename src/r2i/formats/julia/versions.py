@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from r2i.errors import InvalidRepositoryError
 from r2i.facts.julia import releases
 from r2i.formats.julia.files import OF_A_MINOR, JuliaManifest, JuliaProject
-from r2i.formats.language_versions import agrees, minor_of, overruled, strongest
+from r2i.formats.language_versions import agrees, minor_of, overruled, place_of, strongest
 from r2i.formats.requirements.lines import quoted
 from r2i.model import Evidence, Notice, VersionRequest
 
@@ -81,9 +81,8 @@ def _named(request: VersionRequest, allowed: Sequence[str], project: JuliaProjec
         return version
     assert project is not None  # noqa: S101 - for mypy
     at = project.compat_evidence
-    where = f"`{at.file}`, line {at.line}," if at.line else f"`{at.file}`"
     raise InvalidRepositoryError(
-        f"Julia {request.version} is requested, but {where} {at.why}",
+        f"Julia {request.version} is requested, but {place_of(at)} {at.why}",
         file=request.evidence.file,
         line=request.evidence.line,
         hint="Change one of the two versions",
