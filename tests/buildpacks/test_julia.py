@@ -398,3 +398,23 @@ def test_any_bytes_are_a_plan_or_are_refused(name: str, content: bytes) -> None:
             make_plan(write(Path(directory), files), Options())
         except R2iError as error:
             assert error.exit_code == 5  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    ("lines", "hint"),
+    [
+        ('A = "1"\n', "Remove the line, and run `julia --project=binder -e 'using Pkg; Pkg.add(\"A\")'`"),
+        (
+            'A = "1"\nB = 2\n"b c" = 3\n',
+            'Remove these lines, and run `julia --project=binder -e \'using Pkg; Pkg.add(["A", "B"])\'`',
+        ),
+        ('"b c" = 3\n', "Remove the line"),
+    ],
+)
+def test_all_dependencies_without_a_uuid_are_added_where_the_project_is(
+    tmp_path: Path, lines: str, hint: str
+) -> None:
+    with pytest.raises(InvalidRepositoryError) as caught:
+        plan_of(tmp_path, {"binder/Project.toml": f"[deps]\n{lines}"})
+
+    assert (caught.value.where, caught.value.hint) == ("binder/Project.toml:2", hint)

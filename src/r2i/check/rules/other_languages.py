@@ -17,7 +17,7 @@ from r2i.edits.applying import appended
 from r2i.edits.fixes import Fix
 from r2i.errors import R2iError
 from r2i.facts.r import closure, r_packages
-from r2i.formats.julia.files import PROJECTS
+from r2i.formats.julia.files import PROJECTS, pkg_add
 
 NAME = r"[A-Za-z][A-Za-z0-9.]*"
 LOADED = re.compile(
@@ -179,9 +179,7 @@ def _not_declared(
 
 
 def _pkg_add(subject: Subject, names: list[str]) -> str:
-    quoted = ", ".join(f'"{name}"' for name in names)
-    added = f"[{quoted}]" if names[1:] else quoted
-    return f"Run `julia --project={subject.config_dir or '.'} -e 'using Pkg; Pkg.add({added})'`"
+    return f"Run `{pkg_add(subject.config_dir, names)}`"
 
 
 def _nested_project(subject: Subject, notebook: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,9 @@ OF_THE_ENVIRONMENT = ("deps", "weakdeps", "extras", "compat", "sources", "prefer
 
 #: The last release that wrote manifests of the first format, which have no version.
 FIRST_FORMAT = "1.6"
+
+#: Of so many packages a hint has the names.
+MOST_NAMED = 10
 
 HINT = 'Write an entry that Pkg understands, such as `julia = "1.10"`'
 
@@ -129,17 +132,26 @@ def _is_of_julia(data: Mapping[str, Any]) -> bool:
     return data.keys() <= KEYS
 
 
-def _dependencies(doc: Toml) -> Iterator[str]:
-    for name, uuid in doc.table("deps").items():
-        if not (isinstance(uuid, str) and UUID.fullmatch(uuid)):
-            add = f"julia --project=. -e 'using Pkg; Pkg.add(\"{name}\")'"
-            raise doc.error(
-                f"The dependency {quoted(' '.join(name.split()))} has no UUID",
-                "deps",
-                name,
-                hint=f"Remove the line, and run `{add}`" if NAME.fullmatch(name) else "Remove the line",
-            )
-        yield name
+def _dependencies(doc: Toml) -> Iterable[str]:
+    """Pkg reads none of them where one has no UUID."""
+    deps = doc.table("deps")
+    wrong = [name for name, uuid in deps.items() if not (isinstance(uuid, str) and UUID.fullmatch(uuid))]
+    if wrong:
+        remove = "Remove these lines" if wrong[1:] else "Remove the line"
+        names = [name for name in wrong[:MOST_NAMED] if NAME.fullmatch(name)]
+        raise doc.error(
+            f"The dependency {quoted(' '.join(wrong[0].split()))} has no UUID",
+            "deps",
+            wrong[0],
+            hint=f"{remove}, and run `{pkg_add(posixpath.dirname(doc.path), names)}`" if names else remove,
+        )
+    return deps
+
+
+def pkg_add(directory: str, names: Sequence[str]) -> str:
+    """The command that adds packages to the project in a directory of the repository, empty for its root."""
+    listed = ", ".join(f'"{name}"' for name in names)
+    return f"julia --project={directory or '.'} -e 'using Pkg; Pkg.add({f'[{listed}]' if names[1:] else listed})'"
 
 
 def _compat(doc: Toml) -> tuple[Compat | None, Evidence, tuple[Notice, ...]]:
@@ -190,7 +202,7 @@ def _made_by(doc: Toml, path: str, *, full: bool) -> tuple[VersionRequest | None
         raise doc.error(
             f"`julia_version` is not a version: {quoted(' '.join(str(said).split()))}",
             "julia_version",
-            hint="Write the file again with `julia --project=. -e 'using Pkg; Pkg.resolve()'`",
+            hint=f"Write the file again with `julia --project={posixpath.dirname(path) or '.'} -e 'using Pkg; Pkg.resolve()'`",
         )
     if named := OF_A_MINOR.fullmatch(posixpath.basename(path)):
         evidence = Evidence(why=f"the file is for Julia {named[1]}", file=path)
