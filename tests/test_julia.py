@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -133,8 +134,8 @@ def test_the_user_adds_packages_beside_those_that_are_read_only(built: Built, se
 
 @pytest.mark.usefixtures("built")
 def test_an_edited_notebook_installs_nothing_again(repo: Path, servers: Servers) -> None:
-    (repo / "b.ipynb").write_text((repo / "a.ipynb").read_text())
-    (repo / "binder" / "Project.toml").write_text(f"# tides\n{PROJECT}")
+    never_seen = secrets.randbelow(10**9)
+    write(repo, {"b.ipynb": notebook(f"{never_seen}"), "binder/Project.toml": f"# {never_seen}\n{PROJECT}"})
 
     with julia_build(repo, servers) as build:
         assert "Repository files" in build.made

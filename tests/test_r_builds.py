@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,8 @@ def test_an_edited_notebook_rebuilds_nothing_before_the_source(tmp_path: Path) -
     try:
         with cran_mirror() as cran:
             assert build(source, tag, R2I_CRAN=cran).returncode == 0
-        write(source, {"a.ipynb": notebook("6 * 8", kernel="ir")})
+        never_seen = secrets.randbelow(10**9)
+        write(source, {"a.ipynb": notebook(f"6 * {never_seen}", kernel="ir")})
 
         # The mirror is gone, and its address does not count.
         assert built_steps(source, tag) == {"Repository files"}
