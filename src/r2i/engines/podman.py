@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from r2i import process
 from r2i.engines import ownership
@@ -171,7 +171,7 @@ class Podman:
                     f"Podman pulled `{base.reference}`, but does not have it for `{base.platform}`",
                     hint="Correct the platform",
                 )
-            sources.check(base, replace(image, triggers=triggers(image, self.ask)))
+            sources.check(base, replace(image, triggers=triggers(image, self._info["store"], self.ask)))
         if different := next((base for base in sources.bases if self._local(base) is None), None):
             raise BuildFailedError(
                 f"`{different.reference}` is used for more than one platform, which r2i does not support with Podman",
@@ -211,7 +211,7 @@ class Podman:
         paced(event(state="done", seconds=monotonic() - began))
 
     def unbounded(self) -> Mapping[BoundName, str]:
-        host = json.loads(self.ask("info", "--format=json").stdout or "{}").get("host", {})
+        host = self._info["host"]
         reasons: dict[BoundName, str] = {}
         if host.get("serviceIsRemote"):
             reasons |= dict.fromkeys(WATCHED, "Podman runs steps on another machine")
@@ -254,24 +254,26 @@ class Podman:
             self._remove(name)
 
     def processors(self) -> int:
-        done = self.ask("info", "--format={{.Host.CPUs}}")
+        return int(self._info["host"]["cpus"])
+
+    @cached_property
+    def _info(self) -> Mapping[str, Any]:
+        """What Podman says of this machine: asked once, since it looks up the packages of its programs each time."""
+        done = self.ask("info", "--format=json")
         if done.returncode:
             raise engine_failure(done.stderr, "podman")
-        return int(done.stdout)
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
 
     def _bounds(self, request: RunRequest) -> tuple[RunRequest, tuple[str, ...]]:
         """What this machine can bound: without root, its administrator may not have passed on every controller."""
-        done = self.ask("info", "--format={{json .Host.CgroupControllers}}")
-        controllers = json.loads(done.stdout or "null") or ()
+        controllers = self._info["host"].get("cgroupControllers") or ()
         if request.memory is None and "memory" in controllers:
             request = replace(request, memory=default_memory(self.memory()))
         return request, (f"--pids-limit={PROCESSES}",) if "pids" in controllers else ()
 
     def memory(self) -> int:
-        done = self.ask("info", "--format={{.Host.MemTotal}}")
-        if done.returncode:
-            raise engine_failure(done.stderr, "podman")
-        return int(done.stdout)
+        return int(self._info["host"]["memTotal"])
 
     @contextmanager
     def start(self, request: RunRequest) -> Iterator[Container]:

@@ -6,10 +6,11 @@ import base64
 import hashlib
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from r2i.model import Image
 from r2i.process import Completed
@@ -21,9 +22,9 @@ LARGEST = 4 << 20
 UNREADABLE = ("",)
 
 
-def triggers(image: Image, ask: Callable[..., Completed]) -> tuple[str, ...]:
-    """Its `ONBUILD` instructions, `UNREADABLE` where they cannot be told."""
-    return triggers_in(_stored(image, ask) or _saved(image, ask))
+def triggers(image: Image, store: Mapping[str, Any], ask: Callable[..., Completed]) -> tuple[str, ...]:
+    """Its `ONBUILD` instructions, `UNREADABLE` where they cannot be told; `store` as `podman info` describes it."""
+    return triggers_in(_stored(image, store) or _saved(image, ask))
 
 
 def triggers_in(config: bytes) -> tuple[str, ...]:
@@ -43,10 +44,9 @@ def triggers_in(config: bytes) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _stored(image: Image, ask: Callable[..., Completed]) -> bytes:
+def _stored(image: Image, store: Mapping[str, Any]) -> bytes:
     """The image's configuration, whose digest is its id, from Podman's store; empty where it is not there."""
     try:
-        store = json.loads(ask("info", "--format=json").stdout)["store"]
         images = Path(store["graphRoot"]) / f"{store['graphDriverName']}-images"
         name = f"={base64.b64encode(image.id.encode()).decode()}"
         with (images / image.id.removeprefix("sha256:") / name).open("rb") as file:
