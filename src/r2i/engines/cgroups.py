@@ -88,14 +88,19 @@ def group_of(process: int) -> ControlGroup | None:
 
 
 def a_process_of(group: str) -> int | None:
-    """A process in the group of that name, as an engine names it: a path, or `SLICE:PREFIX:NAME` for systemd."""
+    """A process in the group of that name, as an engine names it: a path, or `SLICE:PREFIX:NAME` for systemd.
+
+    None while a process that is being started has joined the group with some controllers only: `group_of` would miss the others.
+    """
     path = group.lstrip("/")
     slice_, _, rest = path.partition(":")
     names = [path, f"{slice_}/{rest.replace(':', '-')}.scope"] if rest else [path]
-    for root in (MOUNT / "pids", MOUNT / "memory", MOUNT):
-        for name in names:
-            with suppress(OSError, ValueError, IndexError):
-                return int((root / name / "cgroup.procs").read_text().split()[0])
+    roots = [MOUNT / name for name in ("pids", "memory", "cpu") if (MOUNT / name).is_dir()] or [MOUNT]
+    for name in names:
+        with suppress(OSError, ValueError):
+            first, *others = [(root / name / "cgroup.procs").read_text().split() for root in roots]
+            joined = (int(each) for each in first if all(each in there for there in others))
+            return next(joined, None)
     return None
 
 
