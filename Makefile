@@ -2,6 +2,8 @@
 
 # Where a system has several Pythons: make PYTHON=/path/to/python3.13 …
 PYTHON ?=
+# Tests start r2i thousands of times: each compiles what the first one may not write.
+export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
 BIN := $(VENV)/bin
 
