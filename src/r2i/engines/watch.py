@@ -175,8 +175,8 @@ class Watch:
     def _measure(self, watched: Watched, directory: Path) -> None:
         began = time.monotonic()
         size, files = written_in(directory, self.bounds)
-        # Of a million files, to look takes seconds: it is done for a tenth of the time at most.
-        watched.look_again = time.monotonic() + max(0.5, 10 * (time.monotonic() - began))
+        # Of a million files, to look takes seconds: it is done for a twentieth of the time at most.
+        watched.look_again = time.monotonic() + max(1.0, 20 * (time.monotonic() - began))
         if size > self.bounds.image_size:
             self.exceeded = "image_size"
         elif files > self.bounds.image_files:
