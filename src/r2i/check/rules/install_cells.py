@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from r2i.check.apt_txt import adding, apt_txt, not_listed
 from r2i.check.code.cell_installs import VARIABLE, Install, installs
 from r2i.check.code.notebooks import Cell, Notebook
+from r2i.check.facts.distributions import closure
 from r2i.check.facts.provided import names, of_pypi
 from r2i.check.findings import Finding, Rule
+from r2i.check.jupyterlite import may_run_in_browser
 from r2i.check.missing import undeclared
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
@@ -17,13 +19,17 @@ from r2i.check.wording import named
 from r2i.edits.fixes import Fix
 from r2i.formats.requirements.lines import quoted
 
+#: With all that they need, such as Pygments.
+OF_EVERY_IMAGE = ("pip", "ipykernel", "ipywidgets")
+
 Found = tuple[Notebook, Cell, Install]
 
 
 def _commands(subject: Subject) -> Iterator[Found]:
     for notebook, cell, facts in subject.code:
-        for command in installs(cell.source, facts):
-            yield notebook, cell, command
+        if not may_run_in_browser(subject, notebook):
+            for command in installs(cell.source, facts):
+                yield notebook, cell, command
 
 
 def _installed_by_a_cell(subject: Subject) -> Iterator[Finding]:
@@ -95,7 +101,8 @@ def _declared(subject: Subject) -> set[str]:
     environment = subject.environment
     names = environment.names if environment else {}
     conda = environment is not None and environment.manager == "conda"
-    return {of_pypi(name) if conda else name for name in names} | {"pip", "ipykernel", "ipywidgets"}
+    brought = closure(OF_EVERY_IMAGE).keys()
+    return {of_pypi(name) if conda else name for name in names} | {*OF_EVERY_IMAGE, *brought}
 
 
 def _ask(subject: Subject, command: Install, new: list[str]) -> Fix | None:

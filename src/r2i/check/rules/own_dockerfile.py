@@ -172,6 +172,8 @@ def _nothing_copied(own: ParsedDockerfile, subject: Subject) -> Iterator[Finding
     if any(FETCHES.search(i.value) for i in own.all_of("RUN")):
         return
     notebooks = [path for path in subject.files if path.endswith(".ipynb")]
+    if _may_be_built_here(own, subject):
+        return
     if "$" in own.base or any(_covers(copy, notebooks) for copy in own.all_of("COPY", "ADD")):
         return
     yield Finding(
@@ -182,6 +184,13 @@ def _nothing_copied(own: ParsedDockerfile, subject: Subject) -> Iterator[Finding
         line=own.chain[-1].instructions[0].line,
         hint="Add `COPY --chown=${NB_UID} . ${HOME}` below the creation of the user",
     )
+
+
+def _may_be_built_here(own: ParsedDockerfile, subject: Subject) -> bool:
+    """Whether another `Dockerfile` of the repository may make the base image, which then has what that one copies."""
+    others = (path for path in subject.files if path != own.path)
+    made = any("Dockerfile" in posixpath.basename(path) for path in others)
+    return made and not (is_plain(own.base) or is_for_jupyter(own.base))
 
 
 def _copied_for_root(own: ParsedDockerfile, subject: Subject) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from r2i.check.code.pointers import pointer_of
 from r2i.check.findings import Finding, Rule
 from r2i.check.reads import Read, ReadState, lacking
 from r2i.check.subject import Subject
@@ -59,8 +60,10 @@ def _said(subject: Subject, read: Read, *, like: str | None, named: str | None) 
                 return message, "Publish the file (Zenodo, OSF), and download it in `postBuild`"
             return message, f"Run `git add {force}{shlex.quote(path)}`"
         case "pointer":
-            message = f"The cell {verb} `{read.said}`, which is only a Git LFS pointer without its content"
-            return message, "Run `git lfs pull`"
+            pointer = pointer_of(subject.checkout.read_bytes(path))
+            assert pointer is not None  # noqa: S101 - this is what the state says
+            message = f"The cell {verb} `{read.said}`, which is only a {pointer.program} pointer without its content"
+            return message, f"Run `{pointer.command.format(path=shlex.quote(path))}`"
         case "submodule":
             message = f"The cell {verb} `{read.said}`, which is in a submodule that was not fetched"
             return message, "Run `git submodule update --init`"
