@@ -9,10 +9,12 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 from r2i.buildpacks import ENVIRONMENTS
-from r2i.check.facts.provided import of_pypi
+from r2i.check.facts.distributions import distributions
+from r2i.check.facts.provided import STANDARD, of_pypi
 from r2i.check.findings import Finding, Rule
 from r2i.check.imports import all_imports, is_imported, out_of_reach
 from r2i.check.requirement_edits import added
+from r2i.check.rules.runtime import STRONGER
 from r2i.check.scripts import READ_AS_UTF8, bytes_of, wide
 from r2i.check.subject import Subject
 from r2i.check.unheard import OF_ENVIRONMENT, config_in
@@ -21,6 +23,7 @@ from r2i.checkout import CONFIG_DIRECTORIES, Checkout
 from r2i.edits.applying import line_edit, line_text
 from r2i.edits.fixes import Fix
 from r2i.errors import InvalidRepositoryError, R2iError
+from r2i.facts.server_parts import is_server_part
 from r2i.facts.tables import read_table
 from r2i.formats.projects.reading import read_project
 from r2i.formats.requirements.lines import quoted
@@ -187,7 +190,9 @@ def _brought_by_package(subject: Subject, environment: PythonEnvironment) -> set
 
 
 def _asked_for(checkout: Checkout, path: str, options: Options) -> Mapping[str, Evidence]:
-    """What a file asks for if it defines the environment: nothing where another file of its kind does."""
+    """What a file asks for if it defines the environment: nothing where another file of its kind does, or says it for a lock."""
+    if posixpath.basename(path) == "Pipfile.lock" and checkout.has(path.removesuffix(".lock")):
+        return {}
     for pack in ENVIRONMENTS:
         if posixpath.basename(path) in pack.files:
             try:
@@ -195,8 +200,23 @@ def _asked_for(checkout: Checkout, path: str, options: Options) -> Mapping[str, 
             except R2iError:
                 continue  # what is not used need not be right
             if found and found.environment and found.environment.defined_by == path:
-                return found.environment.names
+                return _roots(found.environment)
     return {}
+
+
+def _roots(environment: PythonEnvironment) -> Mapping[str, Evidence]:
+    """What somebody asked for: of a lock nothing that another package needs, as far as is known, and no part of the server."""
+    names = environment.names
+    if not environment.exact:
+        return names
+    needed = {
+        other for name in names for row in (distributions().get(name),) if row for other in row.requires
+    }
+    return {
+        name: evidence
+        for name, evidence in names.items()
+        if name not in needed and not is_server_part(name) and name not in STANDARD
+    }
 
 
 def _says_more(subject: Subject, file: str) -> bool:
@@ -285,7 +305,10 @@ def _below_the_top(subject: Subject) -> Iterator[Finding]:
 
 
 def _warned_of(subject: Subject) -> Iterator[Finding]:
+    runtime = subject.config("runtime.txt")
     for notice in _warnings(subject, of_ignored=False):
+        if f"but `{runtime}`" in notice.message and posixpath.basename(notice.file or "") in STRONGER:
+            continue  # F112 says what Binder makes of the two
         sentence = notice.message[:1].upper() + notice.message[1:]
         yield Finding(message=sentence, file=notice.file, line=notice.line)
 

@@ -147,11 +147,16 @@ def _ignored(subject: Subject) -> Iterator[Finding]:
             message=f"Binder ignores `{path}` because of `{stronger}`, which does not require Python {version}",
             file=path,
             line=evidence.line,
-            hint=f"Add `python={version}` to `{stronger}`"
-            if stronger.endswith((".yml", ".yaml"))
-            else f"Set `python_version` in `{stronger.removesuffix('.lock')}`",
+            hint=_how_to_ask(subject, stronger, version),
             fix=_in_environment(subject, stronger, version),
         )
+
+
+def _how_to_ask(subject: Subject, stronger: str, version: str) -> str:
+    if stronger.endswith((".yml", ".yaml")):
+        return f"Add `python={version}` to `{stronger}`"
+    hint = f'Set `python_version = "{version}"` below `[requires]` in `{stronger.removesuffix(".lock")}`'
+    return f"{hint}, and run `pipenv lock`" if subject.config("Pipfile.lock") else hint
 
 
 def _in_environment(subject: Subject, path: str, version: str) -> Fix | None:
