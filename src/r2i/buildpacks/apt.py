@@ -217,6 +217,12 @@ def _in_release(
             _gone(package, found, base, path)
             notice(f"`{package.name}` is not in {release}", warning=True)
             yield package
+        case None if package.version and _is_of_ubuntu(package, base):
+            message = (
+                f"`{package.version}` is a version of Ubuntu: the `{package.name}` of {release} is installed"
+            )
+            notice(message, warning=True)
+            yield replace(package, version="")
         case None:
             if package.version:
                 notice(
@@ -226,6 +232,11 @@ def _in_release(
             yield package
     if package.name in FONTS:
         notice(f"Installing `{package.name}` accepts the Microsoft licence for these fonts", warning=False)
+
+
+def _is_of_ubuntu(package: AptPackage, base: BaseImage) -> bool:
+    """Whether no release of the base image's distribution ever had the version that is asked for."""
+    return base.release is not None and base.release.distribution == "debian" and "ubuntu" in package.version
 
 
 def _renamed(package: AptPackage, found: Renamed, release: str) -> str:

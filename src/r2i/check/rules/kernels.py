@@ -58,6 +58,7 @@ def _not_installed(subject: Subject) -> Iterator[Finding]:
 
 def _other_name(subject: Subject) -> Iterator[Finding]:
     said = _configuration(subject)
+    yield from _of_python_2(subject, said)
     name, title = NATIVE["2" if _version(subject).startswith("2.") else "3"]
     for notebook in _asking(subject):
         known = _fitting(notebook)
@@ -67,6 +68,7 @@ def _other_name(subject: Subject) -> Iterator[Finding]:
             notebook.kernel in ({native} if there else {native, *OURS})
             or (there is None and (known or notebook.language not in PYTHON))
             or not native
+            or _is_of_python_2(subject, notebook)
             or _installed(subject, said, notebook, ())
             or (
                 _is_python_2(notebook)
@@ -88,6 +90,25 @@ def _other_name(subject: Subject) -> Iterator[Finding]:
             hint=f"Select the kernel `{selected}` in Jupyter and save the notebook, or write `{native}` here",
             fix=Fix(title=f"Set the kernel of `{notebook.path}` to `{native}`", edits=(edit,)),
         )
+
+
+def _of_python_2(subject: Subject, said: str) -> Iterator[Finding]:
+    """No fix: whether the notebook means the same in Python 3 is for a person to say."""
+    for notebook in _asking(subject):
+        if not _is_of_python_2(subject, notebook) or _installed(subject, said, notebook, ()):
+            continue
+        if not _broken_cell(subject, notebook):
+            yield Finding(
+                message=f"The notebook asks for Jupyter's Python 2 kernel; the image has Python {_version(subject)} only",
+                file=notebook.path,
+                line=line_of_value(subject.checkout, notebook.path, *KERNEL_NAME),
+                hint="Run it with the kernel `Python 3 (ipykernel)` and save it",
+            )
+
+
+def _is_of_python_2(subject: Subject, notebook: Notebook) -> bool:
+    version = _version(subject)
+    return notebook.kernel == "python2" and bool(version) and not version.startswith("2.")
 
 
 def _python_2(subject: Subject) -> Iterator[Finding]:

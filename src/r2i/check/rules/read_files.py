@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from r2i.check.code.credentials import FILE_OF_SECRETS, NEVER_COMMIT
 from r2i.check.code.pointers import pointer_of
 from r2i.check.findings import Finding, Rule
 from r2i.check.reads import Read, ReadState, lacking
@@ -54,11 +55,9 @@ def _said(subject: Subject, read: Read, *, like: str | None, named: str | None) 
             return message, _instead(read, like=like, named=named)
         case "ignored" | "untracked":
             why = "which git ignores" if read.state == "ignored" else "which is not in git"
-            force = "-f " if read.state == "ignored" else ""
-            message = f"The cell {verb} `{read.said}`, {why}"
-            if (subject.checkout.root / path).stat().st_size > HUGE:
-                return message, "Publish the file (Zenodo, OSF), and download it in `postBuild`"
-            return message, f"Run `git add {force}{shlex.quote(path)}`"
+            return f"The cell {verb} `{read.said}`, {why}", _published(
+                subject, path, ignored=read.state == "ignored"
+            )
         case "pointer":
             pointer = pointer_of(subject.checkout.read_bytes(path))
             assert pointer is not None  # noqa: S101 - this is what the state says
@@ -69,11 +68,21 @@ def _said(subject: Subject, read: Read, *, like: str | None, named: str | None) 
             return message, "Run `git submodule update --init`"
 
 
+def _published(subject: Subject, path: str, *, ignored: bool) -> str:
+    if FILE_OF_SECRETS.fullmatch(path):
+        return NEVER_COMMIT
+    if (subject.checkout.root / path).stat().st_size > HUGE:
+        return "Publish the file (Zenodo, OSF), and download it in `postBuild`"
+    return f"Run `git add {'-f ' if ignored else ''}{shlex.quote(path)}`"
+
+
 def _instead(read: Read, *, like: str | None, named: str | None) -> str:
     if like:
         return (
             f"Write `{from_notebook(like, read.notebook.path)}`: file names are case-sensitive in the image"
         )
+    if FILE_OF_SECRETS.fullmatch(read.said):
+        return NEVER_COMMIT
     if named:
         return f"Write `{from_notebook(named, read.notebook.path)}`, which the repository contains"
     return (
