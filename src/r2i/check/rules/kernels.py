@@ -99,7 +99,7 @@ def _of_python_2(subject: Subject, said: str) -> Iterator[Finding]:
             continue
         if not _broken_cell(subject, notebook):
             yield Finding(
-                message=f"The notebook asks for Jupyter's Python 2 kernel; the image has Python {_version(subject)} only",
+                message=f"The notebook asks for the Python 2 kernel of Jupyter; the image only has Python {_version(subject)}",
                 file=notebook.path,
                 line=line_of_value(subject.checkout, notebook.path, *KERNEL_NAME),
                 hint="Run it with the kernel `Python 3 (ipykernel)` and save it",
