@@ -13,6 +13,7 @@ from packaging.version import Version
 from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.facts.provided import of_pypi
 from r2i.check.findings import Finding, Rule
+from r2i.check.scripts import scripts
 from r2i.check.subject import Subject
 from r2i.check.unheard import OF_ENVIRONMENT
 from r2i.check.wording import named
@@ -55,7 +56,9 @@ def _reads_nothing(subject: Subject) -> Iterator[Finding]:
     if decides is None:
         return
     missing = _missing(subject, decides, instead) if instead else []
-    if instead and not missing:
+    if (instead and not missing) or any(
+        posixpath.basename(decides) in script.text for script in subject.once(scripts)
+    ):
         return
     yield Finding(
         message=f"mybinder.org does not read `{decides}`; it uses `{instead}`, which lacks {named(missing)}"

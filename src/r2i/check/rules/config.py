@@ -14,8 +14,9 @@ from r2i.check.facts.provided import STANDARD, of_pypi
 from r2i.check.findings import Finding, Rule
 from r2i.check.imports import all_imports, is_imported, out_of_reach
 from r2i.check.requirement_edits import added
+from r2i.check.rules.imports import BY_HABIT
 from r2i.check.rules.runtime import STRONGER
-from r2i.check.scripts import READ_AS_UTF8, bytes_of, wide
+from r2i.check.scripts import READ_AS_UTF8, bytes_of, scripts, wide
 from r2i.check.subject import Subject
 from r2i.check.unheard import OF_ENVIRONMENT, config_in
 from r2i.check.wording import named
@@ -34,6 +35,12 @@ from r2i.planning.detect import config_names, hidden
 
 #: What is written for Binder, or for a person who reads about it. Other files have a life of their own: a package's
 #: `pyproject.toml`, the `Dockerfile` of a deployment.
+#: How a script or a list installs the package of the repository.
+OWN_PACKAGE = re.compile(
+    r"(?:pip3? install[^\n;&|]*|^[ \t-]*(?:-e|--editable)?)[ \t](?:\.{1,2}/?|file:\.)(?:\[[\w,-]+\])?(?=[ \t]*(?:$|[;&|#]))",
+    re.MULTILINE,
+)
+
 FOR_BINDER = (*OF_ENVIRONMENT, "apt.txt", "runtime.txt", "postBuild", "start", "install.R")
 
 
@@ -114,6 +121,8 @@ def _hidden_by_directory(subject: Subject) -> Iterator[Finding]:
             continue
         hint = f"Add it to the configuration in `{directory}/`, or delete this file"
         if entry.file in OF_ENVIRONMENT:
+            if subject.once(_published_instead) or _is_of_package(subject, entry.file, said):
+                continue
             asked = _asked_for(config_in(subject, ""), entry.file, subject.options)
             yield from _unheard(subject, entry.file, asked, hint)
         elif _says_more(subject, entry.file):
@@ -139,6 +148,12 @@ def _is_named(file: str, text: str, directory: str) -> bool:
     return re.search(rf"(?<![\w-])(?<!{own}){re.escape(file)}\b", text) is not None
 
 
+def _is_of_package(subject: Subject, file: str, said: str) -> bool:
+    """Whether the repository's own package reads the file, and the configuration installs that."""
+    reads = any(file in (subject.text(name) or "") for name in PROJECT_FILES)
+    return reads and OWN_PACKAGE.search(said) is not None
+
+
 def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: str) -> Iterator[Finding]:
     """What a file asks for, and the environment does not, by whatever name conda has for it.
 
@@ -155,7 +170,10 @@ def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: s
     missing = [
         name
         for name in asked
-        if of_pypi(name) not in heard and (name not in _for_developers() or is_imported(name, imports))
+        if of_pypi(name) not in heard
+        and not is_server_part(of_pypi(name))
+        and name not in BY_HABIT
+        and (name not in _for_developers() or is_imported(name, imports))
     ]
     if missing:
         by = f"`{environment.defined_by}`" if environment.defined_by else f"`{subject.config_dir}/`"
@@ -256,7 +274,11 @@ def _package_not_installed(subject: Subject, notice: Notice) -> Iterator[Finding
     """Nobody minds where no notebook imports it, or finds it beside itself."""
     notebook, package = next(out_of_reach(subject), (None, ""))
     environment = subject.environment
-    if notebook is None or environment is None:
+    if (
+        notebook is None
+        or environment is None
+        or any(OWN_PACKAGE.search(script.text) for script in subject.once(scripts))
+    ):
         return
     where = "the `pip:` list of " if environment.buildpack == "conda" else ""
     hint, fix = f"Add `-e .` to {where}`{environment.defined_by}`", None
@@ -281,6 +303,8 @@ def _warnings(subject: Subject, *, of_ignored: bool) -> Iterator[Notice]:
 def _hidden_by_dockerfile(subject: Subject) -> Iterator[Finding]:
     dockerfile = subject.config("Dockerfile")
     words = (subject.text(dockerfile) or "").replace("/", " ").replace(",", " ").split() if dockerfile else ()
+    if any("onbuild" in word.lower() for word in words):
+        return  # the base image may use them
     for name in FOR_BINDER:
         path = subject.config(name)
         if not dockerfile or path is None:

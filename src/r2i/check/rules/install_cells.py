@@ -43,7 +43,7 @@ def _installed_by_a_cell(subject: Subject) -> Iterator[Finding]:
             continue
         fix = _ask(subject, command, new) if not others else None
         what = named(new) or quoted(others[0])
-        wish = what if new or not VARIABLE.search(others[0]) else "its packages"
+        wish = what if new or _is_there(subject, notebook, others[0]) else "its packages"
         yield _finding(
             subject,
             (notebook, cell, command),
@@ -51,6 +51,15 @@ def _installed_by_a_cell(subject: Subject) -> Iterator[Finding]:
             hint=f"{fix.title}, and remove the line" if fix else f"Add {wish} {_where(subject)}",
             fix=fix,
         )
+
+
+def _is_there(subject: Subject, notebook: Notebook, requirement: str) -> bool:
+    """Whether the build can install it, too: a list that the repository has, and nothing with a variable of the cell."""
+    if VARIABLE.search(requirement):
+        return False
+    _, listed, path = requirement.partition("-r ")
+    there = subject.checkout.inside(path, relative_to=notebook.path) if listed else ""
+    return not listed or there in subject.files or path in subject.files
 
 
 def _installed_again(subject: Subject) -> Iterator[Finding]:

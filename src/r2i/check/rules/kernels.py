@@ -224,7 +224,7 @@ RULES = (
     Rule(
         code="N202",
         name="kernel-name",
-        severity="warning",
+        severity="info",
         why="Programs that run notebooks look up the kernel by its name, which exists only on one machine.",
         find=_other_name,
     ),

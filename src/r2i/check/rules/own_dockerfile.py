@@ -29,6 +29,8 @@ JUPYTER = re.compile(r"jupyter|\bnotebook\b|voila", re.IGNORECASE)
 FETCHES = re.compile(r"\bgit\s+(?:-\S+\s+)*clone\b|\bgitpuller\b|\bcurl\b|\bwget\b|type=bind")
 GIVES_AWAY = re.compile(r"\bchown\b|\bfix-permissions\b|\bchmod\b")
 MAKES_USER = re.compile(r"\b(?:useradd|adduser)\b")
+#: How a user gets another id than the first one that is free.
+NUMBERED = re.compile(r"\s(?:-u|--uid|-r|-S|--system)\b")
 
 SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ash"})
 #: Programs that take the command for arguments of their own.
@@ -90,6 +92,8 @@ def _another_user(own: ParsedDockerfile, _subject: Subject) -> Iterator[Finding]
     made = [own.expanded(i.value) for i in own.all_of("RUN") if MAKES_USER.search(i.value)]
     if any("1000" in command for command in made) or (not made and not user.isdigit()):
         return  # who knows whom the base image has
+    if made and not NUMBERED.search(made[0]) and user in made[0]:
+        return  # the first user gets the id 1000, where the base image has none
     yield Finding(
         message=f"A BinderHub runs the image as user id 1000, but `{user[:40]}` does not seem to have this id",
         file=own.path,
@@ -172,8 +176,8 @@ def _nothing_copied(own: ParsedDockerfile, subject: Subject) -> Iterator[Finding
     if any(FETCHES.search(i.value) for i in own.all_of("RUN")):
         return
     notebooks = [path for path in subject.files if path.endswith(".ipynb")]
-    if _may_be_built_here(own, subject):
-        return
+    if not (is_plain(own.base) or is_for_jupyter(own.base)):
+        return  # it may have the repository already, or copy it (`ONBUILD`)
     if "$" in own.base or any(_covers(copy, notebooks) for copy in own.all_of("COPY", "ADD")):
         return
     yield Finding(
@@ -184,13 +188,6 @@ def _nothing_copied(own: ParsedDockerfile, subject: Subject) -> Iterator[Finding
         line=own.chain[-1].instructions[0].line,
         hint="Add `COPY --chown=${NB_UID} . ${HOME}` below the creation of the user",
     )
-
-
-def _may_be_built_here(own: ParsedDockerfile, subject: Subject) -> bool:
-    """Whether another `Dockerfile` of the repository may make the base image, which then has what that one copies."""
-    others = (path for path in subject.files if path != own.path)
-    made = any("Dockerfile" in posixpath.basename(path) for path in others)
-    return made and not (is_plain(own.base) or is_for_jupyter(own.base))
 
 
 def _copied_for_root(own: ParsedDockerfile, subject: Subject) -> Iterator[Finding]:
