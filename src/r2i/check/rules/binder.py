@@ -25,6 +25,9 @@ from r2i.model import Detection
 READ = OF_ENVIRONMENT
 PACKAGES = ("setup.py", "pyproject.toml")
 
+#: The only file of Nix that it reads.
+OF_NIX = "default.nix"
+
 #: The tables of a `pyproject.toml` without which it takes it for settings of tools.
 OF_PACKAGE = ("project", "build-system")
 
@@ -61,6 +64,8 @@ def _reads_nothing(subject: Subject) -> Iterator[Finding]:
 def _decides(subject: Subject) -> str | None:
     """The file that defines the environment, where it is none that mybinder.org would take."""
     environment = subject.environment
+    if subject.opaque:
+        return None if posixpath.basename(subject.opaque) == OF_NIX else subject.opaque
     if (
         environment is None
         or not environment.defined_by

@@ -28,7 +28,7 @@ LAST_DATE = re.compile(r"\d{4}-\d{2}-\d{2}$", re.ASCII)
 STRONGER_THAN_R = ("Dockerfile", "Project.toml", "JuliaProject.toml", "default.nix")
 
 #: Beside these Binder does not look at it.
-STRONGER = ("environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile")
+STRONGER = ("default.nix", "environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile")
 
 
 def _malformed(subject: Subject) -> Iterator[Finding]:
