@@ -86,7 +86,7 @@ class NixShell(Nix):
 
 
 def _defined(read: NixFiles) -> PythonEnvironment:
-    evidence = tuple(Evidence(why="defines the environment", file=file) for file in read.texts)
+    evidence = tuple(Evidence(why="defines the environment", file=file) for file in _read(read))
     return PythonEnvironment(buildpack=Nix.name, defined_by=read.path, evidence=evidence, opaque=True)
 
 
@@ -161,13 +161,18 @@ def _environment(base: BaseImage, read: NixFiles) -> Layer:
 
 
 def _evidence(base: BaseImage, read: NixFiles) -> tuple[Evidence, ...]:
-    files = (Evidence(why="is read by Nix", file=path) for path in read.texts)
+    files = (Evidence(why="is read by Nix", file=path) for path in _read(read))
     channel = read.channels.get(CHANNEL)
     if channel is None:
         return tuple(files)
     pinned = nixpkgs_for(nix_of(base))
     why = f"{channel.why} is {_name(pinned)}"
     return (*files, Evidence(why=why, file=channel.file, line=channel.line))
+
+
+def _read(read: NixFiles) -> Iterator[str]:
+    yield read.path
+    yield from (path for path in read.texts if path != read.path)
 
 
 def _name(pinned: Nixpkgs) -> str:

@@ -98,7 +98,9 @@ def _compose(
     wanted = configured(asked, until, installer=options.installer)
     classic = classic_evidence(detections, asked)
     limits = classic_limits(classic)
-    python, notices = choose_python(base, options, detections, date=checkout.date, limits=limits)
+    # The age of a repository says nothing of a Python that is not the one of its notebooks.
+    date = None if asked.opaque else checkout.date
+    python, notices = choose_python(base, options, detections, date=date, limits=limits)
     server = _jupyter_server(detections)
     joined = server_packages(asked, classic=bool(classic), dated=until is not None) if server.evidence else ()
     repo_dir = options.repo_dir or f"/home/{options.user_name}"

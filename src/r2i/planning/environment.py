@@ -48,8 +48,14 @@ def detect_environment(checkout: Checkout, options: Options) -> Detection:
             if lost is None or lost.environment is None:
                 continue  # nothing is declared there
             notices += () if environment.opaque else _differences(environment, lost.environment)
-        ignored += [Ignored.beaten(path, by=environment.defined_by) for path in files]
+        ignored += [_beaten(path, environment) for path in files]
     return replace(won, ignored=tuple(dict.fromkeys(ignored)), notices=tuple(notices))
+
+
+def _beaten(path: str, environment: PythonEnvironment) -> Ignored:
+    if environment.opaque:
+        return Ignored(file=path, reason=f"`{environment.defined_by}` defines the environment")
+    return Ignored.beaten(path, by=environment.defined_by)
 
 
 def _differences(won: PythonEnvironment, lost: PythonEnvironment) -> Iterable[Notice]:

@@ -20,6 +20,7 @@ PATH = re.compile(
 SEARCH_PATH = re.compile(r"<(?P<name>[\w.+-]+)(?:/[\w.+-]+)*>", re.ASCII)
 
 #: What may stand before a directory whose `default.nix` is meant.
+COMPARED = re.compile(r"[=!]=\s*\Z")
 IMPORTS = re.compile(r"\b(?:import|callPackage)\s*\(?\s*\Z")
 
 WORD = re.compile(r"[A-Za-z_][\w'-]*", re.ASCII)
@@ -79,11 +80,13 @@ def _blank(text: str) -> str:
 
 
 def paths(code: str) -> Iterator[NixPath]:
-    """All paths in code without comments and strings."""
+    """All paths in code without comments and strings, but for those that are only compared."""
     line, at = 1, 0
     for match in PATH.finditer(code):
         line += code.count("\n", at, match.start())
         at = match.start()
+        if COMPARED.search(code, max(0, at - 10), at):
+            continue
         yield NixPath(
             path=match["path"],
             line=line,
