@@ -40,7 +40,10 @@ def test_only_what_nix_adds_is_kept() -> None:
 @pytest.mark.parametrize(
     ("path", "kept"),
     [
-        ("/tmp/scratch::/nix/store/a/bin", "/nix/store/a/bin"),  # without the setup of nixpkgs
+        (
+            "/tmp/scratch::/nix/store/a/bin:/nix/store/a/bin",
+            "/nix/store/a/bin",
+        ),  # without the setup of nixpkgs
         ("/srv/env/bin:/usr/bin", ""),
         ("", ""),
     ],

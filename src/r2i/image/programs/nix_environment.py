@@ -142,7 +142,8 @@ def _kept(found: Mapping[str, str], path: str) -> Variables:
         and not name.startswith("R2I_")
         and value not in PLACEHOLDERS
     }
-    kept["PATH"] = ":".join(part for part in path.split(":") if part and part not in PLACEHOLDERS)
+    parts = dict.fromkeys(part for part in path.split(":") if part and part not in PLACEHOLDERS)
+    kept["PATH"] = ":".join(parts)
     return kept
 
 
