@@ -296,6 +296,24 @@ def test_only_code_names_paths() -> None:
     assert [(path.path, path.line) for path in paths(code_of(text))] == [("./a", 2), ("./b", 3), ("./c", 3)]
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "part", ["a", "{", "inherit ", "<a>", "shellHook = ''$", "a/", "${", "/*", "{ a,", "./a ", '"', "self "]
+)
+def test_no_text_takes_long(tmp_path: Path, part: str) -> None:
+    text = f"{{ {part * (900_000 // len(part))}"
+
+    assert built(plan_of(tmp_path, {"flake.nix": text, "a": ""})).variables["alone"] is False
+
+
+@pytest.mark.timeout(10)
+def test_a_directory_without_end_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "again").symlink_to(".")
+
+    assert built(plan_of(tmp_path, {"shell.nix": "./data"})).variables["alone"] is False
+
+
 @given(st.text(alphabet="{}$\"'\\./<>#*@:,; \na~?", max_size=200))
 def test_any_text_is_read(text: str) -> None:
     code = code_of(text)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 #: What changes how the text goes on: in code, in a string, and in one with two single quotes.
 IN_CODE = re.compile(
-    r"#[^\n]*|/\*.*?(?:\*/|\Z)|[A-Za-z][\w+.-]*://[^\s;\"()\[\]{}]*|''|\$\{|[\"{}]", re.DOTALL | re.ASCII
+    r"#[^\n]*|/\*.*?(?:\*/|\Z)|(?<![\w+.-])[A-Za-z][\w+.-]*://[^\s;\"()\[\]{}]*|''|\$\{|[\"{}]",
+    re.DOTALL | re.ASCII,
 )
 IN_STRING = re.compile(r"\\.|\$\$|\$\{|\"", re.DOTALL)
 IN_INDENTED = re.compile(r"'''|''\$|''\\.|\$\$|\$\{|''", re.DOTALL)
@@ -23,6 +24,7 @@ SEARCH_PATH = re.compile(r"<(?P<name>[\w.+-]+)(?:/[\w.+-]+)*>", re.ASCII)
 COMPARED = re.compile(r"[=!]=\s*\Z")
 IMPORTS = re.compile(r"\b(?:import|callPackage)\s*\(?\s*\Z")
 
+BRACKET = re.compile(r"[{}\[\](),]")
 WORD = re.compile(r"[A-Za-z_][\w'-]*", re.ASCII)
 
 
@@ -97,8 +99,11 @@ def paths(code: str) -> Iterator[NixPath]:
 
 def search_paths(code: str) -> Iterator[tuple[str, int]]:
     """What is looked for in `NIX_PATH`: the first part of each name, and its line."""
+    line, at = 1, 0
     for match in SEARCH_PATH.finditer(code):
-        yield match["name"], code.count("\n", 0, match.start()) + 1
+        line += code.count("\n", at, match.start())
+        at = match.start()
+        yield match["name"], line
 
 
 def required_arguments(code: str) -> tuple[str, ...]:
@@ -106,16 +111,16 @@ def required_arguments(code: str) -> tuple[str, ...]:
     start = re.match(r"\s*(?:[\w'-]+\s*@\s*)?\{", code)
     if start is None:
         return ()
-    depth, parts, at = 1, [""], start.end()
-    while at < len(code) and depth:
-        character = code[at]
-        depth += (character in "{[(") - (character in "}])")
-        if depth == 1 and character == ",":
-            parts.append("")
-        elif depth:
-            parts[-1] += character
-        at += 1
+    depth, at, names = 1, start.end(), list[str]()
+    first = at
+    for mark in BRACKET.finditer(code, at):
+        at = mark.end()
+        if depth == 1 and mark[0] in ",}":
+            names.append(code[first : mark.start()].strip())
+            first = at
+        depth += (mark[0] in "{[(") - (mark[0] in "}])")
+        if not depth:
+            break
     if not re.match(r"\s*(?:@\s*[\w'-]+\s*)?:", code[at:]):
         return ()
-    names = (part.strip() for part in parts)
     return tuple(name for name in names if WORD.fullmatch(name))
