@@ -230,6 +230,8 @@ class PythonEnvironment:
 
     `conda_versions` are names of conda packages that are asked for in one version.
 
+    `opaque` says that only its build tells what is in it: nothing is added to it, and it brings all languages and the server if it has them.
+
     `manager` is what makes `/srv/env`: uv a virtual environment with the planned interpreter, conda a prefix with an
     interpreter of its own. `brings` is the Python that is among its exact packages: whatever else is asked for, there is
     no other.
@@ -243,6 +245,7 @@ class PythonEnvironment:
     conda_versions: frozenset[str] = frozenset()
     heeds: tuple[str, ...] = ()
     exact: bool = False
+    opaque: bool = False
     imported: Mapping[str, Evidence] = field(default_factory=dict)
     manager: Literal["uv", "conda"] = "uv"
     brings: VersionRequest | None = None
@@ -276,7 +279,7 @@ class Detection:
     `server` is evidence that the repository brings parts of the Jupyter server, `classic` that it needs the classic Notebook, `compiles` that it needs a
     compiler in the final image, `node` and `yarn` that it needs these programs there. `imports` are modules that code imports and the Binder environment has. `labextensions` is said where the server is
     JupyterLab 4. `alone` is what is wrong with the file if no other one says what to build. `start` is
-    the path of a script that wraps the command, `dockerfile` of one that replaces everything else.
+    the path of a script that wraps the command, `entered` a program of the image that wraps it and all that the repository runs, `dockerfile` the path of one that replaces everything else.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -298,6 +301,7 @@ class Detection:
     labextensions: tuple[Notice, ...] = ()
     alone: Evidence | None = None
     start: str | None = None
+    entered: str | None = None
     dockerfile: str | None = None
 
 

@@ -76,6 +76,8 @@ def _last_change(
         return "the repository's `Dockerfile` describes the whole image"
     if not environment.defined_by:
         return "no file declares an environment"
+    if environment.opaque:
+        return f"`{environment.defined_by}` decides which versions there are"
     if asked == "auto" and environment.exact:
         return f"`{environment.defined_by}` pins every version"
     files = dict.fromkeys((environment.defined_by, *(e.file for e in environment.evidence if e.file)))

@@ -20,7 +20,7 @@ from r2i.model import Evidence, Layer, Plan, PythonEnvironment
 ENVIRONMENTS = frozenset({"environment", "locked", "conda", "conda_lock"})
 
 #: Layers with packages that no table has.
-UNMEASURED = frozenset({"r_packages", "julia_packages"})
+UNMEASURED = frozenset({"r_packages", "julia_packages", "nix_environment"})
 
 #: What a pinned release may be at most.
 BOUND = re.compile(r"(?<![<>!~=])(={2,3}|<=?) ?(\d+(?:\.\d+)*)")

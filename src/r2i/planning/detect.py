@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
-from r2i.buildpacks import CHAIN, ENVIRONMENTS, LANGUAGES, UNSUPPORTED
+from r2i.buildpacks import CHAIN, ENVIRONMENTS, LANGUAGES
 from r2i.buildpacks.protocol import Buildpack, LanguageBuildpack, LanguageClaims
 from r2i.buildpacks.runtime_txt import HINT
 from r2i.checkout import Checkout
@@ -50,11 +50,43 @@ def detect(checkout: Checkout, options: Options) -> Detections:
         if (alone := found.alone) is not None and not _others(checkout, alone)
     ]
     environment = _looked(partial(detect_environment, checkout, options), problems)
+    if environment is not None and environment.environment and environment.environment.opaque:
+        return _alone(checkout, packs, environment, problems)
     for language in LANGUAGES:
         claims = _claims(language.name, packs, environment)
         found = _looked(partial(language.detect, checkout, options, claims), problems)
         packs += [found] if found is not None else []
     return Detections(packs=tuple(packs), environment=environment, problems=tuple(problems))
+
+
+def _alone(
+    checkout: Checkout, packs: Iterable[Detection], environment: Detection, problems: Iterable[R2iError]
+) -> Detections:
+    """Where one file decides which languages there are, and what is installed for them: others say nothing of that."""
+    decides = environment.environment.defined_by if environment.environment else ""
+    names = ("runtime.txt", ".python-version", *chain.from_iterable(pack.files for pack in LANGUAGES))
+    files = dict.fromkeys(path for name in names if (path := checkout.config(name)))
+    ignored = (Ignored(file=path, reason=f"`{decides}` defines the environment") for path in files)
+    return Detections(
+        packs=tuple(_without_languages(found, files) for found in packs),
+        environment=replace(environment, ignored=(*environment.ignored, *ignored)),
+        problems=tuple(problem for problem in problems if problem.file not in files),
+    )
+
+
+def _without_languages(found: Detection, files: Container[str | None]) -> Detection:
+    return replace(
+        found,
+        notices=tuple(notice for notice in found.notices if notice.file not in files),
+        requests={},
+        requires=(),
+        ran_on={},
+        kernels={},
+        imports={},
+        server=(),
+        classic=(),
+        labextensions=(),
+    )
 
 
 def _claims(language: str, packs: Iterable[Detection], environment: Detection | None) -> LanguageClaims:
@@ -95,5 +127,4 @@ def hidden(checkout: Checkout) -> tuple[Ignored, ...]:
 
 def config_names() -> tuple[str, ...]:
     packs: tuple[Buildpack | LanguageBuildpack, ...] = (*CHAIN, *ENVIRONMENTS, *LANGUAGES)
-    files = (*(pack.files for pack in packs), UNSUPPORTED)
-    return tuple(dict.fromkeys(chain.from_iterable(files)))
+    return tuple(dict.fromkeys(chain.from_iterable(pack.files for pack in packs)))

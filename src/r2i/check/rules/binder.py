@@ -29,6 +29,9 @@ from r2i.model import Detection, Pin
 READ = OF_ENVIRONMENT
 PACKAGES = ("setup.py", "pyproject.toml")
 
+#: The only file of Nix that it reads.
+OF_NIX = "default.nix"
+
 #: The tables of a `pyproject.toml` without which it takes it for settings of tools.
 OF_PACKAGE = ("project", "build-system")
 
@@ -72,6 +75,8 @@ def _reads_nothing(subject: Subject) -> Iterator[Finding]:
 def _decides(subject: Subject) -> str | None:
     """The file that defines the environment, where it is none that mybinder.org would take."""
     environment = subject.environment
+    if subject.opaque:
+        return None if posixpath.basename(subject.opaque) == OF_NIX else subject.opaque
     if (
         environment is None
         or not environment.defined_by

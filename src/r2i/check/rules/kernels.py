@@ -149,7 +149,7 @@ def _how(subject: Subject, kernel: Kernel) -> str:
 
 def _asking(subject: Subject) -> Iterator[Notebook]:
     """Notebooks with a kernel, where we know which ones the image has."""
-    if subject.plan is None or subject.plan.dockerfile is not None:
+    if subject.plan is None or subject.plan.dockerfile is not None or subject.opaque:
         return
     for notebook in subject.notebooks:
         if notebook.kernel:
@@ -195,7 +195,7 @@ def _planned(subject: Subject) -> Iterator[str]:
 
 def _version(subject: Subject) -> str:
     """Of the image's Python, empty where it is not known."""
-    python = subject.plan.python if subject.plan else None
+    python = subject.plan.python if subject.plan and not subject.opaque else None
     return python.version if python else ""
 
 

@@ -76,7 +76,7 @@ def _of_r(subject: Subject) -> Iterator[Finding]:
 
 
 def _decided_elsewhere(subject: Subject) -> bool:
-    return bool(subject.config("Dockerfile") or subject.declared_above)
+    return bool(subject.config("Dockerfile") or subject.opaque or subject.declared_above)
 
 
 def _asked_for(subject: Subject, name: str, install_r: str | None) -> Fix | None:

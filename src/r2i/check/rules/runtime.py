@@ -32,7 +32,7 @@ STRONGER_THAN_R = ("Dockerfile", "Project.toml", "JuliaProject.toml", "default.n
 PROJECTS = ("JuliaProject.toml", "Project.toml")
 
 #: Beside these Binder does not look at it.
-STRONGER = ("environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile")
+STRONGER = ("default.nix", "environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile")
 
 
 def _malformed(subject: Subject) -> Iterator[Finding]:
