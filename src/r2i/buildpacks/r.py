@@ -9,8 +9,9 @@ from contextlib import suppress
 from r2i.buildpacks.protocol import LanguageClaims
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
-from r2i.facts.pins import base_image
+from r2i.facts.pins import base_of
 from r2i.facts.r import packaged, r_facts, snapshot, system_packages
+from r2i.formats.r.bases import better_base
 from r2i.formats.r.days import RDay, day_of_packages
 from r2i.formats.r.files import RFiles, read_files
 from r2i.formats.r.versions import RVersion, choose_r, newer_than_packages
@@ -69,8 +70,11 @@ class R:
             layers = (settings, *_installed(found, conda=True)) if found.count else ()
             notices = (*_overruled_by_conda(claims), *_said(found, checkout))
             return Detection(layers=layers, language=_of_conda(claims), notices=notices, ignored=ignored)
-        base = base_image(options.base_image)
-        chosen = choose_r(base, claims.requests, claims.ran_on, found)
+        if options.base_image is None and (better := better_base(claims.requests, found, day)):
+            return Detection(base=better)
+        base = base_of(options)
+        named = options.base_image is not None and options.base_evidence is None
+        chosen = choose_r(base, claims.requests, claims.ran_on, found, named=named)
         return Detection(
             layers=(
                 _r(base, chosen, found),

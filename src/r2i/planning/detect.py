@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
@@ -13,6 +13,7 @@ from r2i.buildpacks.runtime_txt import HINT
 from r2i.checkout import Checkout
 from r2i.checkout.ignore import FILES as IGNORE_FILES
 from r2i.errors import InvalidRepositoryError, R2iError
+from r2i.facts.pins import base_image
 from r2i.model import Detection, Evidence, Ignored, Options
 from r2i.planning.environment import detect_environment
 
@@ -21,10 +22,12 @@ from r2i.planning.environment import detect_environment
 class Detections:
     """What the buildpacks found, one after the other.
 
+    `options` are those that it was looked for with: they name the base image where what was found asks for another one than the default.
     `environment` is None where the repository's own `Dockerfile` describes the whole image, or where the files of the
     environment are wrong. `problems` says what is wrong in which file; a plan can be made of detections without any.
     """
 
+    options: Options
     packs: tuple[Detection, ...] = ()
     environment: Detection | None = None
     problems: tuple[R2iError, ...] = ()
@@ -36,6 +39,22 @@ class Detections:
 
 def detect(checkout: Checkout, options: Options) -> Detections:
     """Look at every file that a buildpack knows; raises nothing for what is in them."""
+    found = _detected(checkout, options)
+    choice = next((pack.base for pack in found.packs if pack.base is not None), None)
+    if choice is None:
+        return found
+    # Names of Debian packages and versions of languages differ with the base image, so all are asked again.
+    wanted = replace(options, base_image=choice.reference, base_evidence=choice.evidence)
+    chosen = _detected(checkout, wanted)
+    if choice.firm or not chosen.problems:
+        return chosen
+    wrong = chosen.problems[0]
+    reason = Evidence(why=wrong.message, file=wrong.file, line=wrong.line)
+    default = base_image(None).reference
+    return _detected(checkout, replace(options, base_image=default, base_evidence=reason))
+
+
+def _detected(checkout: Checkout, options: Options) -> Detections:
     packs: list[Detection] = []
     problems: list[R2iError] = []
     for pack in CHAIN:
@@ -43,7 +62,7 @@ def detect(checkout: Checkout, options: Options) -> Detections:
         packs += [found] if found is not None else []
         if (found is not None and found.dockerfile is not None) or (problems and "Dockerfile" in pack.files):
             # Nothing else counts, so nothing else can be wrong.
-            return Detections(packs=tuple(packs), problems=tuple(problems))
+            return Detections(options=options, packs=tuple(packs), problems=tuple(problems))
     problems += [
         InvalidRepositoryError(alone.why, file=alone.file, line=alone.line, hint=HINT)
         for found in packs
@@ -54,7 +73,7 @@ def detect(checkout: Checkout, options: Options) -> Detections:
         claims = _claims(language.name, packs, environment)
         found = _looked(partial(language.detect, checkout, options, claims), problems)
         packs += [found] if found is not None else []
-    return Detections(packs=tuple(packs), environment=environment, problems=tuple(problems))
+    return Detections(options=options, packs=tuple(packs), environment=environment, problems=tuple(problems))
 
 
 def _claims(language: str, packs: Iterable[Detection], environment: Detection | None) -> LanguageClaims:
