@@ -106,7 +106,14 @@ def _joined(one: RScript, other: RScript) -> RScript:
     names = {package.name for package in one.packages}
     line = one.packages[-1].line if one.packages else 1
     more = tuple(replace(p, line=line) for p in other.packages if p.name not in names)
-    return replace(one, packages=(*one.packages, *more), tools=one.tools | other.tools)
+    return replace(
+        one,
+        packages=(*one.packages, *more),
+        strings=one.strings | other.strings,
+        reads=one.reads or other.reads,
+        unseen=one.unseen or other.unseen,
+        tools=one.tools | other.tools,
+    )
 
 
 def _needs_files(checkout: Checkout, script: RScript, text: str) -> bool:
