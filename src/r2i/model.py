@@ -281,13 +281,22 @@ class Language:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatedFiles:
+    """The files of a language whose packages `--as-of` sets the day of, the one that defines them first, and, if they leave
+    nothing open, why (a clause)."""
+
+    files: tuple[str, ...]
+    closed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Detection:
     """What one buildpack found in a checkout.
 
     `requests` are versions that a file names, by language (`python`, `r`, …), `ran_on` what notebooks say they ran on, and `kernels` the
     names of the kernels that they ask for.
     `base` is a base image that it would rather build on, where the user names none: everything is then detected again for that one.
-    `language` is one that the layers install, `packages` are names of Debian packages among them.
+    `language` is one that the layers install, `packages` are names of Debian packages among them, `dated` what `--as-of` looks at.
 
     `server` is evidence that the repository brings parts of the Jupyter server, `classic` that it needs the classic Notebook, `compiles` that it needs a
     compiler in the final image, `node` and `yarn` that it needs these programs there. `imports` are modules that code imports and the Binder environment has. `labextensions` is said where the server is
@@ -304,6 +313,7 @@ class Detection:
     kernels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     base: BaseChoice | None = None
     language: Language | None = None
+    dated: DatedFiles | None = None
     packages: frozenset[str] = frozenset()
     imports: Mapping[str, Evidence] = field(default_factory=dict)
     environment: PythonEnvironment | None = None

@@ -11,11 +11,24 @@ from r2i.checkout import Checkout
 from r2i.errors import R2iError
 from r2i.facts.pins import base_of
 from r2i.facts.r import packaged, r_facts, snapshot, system_packages
+from r2i.formats.language_versions import day_of, place_of
 from r2i.formats.r.bases import better_base
 from r2i.formats.r.days import RDay, day_of_packages
 from r2i.formats.r.files import RFiles, read_files
 from r2i.formats.r.versions import RVersion, choose_r, newer_than_packages
-from r2i.model import BaseImage, Detection, Evidence, Ignored, Language, Layer, Notice, Options, Stage, Value
+from r2i.model import (
+    BaseImage,
+    DatedFiles,
+    Detection,
+    Evidence,
+    Ignored,
+    Language,
+    Layer,
+    Notice,
+    Options,
+    Stage,
+    Value,
+)
 
 PACKAGES = ("r-base-core", "r-base-dev")
 KERNEL = "IRkernel"
@@ -69,7 +82,10 @@ class R:
             settings = _settings(day, path=day.day, conda=True)
             layers = (settings, *_installed(found, conda=True)) if found.count else ()
             notices = (*_overruled_by_conda(claims), *_said(found, checkout))
-            return Detection(layers=layers, language=_of_conda(claims), notices=notices, ignored=ignored)
+            dated = _dated(found, claims)
+            return Detection(
+                layers=layers, language=_of_conda(claims), dated=dated, notices=notices, ignored=ignored
+            )
         if options.base_image is None and (better := better_base(claims.requests, found, day)):
             return Detection(base=better)
         base = base_of(options)
@@ -84,6 +100,7 @@ class R:
                 *_installed(found, conda=False),
             ),
             language=_language(base, chosen),
+            dated=_dated(found, claims),
             notices=(
                 *chosen.notices,
                 *day.notices,
@@ -92,6 +109,17 @@ class R:
             ),
             ignored=ignored,
         )
+
+
+def _dated(found: RFiles, claims: LanguageClaims) -> DatedFiles | None:
+    if (asked := day_of(claims.requests)) is not None:
+        return DatedFiles(files=(), closed=f"{place_of(asked.evidence)} sets the day of the R packages")
+    description = found.description_path if found.counts_description else ""
+    files = tuple(filter(None, (*found.runs, description, found.lock_path)))
+    if not files:
+        return None
+    closed = f"`{found.lock_path}` pins every version" if files == (found.lock_path,) else ""
+    return DatedFiles(files=files, closed=closed)
 
 
 def _language(base: BaseImage, chosen: RVersion) -> Language:

@@ -19,10 +19,11 @@ LONGEST_PATH = 200
 
 @dataclass(frozen=True, kw_only=True)
 class RFiles:
-    """Paths are empty where there is no such file. `copies` are the texts of the script and what it runs, where it needs nothing else."""
+    """Paths are empty where there is no such file. `runs` are the script and what it runs, `copies` their texts, where they need nothing else."""
 
     script_path: str = ""
     script: RScript = field(default_factory=RScript)
+    runs: tuple[str, ...] = ()
     copies: dict[str, str] = field(default_factory=dict)
     description_path: str = ""
     description: RDescription | None = None
@@ -56,8 +57,10 @@ def read_files(checkout: Checkout) -> RFiles:
     """Raise `InvalidRepositoryError` where one cannot be read."""
     found = RFiles()
     if path := checkout.config("install.R") or checkout.config("install.r"):
-        script, copies = _script(checkout, path)
-        found = replace(found, script_path=path, script=script, copies=copies)
+        script, texts, alone = _script(checkout, path)
+        found = replace(
+            found, script_path=path, script=script, runs=tuple(texts), copies=texts if alone else {}
+        )
     if path := checkout.config("DESCRIPTION"):
         text, _ = _text(checkout, path)
         found = replace(
@@ -79,11 +82,11 @@ def _text(checkout: Checkout, path: str) -> tuple[str, bool]:
     return text.replace("\r\n", "\n").replace("\r", "\n"), plain
 
 
-def _script(checkout: Checkout, path: str) -> tuple[RScript, dict[str, str]]:
-    """The script with what it runs, and the copies with which it can run before the checkout is there."""
+def _script(checkout: Checkout, path: str) -> tuple[RScript, dict[str, str], bool]:
+    """The script with what it runs, their texts, and whether it can run with these before the checkout is there."""
     whole, copies, alone = RScript(), dict[str, str](), True
     pending = [path]
-    while pending:
+    while pending and len(copies) <= MOST_SOURCES:
         here = pending.pop(0)
         if here in copies:
             continue
@@ -92,13 +95,14 @@ def _script(checkout: Checkout, path: str) -> tuple[RScript, dict[str, str]]:
         script = read_script(text)
         alone = alone and plain and len(copies) <= MOST_SOURCES and not _needs_files(checkout, script, text)
         whole = script if here == path else _joined(whole, script)
-        for name in script.sources if alone else ():
+        for name in script.sources:
             if "://" in name:
                 continue
             target = checkout.inside(name)
-            alone = alone and target is not None and checkout.has(target)
-            pending += [target] if alone and target is not None else []
-    return whole, copies if alone else {}
+            there = target is not None and checkout.has(target)
+            alone = alone and there
+            pending += [target] if there and target is not None else []
+    return whole, copies, alone
 
 
 def _joined(one: RScript, other: RScript) -> RScript:
