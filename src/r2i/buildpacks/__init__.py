@@ -58,13 +58,14 @@ ENVIRONMENTS: Final[tuple[WhenThere, ...]] = (
     WhenThere("package.Package", ("pyproject.toml", "setup.py", "setup.cfg")),
 )
 
-#: The languages beside Python: each that is asked for adds its layers. The names are the keys of `Detection.requests`.
+#: The languages beside Python: each that is asked for adds its layers. The names are the keys of `Detection.requests`. A language
+#: whose packages run another one comes before it.
 LANGUAGES: Final[tuple[WhenClaimed, ...]] = (
-    WhenClaimed("r.R", ("install.R", "install.r", "DESCRIPTION", "renv.lock")),
     WhenClaimed(
         "julia.Julia",
         ("JuliaProject.toml", "Project.toml", "JuliaManifest.toml", "Manifest.toml", "REQUIRE"),
     ),
+    WhenClaimed("r.R", ("install.R", "install.r", "DESCRIPTION", "renv.lock")),
 )
 
 #: Files that ask for a language which r2i does not install yet.

@@ -45,10 +45,11 @@ def choose_r(
     decides = wanted or next((one for one in locked if version and agrees(version, one)), least)
     if decides is None and base.evidence is not None:
         evidence = base.evidence
-    elif decides is None:
+    elif decides is None and not requests:
         evidence = Evidence(why=f"no file sets a version; {ships or unknown}")
     else:
-        evidence = replace(decides.evidence, why=f"{decides.evidence.why}; {ships or unknown}")
+        said = (decides or requests[0]).evidence
+        evidence = replace(said, why=f"{said.why}; {ships or unknown}")
     if not version:
         return RVersion(version="", evidence=evidence)
     winner = wanted.evidence if wanted else Evidence(why=ships)
