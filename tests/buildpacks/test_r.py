@@ -479,6 +479,11 @@ def test_a_lock_is_restored_from_it_alone_by_the_renv_of_the_release(
     assert ("r-cran-renv" in packages(made[0])) == there
     assert made[-1].support == {"r/lock/renv.lock": lock}
     assert made[-1].variables["words"] == ("u1=https://u1.example.org",)
+    # So does `renv::restore()` in `postBuild` or a notebook.
+    site = next(layer for layer in made if layer.template == "r_settings").support["r/Rprofile.site"]
+    assert site.endswith(
+        'options(renv.config.repos.override = c(getOption("repos"), "u1" = "https://u1.example.org"))\n'
+    )
 
 
 def test_what_a_release_does_not_have_comes_from_cran(tmp_path: Path) -> None:
@@ -488,8 +493,32 @@ def test_what_a_release_does_not_have_comes_from_cran(tmp_path: Path) -> None:
 
     assert made["R 4.6"].variables["packages"] == ("r-base-core", "r-base-dev", "r-cran-remotes")
     assert "libzmq3-dev" in packages(layers(plan)[0])
-    assert made["R kernel from CRAN"].variables["command"] == "kernel"
+    assert made["R kernel from CRAN"].variables["command"] == "need"
     assert made["install.R: 2 packages"].variables["words"] == ("devtools", "remotes")
+
+
+@pytest.mark.parametrize("name", ["postBuild", "start"])
+def test_packages_that_scripts_install_with_are_there(tmp_path: Path, name: str) -> None:
+    """Binder has some of them in every image with R."""
+    files = {
+        "runtime.txt": "r-4.2",
+        name: "#!/bin/sh\n# remotes\nRscript -e 'devtools::x(); renv::restore()'\n",
+    }
+    plan = plan_of(tmp_path, files)
+    [r, settings, renv] = layers(plan)
+
+    assert packages(r) & {"r-cran-devtools", "r-cran-remotes", "r-cran-renv"} == {"r-cran-devtools"}
+    assert [(each.file, each.line, each.why) for each in r.evidence[1:]] == [
+        (name, 3, "calls `devtools`"),
+        (name, 3, "calls `renv`"),
+    ]
+    # Debian 12 has no renv.
+    assert (renv.title, renv.variables["command"], renv.variables["path"]) == (
+        "R package `renv` from CRAN",
+        "need",
+        "renv",
+    )
+    assert settings.template == "r_settings"
 
 
 def test_tools_that_scripts_install_with_are_there(tmp_path: Path) -> None:

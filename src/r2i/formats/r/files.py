@@ -6,20 +6,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from r2i.checkout import Checkout
+from r2i.checkout.scripts import LONGEST, inspect
 from r2i.formats.r.description import RDescription, read_description
 from r2i.formats.r.packages import RPackage
 from r2i.formats.r.renv_lock import RenvLock, read_lock
-from r2i.formats.r.script import RScript, read_script
+from r2i.formats.r.script import RScript, read_script, tools_in
+from r2i.model import Evidence
 
 #: More files than real scripts run, and more strings than they have.
 MOST_SOURCES = 20
 MOST_STRINGS = 2_000
 LONGEST_PATH = 200
 
+#: Scripts that are no R, and may call it.
+SHELL_SCRIPTS = ("postBuild", "start")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RFiles:
-    """Paths are empty where there is no such file. `runs` are the script and what it runs, `copies` their texts, where they need nothing else."""
+    """Paths are empty where there is no such file.
+
+    `runs` are the script and what it runs, `copies` their texts, where they need nothing else. `called` are packages that install others,
+    as far as `postBuild` and `start` name them.
+    """
 
     script_path: str = ""
     script: RScript = field(default_factory=RScript)
@@ -31,6 +40,7 @@ class RFiles:
     lock_path: str = ""
     lock: RenvLock | None = None
     lock_text: str = ""
+    called: dict[str, Evidence] = field(default_factory=dict)
 
     @property
     def counts_description(self) -> bool:
@@ -69,7 +79,17 @@ def read_files(checkout: Checkout) -> RFiles:
     if path := checkout.config("renv.lock"):
         text = checkout.read(path)
         found = replace(found, lock_path=path, lock=read_lock(text, path), lock_text=text)
-    return found
+    return replace(found, called=dict(_called(checkout)))
+
+
+def _called(checkout: Checkout) -> Iterator[tuple[str, Evidence]]:
+    seen: set[str] = set()
+    for path in filter(None, map(checkout.config, SHELL_SCRIPTS)):
+        lines = (inspect(checkout, path).text or "")[:LONGEST].split("\n")
+        for number, line in enumerate(lines, 1):
+            for tool in sorted(tools_in(line.partition("#")[0]) - seen):
+                seen.add(tool)
+                yield tool, Evidence(why=f"calls `{tool}`", file=path, line=number)
 
 
 def _text(checkout: Checkout, path: str) -> tuple[str, bool]:

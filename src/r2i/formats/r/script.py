@@ -97,9 +97,14 @@ def read_script(text: str) -> RScript:
         uses_files=any(map(USES_FILES.fullmatch, called)) or runs > len(sources) or len(text) > LONGEST,
         reads=any(map(READS.fullmatch, called)) or runs > len(sources) or len(text) > LONGEST,
         unseen=any(map(UNSEEN.fullmatch, called)),
-        tools=frozenset(word.replace("biocLite", "BiocManager") for word in TOOLS.findall(code)),
+        tools=tools_in(code),
         bioc_lite=code.count("\n", 0, bioc_lite.start()) + 1 if bioc_lite else 0,
     )
+
+
+def tools_in(code: str) -> frozenset[str]:
+    """The packages that install others and that code without comments names; `BiocManager` stands for `biocLite`."""
+    return frozenset(word.replace("biocLite", "BiocManager") for word in TOOLS.findall(code))
 
 
 def _words(text: str) -> Iterator[tuple[str, str, str, int, bool]]:
