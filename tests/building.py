@@ -20,7 +20,16 @@ R2I = str(Path(sys.executable).with_name("r2i"))
 
 
 #: How the titles of layers begin that all images have: BuildKit says that a build made them where another one does so at the same time.
-SHARED = ("System packages on ", "Installer", "Jupyter server ", "R 4", "Julia 1", "Nix ")
+SHARED = (
+    "System packages on ",
+    "Installer",
+    "Jupyter server ",
+    "User account",
+    "R 4",
+    "Julia 1",
+    "Nix ",
+    "Python environment: kernel only",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

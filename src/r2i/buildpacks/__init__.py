@@ -59,11 +59,12 @@ ENVIRONMENTS: Final[tuple[WhenThere, ...]] = (
     WhenThere("nix.NixShell", ("shell.nix", "flake.nix")),
 )
 
-#: The languages beside Python: each that is asked for adds its layers. The names are the keys of `Detection.requests`.
+#: The languages beside Python: each that is asked for adds its layers. The names are the keys of `Detection.requests`. A language
+#: whose packages run another one comes before it.
 LANGUAGES: Final[tuple[WhenClaimed, ...]] = (
-    WhenClaimed("r.R", ("install.R", "install.r", "DESCRIPTION", "renv.lock")),
     WhenClaimed(
         "julia.Julia",
         ("JuliaProject.toml", "Project.toml", "JuliaManifest.toml", "Manifest.toml", "REQUIRE"),
     ),
+    WhenClaimed("r.R", ("install.R", "install.r", "DESCRIPTION", "renv.lock")),
 )

@@ -9,7 +9,7 @@ from itertools import chain
 from r2i import __version__, image
 from r2i.checkout import Checkout
 from r2i.checkout.ignore import dockerignore
-from r2i.facts.pins import base_image
+from r2i.facts.pins import base_of
 from r2i.formats.as_of import as_of
 from r2i.formats.uv_settings import configured
 from r2i.model import (
@@ -68,6 +68,7 @@ def make_plan(
     found = detect(checkout, options) if detections is None else detections
     if found.problems:
         raise found.problems[0]
+    options = found.options  # with the base image
     own = found.own_dockerfile
     if own is not None:
         return _own_dockerfile(checkout, options, own, source=source)
@@ -86,14 +87,15 @@ def python_alternatives(checkout: Checkout, options: Options) -> tuple[str, ...]
     environment = found.environment.environment if found.environment else None
     if found.environment is None or environment is None or environment.opaque:
         return ()
+    options = found.options
     detections = adjusted((*found.packs, found.environment), options)
-    return other_pythons(base_image(options.base_image), options, detections, date=checkout.date)
+    return other_pythons(base_of(options), options, detections, date=checkout.date)
 
 
 def _compose(
     checkout: Checkout, options: Options, detections: tuple[Detection, ...], *, source: Source | None
 ) -> Plan:
-    base, until = base_image(options.base_image), as_of(options)
+    base, until = base_of(options), as_of(options)
     asked = next(d.environment for d in detections if d.environment is not None)
     wanted = configured(asked, until, installer=options.installer)
     classic = classic_evidence(detections, asked)
@@ -205,7 +207,7 @@ def _own_dockerfile(checkout: Checkout, options: Options, found: Detection, *, s
     ]
     build_args = {"NB_USER": options.user_name, "NB_UID": str(options.user_id), "REPO_DIR": repo_dir}
     return Plan(
-        base=base_image(options.base_image),
+        base=base_of(options),
         user_name=options.user_name,
         user_id=options.user_id,
         repo_dir=repo_dir,

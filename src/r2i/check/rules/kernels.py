@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from r2i.buildpacks.r import OF_DEBIAN
 from r2i.check.apt_txt import apt_txt
 from r2i.check.code.notebooks import Notebook, line_of_value, place_of
 from r2i.check.facts.notebook_tables import Kernel, kernels
@@ -12,6 +13,7 @@ from r2i.check.findings import Finding, Rule
 from r2i.check.requirement_edits import where
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Edit, Fix
+from r2i.facts.r import packaged
 
 #: The name and title of the kernel that every image has, by the Python that it runs.
 NATIVE = {"2": ("python2", "Python 2"), "3": ("python3", "Python 3 (ipykernel)")}
@@ -128,6 +130,9 @@ def _python_2(subject: Subject) -> Iterator[Finding]:
 
 def _how(subject: Subject, kernel: Kernel) -> str:
     """How to install it beside what the files have."""
+    from_debian = any(OF_DEBIAN & pack.packages for pack in subject.detections.packs)
+    if kernel.debian and from_debian and subject.plan and packaged(subject.plan.base, kernel.debian):
+        return f"Add `{kernel.debian}` to `{apt_txt(subject)}`"
     more = [f"`{kernel.apt}` to `{apt_txt(subject)}`"] if kernel.apt else []
     more += [f"`{kernel.post_build}` to `{subject.config_path('postBuild')}`"] if kernel.post_build else []
     environment, new = subject.environment, subject.config_path("environment.yml")

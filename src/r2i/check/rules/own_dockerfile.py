@@ -46,8 +46,9 @@ def _base(own: ParsedDockerfile, _subject: Subject) -> Iterator[Finding]:
         if stage.inherits or image == "scratch" or "$" in image or not image:
             continue
         if tag_of(image) in (None, "latest"):
+            said = f"`FROM {stage.base}`" + (f", which is `{image}`," if image != stage.base else "")
             yield Finding(
-                message=f"`FROM {image}` does not pin a release of the image",
+                message=f"{said} does not pin a release of the image",
                 file=own.path,
                 line=stage.instructions[0].line,
                 hint="Pin a release: use a tag with a version or date, or a digest",

@@ -197,7 +197,7 @@ RULES = (
         find=_date_refused,
     ),
     Rule(
-        code="F114",
+        code="F115",
         name="julia-in-runtime",
         severity="warning",
         why="r2i installs this Julia; Binder only reads `[compat]` in `Project.toml`.",
