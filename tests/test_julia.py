@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from r2i.building.requests import Work, build_request
-from r2i.building.settings import BuildSettings
 from r2i.checkout import Checkout
-from r2i.engines.protocol import StepEvent
 from r2i.errors import BuildFailedError
 from r2i.model import Options, Plan
 from r2i.planning.compose import make_plan
-from r2i.planning.render import render
-from r2i.sources import parse
-from tests.building import Built, fresh_tag, notebook, write
+from tests.building import Built, notebook, write
 from tests.cases import asking_kernel
 from tests.julia.servers import GREET, MODERN, TIDES, VERSION, Servers, julia_servers
-from tests.real_engines import engine_of, remove_image
+from tests.planned_builds import PlannedBuild, planned_build
+from tests.real_engines import engine_of
 
 pytestmark = pytest.mark.engine
 
@@ -52,32 +47,11 @@ def planned(checkout: Checkout, servers: Servers) -> Plan:
     return replace(plan, layers=tuple(layers))
 
 
-@dataclass(frozen=True, kw_only=True)
-class JuliaBuild:
-    """`made` are the titles of the layers that did not come from the cache."""
-
-    image: Built
-    made: frozenset[str]
-
-
 @contextmanager
-def julia_build(repo: Path, servers: Servers) -> Iterator[JuliaBuild]:
-    engine, tag, events = engine_of("docker"), fresh_tag("julia"), list[StepEvent]()
-    checkout = Checkout.open(repo)
-    plan = planned(checkout, servers)
-    dockerfile = render(plan, checkout)
-    work = Work(
-        source=parse(str(repo), cwd=repo), checkout=checkout, plan=plan, dockerfile=dockerfile, tags=(tag,)
-    )
-    environ = {**os.environ, **servers.environ}
-    request, _, _ = build_request(engine, work, BuildSettings(), environ=environ, home=Path.home(), base=None)
-    try:
-        engine.build(request, events.append)
-        lines = [event.line for event in events if event.state == "done" and event.line is not None]
-        titles = {plan.layers[dockerfile.layer_lines[line]].title for line in lines}
-        yield JuliaBuild(image=Built(tag=tag, log=""), made=frozenset(titles))
-    finally:
-        remove_image("docker", tag)
+def julia_build(repo: Path, servers: Servers) -> Iterator[PlannedBuild]:
+    plan = planned(Checkout.open(repo), servers)
+    with planned_build(repo, plan, "julia", servers.environ) as build:
+        yield build
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,11 @@ ENVIRONMENTS: Final[tuple[WhenThere, ...]] = (
 
 #: The languages beside Python: each that is asked for adds its layers. The names are the keys of `Detection.requests`.
 LANGUAGES: Final[tuple[WhenClaimed, ...]] = (
-    WhenClaimed("r.R", ("install.R", "install.r", "DESCRIPTION", "renv.lock")),
+    WhenClaimed(
+        "r.R",
+        ("install.R", "install.r", "DESCRIPTION", "renv.lock"),
+        packages=("r-base", "r-base-core", "r-cran-irkernel", "r-irkernel", "r-recommended"),
+    ),
     WhenClaimed(
         "julia.Julia",
         ("JuliaProject.toml", "Project.toml", "JuliaManifest.toml", "Manifest.toml", "REQUIRE"),
