@@ -10,10 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from r2i.check.language_pins import without_manifest
+from r2i.check.subject import Subject
 from r2i.checkout import Checkout
+from r2i.checkout.overlay import overlay
+from r2i.edits.applying import changed
 from r2i.errors import BuildFailedError
+from r2i.formats.julia.files import read_manifest
 from r2i.model import Options, Plan
 from r2i.planning.compose import make_plan
+from r2i.ready.look import look_into
+from r2i.ready.needs import needed
+from r2i.ready.proposals import environment_fixes, files_to_read
 from tests.building import Built, notebook, write
 from tests.cases import asking_kernel
 from tests.julia.servers import GREET, MODERN, TIDES, VERSION, Servers, julia_servers
@@ -190,3 +198,24 @@ def test_an_archive_with_another_checksum_is_refused(servers: Servers, tmp_path:
         pass
 
     assert any("computed checksum did NOT match" in line for line in caught.value.log)
+
+
+def test_init_pins_what_was_installed(built: Built, repo: Path) -> None:
+    """With the image that there is: `r2i init` would build the same one."""
+    subject = Subject(checkout=Checkout.open(repo))
+    look = look_into(
+        engine_of("docker"),
+        built.tag,
+        (),
+        files=files_to_read(subject),
+        with_settings=lambda request: request,
+    )
+    found = environment_fixes(subject, needed(subject), versions=look.versions, files=look.files)
+    pinned = overlay(subject.checkout, changed(subject.checkout, found).texts)
+    manifest = read_manifest(pinned, "binder/Manifest.toml")
+
+    assert without_manifest(subject) is not None
+    assert without_manifest(Subject(checkout=pinned)) is None
+    assert {"Tides", "Greet"} <= manifest.packages
+    assert 'version = "2.0.0"' in manifest.text
+    assert built.answer("cat binder/Manifest.toml") == manifest.text

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
+from r2i.check.language_pins import has_manifest
 from r2i.check.subject import Subject
 from r2i.check.wording import named
 from r2i.edits.applying import appended
 from r2i.edits.fixes import Edit, Fix
 from r2i.facts.julia import package_uuid
-from r2i.formats.julia.files import MANIFESTS, OF_A_MINOR, PROJECTS
+from r2i.formats.julia.files import PROJECTS
 
 HEADER = re.compile(rb"^[ \t]*\[[ \t]*deps[ \t]*\][ \t]*(?:#[^\r\n]*)?(?:\r?\n|\Z)", re.MULTILINE)
 OTHER_TABLE = re.compile(rb"^[ \t]*(?:deps|\"deps\")[ \t]*[=.]", re.MULTILINE)
@@ -20,18 +20,13 @@ OTHER_TABLE = re.compile(rb"^[ \t]*(?:deps|\"deps\")[ \t]*[=.]", re.MULTILINE)
 def asked_of_julia(subject: Subject, names: Sequence[str]) -> Fix | None:
     """None where a name is not registered, or where Pkg itself has to resolve: a manifest has to have all that a project asks for."""
     uuids = {name: uuid for name in names if (uuid := package_uuid(name))}
-    if len(uuids) < len(names) or _has_manifest(subject):
+    if len(uuids) < len(names) or has_manifest(subject):
         return None
     path = next((path for name in PROJECTS if (path := subject.config(name))), None)
     path = path or subject.config_path(PROJECTS[-1])
     lines = [f'{name} = "{uuid}"\n' for name, uuid in uuids.items()]
     edits = tuple(_edits(subject, path, lines))
     return Fix(title=f"Write {named(uuids)} into `{path}`", edits=edits) if edits else None
-
-
-def _has_manifest(subject: Subject) -> bool:
-    names = map(posixpath.basename, subject.checkout.entries(subject.config_dir))
-    return any(name in MANIFESTS or OF_A_MINOR.fullmatch(name) for name in names)
 
 
 def _edits(subject: Subject, path: str, lines: Sequence[str]) -> Iterator[Edit]:

@@ -14,6 +14,7 @@ from r2i.check.rules import (
     imports,
     install_cells,
     kernels,
+    language_pins,
     names,
     notebook_files,
     other_languages,
@@ -33,6 +34,7 @@ from r2i.check.rules import (
 RULES: tuple[Rule, ...] = (
     *chain(
         requirements.RULES,
+        language_pins.RULES,
         system_packages.RULES,
         install_cells.RULES,
         imports.RULES,
