@@ -6,11 +6,14 @@ from itertools import chain
 
 from r2i.check.findings import Rule
 from r2i.check.rules import (
+    apt_names,
     binder,
     commands,
     committed,
     config,
     credentials,
+    dead_commands,
+    hub_files,
     imports,
     install_cells,
     kernels,
@@ -27,6 +30,7 @@ from r2i.check.rules import (
     standard_modules,
     system_packages,
     unattended,
+    unread_settings,
 )
 
 #: In the order of their codes: D dependencies, F files, N notebooks, S size.
@@ -34,6 +38,7 @@ RULES: tuple[Rule, ...] = (
     *chain(
         requirements.RULES,
         system_packages.RULES,
+        apt_names.RULES,
         install_cells.RULES,
         imports.RULES,
         standard_modules.RULES,
@@ -41,11 +46,16 @@ RULES: tuple[Rule, ...] = (
         config.RULES,
         runtime.RULES,
         names.RULES,
+        (hub_files.NOT_READ,),
         committed.RULES,
+        (hub_files.BY_SSH,),
         scripts.RULES,
         commands.RULES,
+        dead_commands.RULES,
+        unread_settings.RULES,
         binder.RULES,
         own_dockerfile.RULES,
+        (hub_files.NOT_IN_CONTEXT,),
         notebook_files.RULES,
         kernels.RULES,
         paths.RULES,
