@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from r2i.check.code.cell_installs import installs
+from r2i.check.code.cell_installs import FILES, INSTALL, VALUED, installs
+from r2i.check.code.shell_script import without_sudo
 from r2i.check.declared import Declared
 from r2i.check.facts.distributions import closure, distributions
 from r2i.check.facts.provided import is_no_python, of_pypi
@@ -15,6 +16,7 @@ from r2i.check.scripts import scripts
 from r2i.check.subject import Subject
 from r2i.facts.python_wheels import CLAUSE, below, is_from, is_listed, newest
 from r2i.formats.language_versions import minor_of
+from r2i.formats.requirements.specifiers import NAME, normalised
 from r2i.image import KERNEL_PACKAGES, version_tuple
 
 BINDER, R2I = "mybinder.org", "r2i"
@@ -24,6 +26,9 @@ OLDEST_PYTHON = (3, 9)
 
 CONDA_EXACT = re.compile(r"(={0,2})(\d+(?:\.\d+)*)(\.\*)?(?:=\S*)?")
 BOUNDED = re.compile(r"(?<![<>!])=|<|~=")
+#: Installers of which not every argument is a requirement, and what they do to an environment.
+OTHER_INSTALLERS = frozenset({"conda", "mamba", "micromamba", "pipenv", "poetry", "pdm"})
+CHANGES = frozenset({"install", "update", "sync", "create"})
 EXACT = re.compile(r"={2,3} ?\d[^*]*")
 
 
@@ -64,8 +69,10 @@ def _specifier(subject: Subject, removed: Removed) -> str | None:
         return specifier
     if environment.exact or name not in closure({*map(of_pypi, environment.names), *KERNEL_PACKAGES}):
         return None
-    others = _constrained(subject, name, removed)
-    return None if others or subject.once(_installs_more) else specifier
+    besides = subject.once(_installed_besides)
+    if besides is None or any(_may_hold(other, name, removed) for other in besides - {name}):
+        return None
+    return None if _constrained(subject, name, removed) else specifier
 
 
 def _asked_for(subject: Subject, name: str) -> Iterator[str | None]:
@@ -97,11 +104,16 @@ def _constrained(subject: Subject, name: str, removed: Removed) -> bool:
             if other == "":
                 return True
             continue
-        if other in distributions() and name not in closure({other}):
-            continue
-        if _is_bounded(one) or (removed.is_recent and not takes_newest(other)):
+        depends = other not in distributions() or name in closure({other})
+        if (depends and _is_bounded(one)) or _may_hold(other, name, removed):
             return True
     return bool(subject.environment and subject.environment.install.local)
+
+
+def _may_hold(other: str, name: str, removed: Removed) -> bool:
+    """Whether the newest release of another distribution may ask for an old one of this."""
+    depends = other not in distributions() or name in closure({other})
+    return depends and removed.is_recent and not takes_newest(other)
 
 
 def _is_bounded(one: Declared) -> bool:
@@ -110,14 +122,41 @@ def _is_bounded(one: Declared) -> bool:
     return bool(one.url or BOUNDED.search(one.specifier.replace(">=", "")))
 
 
-def _installs_more(subject: Subject) -> bool:
-    """Whether cells or scripts install Python packages: any of them may bring other releases."""
-    if any(installs(cell.source, facts) for _, cell, facts in subject.code if "install" in cell.source):
-        return True
-    return any(
-        {"pip", "pip3", "conda", "mamba", "uv", "pipenv", "poetry"} & {*command}
-        and {"install", "sync", "update"} & {*command}
-        for script in subject.once(scripts)
-        for line in script.lines
-        for command in line.commands
-    )
+def _installed_besides(subject: Subject) -> frozenset[str] | None:
+    """What cells and scripts install in any release; None where they install anything else."""
+    names: set[str] = set()
+    for _, cell, facts in subject.code:
+        commands = INSTALL.findall(cell.source) if "install" in cell.source else []
+        found = [*installs(cell.source, facts)] if commands else []
+        if len(found) < len(commands):
+            return None  # under a condition, or in a text
+        for one in found:
+            if (
+                one.installer == "conda"
+                or one.others
+                or (one.installer == "pip" and {*one.wanted} - {*one.names})
+            ):
+                return None
+            names.update(one.names if one.installer == "pip" else ())
+    for script in subject.once(scripts):
+        for line in script.lines:
+            for command in line.commands:
+                words = _installed_by(command)
+                if words is None:
+                    return None
+                names |= words
+    return frozenset(names)
+
+
+def _installed_by(command: Sequence[str]) -> set[str] | None:
+    """The names that pip gets; None where it gets, or another installer does, what is more than a name."""
+    words = [*without_sudo(command)]
+    if not OTHER_INSTALLERS.isdisjoint(words) and not CHANGES.isdisjoint(words):
+        return None
+    if "install" not in words or not any(re.fullmatch(r"(?:\S*/)?pip[\d.]*|uv", word) for word in words):
+        return set()
+    asked = words[words.index("install") + 1 :]
+    if any(word in FILES or word in VALUED for word in asked):
+        return None
+    names = [word for word in asked if not word.startswith("-")]
+    return {*map(normalised, names)} if all(re.fullmatch(NAME, word) for word in names) else None

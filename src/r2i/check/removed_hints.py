@@ -26,7 +26,7 @@ SIMILAR = frozenset({"DataFrame.ix", "pandas:DataFrame.append", "pandas:DataFram
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class RemovedUse:
     """A use of a removed name in a file."""
 
     removed: Removed
@@ -46,7 +46,7 @@ class Place:
         return self.use.line
 
 
-def finding_of(subject: Subject, places: Sequence[Place], targets: tuple[str, ...]) -> Finding:
+def finding_of(subject: Subject, places: Sequence[RemovedUse], targets: tuple[str, ...]) -> Finding:
     """One for all names that one release took out."""
     first, removed = places[0], places[0].removed
     them = "it" if len({place.said for place in places}) == 1 else "them"
@@ -71,7 +71,7 @@ def finding_of(subject: Subject, places: Sequence[Place], targets: tuple[str, ..
     )
 
 
-def _hint(subject: Subject, places: Sequence[Place]) -> str:
+def _hint(subject: Subject, places: Sequence[RemovedUse]) -> str:
     removed = places[0].removed
     pairs = {place.said: new for place in places if (new := written(place) or place.removed.instead)}
     instead = ", ".join(f"`{new}` instead of `{old}`" for old, new in [*pairs.items()][:3])
@@ -90,7 +90,7 @@ def _with_python(subject: Subject, removed: Removed) -> str:
     return f" and Python {max(minors, key=version_tuple)}"
 
 
-def _fix(subject: Subject, places: Sequence[Place]) -> Fix | None:
+def _fix(subject: Subject, places: Sequence[RemovedUse]) -> Fix | None:
     """Only where every use has a replacement, and no other text of its line looks the same."""
     lines: dict[int, list[tuple[str, str]]] = {}
     for place in places:
@@ -105,7 +105,7 @@ def _fix(subject: Subject, places: Sequence[Place]) -> Fix | None:
     return Fix(title=f"Write {named(names)} in `{places[0].path}`", edits=tuple(edits))
 
 
-def written(place: Place) -> str | None:
+def written(place: RemovedUse) -> str | None:
     """What is written in place of a use, in the words of its code; None where that takes more."""
     new, name = place.removed.instead, place.use.name
     first, _, rest = name.partition(".")

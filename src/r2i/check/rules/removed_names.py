@@ -24,7 +24,7 @@ from r2i.check.findings import Finding, Rule
 from r2i.check.imports import uses
 from r2i.check.installed import without
 from r2i.check.reads import TOLERANT
-from r2i.check.removed_hints import Place, finding_of
+from r2i.check.removed_hints import RemovedUse, finding_of
 from r2i.check.subject import Subject
 
 STYLE_FUNCTIONS = frozenset(
@@ -54,7 +54,7 @@ class Piece:
 
 def _removed(subject: Subject) -> Iterator[Finding]:
     for path, pieces in _programs(subject):
-        grouped: dict[tuple[str, str], list[Place]] = {}
+        grouped: dict[tuple[str, str], list[RemovedUse]] = {}
         for place in _places(path, pieces):
             if not _is_uncalled(subject, place):
                 grouped.setdefault((place.removed.distribution, place.removed.before), []).append(place)
@@ -76,7 +76,7 @@ def _programs(subject: Subject) -> Iterator[tuple[str, list[Piece]]]:
         yield path, [Piece(subject.modules[path])]
 
 
-def _places(path: str, pieces: list[Piece]) -> Iterator[Place]:
+def _places(path: str, pieces: list[Piece]) -> Iterator[RemovedUse]:
     """Where the code of one program uses such names."""
     bound = _bound(pieces)
     hit = _may_use("\n".join(piece.facts.source for piece in pieces), bound)
@@ -87,7 +87,7 @@ def _places(path: str, pieces: list[Piece]) -> Iterator[Place]:
         if id(piece) in parsed:
             found += _used(parsed[id(piece)].read, bound, names)
         for removed, use in found:
-            yield Place(
+            yield RemovedUse(
                 removed=removed,
                 use=use,
                 path=path,
@@ -179,7 +179,7 @@ def _is_table(name: str, bound: Mapping[str, str], names: NameUses) -> bool:
     return bool(others) and all(re.fullmatch(makes_table(), _full(maker, bound)) for maker in others)
 
 
-def _is_uncalled(subject: Subject, place: Place) -> bool:
+def _is_uncalled(subject: Subject, place: RemovedUse) -> bool:
     around = place.facts.functions_at(place.use.line)
     sources = subject.once(uses).sources
     return any(

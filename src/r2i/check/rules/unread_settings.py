@@ -25,7 +25,8 @@ BASHRC = re.compile(
 )
 #: What concerns a terminal alone may well be written there.
 SETS = re.compile(r"\bexport\s+\w+=|\bPATH=|\bset\s+-\w*a")
-READS = re.compile(r"(?:\bsource|(?<![\w./~])\.)\s+\S*\.bashrc\b|\bBASH_ENV\b|bash\s+-\w*i")
+#: A script that reads it, or an installer that writes to `~/.profile`, too.
+READS = re.compile(r"rustup|(?:\bsource|(?<![\w./~])\.)\s+\S*\.bashrc\b|\bBASH_ENV\b|bash\s+-\w*i")
 
 
 def _unread(subject: Subject) -> Iterator[Finding]:
