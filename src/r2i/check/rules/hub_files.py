@@ -23,6 +23,11 @@ SSH = re.compile(
 #: Where what is public can be fetched by HTTPS from the same path.
 PUBLIC = frozenset({"github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "gist.github.com"})
 
+#: How a script gets a key, or does without one.
+HAS_KEY = re.compile(
+    r"insteadOf|ssh-(?:add|agent|keygen|keyscan)|\bid_(?:rsa|ed25519)\b|GIT_SSH", re.IGNORECASE
+)
+
 #: Settings of Jupyter that are read below `~/.jupyter` and in the directory where it starts.
 SETTINGS = re.compile(r"jupyter_(?:config|lab_config|notebook_config|server_config)\.(?:json|py)")
 
@@ -61,8 +66,9 @@ def _by_ssh(subject: Subject) -> Iterator[Finding]:
             subject, asked.file, asked.line, bare, f"`{asked.name or asked.text}`", pip=True
         )
     for script in subject.once(scripts):
-        for line in script.lines:
-            for command in line.commands:
+        for line in script.lines if not HAS_KEY.search(script.beginning) else ():
+            guarded = any("||" in raw for raw in script.raw[line.first - 1 : line.last])
+            for command in line.commands if not guarded else ():
                 if command[:2] == ("git", "clone"):
                     for word in command[2:]:
                         yield from _unreachable(subject, script.path, line.first, word, f"`git clone {word}`")
