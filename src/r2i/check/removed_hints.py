@@ -19,6 +19,9 @@ from r2i.edits.fixes import Edit, Fix
 from r2i.facts.python_wheels import pythons_of
 from r2i.image import version_tuple
 
+#: Each edit reads its file.
+MOST_MENDED = 50
+
 BUILT_IN = frozenset({"complex", "filter", "float", "int", "map", "object", "str", "zip"})
 
 #: Names whose successors do not do the same with every argument.
@@ -93,13 +96,15 @@ def _with_python(subject: Subject, removed: Removed) -> str:
 def _fix(subject: Subject, places: Sequence[RemovedUse]) -> Fix | None:
     """Only where every use has a replacement, and no other text of its line looks the same."""
     lines: dict[int, list[tuple[str, str]]] = {}
-    for place in places:
+    for place in places if len(places) <= MOST_MENDED else ():
         new = written(place)
         if new is None:
             return None
         lines.setdefault(place.line(subject), []).append((place.said, new))
     edits = [edit for line, pairs in lines.items() if (edit := _edited(subject, places[0].path, line, pairs))]
     if len(edits) < len(lines):
+        return None
+    if not edits:
         return None
     names = dict.fromkeys(new for pairs in lines.values() for _, new in pairs)
     return Fix(title=f"Write {named(names)} in `{places[0].path}`", edits=tuple(edits))

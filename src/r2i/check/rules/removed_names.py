@@ -53,20 +53,27 @@ class Piece:
 
 
 def _removed(subject: Subject) -> Iterator[Finding]:
+    calls = _Calls(subject)
+    targets: dict[str, tuple[str, ...]] = {}
     for path, pieces in _programs(subject):
         grouped: dict[tuple[str, str], list[RemovedUse]] = {}
         for place in _places(path, pieces):
-            if not _is_uncalled(subject, place):
+            if calls.reach(place):
                 grouped.setdefault((place.removed.distribution, place.removed.before), []).append(place)
         for places in grouped.values():
-            if targets := without(subject, places[0].removed):
-                yield finding_of(subject, places, targets)
+            row = places[0].removed.row
+            if row not in targets:
+                targets[row] = without(subject, places[0].removed)
+            if targets[row]:
+                yield finding_of(subject, places, targets[row])
 
 
 def _programs(subject: Subject) -> Iterator[tuple[str, list[Piece]]]:
     for notebook in subject.notebooks:
         if notebook.kernel.startswith(("python2", "sage")) or notebook.language_version.startswith("2."):
             continue  # another finding, or none
+        if "pyodide" in notebook.kernel_title.lower():
+            continue  # it runs in the browser, with packages of its own
         cells = subject.code_of.get(notebook.path, [])
         yield (
             notebook.path,
@@ -179,13 +186,21 @@ def _is_table(name: str, bound: Mapping[str, str], names: NameUses) -> bool:
     return bool(others) and all(re.fullmatch(makes_table(), _full(maker, bound)) for maker in others)
 
 
-def _is_uncalled(subject: Subject, place: RemovedUse) -> bool:
-    around = place.facts.functions_at(place.use.line)
-    sources = subject.once(uses).sources
-    return any(
-        not any(re.search(rf"(?<!def )\b{re.escape(name)}\b", source) for source in sources if name in source)
-        for name in around
-    )
+class _Calls:
+    """Whether code runs, as far as the names of the functions around it tell."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._sources = subject.once(uses).sources
+        self._mentioned: dict[str, bool] = {}
+
+    def reach(self, use: RemovedUse) -> bool:
+        return all(map(self._is_mentioned, use.facts.functions_at(use.use.line)))
+
+    def _is_mentioned(self, name: str) -> bool:
+        if name not in self._mentioned:
+            word = re.compile(rf"(?<!def )\b{re.escape(name)}\b")
+            self._mentioned[name] = any(word.search(source) for source in self._sources if name in source)
+        return self._mentioned[name]
 
 
 RULES = (

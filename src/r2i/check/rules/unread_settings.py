@@ -99,10 +99,12 @@ def _written_to_bashrc(subject: Subject, script: BinderScript) -> Iterator[Findi
     if ".bashrc" not in script.beginning or _is_read(subject):
         return
     found = []
-    for line in script.lines:
-        raw = "\n".join(script.raw[line.first - 1 : line.last])
-        text = "\n".join(script.raw[line.first - 1 : _end(script, line)])
-        found += [line.first] if BASHRC.search(raw) and SETS.search(text) else []
+    after = [line.first - 1 for line in script.lines[1:]]
+    # Up to the next command goes what a here-document may say.
+    for line, end in zip(script.lines, [*after, len(script.raw)], strict=True):
+        if BASHRC.search("\n".join(script.raw[line.first - 1 : line.last])):
+            text = "\n".join(script.raw[line.first - 1 : end])
+            found += [line.first] if SETS.search(text) else []
     if found:
         more = f" (and {len(found) - 1} more)" if found[1:] else ""
         yield Finding(
@@ -111,11 +113,6 @@ def _written_to_bashrc(subject: Subject, script: BinderScript) -> Iterator[Findi
             line=found[0],
             hint=_hint(subject).replace(" it ", " the variable ", 1),
         )
-
-
-def _end(script: BinderScript, line: CommandLine) -> int:
-    """Up to where the text of a here-document may go."""
-    return next((other.first - 1 for other in script.lines if other.first > line.last), len(script.raw))
 
 
 def _is_read(subject: Subject) -> bool:
