@@ -69,11 +69,11 @@ def test_uses_are_those_that_always_run() -> None:
         "if __name__ == '__main__':\n    np.main\n"
     )
 
-    assert [(use.name, use.string) for use in uses.read] == [
-        ("np.a.b", ""),
-        ("np.c", "text"),
-        ("np.d", ""),
-        ("np.main", ""),
+    assert [(use.name, use.called, use.string) for use in uses.read] == [
+        ("np.a.b", True, ""),
+        ("np.c", True, "text"),
+        ("np.d", False, ""),
+        ("np.main", False, ""),
     ]
     assert uses.given == {"np.given", "np.set"}
 

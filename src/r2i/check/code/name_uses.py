@@ -19,10 +19,11 @@ DICTS = frozenset({"dict", "OrderedDict", "defaultdict", "Counter"})
 
 @dataclass(frozen=True, kw_only=True)
 class NameUse:
-    """Names with dots between them, at a line counted from 1. `string` is the one argument of a call of it, if that is a constant."""
+    """Names with dots between them, at a line counted from 1; `string` is the first argument of a call, if that is a constant."""
 
     name: str
     line: int
+    called: bool = False
     string: str = ""
 
 
@@ -64,7 +65,8 @@ def _visit(tree: ast.AST, seen: NameUses) -> None:
             if not isinstance(node.ctx, ast.Load):
                 seen.given.add(name)
             elif not maybe:
-                seen.read.append(NameUse(name=name, line=node.lineno, string=strings.get(id(node), "")))
+                called, string = id(node) in strings, strings.get(id(node), "")
+                seen.read.append(NameUse(name=name, line=node.lineno, called=called, string=string))
             continue
         pending += [(child, maybe) for child in _children(node)]
 

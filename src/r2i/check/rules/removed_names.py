@@ -36,6 +36,9 @@ STYLE_FUNCTIONS = frozenset(
     }
 )
 
+#: What tables had beside methods; all else without a call may be a column.
+ATTRIBUTES = frozenset({"ix"})
+
 #: How many chains are kept in mind.
 MOST_KEPT = 20_000
 
@@ -174,7 +177,11 @@ def _used(
         elif rest and "." not in rest and first in names.made and first not in bound:
             if names.made[first] == {"dict"} and rest in dictionary_methods():
                 yield dictionary_methods()[rest], replace(use, string="")
-            elif rest in removed_methods() and _is_table(first, bound, names):
+            elif (
+                (use.called or rest in ATTRIBUTES)
+                and rest in removed_methods()
+                and _is_table(first, bound, names)
+            ):
                 yield removed_methods()[rest], replace(use, string="")
 
 
