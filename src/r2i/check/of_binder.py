@@ -26,11 +26,13 @@ RANGE_FILES = frozenset({"pyproject.toml", "setup.py", "setup.cfg"})
 
 def python_of_binder(subject: Subject) -> str | None:
     """The minor version of the Python that Binder takes; None where that is not plain."""
-    constraints: list[PythonConstraint] = []
-    for pack in subject.detections.packs:
-        request = pack.requests.get("python")
+    found, constraints = subject.detections, list[PythonConstraint]()
+    brings = subject.environment.brings if subject.environment else None
+    packs = (*found.packs, *([found.environment] if found.environment else []))
+    for request in (brings, *(pack.requests.get("python") for pack in packs)):
         if request and posixpath.basename(request.evidence.file or "") in VERSION_FILES:
             return minor_of(request.version)
+    for pack in packs:
         constraints += pack.requires
     if any(posixpath.basename(one.evidence.file or "") not in RANGE_FILES for one in constraints):
         return None  # conda decides
