@@ -82,7 +82,7 @@ class Apt:
                 line=1,
                 hint="Commit the list itself, or install `git-lfs` and fetch the repository again",
             )
-        asked = list(_parse(text, path, notices))
+        asked = list(packages_in(text, path, notices))
         packages = [new for package in asked for new in _in_release(package, base, path, notices)]
         packages = _merge(packages, path)
         locales = tuple(sorted({locale for p in asked if (locale := _locale(p, base))}))
@@ -107,7 +107,9 @@ class Apt:
         )
 
 
-def _parse(text: str, path: str, notices: list[Notice]) -> Iterator[AptPackage]:
+def packages_in(text: str, path: str, notices: list[Notice] | None = None) -> Iterator[AptPackage]:
+    """The packages of a list, as written; notices are added to those given. Raises `InvalidRepositoryError` for what is no name."""
+    notices = [] if notices is None else notices
     count = 0
     options: list[tuple[str, int]] = []
     for number, words in _lines(text, path, notices):

@@ -176,3 +176,33 @@ def _releases(name: str) -> Iterator[tuple[str, frozenset[str]]]:
             minors.update(known[known.index(first) : known.index(last or first) + 1])
         for version in versions.split():
             yield version, frozenset(minors)
+
+
+def newest(name: str, minor: str, specifier: str = "") -> str | None:
+    """The newest known release that a Python can have and a specifier allows; None where the table does not tell."""
+    clauses = [CLAUSE.fullmatch(clause.strip()) for clause in filter(None, specifier.split(","))]
+    read = [clause for clause in clauses if clause]
+    if name not in _table() or len(read) < len(clauses):
+        return None
+    found = (
+        version
+        for version, minors in _releases(name)
+        if minor in minors and all(_allows(clause, version) for clause in read)
+    )
+    return max(found, key=_key, default=None)
+
+
+def is_from(version: str, limit: str) -> bool:
+    """Whether a version is this one or a newer one."""
+    return _key(version) >= _key(limit)
+
+
+def is_listed(name: str) -> bool:
+    """Whether the table has the releases of a distribution."""
+    return name in _table()
+
+
+def pythons_of(name: str, specifier: str) -> frozenset[str]:
+    """The minor releases of Python that have wheels of what a specifier allows; empty where the table does not tell."""
+    pin = Pin(name=name, specifier=specifier, evidence=Evidence(why=""))
+    return (_minors(pin) or frozenset()) if name in _table() else frozenset()

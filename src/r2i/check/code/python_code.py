@@ -185,7 +185,7 @@ def _visit(tree: ast.AST, seen: _Seen) -> None:
         kind = type(node)
         if see := SEEN.get(kind):
             see(node, seen, maybe)
-        elif kind in OPTIONAL and not _is_main(node):
+        elif kind in OPTIONAL and not is_main(node):
             maybe = True
         for name in reversed(node._fields):
             if name not in LEAVES:
@@ -196,7 +196,7 @@ def _visit(tree: ast.AST, seen: _Seen) -> None:
                     pending.append((value, maybe))
 
 
-def _is_main(node: ast.AST) -> bool:
+def is_main(node: ast.AST) -> bool:
     """Whether it is `if __name__ == …`: that is always so in a notebook, and in a program that is started."""
     return (
         isinstance(node, ast.If)

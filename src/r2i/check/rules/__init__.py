@@ -6,11 +6,14 @@ from itertools import chain
 
 from r2i.check.findings import Rule
 from r2i.check.rules import (
+    apt_names,
     binder,
     commands,
     committed,
     config,
     credentials,
+    dead_commands,
+    hub_files,
     imports,
     install_cells,
     kernels,
@@ -22,6 +25,7 @@ from r2i.check.rules import (
     paths,
     r_servers,
     read_files,
+    removed_names,
     requirements,
     runtime,
     scripts,
@@ -29,18 +33,22 @@ from r2i.check.rules import (
     standard_modules,
     system_packages,
     unattended,
+    unread_settings,
 )
 
 MODULES = (
-    language_pins,
+    apt_names,
     binder,
     commands,
     committed,
     config,
     credentials,
+    dead_commands,
+    hub_files,
     imports,
     install_cells,
     kernels,
+    language_pins,
     names,
     notebook_files,
     other_languages,
@@ -48,6 +56,7 @@ MODULES = (
     paths,
     r_servers,
     read_files,
+    removed_names,
     requirements,
     runtime,
     scripts,
@@ -55,6 +64,7 @@ MODULES = (
     standard_modules,
     system_packages,
     unattended,
+    unread_settings,
 )
 
 #: In the order of their codes: D dependencies, F files, N notebooks, S size.
