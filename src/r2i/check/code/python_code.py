@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from r2i.check.code.broken_code import BrokenCode, broken_code
 from r2i.check.code.ipython_code import IPythonCommand, as_python
 
 #: Code larger than this is data, or generated, in characters.
@@ -101,7 +102,7 @@ class _Seen:
     functions: list[tuple[str, int, int]] = field(default_factory=list)
     shown: ShownFile | None = None
     taken: set[int] = field(default_factory=set)
-    broken: bool = False
+    broken: BrokenCode | None = None
 
 
 @dataclass(frozen=True)
@@ -148,22 +149,33 @@ class Facts:
         return tuple(name for name, first, last in self._seen.functions if first < line <= last)
 
     @property
-    def broken(self) -> bool:
-        """Whether it is not Python of this interpreter; then it says nothing else."""
+    def broken(self) -> BrokenCode | None:
+        """What it is if it is not Python of this interpreter; then it says only what can be read of it."""
         return self._seen.broken
 
     @cached_property
     def _seen(self) -> _Seen:
-        seen = _Seen()
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of invalid escapes and the like in somebody else's code
-                tree = ast.parse(self.source)
-            _visit(tree, seen)
-            seen.shown = _shown(tree)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return _Seen(broken=True)
+        seen = _seen_in(self.source)
+        if seen is not None:
+            return seen
+        broken = broken_code(self.source)
+        seen = _seen_in(broken.python) or _Seen()
+        seen.broken = broken
         return seen
+
+
+def _seen_in(source: str) -> _Seen | None:
+    """None where it is not Python."""
+    seen = _Seen()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of invalid escapes and the like in somebody else's code
+            tree = ast.parse(source)
+        _visit(tree, seen)
+        seen.shown = _shown(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return seen
 
 
 def facts_of_cell(source: str) -> Facts:

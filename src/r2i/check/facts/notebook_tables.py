@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from r2i.check.code.notebooks import Notebook
 from r2i.facts.tables import read_table
 
 
@@ -54,6 +55,13 @@ def kernels() -> tuple[Kernel, ...]:
         Kernel(**(one | {"names": re.compile(one["names"]), "words": (*one["words"],)}))
         for one in _tables()["kernel"]
     )
+
+
+def is_of_python(notebook: Notebook) -> bool:
+    """Whether its kernel is one of Python, or will be as nothing else is asked for."""
+    if notebook.language not in ("", "python"):
+        return False
+    return not any(one.names.fullmatch(notebook.kernel) and one.language != "Python" for one in kernels())
 
 
 @cache

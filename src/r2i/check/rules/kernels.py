@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from r2i.check.apt_txt import apt_txt
 from r2i.check.code.notebooks import Notebook, line_of_value, place_of
-from r2i.check.facts.notebook_tables import Kernel, kernels
+from r2i.check.facts.notebook_tables import Kernel, is_of_python, kernels
 from r2i.check.findings import Finding, Rule
 from r2i.check.requirement_edits import where
 from r2i.check.subject import Subject
@@ -91,18 +91,27 @@ def _other_name(subject: Subject) -> Iterator[Finding]:
 
 
 def _python_2(subject: Subject) -> Iterator[Finding]:
+    version = _version(subject)
+    if not version or version.startswith("2."):
+        return
     for notebook in subject.notebooks:
-        if not _is_python_2(notebook) or not (version := _version(subject)):
+        named = _is_python_2(notebook)
+        number = _broken_cell(subject, notebook) if named or is_of_python(notebook) else None
+        if number is None:
             continue
-        if not version.startswith("2.") and (number := _broken_cell(subject, notebook)):
-            cell = notebook.cells[number - 1]
-            yield Finding(
-                message=f"The notebook is written for Python 2, and this cell is not valid in Python {version}, which the image has",
-                file=notebook.path,
-                line=subject.line_of(notebook, cell),
-                cell=number,
-                hint="Rewrite the cells for Python 3 (`print(x)`, `range`, `input`), and run them",
-            )
+        cell = notebook.cells[number - 1]
+        written = (
+            "The notebook is written for Python 2, and this cell is"
+            if named
+            else "The cell is written for Python 2, and is"
+        )
+        yield Finding(
+            message=f"{written} not valid in Python {version}, which the image has",
+            file=notebook.path,
+            line=subject.line_of(notebook, cell),
+            cell=number,
+            hint="Rewrite the cells for Python 3 (`print(x)`, `range`, `input`), and run them",
+        )
 
 
 def _how(subject: Subject, kernel: Kernel) -> str:
@@ -186,10 +195,13 @@ def _is_python_2(notebook: Notebook) -> bool:
 
 def _broken_cell(subject: Subject, notebook: Notebook) -> int | None:
     """The first cell that Python 3 does not understand and Python 2 does, and not one with a gap to fill in."""
-    cells = subject.code_of.get(notebook.path, ())
-    return next(
-        (cell.number for cell, facts in cells if facts.broken and OF_PYTHON_2.search(cell.source)), None
-    )
+    named = _is_python_2(notebook)
+    for cell, facts in subject.code_of.get(notebook.path, ()):
+        if facts.broken is None or (not named and cell.fails_on_purpose):
+            continue
+        if facts.broken.kind == "python2" or (named and OF_PYTHON_2.search(cell.source)):
+            return cell.number
+    return None
 
 
 RULES = (
