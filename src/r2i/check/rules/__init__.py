@@ -28,6 +28,7 @@ from r2i.check.rules import (
     standard_modules,
     system_packages,
     unattended,
+    windows_paths,
 )
 
 #: In the order of their codes: D dependencies, F files, N notebooks, S size.
@@ -52,6 +53,7 @@ RULES: tuple[Rule, ...] = (
         not_python.RULES,
         paths.RULES,
         read_files.RULES,
+        windows_paths.RULES,
         unattended.RULES,
         credentials.RULES,
         size.RULES,

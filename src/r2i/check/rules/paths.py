@@ -11,6 +11,7 @@ from r2i.check.code.python_code import Facts, Literal
 from r2i.check.facts.notebook_tables import Elsewhere, elsewhere, elsewhere_words
 from r2i.check.findings import Finding, Rule
 from r2i.check.imports import uses
+from r2i.check.nearest import nearest
 from r2i.check.subject import Subject
 from r2i.check.wording import from_notebook
 
@@ -114,12 +115,9 @@ def _message(text: str, row: Elsewhere, more: int) -> str:
 
 
 def _hint(subject: Subject, text: str, notebook: str) -> str:
-    """The file of the repository that the path ends with, where there is one."""
-    parts = [part for part in re.split(r"[\\/]+", text) if part]
-    for start in range(1, len(parts)):
-        path = "/".join(parts[start:])
-        if path in subject.files:
-            return f"Write `{from_notebook(path, notebook)}`, which the repository contains"
+    """Names the file of the repository that the path means, where there is one."""
+    if path := nearest(subject, text):
+        return f"Write `{from_notebook(path, notebook)}`, which the repository contains"
     return "Add the file to the repository, and use its path relative to the notebook"
 
 
