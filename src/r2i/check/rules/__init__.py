@@ -11,6 +11,7 @@ from r2i.check.rules import (
     committed,
     config,
     credentials,
+    downloads,
     imports,
     install_cells,
     kernels,
@@ -36,6 +37,7 @@ RULES: tuple[Rule, ...] = (
     *chain(
         requirements.RULES,
         system_packages.RULES,
+        downloads.RULES,
         install_cells.RULES,
         imports.RULES,
         standard_modules.RULES,
