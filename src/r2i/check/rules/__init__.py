@@ -24,6 +24,7 @@ from r2i.check.rules import (
     read_files,
     requirements,
     runtime,
+    screens,
     scripts,
     size,
     standard_modules,
@@ -58,6 +59,7 @@ RULES: tuple[Rule, ...] = (
         windows_paths.RULES,
         unattended.RULES,
         credentials.RULES,
+        screens.RULES,
         size.RULES,
     ),
 )
