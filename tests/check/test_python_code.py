@@ -193,10 +193,31 @@ def test_calls_have_their_leading_constants() -> None:
     found = facts_of_module('open("a", "w", encoding="utf-8")\nf(1, x, 2)\na.b().c("d")\n').calls
 
     constants = ((0, "a"), (1, "w"), ("encoding", "utf-8"))
-    assert found[0] == Call(name="open", line=1, constants=constants, root="open")
+    assert found[0] == Call(name="open", line=1, constants=constants, root="open", leading="a")
     assert (found[0].arguments, found[0].keywords) == (("a", "w"), (("encoding", "utf-8"),))
     assert (found[1].arguments, found[1].constants) == ((1,), ((0, 1), (2, 2)))
     assert {one.name for one in found} == {"open", "f", "c", "a.b"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "f('a', b)",
+        "f(['a', b])",
+        "f(f'a{b}')",
+        "f('a' + b + c)",
+        "f('a' % b)",
+        "f('a'.format(b))",
+        "f('a'.split())",
+    ],
+)
+def test_a_call_has_the_text_that_it_begins_with(source: str) -> None:
+    assert facts_of_module(source).calls[0].leading == "a"
+
+
+@pytest.mark.parametrize("source", ["f(a)", "f()", "f(1)", "f(b'a')", "f([])", "f(a + 'a')", "f(f'{a}a')"])
+def test_other_calls_begin_with_no_text(source: str) -> None:
+    assert not facts_of_module(source).calls[0].leading
 
 
 @pytest.mark.parametrize(

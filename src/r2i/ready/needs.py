@@ -13,6 +13,8 @@ from r2i.check.facts.provided import of_conda, providers
 from r2i.check.facts.system_packages import of_modules, of_programs
 from r2i.check.imports import Use, uses
 from r2i.check.missing import Missing, missing
+from r2i.check.programs import started
+from r2i.check.scripts import NAMES
 from r2i.check.subject import Subject
 from r2i.facts.tables import read_table
 from r2i.model import Evidence
@@ -96,12 +98,11 @@ def _packages(subject: Subject, imports: Mapping[str, Evidence]) -> Iterator[tup
         for module, why in imports.items()
         for package in modules.get(module.partition(".")[0], ())
     ]
-    for notebook, cell, facts in subject.code:
-        for command in facts.commands:
-            program = command.text.partition(" ")[0]
-            if command.sign == "!" and program in programs:
-                why = _of_cell(subject, notebook, cell, command.line, f"runs `{program}`")
-                found += [(package, why) for package in programs[program]]
+    for one in started(subject):
+        if one.program in programs and one.path.rpartition("/")[2] not in NAMES:
+            of_cell = f" (cell {one.cell.number})" if one.cell else ""
+            why = Evidence(why=f"runs `{one.program}`{of_cell}", file=one.path, line=one.line)
+            found += [(package, why) for package in programs[one.program]]
     for notebook, cell, install in _installs(subject):
         if install.installer == "apt":
             why = _of_cell(subject, notebook, cell, install.line, "installed by the cell")

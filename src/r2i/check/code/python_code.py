@@ -64,6 +64,7 @@ class Call:
     """A call of something with a name, and its constant arguments by place (0 the first) or keyword.
 
     `root` is how the chain begins that it ends: `pd.read_csv` of `pd.read_csv(…)["a"].plot()`, whose name is `plot`.
+    `leading` is the text that the first argument begins with: of a string, one that is put together, or the first of a list.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Call:
     constants: tuple[tuple[int | str, object], ...] = ()
     optional: bool = False
     root: str = ""
+    leading: str = ""
 
     @property
     def arguments(self) -> tuple[object, ...]:
@@ -252,6 +254,7 @@ def _see_call(node: ast.Call, seen: _Seen, optional: bool) -> None:  # noqa: FBT
             constants=tuple((place, one.value) for place, one in constants),
             optional=optional,
             root=_root(node.func),
+            leading=_leading(node.args[0]) if node.args else "",
         )
     )
     for place, constant in constants:
@@ -262,6 +265,21 @@ def _see_call(node: ast.Call, seen: _Seen, optional: bool) -> None:  # noqa: FBT
                     value=constant.value, line=constant.lineno, call=name, argument=place, optional=optional
                 )
             )
+
+
+def _leading(node: ast.AST) -> str:
+    """The constant text at the beginning of an expression; empty where there is none."""
+    while not isinstance(node, ast.Constant):
+        match node:
+            case ast.List(elts=[first, *_]) | ast.Tuple(elts=[first, *_]) | ast.JoinedStr(values=[first, *_]):
+                node = first
+            case ast.BinOp(left=left, op=ast.Add() | ast.Mod()):
+                node = left
+            case ast.Call(func=ast.Attribute(value=ast.Constant() as text, attr="format" | "split")):
+                node = text
+            case _:
+                return ""
+    return node.value if isinstance(node.value, str) else ""
 
 
 def _see_constant(node: ast.Constant, seen: _Seen, optional: bool) -> None:  # noqa: FBT001
