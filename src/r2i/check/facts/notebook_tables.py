@@ -17,7 +17,8 @@ class Kernel:
     """A kernel that is not in every image, and what files say that install it.
 
     `name` is that of its kernelspec wherever it is installed; empty where it depends on a version. `pip`, `conda` and `apt` are
-    packages, `post_build` a command; where there is no package, `hint` says how to install it.
+    packages, `post_build` a command, and `step` the words of it where the package alone installs no kernel; where there is no
+    package, `hint` says how to install it.
     """
 
     names: re.Pattern[str]
@@ -28,6 +29,7 @@ class Kernel:
     conda: str = ""
     apt: str = ""
     post_build: str = ""
+    step: str = ""
     hint: str = ""
 
 

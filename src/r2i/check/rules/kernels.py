@@ -10,8 +10,10 @@ from r2i.check.code.notebooks import Notebook, line_of_value, place_of
 from r2i.check.facts.notebook_tables import Kernel, is_of_python, kernels
 from r2i.check.findings import Finding, Rule
 from r2i.check.requirement_edits import where
+from r2i.check.script_installs import brought_by_scripts
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Edit, Fix
+from r2i.formats.requirements.specifiers import normalised
 
 #: The name and title of the kernel that every image has, by the Python that it runs.
 NATIVE = {"2": ("python2", "Python 2"), "3": ("python3", "Python 3 (ipykernel)")}
@@ -46,6 +48,8 @@ def _not_installed(subject: Subject) -> Iterator[Finding]:
         if not known and notebook.language in PYTHON:
             continue
         if _installed(subject, said, notebook, known):
+            if step := _lacking_step(subject, notebook, known):
+                yield step
             continue
         language = known[0].language if known else notebook.language
         yield Finding(
@@ -54,6 +58,24 @@ def _not_installed(subject: Subject) -> Iterator[Finding]:
             line=line_of_value(subject.checkout, notebook.path, *KERNEL_NAME),
             hint=_how(subject, known[0]) if known else "Install it in `postBuild`",
         )
+
+
+def _lacking_step(subject: Subject, notebook: Notebook, known: Iterable[Kernel]) -> Finding | None:
+    """A package is there that installs its kernel only when it is told."""
+    one = next((one for one in known if one.step and one.names.fullmatch(notebook.kernel)), None)
+    asked = [each.name for each in subject.declared if each.installer == "pip"]
+    if one is None or normalised(one.pip) not in asked or subject.once(brought_by_scripts).anything:
+        return None
+    texts = [subject.text(path) or "" for name in ("postBuild", "start") if (path := subject.config(name))]
+    texts += [cell.source for _, cell, _ in subject.code]
+    if any(one.step in text for text in texts):
+        return None
+    return Finding(
+        message=f"The kernel of the notebook is `{notebook.kernel}` ({one.language}), but the package `{one.pip}` alone does not install it",
+        file=notebook.path,
+        line=line_of_value(subject.checkout, notebook.path, *KERNEL_NAME),
+        hint=f"Add `{one.post_build}` to `{subject.config_path('postBuild')}`",
+    )
 
 
 def _other_name(subject: Subject) -> Iterator[Finding]:
