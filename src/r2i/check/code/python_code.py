@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,10 @@ LEAVES = frozenset(
     {"ctx", "op", "ops", "id", "attr", "kind", "conversion", "type_comment", "type_ignores"}
     | {"module", "level", "is_async", "simple", "asname"}
 )
+
+#: A magic that imports a module, and the names for which IPython takes its own.
+LOADED = re.compile(r"(?:re)?load_ext[ \t]+[\"']?(?P<module>[A-Za-z_]\w*(?:\.\w+)*)[\"']?[ \t]*(?:#.*)?")
+OF_IPYTHON = frozenset({"autoreload", "storemagic"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +126,9 @@ class Facts:
 
     @property
     def imports(self) -> tuple[Import, ...]:
-        return tuple(self._seen.imports) if "import" in self.source else ()
+        """Also those of IPython's extensions: `%load_ext rpy2.ipython`."""
+        found = self._seen.imports if "import" in self.source else ()
+        return (*found, *_extensions(self.commands, self.source))
 
     @property
     def literals(self) -> tuple[Literal, ...]:
@@ -189,6 +196,17 @@ def facts_of_cell(source: str) -> Facts:
 
 def facts_of_module(source: str) -> Facts:
     return Facts(source)
+
+
+def _extensions(commands: Sequence[IPythonCommand], source: str) -> Iterator[Import]:
+    """The modules of extensions that a cell loads; below a condition they may not be needed."""
+    for command in commands:
+        match = LOADED.fullmatch(command.text) if command.sign == "%" else None
+        if match and match["module"] not in OF_IPYTHON:
+            line = source.split("\n")[command.line - 1 : command.line]
+            yield Import(
+                module=match["module"], line=command.line, optional=any(one[:1].isspace() for one in line)
+            )
 
 
 def _visit(tree: ast.AST, seen: _Seen) -> None:
