@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from r2i.check.code.broken_code import broken_code
 from r2i.check.code.python_code import facts_of_cell
 
+SENTENCE = "This is the table that we want to show, as it stands in the paper."
+
 
 @pytest.mark.parametrize(
     ("source", "line"),
@@ -77,6 +79,26 @@ def test_sentences(source: str) -> None:
 
     assert found is not None
     assert found.kind == "text"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "print 'a'",
+        "if x:\n    print x",
+        "x = `y`",
+        "a <> b",
+        "ls -l data",
+        "sudo apt-get install x",
+        "<h1>Data</h1>",
+        SENTENCE,
+    ],
+)
+def test_a_glance_does_not_miss_what_is_known(source: str) -> None:
+    facts = facts_of_cell(f"import numpy\n{source}")
+
+    assert facts.not_python is not None
+    assert facts.not_python == facts.broken
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_what_is_no_python_is_broken_and_says_nothing(source: str) -> None:
 def test_lines_stay_where_they_are() -> None:
     source = "import a\n\n%load_ext x\n!pip install \\\n  y\nimport b\nnumpy?\nif c:\n    !ls\n    import d\n%time import e"
 
-    assert modules(source) == [("a", 1), ("b", 6), ("d", 10), ("e", 11)]
+    assert modules(source) == [("a", 1), ("b", 6), ("d", 10), ("e", 11), ("x", 3)]
 
 
 @pytest.mark.parametrize(

@@ -63,13 +63,12 @@ def undownloaded(subject: Subject) -> tuple[Download, ...]:
     """Each once, at the first line that loads it; nothing where nobody knows what is installed."""
     if subject.environment is None or subject.once(brought_by_scripts).anything:
         return ()
-    said = "\n".join(_configuration(subject))
     found: dict[str, Download] = {}
     for piece in _pieces(subject):
         for one in (*_models(piece), *_corpora(subject, piece)):
-            if one.name not in found and not _is_fetched(subject, one, said):
-                found[one.name] = one
-    return tuple(found.values())
+            found.setdefault(one.name, one)
+    said = "\n".join(_configuration(subject)) if found else ""
+    return tuple(one for one in found.values() if not _is_fetched(subject, one, said))
 
 
 def model_name(module: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from r2i.check.code.cell_installs import SHELLS
@@ -24,7 +24,7 @@ WORDS = ("run(", "call(", "check_output(", "popen(", "Popen(", "system(", "getou
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """A program by its name, and the line of its file; `cell` is that of a notebook."""
+    """A program by its name, and the line of its file, or of a cell of a notebook."""
 
     program: str
     path: str
@@ -32,25 +32,36 @@ class Started:
     cell: Cell | None = None
     notebook: Notebook | None = None
 
+    def line_of_file(self, subject: Subject) -> int:
+        """To be asked for what is reported only: it reads the notebook again."""
+        return (
+            subject.line_of(self.notebook, self.cell, self.line) if self.notebook and self.cell else self.line
+        )
+
 
 def started(subject: Subject) -> Iterator[Started]:
     for notebook in (*subject.notebooks, *subject.text_notebooks):
         cells = subject.code_of.get(notebook.path, ())
-        names = {own: known for _, facts in cells for one in facts.imports for own, known in one.bound}
+        names = _names(facts for _, facts in cells)
         for cell, facts in cells:
-            for line, program in () if cell.fails_on_purpose else _in_cell(cell.source, facts, names):
-                place = subject.line_of(notebook, cell, line)
-                yield Started(program=program, path=notebook.path, line=place, cell=cell, notebook=notebook)
+            found = [*_in_cell(cell.source, facts, names)]
+            for line, program in found if found and not cell.fails_on_purpose else ():
+                yield Started(program=program, path=notebook.path, line=line, cell=cell, notebook=notebook)
     for path in sorted(subject.once(uses).modules):
         facts = subject.modules[path]
-        names = {own: known for one in facts.imports for own, known in one.bound}
-        for line, program in _in_python(facts, names):
+        for line, program in _in_python(facts, _names([facts])):
             if not facts.functions_at(line):  # which may be called by nobody
                 yield Started(program=program, path=path, line=line)
     for script in subject.once(scripts):
         for one in script.lines:
             for program, *_ in one.commands:
                 yield Started(program=program, path=script.path, line=one.first)
+
+
+def _names(pieces: Iterable[Facts]) -> dict[str, str]:
+    """Those that stand for the modules by which programs are started."""
+    pairs = (pair for facts in pieces for one in facts.imports for pair in one.bound)
+    return {own: known for own, known in pairs if known.partition(".")[0] in ("os", "subprocess")}
 
 
 def _in_cell(source: str, facts: Facts, names: dict[str, str]) -> Iterator[tuple[int, str]]:
@@ -73,7 +84,8 @@ def _of_shell(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _in_python(facts: Facts, names: dict[str, str]) -> Iterator[tuple[int, str]]:
-    if not any(word in facts.source for word in WORDS):
+    starts = any(f"{own}." in facts.source or f"{own}(" in facts.source for own in names)
+    if not starts or not any(word in facts.source for word in WORDS):
         return
     for call in facts.calls:
         first, dot, rest = call.name.partition(".")

@@ -101,7 +101,9 @@ def _packages(subject: Subject, imports: Mapping[str, Evidence]) -> Iterator[tup
     for one in started(subject):
         if one.program in programs and one.path.rpartition("/")[2] not in NAMES:
             of_cell = f" (cell {one.cell.number})" if one.cell else ""
-            why = Evidence(why=f"runs `{one.program}`{of_cell}", file=one.path, line=one.line)
+            why = Evidence(
+                why=f"runs `{one.program}`{of_cell}", file=one.path, line=one.line_of_file(subject)
+            )
             found += [(package, why) for package in programs[one.program]]
     for notebook, cell, install in _installs(subject):
         if install.installer == "apt":

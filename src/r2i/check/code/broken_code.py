@@ -77,6 +77,20 @@ IMPORT = re.compile(
 )
 
 
+#: What stands in code that may be known to be something else: to look for it is many times as fast as to parse.
+WORDS_OF_PYTHON_2 = ("print ", "exec ", "except ", "raise ")
+MAY_BE_PYTHON_2 = re.compile(
+    r"(?m)^[ \t]*(?:print|exec)[ \t]+[^\s=(.,:\]})]|[:;][ \t]*(?:print|exec)[ \t]+[\w\"']|^[ \t]*except\b[^:\n]*,|^[ \t]*raise[ \t]+[\w.]+[ \t]*,"
+)
+MAY_BE_OTHER = re.compile(
+    rf"(?:sudo[ \t]+)?(?:{PROGRAMS})[ \t]+[^\s=(.,:]|</?[a-z]|\$\$"
+    r"|(?!(?:from|import|for|if|while|with|return|assert|class|def|del|not|lambda|async|await)\b)"
+    r"(?:[-*>][ \t]+|\d+[.)][ \t]+)?(?:[^\W\d_][\w'’,;-]*[ \t]+){4}[^\W\d_]"
+)
+#: How no line begins that is for a shell, or a sentence.
+OF_CODE = frozenset(" \t#@()[]{}\"'%!")
+
+
 @dataclass(frozen=True, kw_only=True)
 class BrokenCode:
     """`line` is the first that is not Python, counted from 1, and `python` what can be read, with as many lines."""
@@ -94,9 +108,19 @@ def broken_code(source: str) -> BrokenCode:
     return found or BrokenCode(kind="other", line=1, python=_imports(source))
 
 
+def may_be_known(source: str) -> bool:
+    """Whether code may be something else than Python 3 that we know."""
+    if "<>" in source or "`" in source or ("\n\t" in source and "\n " in source):
+        return True
+    if any(word in source for word in WORDS_OF_PYTHON_2) and MAY_BE_PYTHON_2.search(source):
+        return True
+    lines = (line for line in source.split("\n") if line and line[0] not in OF_CODE)
+    return any(map(MAY_BE_OTHER.match, lines))
+
+
 def command_lines(source: str) -> list[tuple[int, str]]:
     """Lines of Python that their author meant for a shell, counted from 1, and the names that they begin with."""
-    found = SUBTRACTED.finditer(source)
+    found = SUBTRACTED.finditer(source) if " -" in source else ()
     return [(source.count("\n", 0, match.start()) + 1, match["program"]) for match in found]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from r2i.check.code.broken_code import BrokenCode, broken_code
+from r2i.check.code.broken_code import BrokenCode, broken_code, may_be_known
 from r2i.check.code.ipython_code import IPythonCommand, as_python
 
 #: Code larger than this is data, or generated, in characters.
@@ -124,7 +124,7 @@ class Facts:
     commands: tuple[IPythonCommand, ...] = ()
     language: str = "python"
 
-    @property
+    @cached_property
     def imports(self) -> tuple[Import, ...]:
         """Also those of IPython's extensions: `%load_ext rpy2.ipython`."""
         found = self._seen.imports if "import" in self.source else ()
@@ -156,6 +156,11 @@ class Facts:
     def functions_at(self, line: int) -> tuple[str, ...]:
         """The functions around a line that run only where something calls them by name, the outermost first."""
         return tuple(name for name, first, last in self._seen.functions if first < line <= last)
+
+    @cached_property
+    def not_python(self) -> BrokenCode | None:
+        """What it is if it is known to be something else than Python 3; cheaper than `broken`."""
+        return self._seen.broken if may_be_known(self.source) else None
 
     @property
     def broken(self) -> BrokenCode | None:

@@ -219,9 +219,10 @@ def _broken_cell(subject: Subject, notebook: Notebook) -> int | None:
     """The first cell that Python 3 does not understand and Python 2 does, and not one with a gap to fill in."""
     named = _is_python_2(notebook)
     for cell, facts in subject.code_of.get(notebook.path, ()):
-        if facts.broken is None or (not named and cell.fails_on_purpose):
+        broken = facts.broken if named else facts.not_python
+        if broken is None or (not named and cell.fails_on_purpose):
             continue
-        if facts.broken.kind == "python2" or (named and OF_PYTHON_2.search(cell.source)):
+        if broken.kind == "python2" or (named and OF_PYTHON_2.search(cell.source)):
             return cell.number
     return None
 

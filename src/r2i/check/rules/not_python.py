@@ -23,20 +23,21 @@ IN_VAIN = re.compile(r"sudo\b|source\b|(?:conda|mamba)[ \t]+activate\b")
 def _not_python(subject: Subject) -> Iterator[Finding]:
     for notebook in subject.notebooks:
         cells = subject.code_of.get(notebook.path, ())
-        if not is_of_python(notebook) or not any(facts.imports for _, facts in cells):
+        found = [(cell, facts) for cell, facts in cells if facts.not_python or command_lines(facts.source)]
+        if not found or not is_of_python(notebook) or not any(facts.imports for _, facts in cells):
             continue
         defined = {name for _, facts in cells for name in facts.defined}
-        for cell, facts in cells:
+        for cell, facts in found:
+            broken = facts.not_python
             if cell.fails_on_purpose:
                 continue
-            if facts.broken and facts.broken.kind == "shell":
-                yield _of_shell(
-                    subject, notebook, cell, sorted({*_changed(facts), *_subtracted(facts, defined)})
-                )
-            elif facts.broken and facts.broken.kind == "text":
-                yield _of_text(subject, notebook, cell, facts.broken.line)
-            elif not facts.broken and (found := _subtracted(facts, defined)):
-                yield _of_shell(subject, notebook, cell, found)
+            if broken and broken.kind == "shell":
+                numbers = sorted({*_changed(facts), *_subtracted(facts, defined)})
+                yield _of_shell(subject, notebook, cell, numbers)
+            elif broken and broken.kind == "text":
+                yield _of_text(subject, notebook, cell, broken.line)
+            elif not broken and (commands := _subtracted(facts, defined)):
+                yield _of_shell(subject, notebook, cell, commands)
 
 
 def _changed(facts: Facts) -> list[int]:

@@ -57,20 +57,25 @@ class Backend:
 
 
 def _windows(subject: Subject) -> Iterator[Finding]:
-    if _has_screen(subject):
-        return
+    found = [*_in_windows(subject)] if subject.environment is not None else []  # else its own `Dockerfile`
+    if found and not _has_screen(subject):
+        yield from found
+
+
+def _in_windows(subject: Subject) -> Iterator[Finding]:
     for notebook in subject.notebooks:
         cells = subject.code_of.get(notebook.path, ())
-        inline = any(INLINE.search(cell.source) for cell, _ in cells)
         names = _names(facts for _, facts in cells)
         for cell, facts in cells:
-            if cell.fails_on_purpose:
-                continue
             for one in _backends(facts, names):
-                # A magic for a notebook chooses again.
-                if WINDOWS.fullmatch(one.name) and not (inline and not one.spelled.startswith("%")):
+                if WINDOWS.fullmatch(one.name) and not (cell.fails_on_purpose or _is_replaced(one, cells)):
                     yield _window(subject, notebook, cell, one)
             yield from _opened(subject, notebook, cell, facts, names)
+
+
+def _is_replaced(one: Backend, cells: Iterable[tuple[Cell, Facts]]) -> bool:
+    """Whether a magic for a notebook chooses again what a function has chosen."""
+    return not one.spelled.startswith("%") and any(INLINE.search(cell.source) for cell, _ in cells)
 
 
 def _window(subject: Subject, notebook: Notebook, cell: Cell, one: Backend) -> Finding:
@@ -100,7 +105,8 @@ def _opened(
 ) -> Iterator[Finding]:
     known = any(name.rpartition(".")[2] in facts.source for name in OPENING)
     for call in facts.calls if known else ():
-        if _full(call.name, names) in OPENING and not call.optional and not facts.functions_at(call.line):
+        shown = _full(call.name, names) in OPENING and not call.optional
+        if shown and not (facts.functions_at(call.line) or cell.fails_on_purpose):
             yield Finding(
                 message=f"`{call.name}` opens a window, but the image has no screen",
                 file=notebook.path,
@@ -155,10 +161,9 @@ def _nbagg(subject: Subject, notebook: Notebook, cell: Cell, one: Backend) -> Fi
 
 def _has_screen(subject: Subject) -> bool:
     """Whether a file of the configuration, or any code, brings a screen or chooses the backend."""
-    if subject.environment is None:  # its own `Dockerfile`
-        return True
     texts = [subject.text(path) or "" for name in CONFIGURATION if (path := subject.config(name))]
-    texts += [*subject.environment.names, *(cell.source for _, cell, _ in subject.code)]
+    texts += subject.environment.names if subject.environment else ()
+    texts += [cell.source for _, cell, _ in subject.code]
     return any(SCREEN.search(text) for text in texts)
 
 

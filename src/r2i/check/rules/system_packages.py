@@ -83,7 +83,7 @@ def _called(subject: Subject) -> Iterator[tuple[Iterable[str], Evidence, int | N
     programs = of_programs()
     for one in started(subject):
         if one.program in programs and not (conda and _may_have(subject, one.program)):
-            evidence = Evidence(why=f"`{one.program}`", file=one.path, line=one.line)
+            evidence = Evidence(why=f"`{one.program}`", file=one.path, line=one.line_of_file(subject))
             yield programs[one.program], evidence, one.cell.number if one.cell else None
 
 
