@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from r2i.check.code.broken_code import broken_code
+from r2i.check.code.broken_code import broken_code, command_lines
 from r2i.check.code.python_code import facts_of_cell
 
 SENTENCE = "This is the table that we want to show, as it stands in the paper."
@@ -152,6 +152,19 @@ def test_one_line_is_a_magic_without_its_sign(source: str) -> None:
 )
 def test_names_of_magics_are_names(source: str) -> None:
     assert facts_of_cell(source).commands == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import os\nls -la", [(2, "ls")]),
+        ("cd /tmp\nls -l", [(1, "cd"), (2, "ls")]),
+        ("ls = a -b\nx = ls - 1\nls - la", []),
+        ("x = 1\ny /z", []),
+    ],
+)
+def test_commands_that_are_python_too(source: str, found: list[tuple[int, str]]) -> None:
+    assert command_lines(source) == found
 
 
 @pytest.mark.timeout(60)

@@ -59,9 +59,10 @@ SENTENCE = re.compile(rf"(?:[-*>][ \t]+|\d+[.)][ \t]+)?(?:{WORD}[,;:]?[ \t]+){{4
 OF_A_SENTENCE = re.compile(
     r"(?i)\b(?:the|a|an|of|to|is|are|we|you|this|that|these|which|with|das|der|die|und|le|la|les|des|est|el|los|una|que|es)\b"
 )
-#: What is a subtraction for Python where a command stands alone on a line: `ls -la`.
+#: What is a subtraction or a division for Python where a command stands alone on a line: `ls -la`, `cd /tmp`.
 SUBTRACTED = re.compile(
-    r"(?m)^(?P<program>cat|df|du|free|git|head|ls|mkdir|ps|python[\d.]*|pwd|rm|tail|tree|uname|which)[ \t]+-[A-Za-z]{1,4}[ \t]*$"
+    r"(?m)^(?P<program>cat|cd|df|du|free|git|head|ls|mkdir|ps|python[\d.]*|pwd|rm|tail|tree|uname|which)[ \t]+"
+    r"(?:-[A-Za-z]{1,4}|/[a-z]\w*(?:/\w+)*)[ \t]*$"
 )
 
 MARKUP = re.compile(
@@ -120,7 +121,7 @@ def may_be_known(source: str) -> bool:
 
 def command_lines(source: str) -> list[tuple[int, str]]:
     """Lines of Python that their author meant for a shell, counted from 1, and the names that they begin with."""
-    found = SUBTRACTED.finditer(source) if " -" in source else ()
+    found = SUBTRACTED.finditer(source) if " -" in source or " /" in source else ()
     return [(source.count("\n", 0, match.start()) + 1, match["program"]) for match in found]
 
 
