@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from packaging.version import Version
+
 from r2i.check.cell_edits import in_cell
 from r2i.check.code.notebooks import Cell, Notebook
 from r2i.check.code.python_code import Facts
@@ -45,6 +47,9 @@ CONFIGURATION = ("apt.txt", "postBuild", "start", "environment.yml", "requiremen
 CLASSIC = frozenset(
     {"nbclassic", "jupyter-contrib-nbextensions", "jupyter-nbextensions-configurator", "rise"}
 )
+
+#: Beside older ones Binder has Jupyter Notebook 6.
+OLDEST_PYTHON = Version("3.8")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +123,10 @@ def _opened(
 
 
 def _of_notebook_6(subject: Subject) -> Iterator[Finding]:
-    environment = subject.environment
+    environment, plan = subject.environment, subject.plan
     if environment is None or is_older(environment, "notebook", "7") or CLASSIC & set(environment.names):
+        return
+    if plan and plan.python and Version(plan.python.version) < OLDEST_PYTHON:
         return
     for notebook in subject.notebooks:
         cells = subject.code_of.get(notebook.path, ())
