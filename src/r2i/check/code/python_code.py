@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from r2i.check.code.broken_code import BrokenCode, broken_code, may_be_known
+from r2i.check.code.expressions import dotted, leading, root
 from r2i.check.code.ipython_code import IPythonCommand, as_python
 
 #: Code larger than this is data, or generated, in characters.
@@ -266,7 +267,7 @@ def _see_import_from(node: ast.ImportFrom, seen: _Seen, optional: bool) -> None:
 
 def _see_call(node: ast.Call, seen: _Seen, optional: bool) -> None:  # noqa: FBT001
     """The call, and the strings among its arguments."""
-    name = _dotted(node.func)
+    name = dotted(node.func)
     given: list[tuple[int | str, ast.expr]] = [*enumerate(node.args)]
     given += [(keyword.arg, keyword.value) for keyword in node.keywords if keyword.arg]
     constants = [(place, value) for place, value in given if isinstance(value, ast.Constant)]
@@ -276,8 +277,8 @@ def _see_call(node: ast.Call, seen: _Seen, optional: bool) -> None:  # noqa: FBT
             line=node.lineno,
             constants=tuple((place, one.value) for place, one in constants),
             optional=optional,
-            root=_root(node.func),
-            leading=_leading(node.args[0]) if node.args else "",
+            root=root(node.func),
+            leading=leading(node.args[0]) if node.args else "",
         )
     )
     for place, constant in constants:
@@ -288,21 +289,6 @@ def _see_call(node: ast.Call, seen: _Seen, optional: bool) -> None:  # noqa: FBT
                     value=constant.value, line=constant.lineno, call=name, argument=place, optional=optional
                 )
             )
-
-
-def _leading(node: ast.AST) -> str:
-    """The constant text at the beginning of an expression; empty where there is none."""
-    while not isinstance(node, ast.Constant):
-        match node:
-            case ast.List(elts=[first, *_]) | ast.Tuple(elts=[first, *_]) | ast.JoinedStr(values=[first, *_]):
-                node = first
-            case ast.BinOp(left=left, op=ast.Add() | ast.Mod()):
-                node = left
-            case ast.Call(func=ast.Attribute(value=ast.Constant() as text, attr="format" | "split")):
-                node = text
-            case _:
-                return ""
-    return node.value if isinstance(node.value, str) else ""
 
 
 def _see_constant(node: ast.Constant, seen: _Seen, optional: bool) -> None:  # noqa: FBT001
@@ -323,7 +309,7 @@ def _see_assignment(node: ast.Assign | ast.AnnAssign | ast.NamedExpr, seen: _See
     for target in targets:
         if isinstance(target, ast.Name) and node.value is not None:
             seen.taken.add(id(target))
-            seen.made.append((target.id, _root(node.value)))
+            seen.made.append((target.id, root(node.value)))
 
 
 def _see_name(node: ast.Name, seen: _Seen, optional: bool) -> None:  # noqa: ARG001, FBT001
@@ -344,36 +330,13 @@ def _see_definition(
         seen.functions.append((node.name, node.lineno, node.end_lineno))
 
 
-def _dotted(node: ast.AST) -> str:
-    """`pd.read_csv` of the expression; what is not a name is left out (`().read`)."""
-    parts = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if isinstance(node, ast.Name):
-        parts.append(node.id)
-    return ".".join(reversed(parts))
-
-
-def _root(node: ast.AST) -> str:
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
-        if isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
-        else:
-            parts.clear()
-            node = node.func if isinstance(node, ast.Call) else node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
-
-
 def _shown(tree: ast.Module) -> ShownFile | None:
     last = tree.body[-1] if tree.body else None
     if not isinstance(last, ast.Expr) or not isinstance(last.value, ast.Name | ast.Call):
         return None
     is_name = isinstance(last.value, ast.Name)
     called = last.value.func if isinstance(last.value, ast.Call) else last.value
-    return ShownFile(name=_dotted(called), line=last.lineno, root=_root(last.value), is_name=is_name)
+    return ShownFile(name=dotted(called), line=last.lineno, root=root(last.value), is_name=is_name)
 
 
 #: What is done at a node of each kind.
