@@ -101,18 +101,19 @@ def test_cells_that_ipython_runs_are_not_broken(source: str) -> None:
     assert not facts_of_cell(source).broken
 
 
-@pytest.mark.parametrize("source", ["print 1", "x = = 1", "if x:", "f(", "x\0y", "\ud800"])
+@pytest.mark.parametrize("source", ["x = = 1", "if x:", "f(", "x\0y", "\ud800"])
 def test_what_is_no_python_is_broken_and_says_nothing(source: str) -> None:
     facts = facts_of_cell(source)
 
-    assert facts.broken
+    assert facts.broken is not None
+    assert facts.broken.kind == "other"
     assert (facts.imports, facts.literals, facts.calls) == ((), (), ())
 
 
 def test_lines_stay_where_they_are() -> None:
     source = "import a\n\n%load_ext x\n!pip install \\\n  y\nimport b\nnumpy?\nif c:\n    !ls\n    import d\n%time import e"
 
-    assert modules(source) == [("a", 1), ("b", 6), ("d", 10), ("e", 11)]
+    assert modules(source) == [("a", 1), ("b", 6), ("d", 10), ("e", 11), ("x", 3)]
 
 
 @pytest.mark.parametrize(
@@ -192,10 +193,31 @@ def test_calls_have_their_leading_constants() -> None:
     found = facts_of_module('open("a", "w", encoding="utf-8")\nf(1, x, 2)\na.b().c("d")\n').calls
 
     constants = ((0, "a"), (1, "w"), ("encoding", "utf-8"))
-    assert found[0] == Call(name="open", line=1, constants=constants, root="open")
+    assert found[0] == Call(name="open", line=1, constants=constants, root="open", leading="a")
     assert (found[0].arguments, found[0].keywords) == (("a", "w"), (("encoding", "utf-8"),))
     assert (found[1].arguments, found[1].constants) == ((1,), ((0, 1), (2, 2)))
     assert {one.name for one in found} == {"open", "f", "c", "a.b"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "f('a', b)",
+        "f(['a', b])",
+        "f(f'a{b}')",
+        "f('a' + b + c)",
+        "f('a' % b)",
+        "f('a'.format(b))",
+        "f('a'.split())",
+    ],
+)
+def test_a_call_has_the_text_that_it_begins_with(source: str) -> None:
+    assert facts_of_module(source).calls[0].leading == "a"
+
+
+@pytest.mark.parametrize("source", ["f(a)", "f()", "f(1)", "f(b'a')", "f([])", "f(a + 'a')", "f(f'{a}a')"])
+def test_other_calls_begin_with_no_text(source: str) -> None:
+    assert not facts_of_module(source).calls[0].leading
 
 
 @pytest.mark.parametrize(
@@ -275,7 +297,7 @@ HOSTILE = {
 def test_hostile_code_is_read_in_linear_time(name: str) -> None:
     facts = facts_of_cell(HOSTILE[name])
 
-    assert isinstance(facts.broken, bool)
+    assert facts.broken is None or facts.broken.kind
 
 
 @given(st.text(alphabet=st.sampled_from(list("ab \n\t%!?=\\\"'()[]{}#;,/>.1:$")), max_size=80))
@@ -285,7 +307,7 @@ def test_any_cell_has_as_many_lines_as_before(source: str) -> None:
 
     assert python == "" or python.count("\n") == source.count("\n")
     assert all(1 <= one.line <= lines for one in found)
-    assert isinstance(facts_of_cell(source).broken, bool)
+    assert facts_of_cell(source).imports == ()
 
 
 @given(st.text())

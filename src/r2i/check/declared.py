@@ -106,6 +106,14 @@ def of_conda(dependency: Dependency) -> Declared:
     )
 
 
+def requirements_in(checkout: Checkout, path: str) -> Iterator[Declared]:
+    """What a requirements file asks for, and those that it includes; lines that cannot be read are left out."""
+    try:
+        yield from _pip_file(checkout, path)
+    except R2iError:
+        return  # another rule says so, or pip will
+
+
 def _pip_file(checkout: Checkout, path: str) -> Iterator[Declared]:
     return _pip(_with_included(checkout, path, logical_lines(path, checkout.read(path))))
 

@@ -11,11 +11,11 @@ from packaging.version import Version
 
 from r2i.check.code.cell_installs import VARIABLE, Install, installs
 from r2i.check.code.notebooks import Notebook
-from r2i.check.code.shell_script import LONGEST
 from r2i.check.facts.distributions import distributions, is_often_needed
 from r2i.check.facts.provided import Provided, brought_by_conda, optional, provided, providers
 from r2i.check.imports import COMPILED, Use, Uses, uses
 from r2i.check.optional_uses import distributions_of, is_older, optional_uses
+from r2i.check.script_installs import brought_by_scripts
 from r2i.check.subject import Subject
 from r2i.formats.requirements.specifiers import NAME, normalised
 from r2i.model import Plan, PythonEnvironment
@@ -25,9 +25,6 @@ from r2i.planning.imported import undeclared as undeclared_modules
 #: `surely`: all that is declared is known, and does not bring it. `probably`: what is declared may be of another release
 #: than that which is known. `unknown`: nobody knows which distribution it is of.
 MissingKind: TypeAlias = Literal["surely", "probably", "unknown"]
-
-#: Where a script installs something, nobody knows what is there.
-INSTALLS = re.compile(r"\b(?:install|clone|develop|sync|update|add)\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +69,8 @@ def missing(subject: Subject, *, kernel: bool = True) -> Iterator[Missing]:
     for use in optional_uses(subject, there.with_distributions(names[0] for names in grouped)):
         grouped.setdefault(distributions_of(use.module), []).append(use)
     for names, group in grouped.items():
-        if names[0] == "" and (found.elsewhere or there.unknown or _compiles(subject, environment)):
+        anywhere = found.elsewhere or subject.once(brought_by_scripts).fetched
+        if names[0] == "" and (anywhere or there.unknown or _compiles(subject, environment)):
             continue
         if there.unknown and (names[0] not in distributions() or is_often_needed(names[0])):
             continue  # who knows what comes with it
@@ -119,7 +117,7 @@ def _there(subject: Subject, environment: PythonEnvironment, *, kernel: bool) ->
     plan = subject.plan
     joined = plan is not None and plan.jupyter is not None and plan.jupyter.mode == "joined"
     return provided(
-        [*environment.names, *_installed(commands)],
+        [*environment.names, *_installed(commands), *subject.once(brought_by_scripts).names],
         conda=conda,
         kernel=kernel,
         server=joined or _has_old_widgets(environment, plan),
@@ -155,8 +153,7 @@ def _anything(subject: Subject, environment: PythonEnvironment) -> bool:
         return True
     if any(one.url and one.name not in distributions() for one in subject.declared):
         return True
-    scripts = [path for name in ("postBuild", "start") if (path := subject.config(name))]
-    return any(INSTALLS.search((subject.text(path) or "")[:LONGEST]) for path in scripts)
+    return subject.once(brought_by_scripts).anything
 
 
 def _compiles(subject: Subject, environment: PythonEnvironment) -> bool:

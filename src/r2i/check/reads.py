@@ -10,7 +10,7 @@ import posixpath
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from urllib.parse import unquote
@@ -26,6 +26,11 @@ from r2i.errors import R2iError
 
 #: A path that is meant as it stands: no pattern, variable, address or option.
 PLAIN = re.compile(r"(?![/~-])[\w .,()+@&=/-]{1,300}(?<![ /])")
+
+#: The home directory, as most functions that read a file understand it.
+HOME = "~/"
+#: What lies there, but for hidden directories, in which programs keep what they fetch.
+BELOW_HOME = re.compile(rf"(?!\.){PLAIN.pattern}")
 
 #: A mode of `open` by which a file is made.
 WRITING = re.compile(r"[rbt+U]{0,2}[wax][rbt+U]{0,2}")
@@ -123,11 +128,23 @@ def _reads(subject: Subject) -> Iterator[Read]:
                 if PLAIN.fullmatch(said):
                     path = _inside(subject, said, notebook)
                     yield Read(notebook=notebook, cell=cell, line=line, said=said, path=path)
+                elif said.startswith(HOME) and BELOW_HOME.fullmatch(below := said.removeprefix(HOME)):
+                    # In an image the repository may be the home directory.
+                    path = below if subject.checkout.has(below) else None
+                    yield Read(notebook=notebook, cell=cell, line=line, said=said, path=path)
 
 
 def _inside(subject: Subject, said: str, notebook: Notebook) -> str | None:
     path = posixpath.normpath(posixpath.join(posixpath.dirname(notebook.path), said))
     return path if path in subject.files else subject.checkout.inside(said, relative_to=notebook.path)
+
+
+def reading_arguments(cells: Sequence[Facts]) -> Iterator[tuple[int, str]]:
+    """The line of its cell and the path of each call in a notebook that reads a file, however it is written."""
+    names, words = _names(cells), reading().words
+    for facts in cells:
+        if any(word in facts.source for word in words):
+            yield from _said(facts.calls, (), names)
 
 
 def _names(cells: Iterable[Facts]) -> Mapping[str, str]:

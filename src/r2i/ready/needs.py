@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from r2i.check.code.cell_installs import Install, installs
 from r2i.check.code.notebooks import Cell, Notebook
-from r2i.check.code.python_code import Facts
+from r2i.check.downloads import undownloaded
 from r2i.check.facts.provided import of_conda, providers
 from r2i.check.facts.system_packages import of_modules, of_programs
 from r2i.check.imports import Use, uses
 from r2i.check.missing import Missing, missing
+from r2i.check.programs import started
+from r2i.check.scripts import NAMES
 from r2i.check.subject import Subject
 from r2i.facts.tables import read_table
 from r2i.model import Evidence
@@ -97,12 +98,13 @@ def _packages(subject: Subject, imports: Mapping[str, Evidence]) -> Iterator[tup
         for module, why in imports.items()
         for package in modules.get(module.partition(".")[0], ())
     ]
-    for notebook, cell, facts in subject.code:
-        for command in facts.commands:
-            program = command.text.partition(" ")[0]
-            if command.sign == "!" and program in programs:
-                why = _of_cell(subject, notebook, cell, command.line, f"runs `{program}`")
-                found += [(package, why) for package in programs[program]]
+    for one in started(subject):
+        if one.program in programs and one.path.rpartition("/")[2] not in NAMES:
+            of_cell = f" (cell {one.cell.number})" if one.cell else ""
+            why = Evidence(
+                why=f"runs `{one.program}`{of_cell}", file=one.path, line=one.line_of_file(subject)
+            )
+            found += [(package, why) for package in programs[one.program]]
     for notebook, cell, install in _installs(subject):
         if install.installer == "apt":
             why = _of_cell(subject, notebook, cell, install.line, "installed by the cell")
@@ -124,29 +126,12 @@ def _apt(subject: Subject) -> set[str]:
 
 def _commands(subject: Subject) -> Iterator[tuple[str, Evidence]]:
     """Steps of `postBuild` that it does not have yet."""
-    path = subject.config("postBuild")
-    there = subject.checkout.read(path) if path else ""
-    for rule in table()["calls"]:
-        for argument, why in _loaded(subject, rule["name"]):
-            if argument not in there and re.fullmatch(rule["argument"], argument):
-                yield rule["command"].format(argument), why
-
-
-def _loaded(subject: Subject, function: str) -> Iterator[tuple[str, Evidence]]:
-    """What a function is called with, in notebooks and in the modules that they reach."""
-    for notebook, cell, facts in subject.code:
-        for argument, line in _first_arguments(facts, function):
-            yield argument, _of_cell(subject, notebook, cell, line, f"loads `{argument}`")
-    for path in sorted(subject.once(uses).modules):
-        for argument, line in _first_arguments(subject.modules[path], function):
-            yield argument, Evidence(why=f"loads `{argument}`", file=path, line=line)
-
-
-def _first_arguments(facts: Facts, function: str) -> Iterator[tuple[str, int]]:
-    for call in facts.calls if function.partition(".")[0] in facts.source else ():
-        argument = call.arguments[0] if call.name == function and call.arguments else None
-        if isinstance(argument, str):
-            yield argument, call.line
+    for one in subject.once(undownloaded):
+        why = f"loads `{one.name}`"
+        if one.notebook and one.cell:
+            yield one.command, _of_cell(subject, one.notebook, one.cell, one.line, why)
+        else:
+            yield one.command, Evidence(why=why, file=one.path, line=one.line)
 
 
 def _at(subject: Subject, use: Use, why: str) -> Evidence:

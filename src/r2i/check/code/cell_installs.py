@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -92,12 +92,20 @@ def _of_line(number: int, text: str) -> tuple[Install, ...]:
 
 def _installs(number: int, text: str) -> Iterator[Install]:
     for words in _commands(text):
-        if match := INSTALL.match(" ".join(words)):
-            installer: Literal["pip", "conda", "apt"] = (
-                "pip" if match["pip"] else "conda" if match["conda"] else "apt"
-            )
-            after = words[words.index("install") + 1 :]
-            yield _install(installer, " ".join(words), after, number)
+        if found := install_of(words, number):
+            yield found
+
+
+def install_of(words: Sequence[str], number: int) -> Install | None:
+    """What a command installs that stands in a line of this number; None where it does something else."""
+    text = " ".join(words)
+    match = INSTALL.match(text)
+    if match is None:
+        return None
+    installer: Literal["pip", "conda", "apt"] = (
+        "pip" if match["pip"] else "conda" if match["conda"] else "apt"
+    )
+    return _install(installer, text, words[[*words].index("install") + 1 :], number)
 
 
 def _commands(text: str) -> Iterator[list[str]]:
@@ -121,7 +129,9 @@ def _commands(text: str) -> Iterator[list[str]]:
     yield words
 
 
-def _install(installer: Literal["pip", "conda", "apt"], text: str, given: list[str], number: int) -> Install:
+def _install(
+    installer: Literal["pip", "conda", "apt"], text: str, given: Sequence[str], number: int
+) -> Install:
     words = iter(given)
     wanted, names, others = [], [], []
     for word in words:

@@ -65,6 +65,15 @@ ADDRESS = re.compile(
     r"""\b(?P<scheme>[a-z][a-z0-9+]{1,30})://[^\s:/@"']{1,80}:(?P<secret>[^\s:/@"']{8,200})@(?!localhost\b|127\.)[\w.-]*\w"""
 )
 
+#: What opens a Jupyter server, on a command line or in its configuration; what a variable or nothing is stands for none.
+OF_SERVER = re.compile(
+    r"""(?:NotebookApp|ServerApp|LabApp|IdentityProvider|PasswordIdentityProvider)\.(?P<name>token|password|hashed_password)"""
+    r"""[ \t]*=[ \t]*(?:u?["'](?P<quoted>[^"'\s${]{4,200})["']|(?P<value>[\w:.+/=-]{4,200}))(?=[ \t]*(?:$|\\|--|["'#\]]))""",
+    re.MULTILINE,
+)
+#: Values that are no text.
+NO_VALUE = frozenset({"None", "True", "False", "token", "password"})
+
 #: Words by which `NAMED` has a chance: looking for them first is faster.
 NAMES = ("password", "passwd", "pwd", "secret", "token", "key")
 
@@ -91,6 +100,8 @@ def credentials_in_code(source: str) -> tuple[Credential, ...]:
     lowered = source.lower()
     if any(name in lowered for name in NAMES):
         found += islice(_named(source, NAMED, {one.secret for one in found}), MOST)
+    if "App." in source or "IdentityProvider." in source:
+        found += islice(_of_servers(source, {one.secret for one in found}), MOST)
     return (*found, *islice(_in_addresses(source, found), MOST))
 
 
@@ -130,6 +141,22 @@ def _named(text: str, pattern: re.Pattern[str], known: set[str]) -> Iterator[Cre
             yield Credential(
                 what=f"the value of `{match['name']}`", line=_line(text, match.start("name")), secret=value
             )
+
+
+def _of_servers(text: str, known: set[str]) -> Iterator[Credential]:
+    for match in OF_SERVER.finditer(text):
+        value = match["quoted"] or match["value"]
+        if (
+            value not in known
+            and value not in NO_VALUE
+            and not text[: match.start()].rpartition("\n")[2].lstrip().startswith("#")
+        ):
+            what = (
+                "the token of a Jupyter server"
+                if match["name"] == "token"
+                else "the password of a Jupyter server"
+            )
+            yield Credential(what=what, line=_line(text, match.start()), secret=value)
 
 
 def _in_addresses(text: str, found: Iterable[Credential]) -> Iterator[Credential]:

@@ -37,6 +37,15 @@ DEEPEST = 5
 STATEMENT_MAGICS = frozenset({"time", "timeit", "prun", "memit", "lprun", "snakeviz", "pyinstrument"})
 OPTIONS = re.compile(r"(?:-[nrpf]\s*\S+\s+|-\w+\s+)*")
 
+#: Magics that IPython takes without a `%` where the cell has one line, and what does not follow them: then it is Python.
+WITHOUT_SIGN = re.compile(
+    r"\s*(?:cat|cd|conda|config|cp|env|hist|history|ldir|less|lf|lk|ll|load|load_ext|ls|lx|mamba|man|matplotlib|micromamba"
+    r"|mkdir|more|mv|pip|pwd|pylab|reload_ext|rm|rmdir|run|time|timeit|uv|who(?:s)?)"
+    r"[ \t]+(?!(?:is|in|and|or|if|not|else|for)\b)[^\s!=()<>,+*/%^&|\[;][^\n]*\s*"
+)
+#: How such cells begin.
+MAY_BE_MAGIC = frozenset("cehlmpruwt \t\n")
+
 #: Whether a cell may have anything that is not Python.
 SUSPICIOUS = re.compile(r"^[ \t]*(?:[%!?/,;]|>>> |In ?\[)|=[ \t]*[%!]|\?[ \t;]*$", re.MULTILINE)
 
@@ -79,6 +88,9 @@ class IPythonCommand:
 
 def as_python(source: str) -> tuple[str, tuple[IPythonCommand, ...], str]:
     """The cell as Python with the same lines, what it asks of IPython, and the language of its body, lower case."""
+    if source[:1] in MAY_BE_MAGIC and WITHOUT_SIGN.fullmatch(source):
+        code = source.lstrip()
+        source = f"{source[: len(source) - len(code)]}%{code}"
     if not ((source[:1] in STARTS or any(mark in source for mark in MARKS)) and SUSPICIOUS.search(source)):
         return _dedented(source), (), "python"
     if BEGINS_WITH_PROMPT.match(source):

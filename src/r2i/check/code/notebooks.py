@@ -6,6 +6,7 @@ The format: https://nbformat.readthedocs.io/en/latest/format_description.html
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -45,6 +46,15 @@ NO_TAGS: frozenset[str] = frozenset()
 #: Keys of outputs, and kinds of their data, in which no text is.
 PICTURES = ("image/", "audio/", "video/", "application/pdf", "png", "jpeg", "svg", "pdf")
 
+#: Tags and comments of cells that are to fail, or not to run.
+MAY_FAIL = frozenset({"skip-execution", "raises-exception"})
+SAYS_SO = re.compile(
+    r"(?i)#[^\n]*\b(?:python ?2|syntaxerror|errors?|fails?|wrong|invalid|does(?: not|n't) work)\b"
+)
+
+#: How version 4 and version 3 of the format call an output that is an error.
+ERRORS = ("error", "pyerr")
+
 CONFLICT = b"<<<<<<< "
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -52,7 +62,8 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 @dataclass(frozen=True, kw_only=True)
 class Cell:
     """`number` counts all cells of the notebook from 1; `output_size` is that of its outputs as JSON, in characters,
-    and 0 in small notebooks. `execution_count` is None where it was not executed. `leaks` are credentials in its outputs.
+    and 0 in small notebooks. `execution_count` is None where it was not executed. `failed` says that an output is an error,
+    `leaks` are credentials in its outputs.
     `first_line` is where it begins in a notebook that is a text.
     """
 
@@ -63,7 +74,13 @@ class Cell:
     output_size: int = 0
     execution_count: int | None = None
     first_line: int | None = None
+    failed: bool = False
     leaks: tuple[Credential, ...] = ()
+
+    @property
+    def fails_on_purpose(self) -> bool:
+        """Whether its author knows that it fails: a tag, an output or a comment says so."""
+        return self.failed or bool(self.tags & MAY_FAIL) or SAYS_SO.search(self.source) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,6 +295,7 @@ def _cell(number: int, cell: Mapping[str, Any], *, measured: bool, leaky: bool) 
         tags=_tags(tags) if (tags := _mapping(cell.get("metadata")).get("tags")) else NO_TAGS,
         output_size=_size(cell.get("outputs")) if measured else 0,
         execution_count=count if type(count) is int else None,
+        failed=any(_mapping(one).get("output_type") in ERRORS for one in _list(cell.get("outputs"))),
         leaks=credentials_in("\n".join(_texts(cell))) if leaky else (),
     )
 

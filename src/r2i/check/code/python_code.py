@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from r2i.check.code.broken_code import BrokenCode, broken_code, may_be_known
+from r2i.check.code.expressions import dotted, leading, root
 from r2i.check.code.ipython_code import IPythonCommand, as_python
 
 #: Code larger than this is data, or generated, in characters.
@@ -23,6 +26,10 @@ LEAVES = frozenset(
     {"ctx", "op", "ops", "id", "attr", "kind", "conversion", "type_comment", "type_ignores"}
     | {"module", "level", "is_async", "simple", "asname"}
 )
+
+#: A magic that imports a module, and the names for which IPython takes its own.
+LOADED = re.compile(r"(?:re)?load_ext[ \t]+[\"']?(?P<module>[A-Za-z_]\w*(?:\.\w+)*)[\"']?[ \t]*(?:#.*)?")
+OF_IPYTHON = frozenset({"autoreload", "storemagic"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +70,7 @@ class Call:
     """A call of something with a name, and its constant arguments by place (0 the first) or keyword.
 
     `root` is how the chain begins that it ends: `pd.read_csv` of `pd.read_csv(…)["a"].plot()`, whose name is `plot`.
+    `leading` is the text that the first argument begins with: of a string, one that is put together, or the first of a list.
     """
 
     name: str
@@ -70,6 +78,7 @@ class Call:
     constants: tuple[tuple[int | str, object], ...] = ()
     optional: bool = False
     root: str = ""
+    leading: str = ""
 
     @property
     def arguments(self) -> tuple[object, ...]:
@@ -101,7 +110,7 @@ class _Seen:
     functions: list[tuple[str, int, int]] = field(default_factory=list)
     shown: ShownFile | None = None
     taken: set[int] = field(default_factory=set)
-    broken: bool = False
+    broken: BrokenCode | None = None
 
 
 @dataclass(frozen=True)
@@ -116,9 +125,11 @@ class Facts:
     commands: tuple[IPythonCommand, ...] = ()
     language: str = "python"
 
-    @property
+    @cached_property
     def imports(self) -> tuple[Import, ...]:
-        return tuple(self._seen.imports) if "import" in self.source else ()
+        """Also those of IPython's extensions: `%load_ext rpy2.ipython`."""
+        found = self._seen.imports if "import" in self.source else ()
+        return (*found, *_extensions(self.commands, self.source))
 
     @property
     def literals(self) -> tuple[Literal, ...]:
@@ -147,23 +158,39 @@ class Facts:
         """The functions around a line that run only where something calls them by name, the outermost first."""
         return tuple(name for name, first, last in self._seen.functions if first < line <= last)
 
+    @cached_property
+    def not_python(self) -> BrokenCode | None:
+        """What it is if it is known to be something else than Python 3; cheaper than `broken`."""
+        return self._seen.broken if may_be_known(self.source) else None
+
     @property
-    def broken(self) -> bool:
-        """Whether it is not Python of this interpreter; then it says nothing else."""
+    def broken(self) -> BrokenCode | None:
+        """What it is if it is not Python of this interpreter; then it says only what can be read of it."""
         return self._seen.broken
 
     @cached_property
     def _seen(self) -> _Seen:
-        seen = _Seen()
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of invalid escapes and the like in somebody else's code
-                tree = ast.parse(self.source)
-            _visit(tree, seen)
-            seen.shown = _shown(tree)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return _Seen(broken=True)
+        seen = _seen_in(self.source)
+        if seen is not None:
+            return seen
+        broken = broken_code(self.source)
+        seen = _seen_in(broken.python) or _Seen()
+        seen.broken = broken
         return seen
+
+
+def _seen_in(source: str) -> _Seen | None:
+    """None where it is not Python."""
+    seen = _Seen()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of invalid escapes and the like in somebody else's code
+            tree = ast.parse(source)
+        _visit(tree, seen)
+        seen.shown = _shown(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return seen
 
 
 def facts_of_cell(source: str) -> Facts:
@@ -175,6 +202,17 @@ def facts_of_cell(source: str) -> Facts:
 
 def facts_of_module(source: str) -> Facts:
     return Facts(source)
+
+
+def _extensions(commands: Sequence[IPythonCommand], source: str) -> Iterator[Import]:
+    """The modules of extensions that a cell loads; below a condition they may not be needed."""
+    for command in commands:
+        match = LOADED.fullmatch(command.text) if command.sign == "%" else None
+        if match and match["module"] not in OF_IPYTHON:
+            line = source.split("\n")[command.line - 1 : command.line]
+            yield Import(
+                module=match["module"], line=command.line, optional=any(one[:1].isspace() for one in line)
+            )
 
 
 def _visit(tree: ast.AST, seen: _Seen) -> None:
@@ -229,7 +267,7 @@ def _see_import_from(node: ast.ImportFrom, seen: _Seen, optional: bool) -> None:
 
 def _see_call(node: ast.Call, seen: _Seen, optional: bool) -> None:  # noqa: FBT001
     """The call, and the strings among its arguments."""
-    name = _dotted(node.func)
+    name = dotted(node.func)
     given: list[tuple[int | str, ast.expr]] = [*enumerate(node.args)]
     given += [(keyword.arg, keyword.value) for keyword in node.keywords if keyword.arg]
     constants = [(place, value) for place, value in given if isinstance(value, ast.Constant)]
@@ -239,7 +277,8 @@ def _see_call(node: ast.Call, seen: _Seen, optional: bool) -> None:  # noqa: FBT
             line=node.lineno,
             constants=tuple((place, one.value) for place, one in constants),
             optional=optional,
-            root=_root(node.func),
+            root=root(node.func),
+            leading=leading(node.args[0]) if node.args else "",
         )
     )
     for place, constant in constants:
@@ -270,7 +309,7 @@ def _see_assignment(node: ast.Assign | ast.AnnAssign | ast.NamedExpr, seen: _See
     for target in targets:
         if isinstance(target, ast.Name) and node.value is not None:
             seen.taken.add(id(target))
-            seen.made.append((target.id, _root(node.value)))
+            seen.made.append((target.id, root(node.value)))
 
 
 def _see_name(node: ast.Name, seen: _Seen, optional: bool) -> None:  # noqa: ARG001, FBT001
@@ -291,36 +330,13 @@ def _see_definition(
         seen.functions.append((node.name, node.lineno, node.end_lineno))
 
 
-def _dotted(node: ast.AST) -> str:
-    """`pd.read_csv` of the expression; what is not a name is left out (`().read`)."""
-    parts = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if isinstance(node, ast.Name):
-        parts.append(node.id)
-    return ".".join(reversed(parts))
-
-
-def _root(node: ast.AST) -> str:
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
-        if isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
-        else:
-            parts.clear()
-            node = node.func if isinstance(node, ast.Call) else node.value
-    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
-
-
 def _shown(tree: ast.Module) -> ShownFile | None:
     last = tree.body[-1] if tree.body else None
     if not isinstance(last, ast.Expr) or not isinstance(last.value, ast.Name | ast.Call):
         return None
     is_name = isinstance(last.value, ast.Name)
     called = last.value.func if isinstance(last.value, ast.Call) else last.value
-    return ShownFile(name=_dotted(called), line=last.lineno, root=_root(last.value), is_name=is_name)
+    return ShownFile(name=dotted(called), line=last.lineno, root=root(last.value), is_name=is_name)
 
 
 #: What is done at a node of each kind.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from r2i.check.code.notebooks import Notebook
 from r2i.facts.tables import read_table
 
 
@@ -16,7 +17,8 @@ class Kernel:
     """A kernel that is not in every image, and what files say that install it.
 
     `name` is that of its kernelspec wherever it is installed; empty where it depends on a version. `pip`, `conda` and `apt` are
-    packages, `debian` one where the language itself is a Debian package of `apt.txt`, `post_build` a command; where there is no package, `hint` says how to install it.
+    packages, `debian` one where the language itself is a Debian package of `apt.txt`, `post_build` a command, and `step` the words of it
+    where the package alone installs no kernel; where there is no package, `hint` says how to install it.
     """
 
     names: re.Pattern[str]
@@ -28,6 +30,7 @@ class Kernel:
     apt: str = ""
     debian: str = ""
     post_build: str = ""
+    step: str = ""
     hint: str = ""
 
 
@@ -55,6 +58,13 @@ def kernels() -> tuple[Kernel, ...]:
         Kernel(**(one | {"names": re.compile(one["names"]), "words": (*one["words"],)}))
         for one in _tables()["kernel"]
     )
+
+
+def is_of_python(notebook: Notebook) -> bool:
+    """Whether its kernel is one of Python, or will be as nothing else is asked for."""
+    if notebook.language not in ("", "python"):
+        return False
+    return not any(one.names.fullmatch(notebook.kernel) and one.language != "Python" for one in kernels())
 
 
 @cache

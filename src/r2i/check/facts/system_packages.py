@@ -23,6 +23,21 @@ def of_programs(*, init: bool = False) -> Mapping[str, tuple[str, ...]]:
     return _packages("programs", init=init)
 
 
+def of_distributions() -> Mapping[str, tuple[str, ...]]:
+    """By the name of a distribution that nobody has to import."""
+    return _split(_table()["distributions"])
+
+
+def of_setting(name: str) -> tuple[str, ...]:
+    """What a setting of Matplotlib needs."""
+    return _split(_table()["settings"])[name]
+
+
+def brought_by_conda_packages() -> Mapping[str, tuple[str, ...]]:
+    """By the name of a program the packages of conda that bring it, where that is known."""
+    return _split(_table()["conda"])
+
+
 def _packages(key: Literal["modules", "programs"], *, init: bool) -> Mapping[str, tuple[str, ...]]:
     table = _table()
     return _split(table[key] | (table["init"][key] if init else {}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 
 from r2i.check.code.credentials import Credential, credentials_in_code, credentials_in_settings
@@ -18,6 +19,10 @@ UNQUOTED = re.compile(
 )
 QUOTED = re.compile(r"(?:^|/)(?:postBuild|start|Dockerfile|[^/]+\.(?:py|R|jl|sh|toml|ya?ml|json))$")
 NETRC = re.compile(r"(?:^|/)[._]netrc$")
+#: Files that a server of Jupyter makes for itself: keys of its cookies and signatures, and how to reach it while it runs.
+OF_SERVER = re.compile(
+    r"(?:^|/)(?:(?:jupyter|jupyterhub|notebook)_cookie_secret|notebook_secret|(?:jpserver|nbserver)-\d+(?:-open)?\.(?:json|html))$"
+)
 EXAMPLES = re.compile(r"(?:^|/)tests?/|\.(?:example|sample|template|dist)\b", re.IGNORECASE)
 LOCKS = re.compile(r"(?:^|/)(?:package-lock\.json|[^/]*\.lock|[^/]*lock\.(?:ya?ml|json|toml))$")
 
@@ -48,6 +53,9 @@ def _in_notebooks(subject: Subject) -> Iterator[Finding]:
 
 def _in_files(subject: Subject) -> Iterator[Finding]:
     for path, size in subject.tracked.items():
+        if size and OF_SERVER.search(path):
+            yield _of_server(path)
+            continue
         unquoted = UNQUOTED.search(path)
         if (
             not 0 < size <= LARGEST_SETTINGS
@@ -65,6 +73,14 @@ def _in_files(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 message=f"The file contains {_what(one)}", file=path, line=one.line, hint=_hint(one)
             )
+
+
+def _of_server(path: str) -> Finding:
+    return Finding(
+        message="The file is a secret that a Jupyter server made for itself",
+        file=path,
+        hint=f"Run `git rm --cached {shlex.quote(path)}`, add it to `.gitignore`, and delete it on the server, which makes a new one",
+    )
 
 
 def _what(one: Credential) -> str:

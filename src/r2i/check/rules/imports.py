@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 
+from r2i.check.downloads import model_name
 from r2i.check.facts.distributions import closure, distributions
 from r2i.check.facts.provided import Provided, is_program, modules_of, of_conda, of_pypi, optional
 from r2i.check.findings import Finding, Rule
@@ -86,7 +87,8 @@ def _unless(one: Missing) -> str:
 
 def _unknown(subject: Subject) -> Iterator[Finding]:
     for one in subject.once(missing_imports):
-        if one.kind == "unknown" and one.module != "pkg_resources":  # D307
+        # D307, D113
+        if one.kind == "unknown" and one.module != "pkg_resources" and not model_name(one.module):
             yield _finding(
                 subject,
                 one,

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator
 from r2i.buildpacks.r import OF_DEBIAN
 from r2i.check.apt_txt import apt_txt
 from r2i.check.code.notebooks import Notebook, line_of_value, place_of
-from r2i.check.facts.notebook_tables import Kernel, kernels
+from r2i.check.facts.notebook_tables import Kernel, is_of_python, kernels
 from r2i.check.findings import Finding, Rule
 from r2i.check.requirement_edits import where
+from r2i.check.script_installs import brought_by_scripts
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Edit, Fix
 from r2i.facts.r import packaged
+from r2i.formats.requirements.specifiers import normalised
 
 #: The name and title of the kernel that every image has, by the Python that it runs.
 NATIVE = {"2": ("python2", "Python 2"), "3": ("python3", "Python 3 (ipykernel)")}
@@ -48,6 +50,8 @@ def _not_installed(subject: Subject) -> Iterator[Finding]:
         if not known and notebook.language in PYTHON:
             continue
         if _installed(subject, said, notebook, known):
+            if step := _lacking_step(subject, notebook, known):
+                yield step
             continue
         language = known[0].language if known else notebook.language
         yield Finding(
@@ -56,6 +60,24 @@ def _not_installed(subject: Subject) -> Iterator[Finding]:
             line=line_of_value(subject.checkout, notebook.path, *KERNEL_NAME),
             hint=_how(subject, known[0]) if known else "Install it in `postBuild`",
         )
+
+
+def _lacking_step(subject: Subject, notebook: Notebook, known: Iterable[Kernel]) -> Finding | None:
+    """A package is there that installs its kernel only when it is told."""
+    one = next((one for one in known if one.step and one.names.fullmatch(notebook.kernel)), None)
+    asked = [each.name for each in subject.declared if each.installer == "pip"]
+    if one is None or normalised(one.pip) not in asked or subject.once(brought_by_scripts).anything:
+        return None
+    texts = [subject.text(path) or "" for name in ("postBuild", "start") if (path := subject.config(name))]
+    texts += [cell.source for _, cell, _ in subject.code]
+    if any(one.step in text for text in texts):
+        return None
+    return Finding(
+        message=f"The kernel of the notebook is `{notebook.kernel}` ({one.language}), but the package `{one.pip}` alone does not install it",
+        file=notebook.path,
+        line=line_of_value(subject.checkout, notebook.path, *KERNEL_NAME),
+        hint=f"Add `{one.post_build}` to `{subject.config_path('postBuild')}`",
+    )
 
 
 def _other_name(subject: Subject) -> Iterator[Finding]:
@@ -114,18 +136,27 @@ def _is_of_python_2(subject: Subject, notebook: Notebook) -> bool:
 
 
 def _python_2(subject: Subject) -> Iterator[Finding]:
+    version = _version(subject)
+    if not version or version.startswith("2."):
+        return
     for notebook in subject.notebooks:
-        if not _is_python_2(notebook) or not (version := _version(subject)):
+        named = _is_python_2(notebook)
+        number = _broken_cell(subject, notebook) if named or is_of_python(notebook) else None
+        if number is None:
             continue
-        if not version.startswith("2.") and (number := _broken_cell(subject, notebook)):
-            cell = notebook.cells[number - 1]
-            yield Finding(
-                message=f"The notebook is written for Python 2, and this cell is not valid in Python {version}, which the image has",
-                file=notebook.path,
-                line=subject.line_of(notebook, cell),
-                cell=number,
-                hint="Rewrite the cells for Python 3 (`print(x)`, `range`, `input`), and run them",
-            )
+        cell = notebook.cells[number - 1]
+        written = (
+            "The notebook is written for Python 2, and this cell is"
+            if named
+            else "The cell is written for Python 2, and is"
+        )
+        yield Finding(
+            message=f"{written} not valid in Python {version}, which the image has",
+            file=notebook.path,
+            line=subject.line_of(notebook, cell),
+            cell=number,
+            hint="Rewrite the cells for Python 3 (`print(x)`, `range`, `input`), and run them",
+        )
 
 
 def _how(subject: Subject, kernel: Kernel) -> str:
@@ -212,10 +243,14 @@ def _is_python_2(notebook: Notebook) -> bool:
 
 def _broken_cell(subject: Subject, notebook: Notebook) -> int | None:
     """The first cell that Python 3 does not understand and Python 2 does, and not one with a gap to fill in."""
-    cells = subject.code_of.get(notebook.path, ())
-    return next(
-        (cell.number for cell, facts in cells if facts.broken and OF_PYTHON_2.search(cell.source)), None
-    )
+    named = _is_python_2(notebook)
+    for cell, facts in subject.code_of.get(notebook.path, ()):
+        broken = facts.broken if named else facts.not_python
+        if broken is None or (not named and cell.fails_on_purpose):
+            continue
+        if broken.kind == "python2" or (named and OF_PYTHON_2.search(cell.source)):
+            return cell.number
+    return None
 
 
 RULES = (

@@ -39,13 +39,20 @@ TAKES_ALL = re.compile(r"jupyter(?:-\w+)?|python[\d.]*|ipython|R|Rscript|julia|n
 #: Files larger than this hold no list of packages, in bytes.
 LARGEST_LIST = 1_000_000
 
+#: Tags that stand for another image from time to time, however they go on: `latest-nb-omnibus`.
+MOVING = re.compile(
+    r"latest(?:[._-].*)?|.*[._-](?:latest|nightly)|stable|testing|lts|dev"
+    r"|(?:nightly|edge|main|master|develop|devel|rolling|unstable)(?:[._-][A-Za-z._-]*)?"
+)
+
 
 def _base(own: ParsedDockerfile, _subject: Subject) -> Iterator[Finding]:
     for stage in own.stages:
         image = own.expanded(stage.base)
         if stage.inherits or image == "scratch" or "$" in image or not image:
             continue
-        if tag_of(image) in (None, "latest"):
+        tag = tag_of(image)
+        if tag is None or MOVING.fullmatch(tag):
             said = f"`FROM {stage.base}`" + (f", which is `{image}`," if image != stage.base else "")
             yield Finding(
                 message=f"{said} does not pin a release of the image",

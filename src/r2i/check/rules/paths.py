@@ -12,6 +12,8 @@ from r2i.check.code.python_code import Facts, Literal
 from r2i.check.facts.notebook_tables import Elsewhere, elsewhere, elsewhere_words
 from r2i.check.findings import Finding, Rule
 from r2i.check.imports import uses
+from r2i.check.nearest import nearest
+from r2i.check.scripts import scripts
 from r2i.check.subject import Subject
 from r2i.check.wording import from_notebook
 
@@ -29,6 +31,9 @@ TESTS = re.compile(
 #: What no path says, and patterns do: repetitions of kinds of characters (`C:\\w+`), and calls that take a pattern.
 REGULAR_EXPRESSION = re.compile(r"\\[wWdDsS](?:[+*?{]|\])|\[[^\]]+\][+*?{]|\(\?")
 MATCHING = re.compile(r"(?:re|regex)\.\w+")
+
+#: Commands that look whether something is there.
+ASKING = frozenset({"[", "[[", "test", "mkdir", "ls"})
 
 #: How much of a path is shown, and how many of one notebook.
 LONGEST, MOST = 60, 20
@@ -60,6 +65,7 @@ def _elsewhere(subject: Subject) -> Iterator[Finding]:
                 hint=_hint(subject, text, notebook.path),
             )
     yield from _in_modules(subject, rows)
+    yield from _in_scripts(subject, rows)
 
 
 def _in_modules(subject: Subject, rows: Iterable[Elsewhere]) -> Iterator[Finding]:
@@ -74,6 +80,20 @@ def _in_modules(subject: Subject, rows: Iterable[Elsewhere]) -> Iterator[Finding
         for line, text, row in seen.values():
             hint = _hint(subject, text, "")
             yield Finding(message=_message(text, row, 0), file=path, line=line, hint=hint)
+
+
+def _in_scripts(subject: Subject, rows: Iterable[Elsewhere]) -> Iterator[Finding]:
+    """Programs and directories that commands name; not where a script asks first whether they are there."""
+    for script in subject.once(scripts):
+        words = [(line.first, word) for line in script.lines for one in line.commands for word in one]
+        asked = {word for line in script.lines for one in line.commands if one[0] in ASKING for word in one}
+        seen: set[str] = set()
+        for number, word in words:
+            found = _row(rows, word)
+            if found and found[1] not in seen and not any(one.startswith(found[1]) for one in asked):
+                seen.add(found[1])
+                hint = "Use a path below `${HOME}`, where the repository is, or the program without its directory"
+                yield Finding(message=_message(word, found[0], 0), file=script.path, line=number, hint=hint)
 
 
 def _alone(subject: Subject, path: str, line: int) -> int:
@@ -115,14 +135,11 @@ def _message(text: str, row: Elsewhere, more: int) -> str:
 
 
 def _hint(subject: Subject, text: str, notebook: str) -> str:
-    """The file of the repository that the path ends with, where there is one."""
+    """Names the file of the repository that the path means, where there is one."""
     if FILE_OF_SECRETS.fullmatch(text):
         return NEVER_COMMIT
-    parts = [part for part in re.split(r"[\\/]+", text) if part]
-    for start in range(1, len(parts)):
-        path = "/".join(parts[start:])
-        if path in subject.files:
-            return f"Write `{from_notebook(path, notebook)}`, which the repository contains"
+    if path := nearest(subject, text):
+        return f"Write `{from_notebook(path, notebook)}`, which the repository contains"
     return "Add the file to the repository, and use its path relative to the notebook"
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from r2i.check.code.credentials import FILE_OF_SECRETS, NEVER_COMMIT
 from r2i.check.code.pointers import pointer_of
 from r2i.check.findings import Finding, Rule
-from r2i.check.reads import Read, ReadState, lacking
+from r2i.check.nearest import nearest
+from r2i.check.reads import HOME, Read, ReadState, lacking
 from r2i.check.subject import Subject
 from r2i.check.wording import from_notebook
 
@@ -28,11 +28,8 @@ def _pictures(subject: Subject) -> Iterator[Finding]:
 
 
 def _findings(subject: Subject, found: list[Read]) -> Iterator[Finding]:
-    paths = {path.lower(): path for path in subject.files} if found else {}
-    names = {PurePosixPath(path).name: path for path in subject.files} if found else {}
     for read in found:
-        like = paths.get((read.path or "").lower())
-        message, hint = _said(subject, read, like=like, named=names.get(PurePosixPath(read.said).name))
+        message, hint = _said(subject, read)
         yield Finding(
             message=message,
             file=read.notebook.path,
@@ -42,17 +39,27 @@ def _findings(subject: Subject, found: list[Read]) -> Iterator[Finding]:
         )
 
 
-def _said(subject: Subject, read: Read, *, like: str | None, named: str | None) -> tuple[str, str]:
-    """Message and hint; `like` is a file that is the same but for its case, `named` one of the same name elsewhere."""
+def _said(subject: Subject, read: Read) -> tuple[str, str]:
+    """Message and hint."""
     verb = "shows" if read.picture else "reads"
     path = read.path or read.said
     match read.state:
         case "missing" if read.path is None:
-            message = f"The cell {verb} `{read.said}`, which is outside the repository"
-            return message, "Move the file into the repository"
+            of_home = read.said.startswith(HOME)
+            where = "in the home directory of its author" if of_home else "outside the repository"
+            instead = _instead(subject, read)
+            return (
+                f"The cell {verb} `{read.said}`, which is {where}",
+                instead or "Move the file into the repository",
+            )
         case "missing":
             message = f"The cell {verb} `{read.said}`, which is not in the repository"
-            return message, _instead(read, like=like, named=named)
+            other = (
+                "Commit the file"
+                if read.picture
+                else "Commit the file, or download it in a cell or in `postBuild`"
+            )
+            return message, _instead(subject, read) or other
         case "ignored" | "untracked":
             why = "which git ignores" if read.state == "ignored" else "which is not in git"
             return f"The cell {verb} `{read.said}`, {why}", _published(
@@ -76,18 +83,16 @@ def _published(subject: Subject, path: str, *, ignored: bool) -> str:
     return f"Run `git add {'-f ' if ignored else ''}{shlex.quote(path)}`"
 
 
-def _instead(read: Read, *, like: str | None, named: str | None) -> str:
-    if like:
-        return (
-            f"Write `{from_notebook(like, read.notebook.path)}`: file names are case-sensitive in the image"
-        )
+def _instead(subject: Subject, read: Read) -> str:
+    """Names the file that is there under another case, or in another directory; empty where none is."""
     if FILE_OF_SECRETS.fullmatch(read.said):
         return NEVER_COMMIT
-    if named:
-        return f"Write `{from_notebook(named, read.notebook.path)}`, which the repository contains"
-    return (
-        "Commit the file" if read.picture else "Commit the file, or download it in a cell or in `postBuild`"
-    )
+    found = nearest(subject, read.path or read.said)
+    if found is None:
+        return ""
+    is_alike = found.casefold() == (read.path or "").casefold()
+    why = ": file names are case-sensitive in the image" if is_alike else ", which the repository contains"
+    return f"Write `{from_notebook(found, read.notebook.path)}`{why}"
 
 
 def _missing(subject: Subject) -> Iterator[Finding]:

@@ -47,7 +47,7 @@ CHAIN = re.compile(r"\b[A-Za-z_]\w*+(?:\.\w++)++")
 
 
 @dataclass(frozen=True)
-class Piece:
+class CodePiece:
     """A cell of a notebook, or a module."""
 
     facts: Facts
@@ -71,7 +71,7 @@ def _removed(subject: Subject) -> Iterator[Finding]:
                 yield finding_of(subject, places, targets[row])
 
 
-def _programs(subject: Subject) -> Iterator[tuple[str, list[Piece]]]:
+def _programs(subject: Subject) -> Iterator[tuple[str, list[CodePiece]]]:
     for notebook in subject.notebooks:
         if notebook.kernel.startswith(("python2", "sage")) or notebook.language_version.startswith("2."):
             continue  # another finding, or none
@@ -80,13 +80,13 @@ def _programs(subject: Subject) -> Iterator[tuple[str, list[Piece]]]:
         cells = subject.code_of.get(notebook.path, [])
         yield (
             notebook.path,
-            [Piece(facts, notebook, cell) for cell, facts in cells if not cell.tags & TOLERANT],
+            [CodePiece(facts, notebook, cell) for cell, facts in cells if not cell.tags & TOLERANT],
         )
     for path in sorted(subject.once(uses).modules):
-        yield path, [Piece(subject.modules[path])]
+        yield path, [CodePiece(subject.modules[path])]
 
 
-def _places(path: str, pieces: list[Piece]) -> Iterator[RemovedUse]:
+def _places(path: str, pieces: list[CodePiece]) -> Iterator[RemovedUse]:
     """Where the code of one program uses such names."""
     bound = _bound(pieces)
     hit = _may_use("\n".join(piece.facts.source for piece in pieces), bound)
@@ -107,7 +107,7 @@ def _places(path: str, pieces: list[Piece]) -> Iterator[RemovedUse]:
             )
 
 
-def _bound(pieces: Iterable[Piece]) -> Mapping[str, str]:
+def _bound(pieces: Iterable[CodePiece]) -> Mapping[str, str]:
     """What names of imports stand for, where all of these agree."""
     found: dict[str, set[str]] = {}
     for piece in pieces:
