@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -20,6 +21,22 @@ from repo2docker.app import Repo2Docker
 
 #: A directory of so many bytes is built from, as far as its archive; larger ones take too much memory.
 MOST = 20_000_000
+
+
+#: What its Dockerfile does with a file or a kernel, by the words that say so.
+STEPS = {
+    "requirements.txt": r'KERNEL_PYTHON_PREFIX}/bin/pip install --no-cache-dir -r "',
+    "requirements3.txt": r'NB_PYTHON_PREFIX}/bin/pip install --no-cache-dir -r "',
+    "environment.yml": r"env update -p",
+    "a Python package": r"(?m)pip install --no-cache-dir \.$",
+    "an R package": r"remotes::install_local\(\)",
+    "install.R": r"Rscript .*install\.R",
+    "Pipfile": r"pipenv install",
+    "postBuild": r"(?m)^RUN \./.*postBuild$",
+    "start": r'R2D_ENTRYPOINT="\${REPO_DIR}/',
+    "ir": r"IRkernel::installspec",
+    "julia": r"installkernel\(",
+}
 
 
 class Answer:
@@ -61,6 +78,7 @@ def asked(app: Repo2Docker, said: dict[str, Any]) -> None:
     if type(pack).__name__ == "RBuildPack":
         said["r"] = pack.r_version
     said["julia"] = pack.julia_version if hasattr(type(pack), "julia_version") else None
+    said["steps"] = sorted(what for what, words in STEPS.items() if re.search(words, text))
     said["stage"] = "build"
     if sum(file.lstat().st_size for file in Path().rglob("*")) < MOST:
         for _ in pack.build(Engine(), "image", 0, {"NB_UID": "1000"}, [], {}):

@@ -39,7 +39,7 @@ class BinderEnvironment:
             if match := PYTHON.match(entry.text):
                 if not match[1]:
                     break
-                why = f"asks for `{entry.text}`"
+                why = f"asks for `{entry.text[:60]}`"
                 evidence = Evidence(why=why, file=self.path, line=entry.line)
                 return Chosen(version=minor_of(match[1], evidence), evidence=evidence)
         why = "names no Python version that repo2docker recognizes (`python=X.Y`), so it starts with its default"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from r2i.binder.values import RefusedByBinder
-from r2i.checkout import MAX_LOCK_BYTES, Checkout
+from r2i.checkout import MAX_LOCK_BYTES, MAX_TOML, Checkout
 from r2i.checkout.bounds import check_toml
 from r2i.errors import InvalidRepositoryError
 
@@ -71,9 +71,11 @@ class BinderFiles:
         return parsed_toml(self.text(path), path)
 
 
+@lru_cache(maxsize=4)  # several steps look at the same project
 def parsed_toml(text: str, path: str) -> dict[str, Any]:
+    """The same object for the same text, which nobody may change."""
     try:
-        check_toml(text, path, most=MAX_LOCK_BYTES)
+        check_toml(text, path, most=MAX_TOML)
         return tomllib.loads(text)
     except InvalidRepositoryError as error:
         raise RefusedByBinder(error.message, file=path, line=error.line) from error

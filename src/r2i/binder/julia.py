@@ -43,7 +43,7 @@ def julia_version(files: BinderFiles, path: str) -> BinderLanguage:
     section = project.get("compat")
     if isinstance(section, dict) and "julia" in section:
         compat = section["julia"]
-        evidence = Evidence(why=f"allows Julia `{compat}`", file=path)
+        evidence = Evidence(why=f"allows Julia `{str(compat)[:60]}`", file=path)
     if not isinstance(compat, str):
         raise RefusedByBinder("`julia` in `[compat]` is not text: put it into quotes", file=path)
     allows = _matcher(compat, path)

@@ -121,11 +121,11 @@ class _Making:
             why, version = "names no version of R, so repo2docker takes its default", facts["default"]
         else:
             why, version = (
-                f"asks for R {runtime.version}",
+                f"asks for R {runtime.version[:60]}",
                 facts["versions"].get(runtime.version, runtime.version),
             )
             if len(version.split(".")) != 3:
-                raise RefusedByBinder(f"repo2docker knows no R {version}", file=runtime.path, line=1)
+                raise RefusedByBinder(f"repo2docker knows no R {version[:60]}", file=runtime.path, line=1)
         evidence = Evidence(why=why, file=runtime.path or self.chosen.reason.file)
         return BinderLanguage(
             version=version, evidence=evidence, day=day.isoformat() if day is not None else ""
@@ -189,7 +189,7 @@ def _of_conda(environment: BinderEnvironment) -> BinderLanguage | None:
     package = environment.r_packages
     if package is None:
         return None
-    why = f"asks for `{package.text}`, so repo2docker adds R, its kernel and RStudio"
+    why = f"asks for `{package.text[:60]}`, so repo2docker adds R, its kernel and RStudio"
     evidence = Evidence(why=why, file=environment.path, line=package.line)
     return BinderLanguage(version=environment.r_version(), evidence=evidence)
 

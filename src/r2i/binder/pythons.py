@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from r2i.binder.files import BinderFiles
 from r2i.binder.old_toml import read_old_toml
@@ -28,7 +28,7 @@ def minor_of(version: str, evidence: Evidence) -> str:
 def _of_major(version: str, evidence: Evidence) -> str:
     known = {"2": table()["python"]["default_2"], "3": table()["python"]["default"]}
     if version not in known:
-        raise RefusedByBinder(f"There is no Python {version}", file=evidence.file, line=evidence.line)
+        raise RefusedByBinder(f"There is no Python {version[:60]}", file=evidence.file, line=evidence.line)
     return str(known[version])
 
 
@@ -57,10 +57,10 @@ def of_runtime(files: BinderFiles, runtime: Runtime) -> Chosen:
 
 def _of_word(version: str, runtime: Runtime) -> tuple[Chosen, bool]:
     """The version as it is written, and whether nothing may change it: that of one number is a default."""
-    evidence = Evidence(why=f"asks for Python {version}", file=runtime.path, line=1)
+    evidence = Evidence(why=f"asks for Python {version[:60]}", file=runtime.path, line=1)
     try:
         release = Version(version).release
-    except InvalidVersion as error:
+    except ValueError as error:  # `InvalidVersion`, or more digits than Python reads
         raise RefusedByBinder(f"`{version[:60]}` is not a version", file=runtime.path) from error
     if len(release) <= 1:
         return Chosen(version=_of_major(version, evidence), evidence=evidence), False
@@ -80,8 +80,12 @@ def _requires_python(files: BinderFiles, path: str) -> SpecifierSet | None:
     if "requires-python" not in table_:
         return None
     try:
-        return SpecifierSet(table_["requires-python"])  # a list of texts is one for this library, too
-    except (InvalidSpecifier, TypeError, AttributeError) as error:
+        requirement = SpecifierSet(table_["requires-python"])  # a list of texts is one for this library, too
+        _ = (
+            Version(table()["python"]["default"]) in requirement
+        )  # numbers are read only when they are compared
+        return requirement  # noqa: TRY300
+    except (ValueError, TypeError, AttributeError) as error:  # `InvalidSpecifier` is a `ValueError`
         raise RefusedByBinder("`requires-python` is not a specifier", file=path) from error
 
 
@@ -96,7 +100,7 @@ def of_pipfile(files: BinderFiles) -> Chosen:
             if not isinstance(value, str):
                 raise RefusedByBinder(f"`{key}` is not text", file=path)
             if match := NUMBERS.match(value):
-                evidence = Evidence(why=f"asks for Python {value}", file=path)
+                evidence = Evidence(why=f"asks for Python {value[:60]}", file=path)
                 return Chosen(version=minor_of(match[0], evidence), evidence=evidence)
     where = sources[-1][0] if sources else None
     why = "names no Python version, so repo2docker takes its default"
@@ -129,11 +133,11 @@ def check_python(chosen: Chosen) -> None:
     """repo2docker has a lock for each Python that it builds, and for no other."""
     if chosen.version in environments():
         return
-    numbers = chosen.version.split(".")
+    version = chosen.version[:60]
     message = (
-        f"repo2docker has no environment for Python {chosen.version}"
-        if len(numbers) == 2
-        else f"repo2docker takes Python versions of two numbers, and not `{chosen.version}`"
+        f"repo2docker has no environment for Python {version}"
+        if version.count(".") == 1
+        else f"repo2docker takes Python versions of two numbers, and not `{version}`"
     )
     raise RefusedByBinder(message, file=chosen.evidence.file, line=chosen.evidence.line)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from r2i.binder.values import RefusedByBinder
@@ -20,9 +21,9 @@ MAX_DEPTH = 200
 #: So many characters are read in less than a second without C; real environments have a tenth of them.
 LONG = 100_000
 
-#: Plain words that are no text in YAML 1.2: nothing, truth values, numbers, dates.
+#: Plain words that are no text for this library: nothing, truth values, numbers, dates, and two signs.
 NO_TEXT = re.compile(
-    r"|~|null|Null|NULL|true|True|TRUE|false|False|FALSE"
+    r"|~|=|<<|null|Null|NULL|true|True|TRUE|false|False|FALSE"
     r"|[-+]?[0-9][0-9_]*|0o?[0-7_]+|0b[01_]+|0x[0-9a-fA-F_]+"
     r"|[-+]?(?:[0-9][0-9_]*)(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?"
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
@@ -65,8 +66,9 @@ class YamlMapping:
 YamlValue: TypeAlias = "YamlText | YamlSequence | YamlMapping | None"
 
 
+@lru_cache(maxsize=2)  # several steps look at the same environment
 def parse_nodes(text: str, path: str) -> YamlValue:
-    """The one document, None where it is empty."""
+    """The one document, None where it is empty; nobody may change it."""
     import yaml
 
     # In small things, such as a tab between brackets, the library of C differs from that of repo2docker.
@@ -141,7 +143,7 @@ class _Nodes:
             if identity in mapping.seen:
                 raise self.error(f"the key `{key.text[:60]}` occurs twice", event)
             mapping.seen.add(identity)
-            if key.text == "<<" and key.is_text:
+            if key.text == "<<" and not key.is_text:
                 self.merge(mapping, value)
             elif key.is_text:
                 mapping.values[key.text] = value

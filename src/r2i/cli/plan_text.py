@@ -56,7 +56,7 @@ def _binder_facts(binder: Binder) -> Iterator[str]:
         yield _fact("Base image", binder.base_image)
     if binder.python is not None:
         server = f", and {binder.server_python} for the server" if binder.server_python else ""
-        yield _fact("Python", f"{printable(binder.python)}{server}")
+        yield _fact("Python", f"{printable(binder.python[:60])}{server}")
         yield from _indented(binder.python_reason)
     yield from _binder_language("R", binder.r)
     yield from _binder_language("Julia", binder.julia)
