@@ -38,7 +38,7 @@ class Case:
     """`case.toml`: `fails` says where a `fails-*` case fails, `podman` that the case is built with Podman, too.
 
     `exit` and `says` are the exit code and words of a build that fails, `serves` is false where the image is not
-    Jupyter's, `builds` where it is never really built, `conda` is true where its packages are of the tests' channel, `cran` where they are of their mirror,
+    Jupyter's, `builds` where it is never really built, `kernel` is how the path of its kernel's Python begins, `conda` is true where its packages are of the tests' channel, `cran` where they are of their mirror,
     `pythons` are those that uv is offered, `options` are those of `r2i build` in Python's spelling.
     """
 
@@ -49,6 +49,7 @@ class Case:
     podman: bool = False
     serves: bool = True
     builds: bool = True
+    kernel: str = "/srv/env/bin/python "
     conda: bool = False
     cran: bool = False
     pythons: list[str] = field(default_factory=list)

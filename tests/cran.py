@@ -35,6 +35,7 @@ class CranPackage:
             "License": "GPL-3",
             "Imports": self.imports,
             "NeedsCompilation": "yes" if self.c else "no",
+            "Repository": "CRAN",
         }
         return "".join(f"{name}: {value}\n" for name, value in fields.items() if value)
 
@@ -72,15 +73,16 @@ RELEASES = ("bookworm", "trixie")
 
 
 @contextmanager
-def cran_mirror() -> Iterator[str]:
-    """Serve the mirror; gives what `R2I_CRAN` is set to."""
+def cran_mirror(more: tuple[CranPackage, ...] = ()) -> Iterator[str]:
+    """Serve the mirror, with more packages on its last days; gives what `R2I_CRAN` is set to."""
     with tempfile.TemporaryDirectory() as top, served(Path(top)) as server:
-        _make(Path(top) / "cran")
+        _make(Path(top) / "cran", more)
         yield f"{server}/cran"
 
 
-def _make(target: Path) -> None:
-    for day, packages in DAYS.items():
+def _make(target: Path, more: tuple[CranPackage, ...]) -> None:
+    for day, usual in DAYS.items():
+        packages = (*usual, *more) if usual == PACKAGES else usual
         contrib = target / day / "src" / "contrib"
         contrib.mkdir(parents=True)
         for package in packages:

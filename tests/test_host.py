@@ -390,9 +390,8 @@ def test_certificates_reach_every_program(machine: Path) -> None:
     found = sourced(read(machine, {"SSL_CERT_FILE": str(bundle)}).script, machine)
     own = Path("/etc/ssl/certs/ca-certificates.crt")
 
-    assert (
-        len({found[name] for name in ("SSL_CERT_FILE", "PIP_CERT", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO")}) == 1
-    )
+    names = ("SSL_CERT_FILE", "PIP_CERT", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "NIX_SSL_CERT_FILE")
+    assert len({found[name] for name in names}) == 1
     written = Path(found["SSL_CERT_FILE"])
     assert written.read_text() == PEM + OTHER_PEM + (own.read_text() if own.exists() else "")
     assert written.stat().st_mode & 0o777 == 0o644

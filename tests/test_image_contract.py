@@ -98,6 +98,18 @@ def test_the_environment_is_that_of_binder(container: Container) -> None:
     assert variables["PYTHONUNBUFFERED"] == "1"
 
 
+def test_modules_are_compiled_to_bytecode_and_tests_are_not(container: Container) -> None:
+    script = """
+        cd /srv/env/lib/python3*/site-packages/ipywidgets
+        ls __pycache__/embed.*.pyc widgets/__pycache__/widget.*.pyc widgets/tests/test_widget.py
+        find /srv/env -path "*/tests/*" -name "*.pyc"
+    """
+    found = inside(container, script)
+
+    assert found.returncode == 0, found.stderr
+    assert len(found.stdout.split()) == 3
+
+
 def test_it_runs_as_an_ordinary_user_who_cannot_gain_privileges(container: Container) -> None:
     status = inside(
         container, "cat /proc/self/status; id -u; touch /home/jovyan/mine /srv/env/mine; pwd"

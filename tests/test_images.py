@@ -113,7 +113,7 @@ def test_the_image_does_what_the_repository_asks_for(name: EngineName, case: Cas
             kernel = execute(engine, container.id, "sh", "-c", asking_kernel(KERNEL))
 
             assert verified.returncode == 0, verified.stdout + verified.stderr
-            assert kernel.stdout.startswith("/srv/env/bin/python "), kernel
+            assert kernel.stdout.startswith(case.kernel), kernel
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.fails == "build"], ids=ids)

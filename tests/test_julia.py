@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Iterator
@@ -13,8 +14,14 @@ import pytest
 
 from r2i.building.requests import Work, build_request
 from r2i.building.settings import BuildSettings
+from r2i.check.execution.causes import causes
+from r2i.check.execution.jobs import seen
+from r2i.check.execution.planned import limits
+from r2i.check.execution.planned import planned as planned_notebooks
+from r2i.check.execution.runs import BuildRun, DynamicReport, Level
+from r2i.check.subject import Subject
 from r2i.checkout import Checkout
-from r2i.engines.protocol import StepEvent
+from r2i.engines.protocol import RunRequest, StepEvent
 from r2i.errors import BuildFailedError
 from r2i.model import Options, Plan
 from r2i.planning.compose import make_plan
@@ -22,6 +29,7 @@ from r2i.planning.render import render
 from r2i.sources import parse
 from tests.building import Built, fresh_tag, notebook, write
 from tests.cases import asking_kernel
+from tests.cran import cran_mirror
 from tests.julia.servers import GREET, MODERN, TIDES, VERSION, Servers, julia_servers
 from tests.real_engines import engine_of, remove_image
 
@@ -216,3 +224,65 @@ def test_an_archive_with_another_checksum_is_refused(servers: Servers, tmp_path:
         pass
 
     assert any("computed checksum did NOT match" in line for line in caught.value.log)
+
+
+def printing(source: str, language: str, kernel: str, printed: str) -> str:
+    """A notebook whose author saw this."""
+    found = json.loads(notebook(source, kernel=kernel))
+    found["metadata"]["kernelspec"]["language"] = language
+    found["cells"][0]["execution_count"] = 1
+    found["cells"][0]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": printed}]
+    return json.dumps(found)
+
+
+THREE = {
+    "requirements.txt": "six\n",
+    "install.R": 'install.packages("polite")\n',
+    "runtime.txt": "r-4.5-2024-10-31\njulia-1.5\n",
+    "Project.toml": PROJECT,
+    "python.ipynb": printing("import six\nprint(six.__name__)", "python", "python3", "six\n"),
+    "r.ipynb": printing("library(polite)\ncat(ask())", "R", "ir", "hello, 2.0 please"),
+    "julia.ipynb": printing(
+        "using Tides\nprintln(Tides.high())", "julia", "julia-1.5", "hello from Greet 2.0.0\n"
+    ),
+    "fails/r.ipynb": printing("library(absent)", "R", "ir", ""),
+}
+
+
+def test_notebooks_in_three_languages_run_in_one_image(servers: Servers, tmp_path: Path) -> None:
+    """What `r2i check --execute` does after the build; only the Julia of the tests cannot be built by the command line."""
+    repo, engine = write(tmp_path / "repo", THREE), engine_of("docker")
+    subject = Subject(Checkout.open(repo))
+    notebooks = planned_notebooks(subject)
+    bounds = limits(engine, memory=None, timeout=100, jobs=len(notebooks) + 1)
+    with cran_mirror() as cran:
+        offered = replace(servers, environ={**servers.environ, "R2I_CRAN": cran})
+        with julia_build(repo, offered) as build:
+            request = RunRequest(image=build.image.tag, user="1000")
+            found = seen(engine, request, notebooks, limits=bounds, tried=Level.L4, listen=lambda _: None)
+    report = DynamicReport(
+        asked=Level.L4,
+        tried=Level.L4,
+        build=BuildRun(image=build.image.tag, seconds=0),
+        server=found.server,
+        kernels=found.kernels,
+        runs=found.runs,
+    )
+    runs = {run.path: run for run in report.runs}
+    wrong = runs.pop("fails/r.ipynb")
+
+    assert report.status(Level.L1) == "passed"
+    assert {(kernel.name, kernel.language) for kernel in report.kernels} >= {
+        ("python3", "python"),
+        ("ir", "R"),
+        ("julia-1.5", "julia"),
+    }
+    assert {path: (run.kernel, run.passed(Level.L4)) for path, run in runs.items()} == {
+        "python.ipynb": ("python3", True),
+        "r.ipynb": ("ir", True),
+        "julia.ipynb": ("julia-1.5", True),
+    }
+    assert not wrong.passed(Level.L3)
+    assert [cause.code for cause in causes(subject, report, network=False)[wrong.path]] == [
+        "r-package-missing"
+    ]

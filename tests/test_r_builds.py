@@ -35,7 +35,7 @@ def test_an_edited_notebook_rebuilds_nothing_before_the_source(tmp_path: Path) -
 
 
 def test_the_address_of_the_mirror_stays_nowhere(tmp_path: Path) -> None:
-    files = {**FILES, "install.R": 'install.packages("polite")\nremotes::install_cran("compiled")\n'}
+    files = {**FILES, "postBuild": "#!/bin/sh\nRscript -e 'remotes::install_cran(\"compiled\")'\n"}
     with cran_mirror() as cran, image_of(write(tmp_path / "repo", files), R2I_CRAN=cran) as image:
         address = cran.removeprefix("http://")
 

@@ -31,7 +31,7 @@ TARGET = Path(__file__).parents[1] / "src" / "r2i" / "check" / "facts" / "distri
 
 HEADER = """\
 # What the newest wheel of a distribution (Linux, x86-64) holds, needs and weighs. A line is
-# `NAME VERSION | kB TO DOWNLOAD | kB UNPACKED | kB OF THAT PYTHON CODE | MODULES | WHAT IT ALWAYS NEEDS`.
+# `NAME VERSION | kB TO DOWNLOAD | kB UNPACKED | kB OF THAT PYTHON CODE WITHOUT TESTS | MODULES | WHAT IT ALWAYS NEEDS`.
 # Made by `tools/refresh_distributions.py`; not to be edited.
 
 """
@@ -158,7 +158,7 @@ def read(wheel: zipfile.ZipFile, *, version: str) -> Distribution:
         version=version,
         packed=sum(entry.compress_size for entry in entries),
         unpacked=sum(entry.file_size for entry in entries),
-        python=sum(entry.file_size for entry in entries if entry.filename.endswith(".py")),
+        python=sum(entry.file_size for entry in entries if is_compiled(entry.filename)),
         modules=tuple(modules([entry.filename for entry in entries])),
         requires=always,
         under_extras={
@@ -166,6 +166,11 @@ def read(wheel: zipfile.ZipFile, *, version: str) -> Distribution:
             for extra in extras
         },
     )
+
+
+def is_compiled(file: str) -> bool:
+    """Whether an image has the bytecode of a file: `r2i/image/programs/environment.py` leaves tests out."""
+    return file.endswith(".py") and re.search(r"/tests?/", file) is None
 
 
 def holds(requirement: Requirement, extra: str) -> bool:

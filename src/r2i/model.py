@@ -81,16 +81,30 @@ class Release:
 
 @dataclass(frozen=True, kw_only=True)
 class BaseImage:
-    """The image to build on; `release` is None where its name does not tell which distribution it is."""
+    """The image to build on; `release` is None where its name does not tell which distribution it is.
+
+    `evidence` is why r2i chose it, None where it is the default or the user names it.
+    """
 
     reference: str
     release: Release | None
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseChoice:
+    """A base image that fits what files ask for better than the default; `firm` where the default does not do at all."""
+
+    reference: str
+    evidence: Evidence
+    firm: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What the user asked for on the command line, as far as it changes the plan.
 
+    `base_evidence` is why r2i chose the base image, None where the user did, or nobody.
     `extras` and `groups` are the optional dependencies and dependency groups to install. `as_of` is a moment in UTC
     (RFC 3339, `2021-06-30T00:00:00Z`): what was published later is not there; `as_of_evidence` is who says so.
     `installer` may be the pip that still took what old releases say of themselves.
@@ -100,6 +114,7 @@ class Options:
     """
 
     base_image: str | None = None
+    base_evidence: Evidence | None = None
     python: str | None = None
     own_python: bool = False
     extras: tuple[str, ...] = ()
@@ -230,6 +245,8 @@ class PythonEnvironment:
 
     `conda_versions` are names of conda packages that are asked for in one version.
 
+    `opaque` says that only its build tells what is in it: nothing is added to it, and it brings all languages and the server if it has them.
+
     `manager` is what makes `/srv/env`: uv a virtual environment with the planned interpreter, conda a prefix with an
     interpreter of its own. `brings` is the Python that is among its exact packages: whatever else is asked for, there is
     no other.
@@ -243,6 +260,7 @@ class PythonEnvironment:
     conda_versions: frozenset[str] = frozenset()
     heeds: tuple[str, ...] = ()
     exact: bool = False
+    opaque: bool = False
     imported: Mapping[str, Evidence] = field(default_factory=dict)
     manager: Literal["uv", "conda"] = "uv"
     brings: VersionRequest | None = None
@@ -266,17 +284,27 @@ class Language:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatedFiles:
+    """The files of a language whose packages `--as-of` sets the day of, the one that defines them first, and, if they leave
+    nothing open, why (a clause)."""
+
+    files: tuple[str, ...]
+    closed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Detection:
     """What one buildpack found in a checkout.
 
     `requests` are versions that a file names, by language (`python`, `r`, …), `ran_on` what notebooks say they ran on, and `kernels` the
     names of the kernels that they ask for.
-    `language` is one that the layers install, `packages` are names of Debian packages among them.
+    `base` is a base image that it would rather build on, where the user names none: everything is then detected again for that one.
+    `language` is one that the layers install, `packages` are names of Debian packages among them, `dated` what `--as-of` looks at.
 
     `server` is evidence that the repository brings parts of the Jupyter server, `classic` that it needs the classic Notebook, `compiles` that it needs a
     compiler in the final image, `node` and `yarn` that it needs these programs there. `imports` are modules that code imports and the Binder environment has. `labextensions` is said where the server is
     JupyterLab 4. `alone` is what is wrong with the file if no other one says what to build. `start` is
-    the path of a script that wraps the command, `dockerfile` of one that replaces everything else.
+    the path of a script that wraps the command, `entered` a program of the image that wraps it and all that the repository runs, `dockerfile` the path of one that replaces everything else.
     """
 
     layers: tuple[Layer, ...] = ()
@@ -286,7 +314,9 @@ class Detection:
     requires: tuple[PythonConstraint, ...] = ()
     ran_on: Mapping[str, VersionRequest] = field(default_factory=dict)
     kernels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    base: BaseChoice | None = None
     language: Language | None = None
+    dated: DatedFiles | None = None
     packages: frozenset[str] = frozenset()
     imports: Mapping[str, Evidence] = field(default_factory=dict)
     environment: PythonEnvironment | None = None
@@ -298,6 +328,7 @@ class Detection:
     labextensions: tuple[Notice, ...] = ()
     alone: Evidence | None = None
     start: str | None = None
+    entered: str | None = None
     dockerfile: str | None = None
 
 

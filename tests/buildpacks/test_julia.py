@@ -357,6 +357,40 @@ def test_packages_that_run_python_run_that_of_the_environment(
     )
 
 
+RCALL = '[deps]\nRCall = "6f49c342-dc21-5d91-9882-a32aef131414"\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "version", "provider", "file"),
+    [
+        ({"Project.toml": RCALL}, "4.5", "from Debian", "Project.toml"),
+        ({"Project.toml": RCALL, "runtime.txt": "r-4.2"}, "4.2", "from Debian", "runtime.txt"),
+        ({"REQUIRE": "RCall\n"}, "4.5", "from Debian", "REQUIRE"),
+        (
+            {"Project.toml": RCALL, "environment.yml": "dependencies: [r-base, r-irkernel]\n"},
+            "",
+            "from conda packages",
+            None,
+        ),
+    ],
+)
+def test_packages_that_run_r_get_one_before_they_are_installed(
+    tmp_path: Path, files: Mapping[str, Content], version: str, provider: str, file: str | None
+) -> None:
+    plan = plan_of(tmp_path, files)
+    r = next(language for language in plan.languages if language.name == "R")
+    layers = [layer.title for layer in plan.layers]
+
+    assert (r.version, r.provider, r.evidence.file) == (version, provider, file)
+    if version:
+        packages = next(title for title in layers if "Julia package" in title)
+        assert layers.index(f"R {version}") < layers.index(packages)
+
+
+def test_a_project_without_such_packages_gets_no_r(tmp_path: Path) -> None:
+    assert [language.name for language in plan_of(tmp_path, {"Project.toml": DEPS}).languages] == ["Julia"]
+
+
 def test_the_project_is_where_the_configuration_is(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, {"binder/Project.toml": DEPS, "Project.toml": ""})
 

@@ -19,6 +19,7 @@ from r2i.planning.render import render
 SCRIPT: Files = {"install.R": 'install.packages("greeting")\n'}
 CONDA = "dependencies:\n  - python\n  - r-base=4.3\n  - r-irkernel\n"
 BOOKWORM = "debian:bookworm-slim"
+TRIXIE = "debian:trixie-slim"
 
 
 def r_notebook(version: str = "") -> str:
@@ -147,24 +148,167 @@ def test_packages_go_into_the_r_of_apt_txt(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "base", "hint"),
     [
-        ("r-3.6", "", "The nearest version in a base image is R 4.0: write `r-4.0` and build with `--base-image debian:bullseye-slim`"),
-        ("r-4.1", "", "Build with `--base-image ubuntu:22.04`, which has R 4.1"),
-        ("r-4.2.1-2022-10-31", "", "Build with `--base-image debian:bookworm-slim`, which has R 4.2"),
-        ("r-4.4", "", "The nearest version in a base image is R 4.5: write `r-4.5`"),
-        ("r-4.4-2024-06-30", "", "The nearest version in a base image is R 4.5: write `r-4.5-2024-06-30`"),
+        ("r-3.6", TRIXIE, "The nearest version in a base image is R 4.0: write `r-4.0` and build with `--base-image debian:bullseye-slim`"),
+        ("r-4.1", TRIXIE, "Build with `--base-image ubuntu:22.04`, which has R 4.1"),
+        ("r-4.2.1-2022-10-31", TRIXIE, "Build with `--base-image debian:bookworm-slim`, which has R 4.2"),
+        ("r-4.4", TRIXIE, "The nearest version in a base image is R 4.5: write `r-4.5`"),
+        ("r-4.4-2024-06-30", TRIXIE, "The nearest version in a base image is R 4.5: write `r-4.5-2024-06-30`"),
         ("r-4.4", "ubuntu:24.04", "The nearest version in a base image is R 4.3: write `r-4.3`"),
-        ("r-5.0", "", "The nearest version in a base image is R 4.6: write `r-4.6` and build with `--base-image debian:forky-slim`"),
-        ("r-3", "", "The nearest version in a base image is R 4.0: write `r-4.0` and build with `--base-image debian:bullseye-slim`"),
+        ("r-5.0", TRIXIE, "The nearest version in a base image is R 4.6: write `r-4.6` and build with `--base-image debian:forky-slim`"),
+        ("r-3", TRIXIE, "The nearest version in a base image is R 4.0: write `r-4.0` and build with `--base-image debian:bullseye-slim`"),
     ],
 )  # fmt: skip
 def test_an_r_that_the_base_image_does_not_have_is_refused_with_one_that_has_it(
     tmp_path: Path, line: str, base: str, hint: str
 ) -> None:
-    options = {"base_image": base} if base else {}
     with pytest.raises(InvalidRepositoryError, match="is requested, but") as caught:
-        plan_of(tmp_path, {"runtime.txt": f"{line}\n"}, **options)
+        plan_of(tmp_path, {"runtime.txt": f"{line}\n"}, base_image=base)
 
     assert (caught.value.where, caught.value.hint) == ("runtime.txt:1", hint)
+
+
+def lock_of(version: str) -> Files:
+    return {"renv.lock": f'{{\n"R": {{\n"Version": "{version}"}},\n"Packages": {{"a1": {{}}}}}}'}
+
+
+def description(bound: str) -> Files:
+    return {"DESCRIPTION": f"Package: ours\nDepends: R (>= {bound})\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "release", "place", "why"),
+    [
+        ({"runtime.txt": "r-4.2.1-2022-10-31"}, "bookworm", "runtime.txt:1", "requires R 4.2.1 and packages of 2022-10-31; R 4.2 is in bookworm"),
+        ({"runtime.txt": "r-4.0"}, "bullseye", "runtime.txt:1", "requires R 4.0; R 4.0 is in bullseye"),
+        ({"runtime.txt": "r-4.6"}, "forky", "runtime.txt:1", "requires R 4.6; R 4.6 is in forky"),
+        # None has it: never one with an older R.
+        ({"runtime.txt": "python-3.12\nr-4.1\n"}, "bookworm", "runtime.txt:2", "requires R 4.1; the nearest is R 4.2 of bookworm"),
+        ({"runtime.txt": "r-3.6"}, "bullseye", "runtime.txt:1", "requires R 3.6; the nearest is R 4.0 of bullseye"),
+        ({"runtime.txt": "r-3"}, "bullseye", "runtime.txt:1", "requires R 3; the nearest is R 4.0 of bullseye"),
+        # What is weaker, in its order.
+        (lock_of("4.2.3"), "bookworm", "renv.lock:3", "requires R 4.2.3; R 4.2 is in bookworm"),
+        (lock_of("4.1.0"), "bookworm", "renv.lock:3", "requires R 4.1.0; the nearest is R 4.2 of bookworm"),
+        (lock_of("4.9.0"), "forky", "renv.lock:3", "requires R 4.9.0; the nearest is R 4.6 of forky"),
+        ({**lock_of("4.2.3"), "runtime.txt": "r-4.0"}, "bullseye", "runtime.txt:1", "requires R 4.0; R 4.0 is in bullseye"),
+        ({**lock_of("4.2.3"), "runtime.txt": "2018-02-05"}, "bookworm", "renv.lock:3", "requires R 4.2.3; R 4.2 is in bookworm"),
+        (description("4.6.0"), "forky", "DESCRIPTION:2", "requires R `>= 4.6.0`; R 4.6 is in forky"),
+        ({**description("4.6.0"), **lock_of("4.2.3")}, "forky", "DESCRIPTION:2", "requires R `>= 4.6.0`; R 4.6 is in forky"),
+        ({**SCRIPT, "runtime.txt": "2018-02-05"}, "bullseye", "runtime.txt:1", "packages are of 2018-02-05, when R was older than 4.0; the nearest is R 4.0 of bullseye"),
+        ({**SCRIPT, "runtime.txt": "r-2022-01-01"}, "bookworm", "runtime.txt:1", "packages are of 2022-01-01, when R 4.1 was the newest; the nearest is R 4.2 of bookworm"),
+    ],
+)  # fmt: skip
+def test_the_base_image_is_the_one_whose_r_fits(
+    tmp_path: Path, files: Files, release: str, place: str, why: str
+) -> None:
+    base = plan_of(tmp_path, files).base
+
+    assert base.reference == f"docker.io/library/debian:{release}-slim"
+    assert base.evidence is not None
+    assert (f"{base.evidence.file}:{base.evidence.line}", base.evidence.why) == (place, why)
+
+
+@pytest.mark.parametrize(
+    ("files", "date"),
+    [
+        ({"runtime.txt": "r-4.5"}, None),
+        ({"runtime.txt": "r-4"}, None),
+        ({"runtime.txt": "r-4.4"}, None),
+        ({**description("4.3"), "runtime.txt": "r-4.2"}, None),
+        (lock_of("4.3.1"), None),
+        (description("3.5"), None),
+        ({"runtime.txt": "2024-10-31"}, None),
+        (SCRIPT, "2018-02-05T00:00:00Z"),
+        ({"a.ipynb": r_notebook("4.2.1")}, None),
+        ({"environment.yml": CONDA, "runtime.txt": "r-4.2"}, None),
+    ],
+)
+def test_the_base_image_is_the_default_where_its_r_fits_or_nobody_says_otherwise(
+    tmp_path: Path, files: Files, date: str | None
+) -> None:
+    base = plan_of(tmp_path, files, date=date).base
+
+    assert base == base_image(None)
+
+
+def test_a_day_of_the_command_line_chooses_the_base_image(tmp_path: Path) -> None:
+    base = plan_of(tmp_path, SCRIPT, as_of="2022-01-02T00:00:00Z").base
+
+    assert base.release is not None
+    assert base.release.name == "bookworm"
+    assert base.evidence is not None
+    assert base.evidence.why.startswith("`--as-of`: packages are of 2022-01-01, when R 4.1 was the newest")
+
+
+def test_everything_else_follows_the_base_image(tmp_path: Path) -> None:
+    """Names of Debian packages, the Python, the tables of R packages and the digest."""
+    files = {"runtime.txt": "r-4.2", "apt.txt": "libtiff6t64\nlibcurl4t64\n", "install.R": "renv::init()\n"}
+    plan = plan_of(tmp_path, files)
+    named = plan_of(tmp_path, files, base_image=BOOKWORM)
+    apt = next(layer for layer in plan.layers if layer.template == "apt")
+
+    assert plan.python is not None
+    assert (plan.python.version, plan.python.provider) == ("3.11", "base")
+    assert packages(apt) == {"libcurl4", "libtiff6"}
+    assert "r-cran-renv" not in packages(layers(plan)[0])
+    assert 'paste0(server, "/__linux__/bookworm/latest")' in layers(plan)[1].support["r/Rprofile.site"]
+    assert [layer.title for layer in plan.layers[1:]] == [layer.title for layer in named.layers[1:]]
+    assert plan.labels["io.r2i.plan"] != named.labels["io.r2i.plan"]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"runtime.txt": "r-4.1"}, "R 4.1 is requested, but the nearest version at or above it in a Debian image is R 4.2 of bookworm; `--base-image ubuntu:22.04` has R 4.1"),
+        ({"runtime.txt": "r-4.4"}, "R 4.4 is requested, but the nearest version at or above it in a Debian image is R 4.5 of trixie"),
+        ({**description("4.3"), "runtime.txt": "r-4.2"}, "R 4.2 is requested, but `DESCRIPTION`, line 2, requires R `>= 4.3`: R 4.5 is installed"),
+        ({"runtime.txt": "r-4.2"}, None),
+    ],
+)  # fmt: skip
+def test_another_r_than_the_requested_one_is_said(tmp_path: Path, files: Files, message: str | None) -> None:
+    plan = plan_of(tmp_path, files)
+
+    assert [(n.level, n.file, n.message) for n in plan.notices] == [
+        *([("warning", "runtime.txt", message)] if message else [])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "message", "hint"),
+    [
+        ({"runtime.txt": "r-5.0-2024-10-31"}, "R 5.0 is requested, but the newest version in a base image is R 4.6", "Write `r-4.6-2024-10-31`"),
+        (description("9.9"), "R `>= 9.9` is required, but the newest version in a base image is R 4.6", "Require R 4.6"),
+    ],
+)  # fmt: skip
+def test_an_r_that_is_newer_than_all_is_refused(
+    tmp_path: Path, files: Files, message: str, hint: str
+) -> None:
+    with pytest.raises(InvalidRepositoryError) as caught:
+        plan_of(tmp_path, files)
+
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+def test_a_debian_package_that_the_chosen_base_image_does_not_have_is_said_with_who_chose_it(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(InvalidRepositoryError) as caught:
+        plan_of(tmp_path, {"runtime.txt": "r-4.0", "apt.txt": "git\n7zip\n"})
+
+    error = caught.value
+    assert (error.where, error.message, error.hint) == (
+        "apt.txt:2",
+        "`7zip` is not in bullseye, the base image that `runtime.txt`, line 1, leads to",
+        "Remove the line, or change `runtime.txt`: releases with the package are forky, trixie, bookworm, noble, jammy",
+    )
+
+
+def test_a_lock_gives_way_to_debian_packages_that_its_base_image_does_not_have(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, {**lock_of("4.0.2"), "apt.txt": "7zip\n"})
+
+    assert plan.base.evidence is not None
+    assert (plan.base.reference, plan.base.evidence.file) == (base_image(None).reference, "apt.txt")
+    assert "is not in bullseye" in plan.base.evidence.why
+    assert said(plan) == ["R 4.0.2 is requested here, but trixie ships R 4.5"]
 
 
 @pytest.mark.parametrize(
@@ -208,14 +352,14 @@ def test_a_lower_bound_that_the_base_image_meets_is_met(tmp_path: Path, bound: s
 def test_a_lower_bound_above_the_base_image_is_refused(tmp_path: Path, bound: str, hint: str) -> None:
     files = {"DESCRIPTION": f"Package: ours\nDepends:\n    R (>= {bound})\n"}
     with pytest.raises(InvalidRepositoryError, match=r"is required, but trixie has R 4\.5") as caught:
-        plan_of(tmp_path, files)
+        plan_of(tmp_path, files, base_image=TRIXIE)
 
     assert (caught.value.where, caught.value.hint) == ("DESCRIPTION:3", hint)
 
 
 def test_another_r_of_a_lock_or_a_notebook_is_said(tmp_path: Path) -> None:
     lock = '{\n"R": {\n"Version": "4.1.2"},\n"Packages": {"a1": {}}}'
-    plan = plan_of(tmp_path, {"renv.lock": lock, "a.ipynb": r_notebook("4.3.1")})
+    plan = plan_of(tmp_path, {"renv.lock": lock, "a.ipynb": r_notebook("4.3.1")}, base_image=TRIXIE)
 
     assert [(n.level, n.file, n.line, n.message) for n in plan.notices] == [
         ("warning", "renv.lock", 3, "R 4.1.2 is requested here, but trixie ships R 4.5"),
@@ -335,6 +479,11 @@ def test_a_lock_is_restored_from_it_alone_by_the_renv_of_the_release(
     assert ("r-cran-renv" in packages(made[0])) == there
     assert made[-1].support == {"r/lock/renv.lock": lock}
     assert made[-1].variables["words"] == ("u1=https://u1.example.org",)
+    # So does `renv::restore()` in `postBuild` or a notebook.
+    site = next(layer for layer in made if layer.template == "r_settings").support["r/Rprofile.site"]
+    assert site.endswith(
+        'options(renv.config.repos.override = c(getOption("repos"), "u1" = "https://u1.example.org"))\n'
+    )
 
 
 def test_what_a_release_does_not_have_comes_from_cran(tmp_path: Path) -> None:
@@ -344,8 +493,32 @@ def test_what_a_release_does_not_have_comes_from_cran(tmp_path: Path) -> None:
 
     assert made["R 4.6"].variables["packages"] == ("r-base-core", "r-base-dev", "r-cran-remotes")
     assert "libzmq3-dev" in packages(layers(plan)[0])
-    assert made["R kernel from CRAN"].variables["command"] == "kernel"
+    assert made["R kernel from CRAN"].variables["command"] == "need"
     assert made["install.R: 2 packages"].variables["words"] == ("devtools", "remotes")
+
+
+@pytest.mark.parametrize("name", ["postBuild", "start"])
+def test_packages_that_scripts_install_with_are_there(tmp_path: Path, name: str) -> None:
+    """Binder has some of them in every image with R."""
+    files = {
+        "runtime.txt": "r-4.2",
+        name: "#!/bin/sh\n# remotes\nRscript -e 'devtools::x(); renv::restore()'\n",
+    }
+    plan = plan_of(tmp_path, files)
+    [r, settings, renv] = layers(plan)
+
+    assert packages(r) & {"r-cran-devtools", "r-cran-remotes", "r-cran-renv"} == {"r-cran-devtools"}
+    assert [(each.file, each.line, each.why) for each in r.evidence[1:]] == [
+        (name, 3, "calls `devtools`"),
+        (name, 3, "calls `renv`"),
+    ]
+    # Debian 12 has no renv.
+    assert (renv.title, renv.variables["command"], renv.variables["path"]) == (
+        "R package `renv` from CRAN",
+        "need",
+        "renv",
+    )
+    assert settings.template == "r_settings"
 
 
 def test_tools_that_scripts_install_with_are_there(tmp_path: Path) -> None:
@@ -391,7 +564,7 @@ def test_facts_of_r_name_releases_and_packages_that_there_are() -> None:
 
     assert {*facts["releases"]} == releases
     assert {*facts["binaries"], *facts["absent"]} <= releases
-    assert {*facts["released"]} == {*facts["releases"].values()}
+    assert {*facts["released"]} >= {*facts["releases"].values()}
     assert all(name == name.lower() for name in facts["system"])
     assert {"dplyr", "sf"} <= r_packages()[1].keys()
     assert r_of(base_image("debian:12")) == "4.2"
@@ -445,8 +618,11 @@ def test_the_tidyverse_of_cran_needs_more_than_that_of_debian(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("version", "base", "words"),
     [
-        ("2018-04-11", "", "`--base-image debian:bullseye-slim` has R 4.0"),
-        ("2022-10-31", "", "`--base-image debian:bookworm-slim` has R 4.2"),
+        ("2018-04-11", TRIXIE, "`--base-image debian:bullseye-slim` has R 4.0"),
+        ("2022-10-31", TRIXIE, "`--base-image debian:bookworm-slim` has R 4.2"),
+        ("2022-01-01", "", "`--base-image ubuntu:22.04` has R 4.1"),
+        ("2018-04-11", "", ""),
+        ("2022-10-31", "", ""),
         ("2022-10-31", BOOKWORM, ""),
         ("2025-06-30", "", ""),
     ],

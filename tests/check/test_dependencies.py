@@ -22,6 +22,7 @@ from r2i.check.settings import CheckSettings
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 from r2i.edits.applying import combined
+from tests.writing import write
 
 DEPENDENCIES = [rule for rule in RULES if rule.code.startswith("D")]
 
@@ -221,3 +222,47 @@ def test_a_lock_file_is_not_edited_by_hand(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes((lock / name).read_bytes())
 
     assert where(found(tmp_path)) == "to the requirements that `uv.lock` locks, and lock them again"
+
+
+R_CELL = notebook("library(ggplot2)\nlibrary(zoo)\nlibrary(ours)", "R")
+
+
+@pytest.mark.parametrize(
+    ("files", "lacking"),
+    [
+        ({"install.R": 'install.packages("ggplot2")'}, ["zoo", "ours"]),
+        # What r2i does not run or follow counts for nothing.
+        ({"install.R": 'install.packages("ggplot2")  # and "zoo"'}, ["zoo", "ours"]),
+        ({"install.R": 'source("R/more.R")', "R/more.R": 'install.packages("zoo")'}, ["ggplot2", "ours"]),
+        ({"install.R": 'wanted <- "zoo"\ninstall.packages(wanted)'}, ["ggplot2", "ours"]),
+        ({"install.R": b"# caf\xe9\ninstall.packages('zoo')"}, ["ggplot2", "ours"]),
+        ({"DESCRIPTION": "Package: ours\nImports: zoo,\n    ggplot2\n"}, []),
+        ({"DESCRIPTION": "Package: other\nImports: zoo\nSuggests: ggplot2\n"}, ["ggplot2", "ours"]),
+        ({"binder/DESCRIPTION": "Package: ours\nImports: zoo, ggplot2\n"}, ["ours"]),
+        ({"install.R": 'install.packages("zoo")', "DESCRIPTION": "Package: ours\n"}, ["ggplot2", "ours"]),
+        ({"renv.lock": '{"Packages": {"zoo": {"Package": "zoo"}}}'}, ["ggplot2", "ours"]),
+        ({"install.R": "", "apt.txt": "r-cran-zoo\n"}, ["ggplot2", "ours"]),
+        # Anything may be installed.
+        *(
+            ({"install.R": f'install.packages("zoo")\n{more}'}, [])
+            for more in (
+                'remotes::install_github("a/b")',
+                'source("https://example.org/a.R")',
+                'source("gone.R")',
+                'names <- readLines("names.txt")',
+                'names <- read.csv("names.csv")',
+                "pacman::p_load(ours)",
+                'install.packages("unheard.of.package")',
+                "BiocManager::install()",
+            )
+        ),
+        ({"renv.lock": "{"}, []),
+    ],
+)
+def test_r_packages_are_declared_where_the_build_reads_them(
+    files: dict[str, str | bytes], lacking: list[str], tmp_path: Path
+) -> None:
+    subject = found(write(tmp_path, {**files, "a.ipynb": R_CELL}).root)
+
+    messages = [each.finding.message for each in check(subject).findings if each.rule.code == "D311"]
+    assert messages == [f"The cell loads the R package `{name}`, but no file requires it" for name in lacking]

@@ -115,7 +115,7 @@ def test_what_git_would_not_make_executable_is_found_by_its_index(tmp_path: Path
 
 
 def test_all_that_is_wrong_with_a_script_is_mended_at_once(tmp_path: Path) -> None:
-    lines = ["\ufeffset -e", "sudo pip install .", "apt-get install -y graphviz"]
+    lines = ["\ufeffset -eo pipefail", "sudo pip install .", "apt-get install -y graphviz"]
     (tmp_path / "postBuild").write_bytes("\r\n".join([*lines, ""]).encode())
     subject = Subject(Checkout.open(tmp_path))
     found = check(subject, RULES).findings
@@ -127,7 +127,7 @@ def test_all_that_is_wrong_with_a_script_is_mended_at_once(tmp_path: Path) -> No
 
     assert {one.rule.code for one in found} == {"F301", "F302", "F304", "F305", "F311", "F312"}
     assert codes(subject) == []
-    assert (tmp_path / "postBuild").read_bytes() == b"#!/bin/bash\nset -e\npip install .\n"
+    assert (tmp_path / "postBuild").read_bytes() == b"#!/bin/bash\nset -eo pipefail\npip install .\n"
     assert (tmp_path / "apt.txt").read_bytes() == b"graphviz\n"
 
 

@@ -68,9 +68,12 @@ reports = st.builds(
 )
 
 
-def shown(report: Report, *, terminal: bool, width: int = 80, directory: str = "") -> str:
+def shown(
+    report: Report, *, terminal: bool, width: int = 80, directory: str = "", verbose: bool = False
+) -> str:
     file = io.StringIO()
-    show(report, Console(file=file, force_terminal=terminal, width=width), directory=directory)
+    console = Console(file=file, force_terminal=terminal, width=width)
+    show(report, console, directory=directory, verbose=verbose)
     return file.getvalue()
 
 
@@ -224,6 +227,45 @@ def test_junit_shows_which_rules_hold() -> None:
         "D103 fine": [],
     }
     assert outcomes(replace(REPORT, strict=True))["D101 unpinned"] == ["failure"]
+
+
+def of_kernel(file: str, kernel: str = "mine", line: int = 5) -> Reported:
+    finding = Finding(
+        message=f"The kernel is `{kernel}`, not `python3`", file=file, line=line, hint="Write `python3`"
+    )
+    return Reported(rule=RULE, finding=finding)
+
+
+def test_text_shows_findings_of_one_kind_once_with_the_places_of_the_others() -> None:
+    kernels = (
+        of_kernel("a.ipynb"),
+        of_kernel("a.ipynb", "yours", line=8),
+        of_kernel("b.ipynb"),
+        of_kernel("c.ipynb", "yours", line=7),
+    )
+    other = Reported(rule=WRONG, finding=Finding(message="The name", file="b.ipynb", line=1))
+    report = Report(findings=(*kernels, other))
+    said = shown(report, terminal=False)
+    verbose = shown(report, terminal=False, verbose=True)
+
+    assert said.count("The kernel is") == 1
+    assert "    Also: `yours` (line 8), `b.ipynb`, `yours` (`c.ipynb`, line 7)\n" in said
+    assert "The name" in said
+    assert "1 error, 4 warnings" in said
+    assert verbose.count("The kernel is") == 4
+    assert "Also" not in verbose
+
+
+def test_text_names_eight_places_of_one_kind_and_counts_the_others() -> None:
+    said = shown(Report(findings=tuple(of_kernel(f"{number}.ipynb") for number in range(20))), terminal=False)
+
+    assert "`7.ipynb`, `8.ipynb` and 11 more; `--verbose` shows them" in said
+
+
+def test_two_findings_of_one_kind_are_shown_one_by_one() -> None:
+    said = shown(Report(findings=(of_kernel("a.ipynb"), of_kernel("b.ipynb"))), terminal=False)
+
+    assert said.count("The kernel is") == 2
 
 
 def test_text_shows_the_first_findings_of_a_rule_in_a_file_and_counts_the_others() -> None:

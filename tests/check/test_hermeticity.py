@@ -168,7 +168,7 @@ def test_the_sentence_names_all() -> None:
 
     assert found.sentence == (
         "3 of 41 distributions, 1 of 1 package in `apt.txt`, the base image `debian:trixie-slim`, "
-        "1 git requirement, 2 downloads and 1 installation by a script or cell"
+        "1 requirement from git, 2 downloads and 1 installation by a script or cell"
     )
 
 

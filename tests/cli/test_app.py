@@ -354,6 +354,17 @@ def test_the_product_depends_on_nothing_but_the_repository(
     assert "é".encode() in outputs[0] or arguments == ("dockerfile",)
 
 
+def test_a_plan_says_which_file_chose_the_base_image(tmp_path: Path) -> None:
+    write(tmp_path, {"runtime.txt": "r-4.1\n"})
+
+    lines = program("plan", str(tmp_path)).stdout.splitlines()
+
+    assert lines[:2] == [
+        "Base image:   docker.io/library/debian:bookworm-slim",
+        "              runtime.txt:1: requires R 4.1; the nearest is R 4.2 of bookworm",
+    ]
+
+
 def test_every_theme_of_the_help_has_options_that_exist() -> None:
     commands = [cli.get_command(click.Context(cli), name) for name in COMMANDS]
     named = {option for options in THEMES.values() for option in options}

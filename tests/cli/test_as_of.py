@@ -169,6 +169,86 @@ def test_a_year_is_the_limit(days: int, *, old: bool, repository: Path) -> None:
     assert (made.as_of == SHOWN) is old
 
 
+def r_project(directory: Path, files: dict[str, str]) -> Path:
+    """Files of 2021, and a notebook of later on."""
+    directory.mkdir()
+    git("init", "-q", cwd=directory)
+    commit(directory, MARCH, files)
+    commit(directory, "2023-01-01T00:00:00Z", {"index.ipynb": "{}"})
+    return directory
+
+
+SCRIPT = 'install.packages("zoo")\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "later", "defines"),
+    [
+        ({"install.R": SCRIPT}, {}, "install.R"),
+        ({"binder/install.R": SCRIPT}, {"install.R": SCRIPT}, "binder/install.R"),
+        ({"DESCRIPTION": "Package: ours\nImports: zoo\n"}, {"R/a.R": "1\n"}, "DESCRIPTION"),
+        # What `auto` looks at, too, as the script can install what is not in the lock.
+        ({"install.R": SCRIPT, "renv.lock": '{"Packages": {"zoo": {}}}'}, {}, "install.R"),
+        ({"install.R": SCRIPT, "requirements.txt": "six\n"}, {}, None),
+        # A lock of Python leaves the R packages open.
+        (
+            {"install.R": SCRIPT, "requirements.txt": f"six==1.16.0 --hash=sha256:{'0' * 64}\n"},
+            {"runtime.txt": "python-3.12\n"},
+            None,
+        ),
+    ],
+)
+@pytest.mark.parametrize("how", ["commit", "auto"])
+def test_files_of_r_count(
+    how: str, files: dict[str, str], later: dict[str, str], defines: str | None, tmp_path: Path
+) -> None:
+    repository = r_project(tmp_path / "project", files)
+    commit(repository, "2023-02-01T00:00:00Z", {**later, "a.ipynb": "{}"})
+    done = planned(repository, "--json", "--as-of", how)
+    plan = json.loads(done.stdout)
+
+    assert plan["as_of"]["moment"] == SHOWN
+    assert plan["as_of"]["evidence"]["file"] == defines
+    assert f"last changed on {MARCH[:10]}" in plan["as_of"]["evidence"]["why"]
+    assert "CRAN snapshot: 2021-03-04" in [layer["title"] for layer in plan["layers"]]
+
+
+def test_what_a_script_runs_counts(tmp_path: Path) -> None:
+    files = {
+        "install.R": 'source("R/a.R")\nx <- readLines("R/list.txt")\n',
+        "R/a.R": SCRIPT,
+        "requirements.txt": "six\n",
+    }
+    repository = r_project(tmp_path / "project", files)
+    commit(repository, "2022-05-06T00:00:00Z", {"R/a.R": SCRIPT * 2})
+
+    found = as_of(repository, "--as-of", "commit")
+
+    assert found is not None
+    assert found["moment"] == "2022-05-06T00:00:00Z"
+    assert "`requirements.txt` or `install.R` last changed on 2022-05-06" in str(found["evidence"])
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"renv.lock": '{"Packages": {"zoo": {}}}'}, "`renv.lock` pins every version"),
+        (
+            {"install.R": SCRIPT, "runtime.txt": "2022-01-01\n"},
+            "`runtime.txt`, line 1, sets the day of the R packages",
+        ),
+        ({"a.ipynb": "{}", "runtime.txt": "r-4.5\n"}, "no file declares an environment"),
+    ],
+)
+def test_auto_does_nothing_where_r_packages_are_of_a_day_already(
+    files: dict[str, str], why: str, tmp_path: Path
+) -> None:
+    done = planned(r_project(tmp_path / "project", files), "--json", "--as-of", "auto")
+
+    assert json.loads(done.stdout)["as_of"] is None
+    assert f"Note: `--as-of auto` has no effect: {why}\n" in done.stderr
+
+
 def test_an_edit_counts_as_of_now(repository: Path) -> None:
     (repository / "more.txt").write_text("idna\n", encoding="utf-8")
 

@@ -84,6 +84,29 @@ def test_what_a_script_installs_with_is_read(text: str, tools: set[str]) -> None
 
 
 @pytest.mark.parametrize(
+    ("text", "installed", "reads", "unseen"),
+    [
+        ('library("a1")\ninstall.packages(c("b2", "c3"))', {"b2", "c3"}, False, False),
+        ('pkgs <- c("a1")\ninstall.packages(pkgs)', set(), False, False),
+        ('install.packages("a1", lib = file.path("lib"))', {"a1"}, False, False),
+        ('remotes::install_version("a1", "1.0")', {"a1"}, False, True),
+        ("library(pacman)\np_load(a1)", set(), False, True),
+        ("BiocManager::install()", set(), False, True),
+        ("pak::pak()", set(), False, True),
+        ('# read.csv("a")\nx <- "devtools::install()"', set(), False, False),
+        ('x <- read.csv("a.csv")', set(), True, False),
+        ("source(where)", set(), True, False),
+    ],
+)
+def test_what_a_script_installs_as_far_as_its_text_tells(
+    text: str, installed: set[str], *, reads: bool, unseen: bool
+) -> None:
+    script = read_script(text)
+
+    assert (set(script.installed), script.reads, script.unseen) == (installed, reads, unseen)
+
+
+@pytest.mark.parametrize(
     ("files", "copies"),
     [
         ({"install.R": 'install.packages("a1")'}, {"install.R"}),

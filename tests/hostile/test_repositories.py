@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from r2i import process
-from r2i.buildpacks import CHAIN, ENVIRONMENTS, LANGUAGES, UNSUPPORTED
+from r2i.buildpacks import CHAIN, ENVIRONMENTS, LANGUAGES
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, NoBuildpackError, R2iError
 from r2i.formats.dockerfile import stages
@@ -30,7 +30,7 @@ FILES = (
     *(pack.files for pack in LANGUAGES),
 )
 READ = tuple(dict.fromkeys(chain.from_iterable(FILES)))
-ALL = tuple(dict.fromkeys((*READ, *UNSUPPORTED, ".dockerignore", ".containerignore")))
+ALL = tuple(dict.fromkeys((*READ, ".dockerignore", ".containerignore")))
 
 #: Nobody looks into them where there is no `Project.toml`.
 MANIFESTS = frozenset({"JuliaManifest.toml", "Manifest.toml"})
@@ -301,7 +301,7 @@ def test_the_program_says_what_is_wrong(top: Path, tmp_path: Path, maker: Maker,
         ({"apt.txt": "-o Debug::NoLocking=1\n"}, 5),
         ({"binder/a": "", ".binder/a": ""}, 5),
         ({"environment.yml": "!!python/object/apply:os.system ['touch /pwned']"}, 5),
-        ({"default.nix": ""}, 4),
+        ({"default.nix": ""}, 5),
         ({"Dockerfile": "RUN true"}, 5),
         ({".python-version": b"3.12\0"}, 5),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.writing import Files, planned, write
 
-from r2i.errors import InvalidRepositoryError, NoBuildpackError, UsageError
+from r2i.errors import InvalidRepositoryError, UsageError
 from r2i.model import Options, Plan, Source, Stage
 from r2i.planning.compose import make_plan
 from r2i.planning.plan_json import SCHEMA_VERSION, digest, to_json
@@ -107,12 +107,6 @@ def test_wrong_options_are_usage_errors(tmp_path: Path, options: dict[str, objec
 @pytest.mark.parametrize("repo_dir", ["/srv/repo", "/home/jovyan/.work", "/a..b", "/a/..b/c", "/...", "/-"])
 def test_odd_directories_of_the_image_are_fine(tmp_path: Path, repo_dir: str) -> None:
     assert plan_of(tmp_path, {}, repo_dir=repo_dir).variables["REPO_DIR"] == repo_dir
-
-
-@pytest.mark.parametrize("name", ["default.nix"])
-def test_a_language_that_we_cannot_install_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(NoBuildpackError, match="cannot install yet"):
-        plan_of(tmp_path, {name: "", "requirements.txt": ""})
 
 
 def test_one_definition_of_the_environment_wins_and_the_others_are_named(tmp_path: Path) -> None:

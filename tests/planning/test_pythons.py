@@ -276,7 +276,7 @@ def test_the_reason_is_said(said: Said, why: str) -> None:
         ),
         (
             Said(option="3.12", notebooks="3.8"),
-            "warning",
+            "info",
             "a.ipynb",
             "says 3.8, but `--python` takes precedence: 3.12",
         ),
@@ -288,13 +288,13 @@ def test_the_reason_is_said(said: Said, why: str) -> None:
         ),
         (
             Said(requires=(">=3.9",), notebooks="3.8"),
-            "warning",
+            "info",
             "a.ipynb",
             "says 3.8, but `setup.cfg`, line 1, takes precedence: 3.13",
         ),
         (
             Said(notebooks="3.8", pins=("numpy>=2.0",)),
-            "warning",
+            "info",
             "a.ipynb",
             "says 3.8, but `requirements.txt`, line 1, takes precedence: 3.13",
         ),
@@ -333,7 +333,7 @@ def test_the_reason_is_said(said: Said, why: str) -> None:
         ),
         (
             Said(notebooks="3.11", pins=("numpy==1.19.5",)),
-            "warning",
+            "info",
             "a.ipynb",
             "says 3.11, but `requirements.txt`, line 1, takes precedence: 3.9",
         ),
@@ -537,7 +537,7 @@ def test_notebooks_and_requirements_decide_together(tmp_path: Path) -> None:
         "requirements.txt",
         2,
     )
-    assert [(n.level, n.file, n.line) for n in plan.notices] == [("warning", "a.ipynb", 6)]
+    assert [(n.level, n.file, n.line) for n in plan.notices] == [("info", "a.ipynb", 6)]
 
 
 @pytest.mark.parametrize("twice", [False, True])

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from r2i.buildpacks import CHAIN, ENVIRONMENTS, LANGUAGES, UNSUPPORTED
+from r2i.buildpacks import CHAIN, ENVIRONMENTS, LANGUAGES
 from tests.cases import ROOT
 from tests.check.cases import GIT
 from tests.ready.repositories import notebook, repository
@@ -123,7 +123,7 @@ def test_the_hook_runs_when_a_file_changes_that_counts() -> None:
         *(each.files for each in LANGUAGES),
     ]
     named = [name for names in files for name in names if "*" not in name]
-    counts = [*named, *UNSUPPORTED, "a.ipynb", "src/helpers.py", "binder/postBuild"]
+    counts = [*named, "a.ipynb", "src/helpers.py", "binder/postBuild"]
 
     assert [name for name in counts if not re.search(hook["files"], name)] == []
     assert not re.search(hook["files"], "figure.png")

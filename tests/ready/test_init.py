@@ -261,13 +261,18 @@ def test_where_nothing_at_all_can_be_written_it_is_said(
     assert "not pinned" not in said
 
 
-def test_a_dockerfile_says_all(tmp_path: Path) -> None:
-    directory = repository(
-        tmp_path, {"Dockerfile": "FROM debian\n", "a.ipynb": notebook("import numpy"), "README.md": "# A\n"}
-    )
+@pytest.mark.parametrize(
+    ("name", "text"), [("Dockerfile", "FROM debian\n"), ("default.nix", "mkShell { }\n")]
+)
+def test_a_file_that_says_all_is_left_alone(
+    tmp_path: Path, name: str, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {name: text, "a.ipynb": notebook("import numpy", "!ffmpeg -version"), "README.md": "# A\n"}
+    directory = repository(tmp_path, files)
     init(directory)
 
-    assert set(files_of(directory)) == {"Dockerfile", "README.md", "a.ipynb", ".github/workflows/binder.yml"}
+    assert set(files_of(directory)) == {name, "README.md", "a.ipynb", ".github/workflows/binder.yml"}
+    assert "install with apt" not in capsys.readouterr().err
 
 
 def test_what_code_loads_is_fetched_by_post_build(tmp_path: Path) -> None:

@@ -41,7 +41,13 @@ def _of_images(plan: Plan, binder: Binder) -> Iterator[Difference]:
     base = plan.base.reference if plan.dockerfile is None else "set by the Dockerfile"
     if binder.base_image is not None and base != binder.base_image:
         why = Evidence(why=f"the base image of {release}")
-        yield Difference(what="Base image", r2i=base, binder=binder.base_image, binder_reason=why)
+        yield Difference(
+            what="Base image",
+            r2i=base,
+            binder=binder.base_image,
+            r2i_reason=plan.base.evidence,
+            binder_reason=why,
+        )
     if plan.dockerfile is not None or binder.buildpack == NIX:
         return
     yield from _python(plan, binder)

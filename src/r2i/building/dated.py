@@ -11,7 +11,7 @@ from r2i.building.settings import DateAsked
 from r2i.checkout import Checkout
 from r2i.errors import UsageError
 from r2i.formats.as_of import written
-from r2i.model import Evidence, Options, PythonEnvironment, Source
+from r2i.model import DatedFiles, Evidence, Options, Source
 
 if TYPE_CHECKING:
     from r2i.sources.protocol import LastChange
@@ -37,23 +37,25 @@ def dated(
     if isinstance(found, str):
         note(f"Note: `--as-of {asked}` has no effect: {found}")
         return options
-    change, environment = found
+    change, files = found
     day = f"{change.moment:%Y-%m-%d}"
+    names = " or ".join(f"`{file}`" for file in files)
     if asked == "auto" and change.edited:
         note(f"Note: `--as-of auto` has no effect: `{change.edited[0]}` has uncommitted changes")
         return options
     if asked == "auto" and change.moment > (now or datetime.now(UTC)) - OLD:
-        note(
-            f"Note: `--as-of auto` has no effect: `{environment.defined_by}` changed less than a year ago, on {day}"
-        )
+        note(f"Note: `--as-of auto` has no effect: {names} changed less than a year ago, on {day}")
         return options
     for path in change.edited:
         note(f"Note: `{path}` has uncommitted changes; r2i uses the date of its last commit")
-    why = f"`--as-of {asked}`: last changed on {day} (commit {change.commit[:12]})"
+    one = len(files) == 1
+    why = (
+        f"`--as-of {asked}`: {'' if one else f'{names} '}last changed on {day} (commit {change.commit[:12]})"
+    )
     return replace(
         options,
         as_of=written(change.moment),
-        as_of_evidence=Evidence(why=why, file=environment.defined_by),
+        as_of_evidence=Evidence(why=why, file=files[0] if one else None),
     )
 
 
@@ -65,25 +67,41 @@ def _last_change(
     source: Source,
     environ: Mapping[str, str],
     note: Callable[[str], None],
-) -> tuple[LastChange, PythonEnvironment] | str:
-    """The last commit that changed what declares the environment, or why it does not matter."""
-    from r2i.planning.environment import declared_environment
+) -> tuple[LastChange, tuple[str, ...]] | str:
+    """The last commit that changed what declares the environment, with the files that define it, or why it does not matter."""
     from r2i.sources import last_change
     from r2i.sources.protocol import Unknown
 
-    environment = declared_environment(checkout, options)
-    if environment is None:
+    found = _dated_files(checkout, options)
+    if found is None:
         return "the repository's `Dockerfile` describes the whole image"
-    if not environment.defined_by:
-        return "no file declares an environment"
-    if asked == "auto" and environment.exact:
-        return f"`{environment.defined_by}` pins every version"
-    files = dict.fromkeys((environment.defined_by, *(e.file for e in environment.evidence if e.file)))
+    closed = [each.closed for each in found if each.closed]
+    defining = tuple(each.files[0] for each in found if each.files)
+    if not defining or (asked == "auto" and len(closed) == len(found)):
+        return " and ".join(closed) or "no file declares an environment"
+    files = dict.fromkeys(file for each in found for file in each.files)
     change = last_change(source, checkout, files, environ=environ, report=note)
     if not isinstance(change, Unknown):
-        return change, environment
+        return change, defining
     if asked == "auto":
         return f"{change.reason}. {change.hint}"
-    raise UsageError(
-        f"`--as-of commit` finds no date: {change.reason}", hint=change.hint, file=environment.defined_by
-    )
+    raise UsageError(f"`--as-of commit` finds no date: {change.reason}", hint=change.hint, file=defining[0])
+
+
+def _dated_files(checkout: Checkout, options: Options) -> list[DatedFiles] | None:
+    """The files of each language that declare packages; None where the repository has a `Dockerfile` of its own."""
+    from r2i.planning.detect import detect
+
+    found = detect(checkout, options)
+    if found.environment is None and found.problems:
+        raise found.problems[0]
+    environment = found.environment.environment if found.environment is not None else None
+    if environment is None:
+        return None
+    path = environment.defined_by
+    if environment.opaque:
+        return [DatedFiles(files=(), closed=f"`{path}` decides which versions there are")]
+    closed = f"`{path}` pins every version" if environment.exact else ""
+    files = dict.fromkeys((path, *(e.file for e in environment.evidence if e.file)))
+    python = [DatedFiles(files=tuple(files), closed=closed)] if path else []
+    return [*python, *(pack.dated for pack in found.packs if pack.dated is not None)]

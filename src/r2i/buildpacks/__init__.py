@@ -7,7 +7,6 @@ finds something adds its layers, and `Stage` puts them in order. Two exceptions 
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Final
 
 from r2i.buildpacks.apt import Apt
@@ -35,6 +34,7 @@ CHAIN: Final[tuple[Buildpack, ...]] = (
 #: Exactly one of these defines the Python environment: the first that finds its file. This is repo2docker's order,
 #: with the files that it does not know where their kind stands; a lock comes before what it locks.
 ENVIRONMENTS: Final[tuple[WhenThere, ...]] = (
+    WhenThere("nix.Nix", ("default.nix",)),
     WhenThere(
         "conda_lock.CondaLocks",
         (
@@ -56,20 +56,15 @@ ENVIRONMENTS: Final[tuple[WhenThere, ...]] = (
     WhenThere("pdm_lock.PdmLock", ("pdm.lock",)),
     WhenThere("requirements.Requirements", ("requirements.txt",)),
     WhenThere("package.Package", ("pyproject.toml", "setup.py", "setup.cfg")),
+    WhenThere("nix.NixShell", ("shell.nix", "flake.nix")),
 )
 
-#: The languages beside Python: each that is asked for adds its layers. The names are the keys of `Detection.requests`.
+#: The languages beside Python: each that is asked for adds its layers. The names are the keys of `Detection.requests`. A language
+#: whose packages run another one comes before it.
 LANGUAGES: Final[tuple[WhenClaimed, ...]] = (
-    WhenClaimed("r.R", ("install.R", "install.r", "DESCRIPTION", "renv.lock")),
     WhenClaimed(
         "julia.Julia",
         ("JuliaProject.toml", "Project.toml", "JuliaManifest.toml", "Manifest.toml", "REQUIRE"),
     ),
-)
-
-#: Files that ask for a language which r2i does not install yet.
-UNSUPPORTED: Final = MappingProxyType(
-    {
-        "default.nix": "Nix",
-    }
+    WhenClaimed("r.R", ("install.R", "install.r", "DESCRIPTION", "renv.lock")),
 )

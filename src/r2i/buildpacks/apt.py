@@ -10,7 +10,8 @@ from typing import Literal
 from r2i.buildpacks.apt_names import Gone, Renamed, compiles, locale_of, look_up
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
-from r2i.facts.pins import base_image, image_of
+from r2i.facts.pins import base_of, image_of
+from r2i.formats.language_versions import place_of
 from r2i.model import BaseImage, Detection, Evidence, Layer, Notice, Options, Stage
 
 FILE = "apt.txt"
@@ -71,7 +72,7 @@ class Apt:
         path = checkout.config(FILE)
         if path is None:
             return None
-        base = base_image(options.base_image)
+        base = base_of(options)
         notices: list[Notice] = []
         text = checkout.read(path)
         if text.startswith(LFS_POINTER):
@@ -217,6 +218,12 @@ def _in_release(
             _gone(package, found, base, path)
             notice(f"`{package.name}` is not in {release}", warning=True)
             yield package
+        case None if package.version and _is_of_ubuntu(package, base):
+            message = (
+                f"`{package.version}` is a version of Ubuntu: the `{package.name}` of {release} is installed"
+            )
+            notice(message, warning=True)
+            yield replace(package, version="")
         case None:
             if package.version:
                 notice(
@@ -226,6 +233,11 @@ def _in_release(
             yield package
     if package.name in FONTS:
         notice(f"Installing `{package.name}` accepts the Microsoft licence for these fonts", warning=False)
+
+
+def _is_of_ubuntu(package: AptPackage, base: BaseImage) -> bool:
+    """Whether no release of the base image's distribution ever had the version that is asked for."""
+    return base.release is not None and base.release.distribution == "debian" and "ubuntu" in package.version
 
 
 def _renamed(package: AptPackage, found: Renamed, release: str) -> str:
@@ -244,17 +256,21 @@ def _gone(package: AptPackage, found: Gone, base: BaseImage, path: str) -> None:
     repository = base.reference.partition("@")[0].rpartition("/")[2].partition(":")[0]
     if repository not in PLAIN_IMAGES or base.release is None or not found.certain:
         return
-    build = (
-        f"Build with `--base-image {image_of(found.releases[0])}`, which has it"
-        if found.releases
-        else "No release known to r2i has it"
-    )
     instead = f"Replace it: {found.instead}. " if found.instead else ""
+    because = ""
+    if base.evidence is not None and found.releases:
+        # Another image would lack what the evidence asks for.
+        because = f", the base image that {place_of(base.evidence)} leads to"
+        hint = f"{instead}Remove the line, or change `{base.evidence.file}`: releases with the package are {', '.join(found.releases)}"
+    elif found.releases:
+        hint = f"{instead}Build with `--base-image {image_of(found.releases[0])}`, which has it, or remove the line"
+    else:
+        hint = f"{instead}No release known to r2i has it, or remove the line"
     raise InvalidRepositoryError(
-        f"`{package.name}` is not in {base.release.name}",
+        f"`{package.name}` is not in {base.release.name}{because}",
         file=path,
         line=package.line,
-        hint=f"{instead}{build}, or remove the line",
+        hint=hint,
     )
 
 

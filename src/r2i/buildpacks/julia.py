@@ -23,7 +23,7 @@ from r2i.formats.julia.files import (
 from r2i.formats.julia.require import Required, parse_require
 from r2i.formats.julia.versions import JuliaClaims, choose_julia, manifest_of, resolved_again
 from r2i.formats.language_versions import minor_of
-from r2i.model import Detection, Evidence, Ignored, Language, Layer, Notice, Options, Stage
+from r2i.model import Detection, Evidence, Ignored, Language, Layer, Notice, Options, Stage, VersionRequest
 
 REQUIRE = "REQUIRE"
 PREFERENCES = "LocalPreferences.toml"
@@ -41,6 +41,8 @@ DEPOTS = "/srv/julia-packages:/srv/julia-depot:/srv/julia/local/share/julia:/srv
 PYCALL = frozenset(
     {"PyCall", "PyPlot", "SymPy", "Pandas", "Seaborn", "ScikitLearn", "PyCallJLD", "PyPlotUtils"}
 )
+#: What runs R, which it looks for on the `PATH`.
+RCALL = "RCall"
 PYTHONCALL = frozenset({"PythonCall", "PythonPlot", "SymPyPythonCall"})
 
 #: Of the base image's Python, without which neither can load it.
@@ -87,6 +89,7 @@ class Julia:
         return Detection(
             layers=(_language_layer(language), *_package_layers(checkout, found, chosen.version)),
             language=language,
+            requests={"r": _r(found)} if RCALL in _names(found) else {},
             notices=(*about, *chosen.notices, *_about_packages(found, chosen.version, options)),
             ignored=found.ignored,
         )
@@ -262,6 +265,10 @@ def _environ(checkout: Checkout, found: JuliaFiles) -> Iterator[str]:
     if PYTHONCALL & names and not checkout.has(checkout.config_path(CONDA_PACKAGES)):
         yield "JULIA_PYTHONCALL_EXE=/srv/env/bin/python"
         yield "JULIA_CONDAPKG_BACKEND=Null"
+
+
+def _r(found: JuliaFiles) -> VersionRequest:
+    return VersionRequest(version="", evidence=replace(_evidence(found)[0], why=f"`{RCALL}` runs R"))
 
 
 def _shared_python(found: JuliaFiles) -> Layer:

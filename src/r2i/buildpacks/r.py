@@ -9,12 +9,27 @@ from contextlib import suppress
 from r2i.buildpacks.protocol import LanguageClaims
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
-from r2i.facts.pins import base_image
-from r2i.facts.r import packaged, r_facts, snapshot, system_packages
+from r2i.facts.pins import base_of
+from r2i.facts.r import packaged, snapshot, system_packages
+from r2i.formats.language_versions import day_of, place_of
+from r2i.formats.r.bases import better_base
 from r2i.formats.r.days import RDay, day_of_packages
 from r2i.formats.r.files import RFiles, read_files
+from r2i.formats.r.site import site_profile
 from r2i.formats.r.versions import RVersion, choose_r, newer_than_packages
-from r2i.model import BaseImage, Detection, Evidence, Ignored, Language, Layer, Notice, Options, Stage, Value
+from r2i.model import (
+    BaseImage,
+    DatedFiles,
+    Detection,
+    Evidence,
+    Ignored,
+    Language,
+    Layer,
+    Notice,
+    Options,
+    Stage,
+    Value,
+)
 
 PACKAGES = ("r-base-core", "r-base-dev")
 KERNEL = "IRkernel"
@@ -38,19 +53,6 @@ READMES = ("README.md", "README.rst", "README")
 
 PROVIDERS = {"debian": "from Debian", "ubuntu": "from Ubuntu"}
 
-#: How the server of the snapshots is asked; by the name that R gives itself it knows which binary packages fit.
-SITE = """
-# r2i: the snapshot of CRAN that `install.packages` installs from.
-local({{
-    server <- sub("/+$", "", Sys.getenv("R2I_CRAN", "{server}"))
-    platform <- paste(getRversion(), R.version["platform"], R.version["arch"], R.version["os"])
-    options(
-        repos = c(CRAN = paste0(server, "/{path}")),
-        HTTPUserAgent = sprintf("R/%s R (%s)", getRversion(), platform)
-    )
-}})
-"""
-
 
 class R:
     name = "r"
@@ -65,21 +67,28 @@ class R:
             return _elsewhere(checkout, claims, ignored=ignored, conda=conda)
         day = day_of_packages(claims.requests, options, checkout)
         if conda:
-            settings = _settings(day, path=day.day, conda=True)
+            settings = _settings(day, found, path=day.day, conda=True)
             layers = (settings, *_installed(found, conda=True)) if found.count else ()
             notices = (*_overruled_by_conda(claims), *_said(found, checkout))
-            return Detection(layers=layers, language=_of_conda(claims), notices=notices, ignored=ignored)
-        base = base_image(options.base_image)
-        chosen = choose_r(base, claims.requests, claims.ran_on, found)
+            dated = _dated(found, claims)
+            return Detection(
+                layers=layers, language=_of_conda(claims), dated=dated, notices=notices, ignored=ignored
+            )
+        if options.base_image is None and (better := better_base(claims.requests, found, day)):
+            return Detection(base=better)
+        base = base_of(options)
+        named = options.base_image is not None and options.base_evidence is None
+        chosen = choose_r(base, claims.requests, claims.ran_on, found, named=named)
         return Detection(
             layers=(
                 _r(base, chosen, found),
                 *_libraries(base, found),
-                _settings(day, path=snapshot(base, day.day), conda=False),
-                *_kernel(base),
+                _settings(day, found, path=snapshot(base, day.day), conda=False),
+                *_from_cran(base, found),
                 *_installed(found, conda=False),
             ),
             language=_language(base, chosen),
+            dated=_dated(found, claims),
             notices=(
                 *chosen.notices,
                 *day.notices,
@@ -88,6 +97,17 @@ class R:
             ),
             ignored=ignored,
         )
+
+
+def _dated(found: RFiles, claims: LanguageClaims) -> DatedFiles | None:
+    if (asked := day_of(claims.requests)) is not None:
+        return DatedFiles(files=(), closed=f"{place_of(asked.evidence)} sets the day of the R packages")
+    description = found.description_path if found.counts_description else ""
+    files = tuple(filter(None, (*found.runs, description, found.lock_path)))
+    if not files:
+        return None
+    closed = f"`{found.lock_path}` pins every version" if files == (found.lock_path,) else ""
+    return DatedFiles(files=files, closed=closed)
 
 
 def _language(base: BaseImage, chosen: RVersion) -> Language:
@@ -101,7 +121,7 @@ def _language(base: BaseImage, chosen: RVersion) -> Language:
 def _tools(found: RFiles) -> tuple[str, ...]:
     """The R packages that install what the files ask for."""
     more = [*(["remotes"] if found.description else []), *(["renv"] if found.lock else [])]
-    return tuple(sorted({*found.script.tools, *more}))
+    return tuple(sorted({*found.script.tools, *found.called, *more}))
 
 
 def _r(base: BaseImage, chosen: RVersion, found: RFiles) -> Layer:
@@ -112,23 +132,25 @@ def _r(base: BaseImage, chosen: RVersion, found: RFiles) -> Layer:
         title=f"R {chosen.version}".strip(),
         template="r",
         variables={"packages": (*PACKAGES, *(name for name in named if packaged(base, name)))},
-        evidence=(chosen.evidence,),
+        evidence=(chosen.evidence, *found.called.values()),
         resources=("r_kernel.json",),
     )
 
 
-def _kernel(base: BaseImage) -> Iterator[Layer]:
-    """The kernel from CRAN, where the distribution does not have it."""
-    if not packaged(base, OF_CRAN[KERNEL]):
-        yield Layer(
-            buildpack=R.name,
-            stage=Stage.DEPENDENCIES,
-            title="R kernel from CRAN",
-            template="r_packages",
-            variables=_command("kernel", KERNEL, conda=False),
-            evidence=(Evidence(why=f"the distribution has no `{OF_CRAN[KERNEL]}`"),),
-            resources=("r_packages.R",),
-        )
+def _from_cran(base: BaseImage, found: RFiles) -> Iterator[Layer]:
+    """The kernel, and packages that `postBuild` calls, where the distribution does not have them."""
+    for name in (KERNEL, *sorted(found.called)):
+        if not packaged(base, OF_CRAN[name]):
+            lacking = Evidence(why=f"the distribution has no `{OF_CRAN[name]}`")
+            yield Layer(
+                buildpack=R.name,
+                stage=Stage.DEPENDENCIES,
+                title="R kernel from CRAN" if name == KERNEL else f"R package `{name}` from CRAN",
+                template="r_packages",
+                variables=_command("need", name, conda=False),
+                evidence=(*filter(None, (found.called.get(name),)), lacking),
+                resources=("r_packages.R",),
+            )
 
 
 def _libraries(base: BaseImage, found: RFiles) -> Iterator[Layer]:
@@ -156,7 +178,7 @@ def _libraries(base: BaseImage, found: RFiles) -> Iterator[Layer]:
     )
 
 
-def _settings(day: RDay, *, path: str, conda: bool) -> Layer:
+def _settings(day: RDay, found: RFiles, *, path: str, conda: bool) -> Layer:
     site = "/srv/env/lib/R/etc/Rprofile.site" if conda else "/etc/R/Rprofile.site"
     return Layer(
         buildpack=R.name,
@@ -165,7 +187,7 @@ def _settings(day: RDay, *, path: str, conda: bool) -> Layer:
         template="r_settings",
         variables={"site": site, "conda": conda},
         evidence=(day.evidence,),
-        support={"r/Rprofile.site": SITE.format(server=r_facts()["server"], path=path)},
+        support={"r/Rprofile.site": site_profile(path, found.lock)},
     )
 
 

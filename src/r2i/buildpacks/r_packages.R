@@ -1,5 +1,5 @@
 # Installs what a file of the repository asks for. R itself only warns where a package did not install; this fails.
-# Usage: Rscript r_packages.R script FILE [TOOL]... | dependencies FILE | package FILE | lock FILE [NAME=URL]... | kernel NAME
+# Usage: Rscript r_packages.R script FILE [TOOL]... | dependencies FILE | package FILE | lock FILE [NAME=URL]... | need NAME
 
 options(warn = 1, keep.source = TRUE, Ncpus = max(1L, parallel::detectCores(), na.rm = TRUE))
 Sys.setenv(R_REMOTES_NO_ERRORS_FROM_WARNINGS = "false")
@@ -119,8 +119,6 @@ r2i$need <- function(packages) {
     r2i$check(packages)
 }
 
-r2i$kernel <- r2i$need
-
 r2i$script <- function(file, ...) {
     r2i$need(as.character(c(...)))
     r2i$replace("install.packages", r2i$install_packages)
@@ -171,8 +169,10 @@ r2i$lock <- function(file, ...) {
     names(more) <- vapply(named, function(pair) pair[1], "")
     # What is installed has to stay: a cache of renv would hold it, and the library only links into it.
     options(renv.consent = TRUE, renv.config.cache.enabled = FALSE, renv.config.ppm.enabled = FALSE)
+    repos <- c(CRAN = r2i$cran, more)
+    options(renv.config.repos.override = repos)
     restored <- list(project = getwd(), lockfile = file, library = .libPaths()[1], prompt = FALSE)
-    do.call(renv::restore, c(restored, list(repos = c(CRAN = r2i$cran, more))))
+    do.call(renv::restore, c(restored, list(repos = repos)))
 }
 
 local({

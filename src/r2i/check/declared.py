@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from r2i.check.facts.distributions import distributions
+from r2i.check.facts.provided import of_pypi
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
 from r2i.formats.requirements.lines import MAX_LINES, Line, logical_lines
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 EXACT = re.compile(r"===?[^*]+")
 #: `=1.26` in conda's notation.
 NEARLY_EXACT = re.compile(r"(?:==)?\d+\.\d[^*,|<>]*(?:\.\*)?|==.*")
+#: The same without a dot: of a day or a letter (`tzdata=2022a`), or what may be all of a version.
+DATED = re.compile(r"(?:\d{4,}|\d+[a-z])\w*(?:\.\*)?", re.ASCII)
+WHOLE_NUMBER = re.compile(r"\d+(?:\.\*)?", re.ASCII)
 
 COMMIT = re.compile(r"[0-9a-f]{7,40}")
 TAG = re.compile(r"(?:refs/tags/.+|[\w.-]*\d\.\d[\w.-]*)", re.ASCII)
@@ -164,7 +169,10 @@ def _requirement(text: str, line: Line) -> Declared | None:
 
 def is_exact(one: Declared) -> bool:
     if one.installer == "conda":
-        return NEARLY_EXACT.fullmatch(one.specifier) is not None
+        if NEARLY_EXACT.fullmatch(one.specifier) or DATED.fullmatch(one.specifier):
+            return True
+        # `numpy=1` may be any 1.x; of most packages that no index of Python has, the number is all of the version.
+        return WHOLE_NUMBER.fullmatch(one.specifier) is not None and of_pypi(one.name) not in distributions()
     return EXACT.fullmatch(one.specifier.replace(" ", "")) is not None
 
 

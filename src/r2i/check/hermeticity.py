@@ -81,7 +81,7 @@ class Hermeticity:
             named = ", ".join(f"`{name}`" for name in self.base_images[:3])
             yield f"the base image{'s' if self.base_images[1:] else ''} {named}"
         for count, word in (
-            (self.git, "git requirement"),
+            (self.git, "requirement from git"),
             (self.downloads, "download"),
             (self.installations, "installation by a script or cell"),
         ):

@@ -13,6 +13,7 @@ from r2i.check.code.python_code import Facts, Import
 from r2i.check.facts.notebook_tables import services
 from r2i.check.facts.provided import STANDARD, modules_of
 from r2i.check.findings import Finding
+from r2i.check.jupyterlite import is_of_browser
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Fix
 from r2i.formats.imports import DEVELOPERS_FILE
@@ -108,7 +109,7 @@ def uses(subject: Subject) -> Uses:
     sources: list[str] = []
     for notebook, cell, facts in subject.code:
         sources.append(cell.source)
-        for one in facts.imports:
+        for one in facts.imports if not is_of_browser(notebook) else ():
             pending += _files(one, own)
             if use := _use(one, own):
                 found = needed if use.partition(".")[0] not in STANDARD else standard

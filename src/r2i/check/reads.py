@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from r2i.check.code.ipython_code import IPythonCommand
 from r2i.check.code.matches import numbered
 from r2i.check.code.notebooks import Cell, Notebook
+from r2i.check.code.pointers import LONGEST, pointer_of
 from r2i.check.code.python_code import Call, Facts
 from r2i.check.facts.notebook_tables import brings, reading
 from r2i.check.subject import Subject
@@ -62,9 +63,6 @@ SCRIPTS = (
 )
 SCRIPT_NAMES = frozenset({"Makefile", "Snakefile", "postBuild", "start", "Dockerfile", "justfile"})
 LARGEST_SCRIPT, MOST_SCRIPTS = 200_000, 2_000
-
-#: What a file of git LFS begins with where its content was not fetched, and how long such a file may be.
-POINTER, LONGEST_POINTER = b"version https://git-lfs.github.com/spec/v1", 300
 
 ReadState: TypeAlias = Literal["missing", "ignored", "untracked", "pointer", "submodule"]
 
@@ -212,10 +210,10 @@ def _state(subject: Subject, path: str | None) -> ReadState | None:
 
 
 def _is_pointer(subject: Subject, path: str) -> bool:
-    if not len(POINTER) < subject.files.get(path, 0) < LONGEST_POINTER:
+    if not 0 < subject.files.get(path, 0) <= LONGEST:
         return False
     try:
-        return subject.checkout.read_bytes(path).startswith(POINTER)
+        return pointer_of(subject.checkout.read_bytes(path)) is not None
     except R2iError:
         return False
 

@@ -20,7 +20,7 @@ from r2i.model import Evidence, Layer, Plan, PythonEnvironment
 ENVIRONMENTS = frozenset({"environment", "locked", "conda", "conda_lock"})
 
 #: Layers with packages that no table has.
-UNMEASURED = frozenset({"r_packages", "julia_packages"})
+UNMEASURED = frozenset({"r_packages", "julia_packages", "nix_environment"})
 
 #: What a pinned release may be at most.
 BOUND = re.compile(r"(?<![<>!~=])(={2,3}|<=?) ?(\d+(?:\.\d+)*)")
@@ -177,10 +177,21 @@ class _Packages:
     def of_python(self, layer: Layer, environment: PythonEnvironment | None) -> Iterator[SizePart]:
         seen: set[str] = set()
         if environment is not None:
-            yield from self._parts(environment.names, _rows_of(environment), seen)
+            yield from self._of_environment(environment, seen)
         names = [re.split("[<>=!~]", word)[0].replace("_", "-") for word in _words(layer, "packages")]
         rows = self._counted(names, _of_python, seen)
         yield SizePart(name="the kernel", download=_download(rows), unpacked=_unpacked(rows))
+
+    def _of_environment(self, environment: PythonEnvironment, seen: set[str]) -> Iterator[SizePart]:
+        """By the names of distributions: conda has several packages with one (`tensorflow`, `tensorflow-base`)."""
+        table = _conda_names() if environment.manager == "conda" else {}
+        said: dict[str, str] = {}
+        for name in environment.names:
+            said.setdefault(table.get(name, name), name)
+        asked = {name: environment.names[own] for name, own in said.items()}
+        for part in self._parts(asked, _rows_of(environment), seen):
+            yield replace(part, name=said[part.name])
+        self.unknown = {said.get(name, name) for name in self.unknown}
 
     def _parts(self, asked: Mapping[str, Evidence], row: Rows, seen: set[str]) -> Iterator[SizePart]:
         """One for each that is asked for, the heaviest first: what several need is counted with that."""
@@ -236,10 +247,9 @@ def _unpacked(rows: Iterable[_Row]) -> int:
 
 def _rows_of(environment: PythonEnvironment) -> Rows:
     of_python = _without_gpu if _has_no_gpu(environment) else partial(_of_release, environment)
-    names = _conda_names() if environment.manager == "conda" else {}
 
     def row(name: str) -> _Row | None:
-        found = of_python(names.get(name, name))
+        found = of_python(name)
         return replace(found, needs=()) if found and environment.exact else found
 
     return row

@@ -99,8 +99,14 @@ class Subject:
 
     @property
     def environment(self) -> PythonEnvironment | None:
-        """What they say of the Python environment."""
-        return self.detected.environment if self.detected else None
+        """What they say of the Python environment; None also where only its build tells what is in it."""
+        return None if self.detected is None or self.opaque else self.detected.environment
+
+    @property
+    def opaque(self) -> str | None:
+        """The file that defines an environment of which nobody knows the packages and the kernels before it is built."""
+        environment = self.detected.environment if self.detected else None
+        return environment.defined_by if environment and environment.opaque else None
 
     @cached_property
     def declared(self) -> tuple[Declared, ...]:

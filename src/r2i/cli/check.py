@@ -59,6 +59,7 @@ class CheckChoices:
     ignore: tuple[str, ...]
     max_size: str | None
     strict: bool
+    verbose: bool
     fix: bool
     yes: bool
     form: str
@@ -92,6 +93,7 @@ check_options = collected(
         click.option(
             "--fix", is_flag=True, help="Show the available fixes and apply them after confirmation."
         ),
+        click.option("--verbose", is_flag=True, help="Show each finding, also those of one kind."),
         click.option("--strict", is_flag=True, help="Treat warnings as errors."),
         click.option("--max-size", metavar="SIZE", help="Limit on the image size. [default: 4 GB]"),
         click.option(
@@ -151,9 +153,9 @@ def check(
         write_reports(subject, report, understood, reports)
         directory = os.path.relpath(checkout.root) if understood.provider == "local" else ""
     directory = "" if directory == "." else directory
-    _say(report, form="text" if chosen.output else chosen.form, directory=directory)
+    _say(report, chosen, form="text" if chosen.output else chosen.form, directory=directory)
     if chosen.output is not None:
-        text = _text(report, form=chosen.form, directory=directory)
+        text = _text(report, chosen, directory=directory)
         write_output("--output", chosen.output, text, boundary=checkout.boundary)
     if failure is not None:
         raise failure
@@ -187,25 +189,25 @@ def _finished(
     return subject, report, None
 
 
-def _say(report: Report, *, form: str, directory: str) -> None:
+def _say(report: Report, chosen: CheckChoices, *, form: str, directory: str) -> None:
     if form == "text":
         from rich.console import Console
 
         with of_others(sys.stdout):
-            show(report, Console(), directory=directory)
+            show(report, Console(), directory=directory, verbose=chosen.verbose)
     else:
         # GitHub's runner is to obey its own format; what others say in it is escaped.
         click.echo(FORMATS[form](report), nl=False, file=unguarded(sys.stdout) if form == "github" else None)
 
 
-def _text(report: Report, *, form: str, directory: str) -> str:
+def _text(report: Report, chosen: CheckChoices, *, directory: str) -> str:
     """What a file holds."""
     from rich.console import Console
 
-    if form != "text":
-        return FORMATS[form](report)
+    if chosen.form != "text":
+        return FORMATS[chosen.form](report)
     text = io.StringIO()
-    show(report, Console(file=text, color_system=None), directory=directory)
+    show(report, Console(file=text, color_system=None), directory=directory, verbose=chosen.verbose)
     return text.getvalue()
 
 

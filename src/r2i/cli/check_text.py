@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from r2i.check.findings import Reported, Severity
 from r2i.check.report import Report
+from r2i.cli.check_groups import Group, also, one_by_one, together
 from r2i.quoting import printable
 
 if TYPE_CHECKING:
@@ -28,18 +29,22 @@ MOST_OF_FILE = 100
 MOST = 1_000
 
 
-def show(report: Report, console: Console, *, directory: str = "") -> None:
-    """`directory` is the way from here to what was checked: terminals open `directory/file:line` at a click."""
-    shown = _first(report.findings)
-    for _, group in groupby(shown, key=lambda one: one.finding.file):
-        reported = list(group)
-        places = [_place(one, directory) for one in reported]
+def show(report: Report, console: Console, *, directory: str = "", verbose: bool = False) -> None:
+    """`directory` is the way from here to what was checked: terminals open `directory/file:line` at a click.
+
+    What says the same of several places is shown once, unless it is `verbose`.
+    """
+    groups = _first(one_by_one(report.findings) if verbose else together(report.findings))
+    for _, of_file in groupby(groups, key=lambda group: group.first.finding.file):
+        some = list(of_file)
+        places = [_place(group.first, directory) for group in some]
         width = max(map(len, places))
-        for one, place in zip(reported, places, strict=True):
-            _print(console, _heading(one, place, width))
-            for text in _said(one):
+        for group, place in zip(some, places, strict=True):
+            _print(console, _heading(group.first, place, width))
+            for text in _said(group):
                 _print(console, text, indent=HANGING)
         console.print()
+    shown = [one for group in groups for one in (group.first, *group.others)]
     if len(shown) < len(report.findings):
         _print(console, _with_literals(_not_shown(report.findings, shown)))
     if report.size is not None:
@@ -54,15 +59,15 @@ def show(report: Report, console: Console, *, directory: str = "") -> None:
     _print(console, _summary(report))
 
 
-def _first(findings: Sequence[Reported]) -> list[Reported]:
+def _first(groups: Iterable[Group]) -> list[Group]:
     """The first ones of each rule in each file."""
     counted: Counter[tuple[str | None, str]] = Counter()
     shown = []
-    for one in findings:
-        of_file = one.finding.file, one.rule.code
+    for group in groups:
+        of_file = group.first.finding.file, group.first.rule.code
         counted[of_file] += 1
         if counted[of_file] <= MOST_OF_FILE:
-            shown.append(one)
+            shown.append(group)
     return shown[:MOST]
 
 
@@ -95,11 +100,13 @@ def _heading(reported: Reported, place: str, width: int) -> Text:
     )
 
 
-def _said(reported: Reported) -> Iterator[Text]:
-    finding = reported.finding
+def _said(group: Group) -> Iterator[Text]:
+    finding = group.first.finding
     yield _with_literals(finding.message)
     if finding.hint:
         yield _with_literals(finding.hint, before="Hint: ")
+    if group.others:
+        yield _with_literals(also(group))
 
 
 def _with_literals(message: str, *, before: str = "") -> Text:

@@ -142,6 +142,8 @@ def _with_apt(needs: Needs, packages: Iterable[str]) -> Needs:
 
 def _say_found(subject: Subject, needs: Needs) -> None:
     note(f"{_count(len(subject.notebooks), 'notebook')}, {_count(len(subject.modules), 'module')}")
+    if subject.environment is None:
+        return  # a `Dockerfile`, or Nix, decides what is installed
     for kind, found in (("install", needs.requirements), ("install with apt", needs.apt)):
         for name, why in found.items():
             note(f"  {kind} {click.style(printable(name), bold=True)}: {_because(why)}")

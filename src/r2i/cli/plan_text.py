@@ -88,6 +88,8 @@ def _indented(reason: Evidence | None) -> Iterator[str]:
 
 def _facts(plan: Plan) -> Iterator[str]:
     yield _fact("Base image", plan.base.reference if plan.dockerfile is None else "set by the Dockerfile")
+    if plan.base.evidence is not None:
+        yield " " * 14 + _reason(plan.base.evidence)
     if plan.dockerfile is not None:
         yield _fact("Dockerfile", f"`{plan.dockerfile}` in the repository, used unchanged")
     if plan.python is not None:

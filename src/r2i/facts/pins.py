@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from r2i.facts.tables import read_table
-from r2i.model import BaseImage, Release
+from r2i.model import BaseImage, Options, Release
 
 
 def pins() -> dict[str, Any]:
@@ -37,6 +38,16 @@ def base_image(reference: str | None) -> BaseImage:
             release = Release(name=row["name"], distribution=row["distribution"], python=row["python"])
             return BaseImage(reference=reference, release=release)
     return BaseImage(reference=reference, release=None)
+
+
+def base_of(options: Options) -> BaseImage:
+    """The image that the options name, with the reason where r2i chose it."""
+    return replace(base_image(options.base_image), evidence=options.base_evidence)
+
+
+def is_default(image: BaseImage) -> bool:
+    """Whether it is the one that tables of packages describe."""
+    return image.reference == base_image(None).reference
 
 
 def is_distribution(image: BaseImage) -> bool:

@@ -31,6 +31,14 @@ def moment_of(text: str) -> str:
     raise UsageError(f"`--as-of {text}` is not a date", hint=HOW)
 
 
+def is_day(text: str) -> bool:
+    """Whether it is a day of the calendar (`2021-06-30`)."""
+    try:
+        return DATE.fullmatch(text) is not None and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
 def last_day(moment: str) -> str:
     """The day that is the last one to count: a moment at midnight is the end of the day before."""
     day = datetime.fromisoformat(moment).toordinal() - moment.endswith("T00:00:00Z")

@@ -11,7 +11,13 @@ from r2i.host.certificates import CA_SOURCES
 
 #: BuildKit refuses secrets of more than 500 KiB (measured: 512,000 bytes pass); some room for its own.
 MAX_SCRIPT_BYTES = 490_000
-CA_TARGETS = (*CA_SOURCES, "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS", "JULIA_SSL_CA_ROOTS_PATH")
+CA_TARGETS = (
+    *CA_SOURCES,
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+    "JULIA_SSL_CA_ROOTS_PATH",
+    "NIX_SSL_CERT_FILE",
+)
 
 
 def check_size(script: str) -> None:

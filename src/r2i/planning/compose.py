@@ -9,7 +9,7 @@ from itertools import chain
 from r2i import __version__, image
 from r2i.checkout import Checkout
 from r2i.checkout.ignore import dockerignore
-from r2i.facts.pins import base_image
+from r2i.facts.pins import base_of
 from r2i.formats.as_of import as_of
 from r2i.formats.uv_settings import configured
 from r2i.model import (
@@ -62,13 +62,13 @@ def make_plan(
 ) -> Plan:
     """Decide what to build, from what `detect` found with these options.
 
-    Raises `InvalidRepositoryError` where a file of the repository is wrong, `NoBuildpackError` where it declares its
-    environment only in ways that r2i cannot install, `UsageError` where an option is wrong.
+    Raises `InvalidRepositoryError` where a file of the repository is wrong, `UsageError` where an option is.
     """
     check_options(options)
     found = detect(checkout, options) if detections is None else detections
     if found.problems:
         raise found.problems[0]
+    options = found.options  # with the base image
     own = found.own_dockerfile
     if own is not None:
         return _own_dockerfile(checkout, options, own, source=source)
@@ -84,21 +84,25 @@ def make_plan(
 def python_alternatives(checkout: Checkout, options: Options) -> tuple[str, ...]:
     """What to try where the planned Python fails; nothing where a file or the user names it."""
     found = detect(checkout, options)
-    if found.environment is None:
+    environment = found.environment.environment if found.environment else None
+    if found.environment is None or environment is None or environment.opaque:
         return ()
+    options = found.options
     detections = adjusted((*found.packs, found.environment), options)
-    return other_pythons(base_image(options.base_image), options, detections, date=checkout.date)
+    return other_pythons(base_of(options), options, detections, date=checkout.date)
 
 
 def _compose(
     checkout: Checkout, options: Options, detections: tuple[Detection, ...], *, source: Source | None
 ) -> Plan:
-    base, until = base_image(options.base_image), as_of(options)
+    base, until = base_of(options), as_of(options)
     asked = next(d.environment for d in detections if d.environment is not None)
     wanted = configured(asked, until, installer=options.installer)
     classic = classic_evidence(detections, asked)
     limits = classic_limits(classic)
-    python, notices = choose_python(base, options, detections, date=checkout.date, limits=limits)
+    # The age of a repository says nothing of a Python that is not the one of its notebooks.
+    date = None if asked.opaque else checkout.date
+    python, notices = choose_python(base, options, detections, date=date, limits=limits)
     server = _jupyter_server(detections)
     joined = server_packages(asked, classic=bool(classic), dated=until is not None) if server.evidence else ()
     repo_dir = options.repo_dir or f"/home/{options.user_name}"
@@ -111,6 +115,8 @@ def _compose(
         *chain.from_iterable(d.layers for d in detections),
     )
     start = next((d.start for d in detections if d.start), None)
+    entered = next((d.entered for d in detections if d.entered), "")
+    layers = tuple(_entered(_networked(each, options), entered) for each in layers)
     plan = Plan(
         base=base,
         user_name=options.user_name,
@@ -121,7 +127,7 @@ def _compose(
         languages=tuple(d.language for d in detections if d.language is not None),
         jupyter=server,
         as_of=until,
-        layers=tuple(sorted((_networked(each, options) for each in layers), key=lambda each: each.stage)),
+        layers=tuple(sorted(layers, key=lambda each: each.stage)),
         notices=(*notices, *classic_notices(classic), *_notices(options, detections, wanted, python, layers)),
         ignored=(*_not_used(checkout, asked), *chain.from_iterable(d.ignored for d in detections)),
         variables=variables | ({"R2D_ENTRYPOINT": f"{repo_dir}/{start}"} if start else {}),
@@ -129,13 +135,14 @@ def _compose(
         labels=_labels(checkout, options, source, until),
         dockerignore=dockerignore(checkout),
     )
-    return _finished(plan, options, start=start, python=python)
+    activation = {"activation": entered} if entered else image.activation(python)
+    return _finished(plan, options, start=start, activation=activation)
 
 
-def _finished(plan: Plan, options: Options, *, start: str | None, python: Python) -> Plan:
+def _finished(plan: Plan, options: Options, *, start: str | None, activation: Mapping[str, str]) -> Plan:
     """With what is the last layer, which has the digest of all others."""
     labels = {**plan.labels, "io.r2i.plan": digest(plan)}
-    final = _final(options, start=start, repo_dir=plan.repo_dir, labels=labels, python=python)
+    final = _final(options, start=start, repo_dir=plan.repo_dir, labels=labels, activation=activation)
     return replace(plan, labels=labels, layers=(*plan.layers, final))
 
 
@@ -200,7 +207,7 @@ def _own_dockerfile(checkout: Checkout, options: Options, found: Detection, *, s
     ]
     build_args = {"NB_USER": options.user_name, "NB_UID": str(options.user_id), "REPO_DIR": repo_dir}
     return Plan(
-        base=base_image(options.base_image),
+        base=base_of(options),
         user_name=options.user_name,
         user_id=options.user_id,
         repo_dir=repo_dir,
@@ -219,6 +226,13 @@ def _networked(layer: Layer, options: Options) -> Layer:
     if layer.stage is not Stage.BUILD or options.build_network == "default":
         return layer
     return replace(layer, variables={**layer.variables, "network": options.build_network})
+
+
+def _entered(layer: Layer, entered: str) -> Layer:
+    """What the repository runs at the end of a build is run as its commands are."""
+    if not entered or layer.template != "post_build":
+        return layer
+    return replace(layer, variables={**layer.variables, "entered": entered})
 
 
 def _nothing_asked(found: Detection) -> Iterable[Notice]:
@@ -265,7 +279,12 @@ def _variables(
 
 
 def _final(
-    options: Options, *, start: str | None, repo_dir: str, labels: Mapping[str, str], python: Python
+    options: Options,
+    *,
+    start: str | None,
+    repo_dir: str,
+    labels: Mapping[str, str],
+    activation: Mapping[str, str],
 ) -> Layer:
     return Layer(
         buildpack="image",
@@ -275,7 +294,7 @@ def _final(
         variables={
             "labels": tuple(f"{quoted(name)}={quoted(value)}" for name, value in labels.items()),
             "start": f"{repo_dir}/{start}" if start else "",
-            **image.activation(python),
+            **activation,
             "command": COMMAND,
             "appendix": options.appendix,
         },

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from r2i.buildpacks import ENVIRONMENTS, UNSUPPORTED
+from r2i.buildpacks import ENVIRONMENTS
 from r2i.checkout import Checkout
-from r2i.errors import NoBuildpackError, R2iError
+from r2i.errors import R2iError
 from r2i.formats.as_of import EXACT
 from r2i.formats.projects.local import with_local_projects
 from r2i.model import Detection, Ignored, Notice, Options, Pin, PythonEnvironment
@@ -35,7 +35,6 @@ def detect_environment(checkout: Checkout, options: Options) -> Detection:
         if found.environment is not None:  # there is none where its files do not count, after all
             won, environment = found, found.environment
             break
-    _refuse_unsupported(checkout)
     used = {environment.defined_by, *(evidence.file for evidence in environment.evidence)}
     for pack in packs:
         files = [path for name in pack.files if (path := checkout.config(name)) and path not in used]
@@ -48,9 +47,15 @@ def detect_environment(checkout: Checkout, options: Options) -> Detection:
         else:
             if lost is None or lost.environment is None:
                 continue  # nothing is declared there
-            notices += _differences(environment, lost.environment)
-        ignored += [Ignored.beaten(path, by=environment.defined_by) for path in files]
+            notices += () if environment.opaque else _differences(environment, lost.environment)
+        ignored += [_beaten(path, environment) for path in files]
     return replace(won, ignored=tuple(dict.fromkeys(ignored)), notices=tuple(notices))
+
+
+def _beaten(path: str, environment: PythonEnvironment) -> Ignored:
+    if environment.opaque:
+        return Ignored(file=path, reason=f"`{environment.defined_by}` defines the environment")
+    return Ignored.beaten(path, by=environment.defined_by)
 
 
 def _differences(won: PythonEnvironment, lost: PythonEnvironment) -> Iterable[Notice]:
@@ -107,15 +112,3 @@ def _excludes(one: Pin, other: Pin) -> bool:
         return not SpecifierSet(one.specifier).contains(other.specifier.lstrip("= "), prereleases=True)
     except ValueError:  # `===` takes any word
         return False
-
-
-def _refuse_unsupported(checkout: Checkout) -> None:
-    """An image without what the repository asks for would be a broken promise: better none."""
-    for name, language in UNSUPPORTED.items():
-        path = checkout.config(name)
-        if path is not None:
-            raise NoBuildpackError(
-                f"This file requires {language}, which r2i cannot install yet",
-                file=path,
-                hint="Install it in a `Dockerfile` in the repository",
-            )

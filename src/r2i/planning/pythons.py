@@ -352,11 +352,9 @@ def _notebooks_overruled(minor: str, winner: Evidence, claims: Claims) -> Iterab
         message = f"{said.evidence.why}, but {because}: the image has Python {minor}{option}"
         yield _notice(message, said.evidence, level="info")
         return
-    # Where other versions are allowed, too, another one is no contradiction.
-    free = not claims.requests and old in versions_of(claims.requires)
-    level: Literal["info", "warning"] = "info" if free and claims.requires else "warning"
+    # Most notebooks run on another Python than their authors had: that is worth knowing, and no warning.
     yield _notice(
-        f"{said.evidence.why}, but {place_of(winner)} takes precedence: {minor}", said.evidence, level=level
+        f"{said.evidence.why}, but {place_of(winner)} takes precedence: {minor}", said.evidence, level="info"
     )
 
 

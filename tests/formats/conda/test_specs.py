@@ -98,7 +98,6 @@ def test_any_version_is_no_version(text: str) -> None:
         ("numpy=latest", "no version"),
         ("git+https://example.org/x.git", "pip"),
         ("./pkg", "pip"),
-        ("dask[complete]", "extra"),
         ("dask[complete]>=2", "extra"),
         ("https://conda.example.org/linux-64/foo-1.0-0.conda", "address of a package"),
         ("-e .", "option of pip"),

@@ -33,6 +33,15 @@ class Credential:
     who: str = ""
 
 
+#: Names of files that hold a key or a password.
+FILE_OF_SECRETS = re.compile(
+    r"(?:.*[/\\])?(?:id_(?:rsa|dsa|ecdsa|ed25519)|\.(?:netrc|pgpass|npmrc|pypirc|htpasswd)|[^/\\]*\.(?:pem|key|p12|pfx|ppk|jks)"
+    r"|[^/\\]*(?:credential|secret|passw(?:or)?d|service[_-]?account|api[_-]?key)[^/\\]*\.(?:json|ya?ml|toml|ini|cfg|txt|env))",
+    re.IGNORECASE,
+)
+#: What to do instead of committing one.
+NEVER_COMMIT = "Read the path from an environment variable; never commit a key or password"
+
 #: How many of a kind are named of one text: to say where each stands, the text is read again.
 MOST = 200
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from r2i.check.code import json_places
 from r2i.check.code.credentials import Credential, credentials_in, may_have_credentials
+from r2i.check.code.pointers import pointer_of
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
 from r2i.formats.languages import language_of
@@ -33,7 +34,7 @@ CellKind: TypeAlias = Literal["code", "markdown", "raw"]
 
 #: Why a notebook could not be read.
 NotebookProblem: TypeAlias = Literal[
-    "unreadable", "json", "encoding", "mark", "constant", "conflict", "shape", "large"
+    "unreadable", "json", "pointer", "encoding", "mark", "constant", "conflict", "shape", "large"
 ]
 
 #: Where a cell's text is, in version 4 and in version 3 of the format.
@@ -118,6 +119,8 @@ class _Unreadable(Exception):  # noqa: N818 - what is wrong with a file, never r
 
 def _document(data: bytes) -> dict[str, Any]:
     """As Jupyter reads a notebook: UTF-8 without a mark."""
+    if pointer := pointer_of(data):
+        raise _Unreadable("pointer", f"It is a {pointer.program} pointer without its content", 1)
     if data.startswith(BYTE_ORDER_MARK):
         raise _Unreadable("mark", "It begins with a byte order mark", 1)
     if len(data) > MOST_VALUES and sum(map(data.count, (b",", b"[", b"{"))) > MOST_VALUES:

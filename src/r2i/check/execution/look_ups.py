@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from r2i.check.apt_txt import not_listed
+from r2i.check.code.pointers import pointer_of
 from r2i.check.code.python_code import Facts, facts_of_cell
 from r2i.check.facts.distributions import closure
 from r2i.check.facts.provided import STANDARD, modules_of, of_conda, of_pypi, providers
@@ -50,8 +51,6 @@ OPEN_GL = frozenset(
         *("pymeshlab", "pyrender", "pyvista", "pyvistaqt", "tvtk", "vedo", "vispy", "vtk", "vtkmodules"),
     }
 )
-
-POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True)
@@ -159,10 +158,10 @@ class LookUps:
         if there not in self.subject.files or self.subject.files[there] > 1000:
             return None
         try:
-            begins = self.subject.checkout.read_bytes(there).startswith(POINTER)
+            pointer = pointer_of(self.subject.checkout.read_bytes(there))
         except R2iError:
             return None
-        return there if begins else None
+        return there if pointer and pointer.program == "Git LFS" else None
 
     def elsewhere(self, path: str) -> str | None:
         """The one file or directory with the end of the path, in another place, as the notebook has to name it."""

@@ -16,7 +16,7 @@ class Kernel:
     """A kernel that is not in every image, and what files say that install it.
 
     `name` is that of its kernelspec wherever it is installed; empty where it depends on a version. `pip`, `conda` and `apt` are
-    packages, `post_build` a command; where there is no package, `hint` says how to install it.
+    packages, `debian` one where the language itself is a Debian package of `apt.txt`, `post_build` a command; where there is no package, `hint` says how to install it.
     """
 
     names: re.Pattern[str]
@@ -26,6 +26,7 @@ class Kernel:
     pip: str = ""
     conda: str = ""
     apt: str = ""
+    debian: str = ""
     post_build: str = ""
     hint: str = ""
 

@@ -19,6 +19,32 @@ from r2i.check.rules import (
     other_languages,
     own_dockerfile,
     paths,
+    r_servers,
+    read_files,
+    requirements,
+    runtime,
+    scripts,
+    size,
+    standard_modules,
+    system_packages,
+    unattended,
+)
+
+MODULES = (
+    binder,
+    commands,
+    committed,
+    config,
+    credentials,
+    imports,
+    install_cells,
+    kernels,
+    names,
+    notebook_files,
+    other_languages,
+    own_dockerfile,
+    paths,
+    r_servers,
     read_files,
     requirements,
     runtime,
@@ -30,30 +56,8 @@ from r2i.check.rules import (
 )
 
 #: In the order of their codes: D dependencies, F files, N notebooks, S size.
-RULES: tuple[Rule, ...] = (
-    *chain(
-        requirements.RULES,
-        system_packages.RULES,
-        install_cells.RULES,
-        imports.RULES,
-        standard_modules.RULES,
-        other_languages.RULES,
-        config.RULES,
-        runtime.RULES,
-        names.RULES,
-        committed.RULES,
-        scripts.RULES,
-        commands.RULES,
-        binder.RULES,
-        own_dockerfile.RULES,
-        notebook_files.RULES,
-        kernels.RULES,
-        paths.RULES,
-        read_files.RULES,
-        unattended.RULES,
-        credentials.RULES,
-        size.RULES,
-    ),
+RULES: tuple[Rule, ...] = tuple(
+    sorted(chain.from_iterable(module.RULES for module in MODULES), key=lambda rule: rule.code)
 )
 
 CODES = frozenset(rule.code for rule in RULES)

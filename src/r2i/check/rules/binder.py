@@ -8,28 +8,40 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 
+from packaging.version import Version
+
 from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.facts.provided import of_pypi
 from r2i.check.findings import Finding, Rule
+from r2i.check.scripts import scripts
 from r2i.check.subject import Subject
 from r2i.check.unheard import OF_ENVIRONMENT
 from r2i.check.wording import named
 from r2i.edits.fixes import Edit, Fix
 from r2i.errors import R2iError
+from r2i.facts.python_wheels import Limit, limits_of
 from r2i.facts.tables import read_table
 from r2i.formats.language_versions import minor_of
 from r2i.formats.requirements.lines import Line
-from r2i.model import Detection
+from r2i.model import Detection, Pin
 
 #: In the order in which it looks for them, beside the packages in the root.
 READ = OF_ENVIRONMENT
 PACKAGES = ("setup.py", "pyproject.toml")
+
+#: The only file of Nix that it reads.
+OF_NIX = "default.nix"
 
 #: The tables of a `pyproject.toml` without which it takes it for settings of tools.
 OF_PACKAGE = ("project", "build-system")
 
 #: The Python that it takes where nothing that it reads names one.
 DEFAULT_PYTHON = "3.10"
+
+#: Distributions that have no sources in the package index.
+WHEELS_ONLY = frozenset(
+    {"jaxlib", "tensorflow", "tensorflow-cpu", "tensorflow-gpu", "torch", "torchaudio", "torchvision"}
+)
 
 
 def _reads_another_file(subject: Subject) -> Iterator[Finding]:
@@ -47,7 +59,9 @@ def _reads_nothing(subject: Subject) -> Iterator[Finding]:
     if decides is None:
         return
     missing = _missing(subject, decides, instead) if instead else []
-    if instead and not missing:
+    if (instead and not missing) or any(
+        posixpath.basename(decides) in script.text for script in subject.once(scripts)
+    ):
         return
     yield Finding(
         message=f"mybinder.org does not read `{decides}`; it uses `{instead}`, which lacks {named(missing)}"
@@ -61,6 +75,8 @@ def _reads_nothing(subject: Subject) -> Iterator[Finding]:
 def _decides(subject: Subject) -> str | None:
     """The file that defines the environment, where it is none that mybinder.org would take."""
     environment = subject.environment
+    if subject.opaque:
+        return None if posixpath.basename(subject.opaque) == OF_NIX else subject.opaque
     if (
         environment is None
         or not environment.defined_by
@@ -168,16 +184,77 @@ def _python_version(subject: Subject) -> Iterator[Finding]:
     minor = minor_of(python.version)
     if minor == DEFAULT_PYTHON or (read and posixpath.basename(read) not in ("requirements.txt", *PACKAGES)):
         return
-    runtime = posixpath.join(subject.config_dir, "runtime.txt")
-    made = Edit(file=runtime, start=0, end=0, text=f"python-{minor}\n".encode())
-    free = not subject.checkout.has(runtime)
+    title = f"Write `python-{minor}` into `{subject.config_path('runtime.txt')}`"
     yield Finding(
         message=f"mybinder.org does not read `{path}`, and does not use Python {minor}",
         file=path,
         line=python.evidence.line,
-        hint=f"Write `python-{minor}` into `{runtime}`",
-        fix=Fix(title=f"Write `python-{minor}` into `{runtime}`", edits=(made,)) if free else None,
+        hint=title,
+        fix=_runtime(subject, minor, title),
     )
+
+
+def _runtime(subject: Subject, minor: str, title: str) -> Fix | None:
+    """A new `runtime.txt`."""
+    path = subject.config_path("runtime.txt")
+    made = Edit(file=path, start=0, end=0, text=f"python-{minor}\n".encode())
+    return None if subject.checkout.has(path) else Fix(title=title, edits=(made,))
+
+
+def _pins_without_release(subject: Subject) -> Iterator[Finding]:
+    for pin, limit, taken in _of_another_python(subject):
+        if pin.name in WHEELS_ONLY or _is_older(taken, limit):
+            yield _for_another_python(subject, limit, taken, "the installation fails")
+
+
+def _pins_without_wheel(subject: Subject) -> Iterator[Finding]:
+    for pin, limit, taken in _of_another_python(subject):
+        if pin.name not in WHEELS_ONLY and not _is_older(taken, limit):
+            yield _for_another_python(subject, limit, taken, "pip compiles it, which most likely fails")
+
+
+def _is_older(taken: str, limit: Limit) -> bool:
+    """Whether a Python is older than all that a release has wheels for, which it then refuses (`Requires-Python`)."""
+    return all(Version(taken) < Version(minor) for minor in limit.minors)
+
+
+def _of_another_python(subject: Subject) -> Iterator[tuple[Pin, Limit, str]]:
+    """Pins that the Python of mybinder.org has no wheel of, where r2i takes another one, and that Python."""
+    environment, plan, taken = subject.environment, subject.plan, _python_of_binder(subject)
+    if environment is None or plan is None or plan.python is None or taken is None:
+        return
+    wanted = minor_of(plan.python.version)
+    if taken != wanted and _read_by_binder(subject) == environment.defined_by:
+        for pin in environment.pins:
+            for limit in limits_of([pin]):
+                if taken not in limit.minors and wanted in limit.minors:
+                    yield pin, limit, taken
+
+
+def _for_another_python(subject: Subject, limit: Limit, taken: str, then: str) -> Finding:
+    assert subject.plan is not None  # noqa: S101 - it has a Python
+    assert subject.plan.python is not None  # noqa: S101 - the same
+    wanted = minor_of(subject.plan.python.version)
+    title = f"Write `python-{wanted}` into `{subject.config_path('runtime.txt')}`"
+    return Finding(
+        message=f"mybinder.org takes Python {taken}, but {limit.evidence.why}: {then}",
+        file=limit.evidence.file,
+        line=limit.evidence.line,
+        hint=title,
+        fix=_runtime(subject, wanted, title),
+    )
+
+
+def _python_of_binder(subject: Subject) -> str | None:
+    """For a `requirements.txt`; None where another file decides, or it is not known."""
+    if posixpath.basename(_read_by_binder(subject) or "") != "requirements.txt":
+        return None
+    path = subject.config("runtime.txt")
+    said = ((subject.text(path) if path else None) or "").strip()
+    if not said:
+        return DEFAULT_PYTHON
+    found = re.fullmatch(r"python-(3\.\d{1,2})", said, re.ASCII)
+    return found[1] if found else None
 
 
 RULES = (
@@ -201,5 +278,19 @@ RULES = (
         severity="warning",
         why="mybinder.org does not read this file, and uses its default Python version.",
         find=_python_version,
+    ),
+    Rule(
+        code="F404",
+        name="no-release-for-python",
+        severity="error",
+        why="mybinder.org uses Python 3.10 unless a file that it reads names another version, and pip then finds no such release.",
+        find=_pins_without_release,
+    ),
+    Rule(
+        code="F405",
+        name="no-wheel-for-python",
+        severity="warning",
+        why="mybinder.org uses Python 3.10 unless a file that it reads names another version; old sources rarely compile there.",
+        find=_pins_without_wheel,
     ),
 )

@@ -9,11 +9,14 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 from r2i.buildpacks import ENVIRONMENTS
-from r2i.check.facts.provided import of_pypi
+from r2i.check.facts.distributions import distributions
+from r2i.check.facts.provided import STANDARD, of_pypi
 from r2i.check.findings import Finding, Rule
 from r2i.check.imports import all_imports, is_imported, out_of_reach
 from r2i.check.requirement_edits import added
-from r2i.check.scripts import READ_AS_UTF8, bytes_of, wide
+from r2i.check.rules.imports import BY_HABIT
+from r2i.check.rules.runtime import STRONGER
+from r2i.check.scripts import READ_AS_UTF8, bytes_of, scripts, wide
 from r2i.check.subject import Subject
 from r2i.check.unheard import OF_ENVIRONMENT, config_in
 from r2i.check.wording import named
@@ -21,6 +24,7 @@ from r2i.checkout import CONFIG_DIRECTORIES, Checkout
 from r2i.edits.applying import line_edit, line_text
 from r2i.edits.fixes import Fix
 from r2i.errors import InvalidRepositoryError, R2iError
+from r2i.facts.server_parts import is_server_part
 from r2i.facts.tables import read_table
 from r2i.formats.projects.reading import read_project
 from r2i.formats.requirements.lines import quoted
@@ -31,6 +35,12 @@ from r2i.planning.detect import config_names, hidden
 
 #: What is written for Binder, or for a person who reads about it. Other files have a life of their own: a package's
 #: `pyproject.toml`, the `Dockerfile` of a deployment.
+#: How a script or a list installs the package of the repository.
+OWN_PACKAGE = re.compile(
+    r"(?:pip3? install[^\n;&|]*|^[ \t-]*(?:-e|--editable)?)[ \t](?:\.{1,2}/?|file:\.)(?:\[[\w,-]+\])?(?=[ \t]*(?:$|[;&|#]))",
+    re.MULTILINE,
+)
+
 FOR_BINDER = (*OF_ENVIRONMENT, "apt.txt", "runtime.txt", "postBuild", "start", "install.R")
 
 
@@ -111,6 +121,8 @@ def _hidden_by_directory(subject: Subject) -> Iterator[Finding]:
             continue
         hint = f"Add it to the configuration in `{directory}/`, or delete this file"
         if entry.file in OF_ENVIRONMENT:
+            if subject.once(_published_instead) or _is_of_package(subject, entry.file, said):
+                continue
             asked = _asked_for(config_in(subject, ""), entry.file, subject.options)
             yield from _unheard(subject, entry.file, asked, hint)
         elif _says_more(subject, entry.file):
@@ -136,6 +148,12 @@ def _is_named(file: str, text: str, directory: str) -> bool:
     return re.search(rf"(?<![\w-])(?<!{own}){re.escape(file)}\b", text) is not None
 
 
+def _is_of_package(subject: Subject, file: str, said: str) -> bool:
+    """Whether the repository's own package reads the file, and the configuration installs that."""
+    reads = any(file in (subject.text(name) or "") for name in PROJECT_FILES)
+    return reads and OWN_PACKAGE.search(said) is not None
+
+
 def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: str) -> Iterator[Finding]:
     """What a file asks for, and the environment does not, by whatever name conda has for it.
 
@@ -152,7 +170,10 @@ def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: s
     missing = [
         name
         for name in asked
-        if of_pypi(name) not in heard and (name not in _for_developers() or is_imported(name, imports))
+        if of_pypi(name) not in heard
+        and not is_server_part(of_pypi(name))
+        and name not in BY_HABIT
+        and (name not in _for_developers() or is_imported(name, imports))
     ]
     if missing:
         by = f"`{environment.defined_by}`" if environment.defined_by else f"`{subject.config_dir}/`"
@@ -187,7 +208,9 @@ def _brought_by_package(subject: Subject, environment: PythonEnvironment) -> set
 
 
 def _asked_for(checkout: Checkout, path: str, options: Options) -> Mapping[str, Evidence]:
-    """What a file asks for if it defines the environment: nothing where another file of its kind does."""
+    """What a file asks for if it defines the environment: nothing where another file of its kind does, or says it for a lock."""
+    if posixpath.basename(path) == "Pipfile.lock" and checkout.has(path.removesuffix(".lock")):
+        return {}
     for pack in ENVIRONMENTS:
         if posixpath.basename(path) in pack.files:
             try:
@@ -195,8 +218,23 @@ def _asked_for(checkout: Checkout, path: str, options: Options) -> Mapping[str, 
             except R2iError:
                 continue  # what is not used need not be right
             if found and found.environment and found.environment.defined_by == path:
-                return found.environment.names
+                return _roots(found.environment)
     return {}
+
+
+def _roots(environment: PythonEnvironment) -> Mapping[str, Evidence]:
+    """What somebody asked for: of a lock nothing that another package needs, as far as is known, and no part of the server."""
+    names = environment.names
+    if not environment.exact:
+        return names
+    needed = {
+        other for name in names for row in (distributions().get(name),) if row for other in row.requires
+    }
+    return {
+        name: evidence
+        for name, evidence in names.items()
+        if name not in needed and not is_server_part(name) and name not in STANDARD
+    }
 
 
 def _says_more(subject: Subject, file: str) -> bool:
@@ -236,7 +274,11 @@ def _package_not_installed(subject: Subject, notice: Notice) -> Iterator[Finding
     """Nobody minds where no notebook imports it, or finds it beside itself."""
     notebook, package = next(out_of_reach(subject), (None, ""))
     environment = subject.environment
-    if notebook is None or environment is None:
+    if (
+        notebook is None
+        or environment is None
+        or any(OWN_PACKAGE.search(script.text) for script in subject.once(scripts))
+    ):
         return
     where = "the `pip:` list of " if environment.buildpack == "conda" else ""
     hint, fix = f"Add `-e .` to {where}`{environment.defined_by}`", None
@@ -261,6 +303,8 @@ def _warnings(subject: Subject, *, of_ignored: bool) -> Iterator[Notice]:
 def _hidden_by_dockerfile(subject: Subject) -> Iterator[Finding]:
     dockerfile = subject.config("Dockerfile")
     words = (subject.text(dockerfile) or "").replace("/", " ").replace(",", " ").split() if dockerfile else ()
+    if any("onbuild" in word.lower() for word in words):
+        return  # the base image may use them
     for name in FOR_BINDER:
         path = subject.config(name)
         if not dockerfile or path is None:
@@ -285,7 +329,10 @@ def _below_the_top(subject: Subject) -> Iterator[Finding]:
 
 
 def _warned_of(subject: Subject) -> Iterator[Finding]:
+    runtime = subject.config("runtime.txt")
     for notice in _warnings(subject, of_ignored=False):
+        if f"but `{runtime}`" in notice.message and posixpath.basename(notice.file or "") in STRONGER:
+            continue  # F112 says what Binder makes of the two
         sentence = notice.message[:1].upper() + notice.message[1:]
         yield Finding(message=sentence, file=notice.file, line=notice.line)
 

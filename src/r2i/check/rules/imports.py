@@ -22,6 +22,14 @@ from r2i.facts.server_parts import is_server_part
 BY_HABIT = frozenset({"ipykernel", "ipywidgets", "ipython", "pip", "setuptools", "wheel", "certifi"})
 
 
+#: What is asked for beside a library that calls it: for plotly's orca, for pictures of graphs and trees.
+CALLED_THROUGH = {
+    "gudhi": ("pot",),
+    "plotly": ("psutil",),
+    **dict.fromkeys(("dask", "networkx", "scikit-learn", "sympy", "torch", "xgboost"), ("graphviz", "pydot")),
+}
+
+
 def _surely_missing(subject: Subject) -> Iterator[Finding]:
     return _missing(subject, "surely")
 
@@ -107,7 +115,8 @@ def _never_imported(subject: Subject) -> Iterator[Finding]:
     if 2 * len(needed & names) > len(names):
         return  # a list of all that was installed
     backends = {other for name in closure(names) for other in optional().get(name, ())}
-    kept = {*BY_HABIT, *needed, *backends}
+    through = {other for name in names for other in CALLED_THROUGH.get(name, ())}
+    kept = {*BY_HABIT, *needed, *backends, *through}
     imports = set(all_imports(subject))
     candidates = {
         one: name

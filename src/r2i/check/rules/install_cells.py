@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from r2i.check.apt_txt import adding, apt_txt, not_listed
 from r2i.check.code.cell_installs import VARIABLE, Install, installs
 from r2i.check.code.notebooks import Cell, Notebook
+from r2i.check.facts.distributions import closure
 from r2i.check.facts.provided import names, of_pypi
 from r2i.check.findings import Finding, Rule
+from r2i.check.jupyterlite import may_run_in_browser
 from r2i.check.missing import undeclared
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
@@ -17,13 +19,17 @@ from r2i.check.wording import named
 from r2i.edits.fixes import Fix
 from r2i.formats.requirements.lines import quoted
 
+#: With all that they need, such as Pygments.
+OF_EVERY_IMAGE = ("pip", "ipykernel", "ipywidgets")
+
 Found = tuple[Notebook, Cell, Install]
 
 
 def _commands(subject: Subject) -> Iterator[Found]:
     for notebook, cell, facts in subject.code:
-        for command in installs(cell.source, facts):
-            yield notebook, cell, command
+        if not may_run_in_browser(subject, notebook):
+            for command in installs(cell.source, facts):
+                yield notebook, cell, command
 
 
 def _installed_by_a_cell(subject: Subject) -> Iterator[Finding]:
@@ -37,7 +43,7 @@ def _installed_by_a_cell(subject: Subject) -> Iterator[Finding]:
             continue
         fix = _ask(subject, command, new) if not others else None
         what = named(new) or quoted(others[0])
-        wish = what if new or not VARIABLE.search(others[0]) else "its packages"
+        wish = what if new or _is_there(subject, notebook, others[0]) else "its packages"
         yield _finding(
             subject,
             (notebook, cell, command),
@@ -45,6 +51,15 @@ def _installed_by_a_cell(subject: Subject) -> Iterator[Finding]:
             hint=f"{fix.title}, and remove the line" if fix else f"Add {wish} {_where(subject)}",
             fix=fix,
         )
+
+
+def _is_there(subject: Subject, notebook: Notebook, requirement: str) -> bool:
+    """Whether the build can install it, too: a list that the repository has, and nothing with a variable of the cell."""
+    if VARIABLE.search(requirement):
+        return False
+    _, listed, path = requirement.partition("-r ")
+    there = subject.checkout.inside(path, relative_to=notebook.path) if listed else ""
+    return not listed or there in subject.files or path in subject.files
 
 
 def _installed_again(subject: Subject) -> Iterator[Finding]:
@@ -95,7 +110,8 @@ def _declared(subject: Subject) -> set[str]:
     environment = subject.environment
     names = environment.names if environment else {}
     conda = environment is not None and environment.manager == "conda"
-    return {of_pypi(name) if conda else name for name in names} | {"pip", "ipykernel", "ipywidgets"}
+    brought = closure(OF_EVERY_IMAGE).keys()
+    return {of_pypi(name) if conda else name for name in names} | {*OF_EVERY_IMAGE, *brought}
 
 
 def _ask(subject: Subject, command: Install, new: list[str]) -> Fix | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from r2i.buildpacks.r import OF_DEBIAN
 from r2i.check.apt_txt import apt_txt
 from r2i.check.code.notebooks import Notebook, line_of_value, place_of
 from r2i.check.facts.notebook_tables import Kernel, kernels
@@ -12,6 +13,7 @@ from r2i.check.findings import Finding, Rule
 from r2i.check.requirement_edits import where
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Edit, Fix
+from r2i.facts.r import packaged
 
 #: The name and title of the kernel that every image has, by the Python that it runs.
 NATIVE = {"2": ("python2", "Python 2"), "3": ("python3", "Python 3 (ipykernel)")}
@@ -58,6 +60,7 @@ def _not_installed(subject: Subject) -> Iterator[Finding]:
 
 def _other_name(subject: Subject) -> Iterator[Finding]:
     said = _configuration(subject)
+    yield from _of_python_2(subject, said)
     name, title = NATIVE["2" if _version(subject).startswith("2.") else "3"]
     for notebook in _asking(subject):
         known = _fitting(notebook)
@@ -67,6 +70,7 @@ def _other_name(subject: Subject) -> Iterator[Finding]:
             notebook.kernel in ({native} if there else {native, *OURS})
             or (there is None and (known or notebook.language not in PYTHON))
             or not native
+            or _is_of_python_2(subject, notebook)
             or _installed(subject, said, notebook, ())
             or (
                 _is_python_2(notebook)
@@ -90,6 +94,25 @@ def _other_name(subject: Subject) -> Iterator[Finding]:
         )
 
 
+def _of_python_2(subject: Subject, said: str) -> Iterator[Finding]:
+    """No fix: whether the notebook means the same in Python 3 is for a person to say."""
+    for notebook in _asking(subject):
+        if not _is_of_python_2(subject, notebook) or _installed(subject, said, notebook, ()):
+            continue
+        if not _broken_cell(subject, notebook):
+            yield Finding(
+                message=f"The notebook asks for the Python 2 kernel of Jupyter; the image only has Python {_version(subject)}",
+                file=notebook.path,
+                line=line_of_value(subject.checkout, notebook.path, *KERNEL_NAME),
+                hint="Run it with the kernel `Python 3 (ipykernel)` and save it",
+            )
+
+
+def _is_of_python_2(subject: Subject, notebook: Notebook) -> bool:
+    version = _version(subject)
+    return notebook.kernel == "python2" and bool(version) and not version.startswith("2.")
+
+
 def _python_2(subject: Subject) -> Iterator[Finding]:
     for notebook in subject.notebooks:
         if not _is_python_2(notebook) or not (version := _version(subject)):
@@ -107,6 +130,9 @@ def _python_2(subject: Subject) -> Iterator[Finding]:
 
 def _how(subject: Subject, kernel: Kernel) -> str:
     """How to install it beside what the files have."""
+    from_debian = any(OF_DEBIAN & pack.packages for pack in subject.detections.packs)
+    if kernel.debian and from_debian and subject.plan and packaged(subject.plan.base, kernel.debian):
+        return f"Add `{kernel.debian}` to `{apt_txt(subject)}`"
     more = [f"`{kernel.apt}` to `{apt_txt(subject)}`"] if kernel.apt else []
     more += [f"`{kernel.post_build}` to `{subject.config_path('postBuild')}`"] if kernel.post_build else []
     environment, new = subject.environment, subject.config_path("environment.yml")
@@ -128,7 +154,7 @@ def _how(subject: Subject, kernel: Kernel) -> str:
 
 def _asking(subject: Subject) -> Iterator[Notebook]:
     """Notebooks with a kernel, where we know which ones the image has."""
-    if subject.plan is None or subject.plan.dockerfile is not None:
+    if subject.plan is None or subject.plan.dockerfile is not None or subject.opaque:
         return
     for notebook in subject.notebooks:
         if notebook.kernel:
@@ -174,7 +200,7 @@ def _planned(subject: Subject) -> Iterator[str]:
 
 def _version(subject: Subject) -> str:
     """Of the image's Python, empty where it is not known."""
-    python = subject.plan.python if subject.plan else None
+    python = subject.plan.python if subject.plan and not subject.opaque else None
     return python.version if python else ""
 
 
@@ -203,7 +229,7 @@ RULES = (
     Rule(
         code="N202",
         name="kernel-name",
-        severity="warning",
+        severity="info",
         why="Programs that run notebooks look up the kernel by its name, which exists only on one machine.",
         find=_other_name,
     ),

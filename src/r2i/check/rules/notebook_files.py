@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator
 
 from r2i.check.code.notebooks import BYTE_ORDER_MARK, CONFLICT, Notebook, line_of_value
+from r2i.check.code.pointers import pointer_of
 from r2i.check.code.text_notebooks import HEADER
 from r2i.check.findings import Finding, Rule
 from r2i.check.subject import Subject
@@ -54,6 +55,8 @@ def _unreadable(subject: Subject) -> Iterator[Finding]:
                 hint="Save it as UTF-8 without a byte order mark",
                 fix=fix,
             )
+        elif notebook.problem == "pointer":
+            yield _pointer(subject, notebook)
         elif notebook.problem in HINTS:
             said = "It is empty" if not notebook.size and notebook.problem == "json" else notebook.error or ""
             yield Finding(
@@ -62,6 +65,18 @@ def _unreadable(subject: Subject) -> Iterator[Finding]:
                 line=notebook.error_line,
                 hint=HINTS[notebook.problem].format(path=shlex.quote(notebook.path)),
             )
+
+
+def _pointer(subject: Subject, notebook: Notebook) -> Finding:
+    pointer = pointer_of(subject.checkout.read_bytes(notebook.path))
+    assert pointer is not None  # noqa: S101 - this is the problem
+    command = pointer.command.format(path=shlex.quote(notebook.path))
+    return Finding(
+        message=f"This is a {pointer.program} pointer, not the notebook",
+        file=notebook.path,
+        line=1,
+        hint=f"Run `{command}` to fetch it",
+    )
 
 
 def _conflict(subject: Subject) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 from r2i.check.code.matches import numbered
@@ -18,19 +18,17 @@ from r2i.edits.fixes import Fix
 from r2i.errors import R2iError
 from r2i.facts.r import closure, r_packages
 from r2i.formats.julia.files import PROJECTS, pkg_add
+from r2i.formats.r.files import read_files
+from r2i.formats.r.packages import NAME as PACKAGE
+from r2i.formats.r.script import read_script
 
 NAME = r"[A-Za-z][A-Za-z0-9.]*"
+OF_APT = re.compile(r"^r-(?:cran|bioc)-([a-z0-9.]+)", re.MULTILINE)
+OF_CONDA = ("r-", "bioconductor-")
 LOADED = re.compile(
     rf"\b(?:library|require|requireNamespace|loadNamespace)\(\s*(?:package\s*=\s*)?[\"']?({NAME})[\"']?\s*(?:,[^)]*)?\)"
     rf"|(?<![\w.$@:])({NAME}):::?(?=[\w.`])"
 )
-QUOTED = re.compile(rf"[\"'](?:[\w.-]+/)?({NAME})[\"']")
-INSTALLED = re.compile(r"install[\w.]*\(([^)]*)\)")
-
-#: Other ways to R packages than by their names.
-ANYTHING = re.compile(r"install_\w+|p_load|\bpak\b|restore\(|bioc", re.IGNORECASE)
-#: Where a script has them from.
-ELSEWHERE = re.compile(r"source\(|read[\w.]*\(|scan\(")
 #: What a Jupyter kernel for R needs, and with it all its users have.
 KERNEL_OF_R = "irkernel"
 
@@ -52,10 +50,10 @@ def _of_r(subject: Subject) -> Iterator[Finding]:
     ]
     if not cells or _decided_elsewhere(subject) or (declared := _declared_in_r(subject)) is None:
         return
-    text = "\n".join(source for _, _, source in cells)
-    if ANYTHING.search(text):
+    scripts = [read_script(source) for _, _, source in cells]
+    if any(script.unseen for script in scripts):
         return
-    there = declared | {name.lower() for found in INSTALLED.findall(text) for name in QUOTED.findall(found)}
+    there = declared | {name.lower() for script in scripts for name in script.installed}
     there = closure({*there, KERNEL_OF_R}) | set(r_packages()[0])
     path = subject.config("install.R") or subject.config("install.r")
     for notebook, cell, source in cells:
@@ -76,7 +74,7 @@ def _of_r(subject: Subject) -> Iterator[Finding]:
 
 
 def _decided_elsewhere(subject: Subject) -> bool:
-    return bool(subject.config("Dockerfile") or subject.declared_above)
+    return bool(subject.config("Dockerfile") or subject.opaque or subject.declared_above)
 
 
 def _asked_for(subject: Subject, name: str, install_r: str | None) -> Fix | None:
@@ -90,38 +88,30 @@ def _asked_for(subject: Subject, name: str, install_r: str | None) -> Fix | None
 
 def _declared_in_r(subject: Subject) -> set[str] | None:
     """Names in lower case; None where what is installed may be anything."""
-    names: set[str] = set()
-    for file, read in READERS.items():
-        path = subject.config(file)
-        text = subject.text(path) if path else None
-        if text is None:
-            continue
-        if file in SCRIPTS and (ANYTHING.search(text) or ELSEWHERE.search(text)):
-            return None
-        names |= {name.lower() for name in read(text)}
-    script = subject.config("postBuild")
-    if script and re.search(r"\bR(?:script)?\b|install", subject.text(script) or ""):
+    try:
+        files = read_files(subject.checkout)
+    except R2iError:
         return None
-    for one in subject.declared:
-        if one.name.startswith(("r-", "bioconductor-")):
-            names.add(one.name.partition("-")[2])
-    known = r_packages()[1].keys() | set(r_packages()[0])
-    return names if names <= known else None
-
-
-def _fields(text: str) -> list[str]:
-    """The packages in the fields of a `DESCRIPTION`."""
-    found = re.findall(r"(?ms)^(?:Depends|Imports|Suggests|LinkingTo):(.*?)(?=^\S|\Z)", text)
-    return [name for field in found for name in re.findall(rf"(?:^|,)\s*({NAME})", field) if name != "R"]
-
-
-SCRIPTS = ("install.R", "install.r")
-READERS: Mapping[str, Callable[[str], list[str]]] = {
-    **dict.fromkeys(SCRIPTS, QUOTED.findall),
-    "DESCRIPTION": _fields,
-    "renv.lock": re.compile(rf'"Package"\s*:\s*"({NAME})"').findall,
-    "apt.txt": re.compile(r"^r-(?:cran|bioc)-([a-z0-9.]+)", re.MULTILINE).findall,
-}
+    script = files.script
+    remote = [name for name in script.sources if "://" in name]
+    if script.unseen or script.reads or remote or (script.sources and not files.copies):
+        return None
+    post_build = subject.config("postBuild")
+    if post_build and re.search(r"\bR(?:script)?\b|install", subject.text(post_build) or ""):
+        return None
+    packages = (
+        one for path, one in files.packages if path != files.description_path or files.counts_description
+    )
+    # A script may install what a variable names, or a vector that it builds in pieces.
+    names = {one.name for one in packages} | {word for word in script.strings if PACKAGE.fullmatch(word)}
+    apt = subject.config("apt.txt")
+    names |= set(OF_APT.findall((apt and subject.text(apt)) or ""))
+    names |= {one.name.partition("-")[2] for one in subject.declared if one.name.startswith(OF_CONDA)}
+    names = {name.lower() for name in names}
+    if not names <= r_packages()[1].keys() | set(r_packages()[0]):
+        return None
+    own = files.description if files.description_path == "DESCRIPTION" and files.counts_description else None
+    return names | ({own.package.name.lower()} if own else set())
 
 
 def _of_julia(subject: Subject) -> Iterator[Finding]:

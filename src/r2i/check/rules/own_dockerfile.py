@@ -29,6 +29,8 @@ JUPYTER = re.compile(r"jupyter|\bnotebook\b|voila", re.IGNORECASE)
 FETCHES = re.compile(r"\bgit\s+(?:-\S+\s+)*clone\b|\bgitpuller\b|\bcurl\b|\bwget\b|type=bind")
 GIVES_AWAY = re.compile(r"\bchown\b|\bfix-permissions\b|\bchmod\b")
 MAKES_USER = re.compile(r"\b(?:useradd|adduser)\b")
+#: How a user gets another id than the first one that is free.
+NUMBERED = re.compile(r"\s(?:-u|--uid|-r|-S|--system)\b")
 
 SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ash"})
 #: Programs that take the command for arguments of their own.
@@ -44,8 +46,9 @@ def _base(own: ParsedDockerfile, _subject: Subject) -> Iterator[Finding]:
         if stage.inherits or image == "scratch" or "$" in image or not image:
             continue
         if tag_of(image) in (None, "latest"):
+            said = f"`FROM {stage.base}`" + (f", which is `{image}`," if image != stage.base else "")
             yield Finding(
-                message=f"`FROM {image}` does not pin a release of the image",
+                message=f"{said} does not pin a release of the image",
                 file=own.path,
                 line=stage.instructions[0].line,
                 hint="Pin a release: use a tag with a version or date, or a digest",
@@ -90,6 +93,8 @@ def _another_user(own: ParsedDockerfile, _subject: Subject) -> Iterator[Finding]
     made = [own.expanded(i.value) for i in own.all_of("RUN") if MAKES_USER.search(i.value)]
     if any("1000" in command for command in made) or (not made and not user.isdigit()):
         return  # who knows whom the base image has
+    if made and not NUMBERED.search(made[0]) and user in made[0]:
+        return  # the first user gets the id 1000, where the base image has none
     yield Finding(
         message=f"A BinderHub runs the image as user id 1000, but `{user[:40]}` does not seem to have this id",
         file=own.path,
@@ -172,6 +177,8 @@ def _nothing_copied(own: ParsedDockerfile, subject: Subject) -> Iterator[Finding
     if any(FETCHES.search(i.value) for i in own.all_of("RUN")):
         return
     notebooks = [path for path in subject.files if path.endswith(".ipynb")]
+    if not (is_plain(own.base) or is_for_jupyter(own.base)):
+        return  # it may have the repository already, or copy it (`ONBUILD`)
     if "$" in own.base or any(_covers(copy, notebooks) for copy in own.all_of("COPY", "ADD")):
         return
     yield Finding(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from r2i.check.code.credentials import FILE_OF_SECRETS, NEVER_COMMIT
 from r2i.check.code.matches import numbered
 from r2i.check.code.notebooks import Cell
 from r2i.check.code.python_code import Facts, Literal
@@ -115,6 +116,8 @@ def _message(text: str, row: Elsewhere, more: int) -> str:
 
 def _hint(subject: Subject, text: str, notebook: str) -> str:
     """The file of the repository that the path ends with, where there is one."""
+    if FILE_OF_SECRETS.fullmatch(text):
+        return NEVER_COMMIT
     parts = [part for part in re.split(r"[\\/]+", text) if part]
     for start in range(1, len(parts)):
         path = "/".join(parts[start:])

@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from r2i.check.code.credentials import FILE_OF_SECRETS, NEVER_COMMIT
+from r2i.check.code.pointers import pointer_of
 from r2i.check.findings import Finding, Rule
 from r2i.check.reads import Read, ReadState, lacking
 from r2i.check.subject import Subject
@@ -53,17 +55,25 @@ def _said(subject: Subject, read: Read, *, like: str | None, named: str | None) 
             return message, _instead(read, like=like, named=named)
         case "ignored" | "untracked":
             why = "which git ignores" if read.state == "ignored" else "which is not in git"
-            force = "-f " if read.state == "ignored" else ""
-            message = f"The cell {verb} `{read.said}`, {why}"
-            if (subject.checkout.root / path).stat().st_size > HUGE:
-                return message, "Publish the file (Zenodo, OSF), and download it in `postBuild`"
-            return message, f"Run `git add {force}{shlex.quote(path)}`"
+            return f"The cell {verb} `{read.said}`, {why}", _published(
+                subject, path, ignored=read.state == "ignored"
+            )
         case "pointer":
-            message = f"The cell {verb} `{read.said}`, which is only a Git LFS pointer without its content"
-            return message, "Run `git lfs pull`"
+            pointer = pointer_of(subject.checkout.read_bytes(path))
+            assert pointer is not None  # noqa: S101 - this is what the state says
+            message = f"The cell {verb} `{read.said}`, which is only a {pointer.program} pointer without its content"
+            return message, f"Run `{pointer.command.format(path=shlex.quote(path))}`"
         case "submodule":
             message = f"The cell {verb} `{read.said}`, which is in a submodule that was not fetched"
             return message, "Run `git submodule update --init`"
+
+
+def _published(subject: Subject, path: str, *, ignored: bool) -> str:
+    if FILE_OF_SECRETS.fullmatch(path):
+        return NEVER_COMMIT
+    if (subject.checkout.root / path).stat().st_size > HUGE:
+        return "Publish the file (Zenodo, OSF), and download it in `postBuild`"
+    return f"Run `git add {'-f ' if ignored else ''}{shlex.quote(path)}`"
 
 
 def _instead(read: Read, *, like: str | None, named: str | None) -> str:
@@ -71,6 +81,8 @@ def _instead(read: Read, *, like: str | None, named: str | None) -> str:
         return (
             f"Write `{from_notebook(like, read.notebook.path)}`: file names are case-sensitive in the image"
         )
+    if FILE_OF_SECRETS.fullmatch(read.said):
+        return NEVER_COMMIT
     if named:
         return f"Write `{from_notebook(named, read.notebook.path)}`, which the repository contains"
     return (

@@ -272,7 +272,7 @@ RULES = (
     Rule(
         code="D105",
         name="declared-twice",
-        severity="warning",
+        severity="info",
         why="A change to one of the two lines may have no effect because of the other.",
         find=_declared_twice,
     ),

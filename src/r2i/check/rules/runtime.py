@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from r2i.check.findings import Finding, Rule
 from r2i.check.subject import Subject
@@ -18,6 +18,7 @@ OF_BINDER = re.compile(
     r"(?:python-(?:2\.7|3(?:\.\d{1,2})?)|r-(?:\d+\.\d+(?:\.\d+)?-)?\d{4}-\d{2}-\d{2})", re.ASCII
 )
 PYTHON = re.compile(r"\bpython[\s=_-]*v?((?:2\.7|3\.\d{1,2}))(?:\.\d+)?(?![\d.])", re.ASCII | re.IGNORECASE)
+OF_JULIA = re.compile(r"julia-(\d+(?:\.\d+){0,2})", re.ASCII)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 LANGUAGE_R = re.compile(r"^[ \t]*r\b", re.IGNORECASE | re.MULTILINE)
 
@@ -27,8 +28,11 @@ LAST_DATE = re.compile(r"\d{4}-\d{2}-\d{2}$", re.ASCII)
 #: Beside these Binder does not ask it for R.
 STRONGER_THAN_R = ("Dockerfile", "Project.toml", "JuliaProject.toml", "default.nix")
 
+#: In the order in which Julia looks for them.
+PROJECTS = ("JuliaProject.toml", "Project.toml")
+
 #: Beside these Binder does not look at it.
-STRONGER = ("environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile")
+STRONGER = ("default.nix", "environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile")
 
 
 def _malformed(subject: Subject) -> Iterator[Finding]:
@@ -37,7 +41,7 @@ def _malformed(subject: Subject) -> Iterator[Finding]:
     if path is None or not text or _stronger(subject) or subject.config("Dockerfile"):
         return
     said = text.strip()
-    if not said or OF_BINDER.fullmatch(said) or _is_r_without_date(said):
+    if not said or OF_BINDER.fullmatch(said) or _is_r_without_date(said) or OF_JULIA.fullmatch(said):
         return
     lines = text.split("\n")
     number = next((n for n, line in enumerate(lines, 1) if line and not OF_BINDER.fullmatch(line)), 1)
@@ -65,6 +69,37 @@ def _malformed(subject: Subject) -> Iterator[Finding]:
         hint=hint,
         fix=fix,
     )
+
+
+def _julia(subject: Subject) -> Iterator[Finding]:
+    path = subject.config(FILE)
+    text = (subject.text(path) if path else None) or ""
+    found = OF_JULIA.fullmatch(text.strip())
+    if path is None or found is None or subject.config("Dockerfile"):
+        return
+    project = next((there for name in PROJECTS if (there := subject.config(name))), None)
+    line = f'julia = "{found[1]}"'
+    if project is None:
+        here = subject.config_path(PROJECTS[-1])
+        hint = f"Add `{here}` with `[compat]` and `{line}`, by which Binder installs Julia"
+    elif "julia" in _compat(subject, project):
+        hint = f"Delete it: `[compat]` in `{project}` chooses Julia"
+    else:
+        hint = f"Write `{line}` below `[compat]` in `{project}`, and delete this file"
+    yield Finding(
+        message=f"Binder ignores `{found[0]}` in `{path}`",
+        file=path,
+        line=text.split(found[0])[0].count("\n") + 1,
+        hint=hint,
+    )
+
+
+def _compat(subject: Subject, project: str) -> Mapping[str, object]:
+    try:
+        table = subject.checkout.read_toml(project).get("compat", {})
+    except R2iError:
+        return {}  # which is said already
+    return table if isinstance(table, dict) else {}
 
 
 def _date_refused(subject: Subject) -> Iterator[Finding]:
@@ -112,11 +147,16 @@ def _ignored(subject: Subject) -> Iterator[Finding]:
             message=f"Binder ignores `{path}` because of `{stronger}`, which does not require Python {version}",
             file=path,
             line=evidence.line,
-            hint=f"Add `python={version}` to `{stronger}`"
-            if stronger.endswith((".yml", ".yaml"))
-            else f"Set `python_version` in `{stronger.removesuffix('.lock')}`",
+            hint=_how_to_ask(subject, stronger, version),
             fix=_in_environment(subject, stronger, version),
         )
+
+
+def _how_to_ask(subject: Subject, stronger: str, version: str) -> str:
+    if stronger.endswith((".yml", ".yaml")):
+        return f"Add `python={version}` to `{stronger}`"
+    hint = f'Set `python_version = "{version}"` below `[requires]` in `{stronger.removesuffix(".lock")}`'
+    return f"{hint}, and run `pipenv lock`" if subject.config("Pipfile.lock") else hint
 
 
 def _in_environment(subject: Subject, path: str, version: str) -> Fix | None:
@@ -155,5 +195,12 @@ RULES = (
         severity="error",
         why="Binder does not build a repository whose R packages are of an earlier date than 2018-12-07.",
         find=_date_refused,
+    ),
+    Rule(
+        code="F115",
+        name="julia-in-runtime",
+        severity="warning",
+        why="r2i installs this Julia; Binder only reads `[compat]` in `Project.toml`.",
+        find=_julia,
     ),
 )

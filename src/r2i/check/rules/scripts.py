@@ -6,6 +6,7 @@ import codecs
 import re
 from collections.abc import Iterator
 
+from r2i.check.code.bashisms import bashism
 from r2i.check.findings import Finding, Rule
 from r2i.check.scripts import MARKED, READ_AS_UTF8, BinderScript, bytes_of, scripts, wide
 from r2i.check.subject import Subject
@@ -36,29 +37,34 @@ def _not_executable(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _without_shebang(subject: Subject, name: str, message: str) -> Iterator[Finding]:
+def _without_shebang(subject: Subject, name: str) -> Iterator[BinderScript]:
     for script in subject.once(scripts):
         if script.path.endswith(name) and not script.text.startswith("#!"):
-            first = Edit(file=script.path, start=0, end=0, text=f"{SHEBANG}\n".encode())
-            yield Finding(
-                message=f"`{script.path}` {message}",
-                file=script.path,
-                line=1,
-                hint=f"Begin it with `{SHEBANG}`, or with another interpreter",
-                fix=Fix(title=f"Begin `{script.path}` with `{SHEBANG}`", edits=(first,)),
-            )
+            yield script
+
+
+def _with_shebang(script: BinderScript, line: int, message: str) -> Finding:
+    first = Edit(file=script.path, start=0, end=0, text=f"{SHEBANG}\n".encode())
+    return Finding(
+        message=f"`{script.path}` {message}",
+        file=script.path,
+        line=line,
+        hint=f"Begin it with `{SHEBANG}`, or with another interpreter",
+        fix=Fix(title=f"Begin `{script.path}` with `{SHEBANG}`", edits=(first,)),
+    )
 
 
 def _post_build_without_shebang(subject: Subject) -> Iterator[Finding]:
-    return _without_shebang(
-        subject, "postBuild", "names no interpreter, so Binder runs it with `sh` instead of `bash`"
-    )
+    for script in _without_shebang(subject, "postBuild"):
+        if found := bashism(script.raw, script.lines):
+            line, words = found
+            message = f"names no interpreter, so Binder runs it with `sh`, which does not know `{words}`"
+            yield _with_shebang(script, line, message)
 
 
 def _start_without_shebang(subject: Subject) -> Iterator[Finding]:
-    return _without_shebang(
-        subject, "start", "names no interpreter, so Binder cannot run it, and no server starts"
-    )
+    for script in _without_shebang(subject, "start"):
+        yield _with_shebang(script, 1, "names no interpreter, so Binder cannot run it, and no server starts")
 
 
 def _windows_line_ends(subject: Subject) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from r2i.check.imports import Use, found_at, uses
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Fix
+from r2i.facts.pins import is_default
 from r2i.formats.language_versions import minor_of
 from r2i.model import Python
 
@@ -22,7 +23,7 @@ RESOURCES, WITH_RESOURCES = "pkg_resources", "setuptools<81"
 
 def _missing(subject: Subject) -> Iterator[Finding]:
     plan, environment = subject.plan, subject.environment
-    if plan is None or plan.python is None or environment is None or subject.options.base_image:
+    if plan is None or plan.python is None or environment is None or not is_default(plan.base):
         return
     found = subject.once(uses)
     seen: set[str] = set()

@@ -15,6 +15,7 @@ from r2i.check.size import with_debian_packages
 from r2i.check.subject import Subject
 from r2i.check.wording import named
 from r2i.edits.fixes import Fix
+from r2i.facts.pins import is_default
 from r2i.model import Evidence
 
 
@@ -53,7 +54,7 @@ def _programs(subject: Subject) -> Iterator[Finding]:
 def _there(subject: Subject) -> frozenset[str] | None:
     """The Debian packages that files ask for; None where others decide, or bring nobody knows what."""
     environment, plan = subject.environment, subject.plan
-    if environment is None or plan is None or environment.manager == "conda" or subject.options.base_image:
+    if environment is None or plan is None or environment.manager == "conda" or not is_default(plan.base):
         return None
     layers = [layer for layer in plan.layers if layer.template in ("apt", "toolchain")]
     packages = [layer.variables.get("packages", ()) for layer in layers]

@@ -9,6 +9,7 @@ from r2i.check.code.notebooks import Cell
 from r2i.check.code.python_code import Facts
 from r2i.check.facts.notebook_tables import services
 from r2i.check.findings import Finding, Rule
+from r2i.check.jupyterlite import may_run_in_browser
 from r2i.check.subject import Subject
 
 #: Functions that wait for an answer, and words of which the code has one where it calls them.
@@ -26,6 +27,8 @@ TOLERANT = frozenset({"skip-execution", "raises-exception"})
 def _asks(subject: Subject) -> Iterator[Finding]:
     for notebook, cell, facts in subject.code:
         if cell.tags & TOLERANT or not any(word in cell.source for word in WORDS):
+            continue
+        if may_run_in_browser(subject, notebook):
             continue
         for line, what, hint in _waiting(facts, subject.code_of[notebook.path]):
             yield Finding(

@@ -179,7 +179,11 @@ def _dependency(found: EnvironmentYml, line: Line) -> None:
     if selector is not None and not selected(selector):
         found.notices.append(line.info(f"{quoted(line.text)} is skipped: its comment is `[{selector}]`"))
         return
-    found.dependencies.append(Dependency(spec=parse_spec(line), line=line))
+    spec = parse_spec(line)
+    if spec.without_extras:
+        message = f"{quoted(line.text)} installs `{spec.name}` alone: packages of conda have no extras"
+        found.notices.append(line.warning(message))
+    found.dependencies.append(Dependency(spec=spec, line=line))
 
 
 def _selector(end: str) -> str | None:

@@ -26,6 +26,9 @@ SPEC = re.compile(
 )
 PAIR = re.compile(r"""\s*(version|build|channel)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"',\]]+))\s*(?:,|$)""")
 
+#: An extra, as requirements of pip have them: conda takes the package without it, where nothing follows.
+WITH_EXTRAS = re.compile(r"([A-Za-z0-9][\w.-]*)\[[\w,. -]+\](.*)", re.ASCII)
+
 #: What people write instead, and the way out; `{0}`, `{1}` are the groups.
 MISTAKES = (
     (
@@ -41,11 +44,6 @@ MISTAKES = (
     (
         re.compile(r"(?:git\+|https?://|file:|\.{1,2}/)\S*"),
         "is for pip",
-        "Put it into a list below `pip:`",
-    ),
-    (
-        re.compile(r"([\w.-]+)\[([\w,.-]+)\](.*)"),
-        "has an extra, like a pip requirement",
         "Put it into a list below `pip:`",
     ),
     (
@@ -65,12 +63,16 @@ MISTAKES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """`version` is empty where any will do; so are `build` and `channel`. The name is in lower case, as conda's are."""
+    """`version` is empty where any will do; so are `build` and `channel`. The name is in lower case, as conda's are.
+
+    `without_extras` says that its author asked for extras, which conda's packages do not have.
+    """
 
     name: str
     version: str = ""
     build: str = ""
     channel: str = ""
+    without_extras: bool = False
 
     def __str__(self) -> str:
         words = [f"{self.channel}::{self.name}" if self.channel else self.name]
@@ -93,6 +95,8 @@ def parse_spec(line: Line) -> Spec:
             f"The package {quoted(line.text)} has {len(line.text):,} characters",
             hint="Write one package per line, such as `- numpy=1.26`",
         )
+    if extras := WITH_EXTRAS.fullmatch(line.text):
+        return _without_extras(line, *extras.groups())
     found = SPEC.fullmatch(line.text)
     if (
         found is None
@@ -115,6 +119,14 @@ def parse_spec(line: Line) -> Spec:
         version="" if version == "*" else version,
         build="" if build == "*" else build,
         channel=parse_channel(replace(line, text=channel)) if channel else "",
+    )
+
+
+def _without_extras(line: Line, name: str, rest: str) -> Spec:
+    if not rest.strip():
+        return Spec(name=name.lower(), without_extras=True)
+    raise line.error(
+        f"{quoted(line.text)} has an extra, like a pip requirement", hint=f"Write {quoted(name + rest)}"
     )
 
 

@@ -6,23 +6,33 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from r2i.checkout import Checkout
+from r2i.checkout.scripts import LONGEST, inspect
 from r2i.formats.r.description import RDescription, read_description
 from r2i.formats.r.packages import RPackage
 from r2i.formats.r.renv_lock import RenvLock, read_lock
-from r2i.formats.r.script import RScript, read_script
+from r2i.formats.r.script import RScript, read_script, tools_in
+from r2i.model import Evidence
 
 #: More files than real scripts run, and more strings than they have.
 MOST_SOURCES = 20
 MOST_STRINGS = 2_000
 LONGEST_PATH = 200
 
+#: Scripts that are no R, and may call it.
+SHELL_SCRIPTS = ("postBuild", "start")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RFiles:
-    """Paths are empty where there is no such file. `copies` are the texts of the script and what it runs, where it needs nothing else."""
+    """Paths are empty where there is no such file.
+
+    `runs` are the script and what it runs, `copies` their texts, where they need nothing else. `called` are packages that install others,
+    as far as `postBuild` and `start` name them.
+    """
 
     script_path: str = ""
     script: RScript = field(default_factory=RScript)
+    runs: tuple[str, ...] = ()
     copies: dict[str, str] = field(default_factory=dict)
     description_path: str = ""
     description: RDescription | None = None
@@ -30,6 +40,7 @@ class RFiles:
     lock_path: str = ""
     lock: RenvLock | None = None
     lock_text: str = ""
+    called: dict[str, Evidence] = field(default_factory=dict)
 
     @property
     def counts_description(self) -> bool:
@@ -56,8 +67,10 @@ def read_files(checkout: Checkout) -> RFiles:
     """Raise `InvalidRepositoryError` where one cannot be read."""
     found = RFiles()
     if path := checkout.config("install.R") or checkout.config("install.r"):
-        script, copies = _script(checkout, path)
-        found = replace(found, script_path=path, script=script, copies=copies)
+        script, texts, alone = _script(checkout, path)
+        found = replace(
+            found, script_path=path, script=script, runs=tuple(texts), copies=texts if alone else {}
+        )
     if path := checkout.config("DESCRIPTION"):
         text, _ = _text(checkout, path)
         found = replace(
@@ -66,7 +79,17 @@ def read_files(checkout: Checkout) -> RFiles:
     if path := checkout.config("renv.lock"):
         text = checkout.read(path)
         found = replace(found, lock_path=path, lock=read_lock(text, path), lock_text=text)
-    return found
+    return replace(found, called=dict(_called(checkout)))
+
+
+def _called(checkout: Checkout) -> Iterator[tuple[str, Evidence]]:
+    seen: set[str] = set()
+    for path in filter(None, map(checkout.config, SHELL_SCRIPTS)):
+        lines = (inspect(checkout, path).text or "")[:LONGEST].split("\n")
+        for number, line in enumerate(lines, 1):
+            for tool in sorted(tools_in(line.partition("#")[0]) - seen):
+                seen.add(tool)
+                yield tool, Evidence(why=f"calls `{tool}`", file=path, line=number)
 
 
 def _text(checkout: Checkout, path: str) -> tuple[str, bool]:
@@ -79,11 +102,11 @@ def _text(checkout: Checkout, path: str) -> tuple[str, bool]:
     return text.replace("\r\n", "\n").replace("\r", "\n"), plain
 
 
-def _script(checkout: Checkout, path: str) -> tuple[RScript, dict[str, str]]:
-    """The script with what it runs, and the copies with which it can run before the checkout is there."""
+def _script(checkout: Checkout, path: str) -> tuple[RScript, dict[str, str], bool]:
+    """The script with what it runs, their texts, and whether it can run with these before the checkout is there."""
     whole, copies, alone = RScript(), dict[str, str](), True
     pending = [path]
-    while pending:
+    while pending and len(copies) <= MOST_SOURCES:
         here = pending.pop(0)
         if here in copies:
             continue
@@ -92,13 +115,14 @@ def _script(checkout: Checkout, path: str) -> tuple[RScript, dict[str, str]]:
         script = read_script(text)
         alone = alone and plain and len(copies) <= MOST_SOURCES and not _needs_files(checkout, script, text)
         whole = script if here == path else _joined(whole, script)
-        for name in script.sources if alone else ():
+        for name in script.sources:
             if "://" in name:
                 continue
             target = checkout.inside(name)
-            alone = alone and target is not None and checkout.has(target)
-            pending += [target] if alone and target is not None else []
-    return whole, copies if alone else {}
+            there = target is not None and checkout.has(target)
+            alone = alone and there
+            pending += [target] if there and target is not None else []
+    return whole, copies, alone
 
 
 def _joined(one: RScript, other: RScript) -> RScript:
@@ -106,7 +130,14 @@ def _joined(one: RScript, other: RScript) -> RScript:
     names = {package.name for package in one.packages}
     line = one.packages[-1].line if one.packages else 1
     more = tuple(replace(p, line=line) for p in other.packages if p.name not in names)
-    return replace(one, packages=(*one.packages, *more), tools=one.tools | other.tools)
+    return replace(
+        one,
+        packages=(*one.packages, *more),
+        strings=one.strings | other.strings,
+        reads=one.reads or other.reads,
+        unseen=one.unseen or other.unseen,
+        tools=one.tools | other.tools,
+    )
 
 
 def _needs_files(checkout: Checkout, script: RScript, text: str) -> bool:

@@ -36,6 +36,13 @@ USES_FILES = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
+#: What installs packages that the text does not name, or from where others come with them.
+UNSEEN = re.compile(
+    r"(?:\w+::)?(?:install_\w+|p_load|pak|pkg_install|restore|hydrate|biocLite)|(?:devtools|remotes|pak|BiocManager)::\w+",
+    re.ASCII,
+)
+READS = re.compile(r"(?:\w+::)?(?:read[\w.]*|scan)", re.ASCII)
+
 BIOC_LITE = re.compile(r"\bbiocLite\b")
 
 #: Packages that scripts use to install others; Binder has some of them in every image with R.
@@ -44,16 +51,21 @@ TOOLS = re.compile(r"\b(?:devtools|remotes|renv|BiocManager|biocLite)\b")
 
 @dataclass(frozen=True, kw_only=True)
 class RScript:
-    """`packages` are those that it names, `sources` the files that it runs, `strings` all its other strings.
+    """`packages` are those that it names, `installed` those in calls that install them; `sources` are the files that it runs,
+    `strings` all its other strings.
 
-    `uses_files` says that it calls what reads or writes files, `tools` are packages that install others, and `bioc_lite` is the line
+    `uses_files` says that it calls what reads or writes files, `reads` that it reads some, and `unseen` that it may install what no text
+    names. `tools` are packages that install others, and `bioc_lite` is the line
     of `biocLite`, 0 where there is none.
     """
 
     packages: tuple[RPackage, ...] = ()
+    installed: frozenset[str] = frozenset()
     sources: tuple[str, ...] = ()
     strings: frozenset[str] = frozenset()
     uses_files: bool = False
+    reads: bool = False
+    unseen: bool = False
     tools: frozenset[str] = frozenset()
     bioc_lite: int = 0
 
@@ -61,29 +73,38 @@ class RScript:
 def read_script(text: str) -> RScript:
     """Read any text, and see in it what an R script would say with these words."""
     packages: dict[str, RPackage] = {}
-    sources, strings = [], set()
-    uses_files, runs = False, 0
+    installed, strings, called = set[str](), set[str](), set[str]()
+    sources, runs = [], 0
     for call, argument, word, line, is_string in _words(text[:LONGEST]):
         if not is_string:
-            uses_files = uses_files or USES_FILES.fullmatch(word) is not None
+            called.add(word)
             runs += word == "source"
         elif call == "source":
             sources.append(word)
         else:
             strings.add(word)
-            names = argument in NAMES and (call in VECTORS or INSTALLS.fullmatch(call))
-            if names and (name := _name(word)):
+            installs = INSTALLS.fullmatch(call)
+            if argument in NAMES and (call in VECTORS or installs) and (name := _name(word)):
                 packages.setdefault(name, RPackage(name=name, line=line))
+                installed |= {name} if installs else set()
     code = TOKEN.sub(lambda token: "" if token.lastgroup == "comment" else token[0], text[:LONGEST])
     bioc_lite = BIOC_LITE.search(code)
     return RScript(
         packages=tuple(packages.values()),
+        installed=frozenset(installed),
         sources=tuple(sources),
         strings=frozenset(strings),
-        uses_files=uses_files or runs > len(sources) or len(text) > LONGEST,
-        tools=frozenset(word.replace("biocLite", "BiocManager") for word in TOOLS.findall(code)),
+        uses_files=any(map(USES_FILES.fullmatch, called)) or runs > len(sources) or len(text) > LONGEST,
+        reads=any(map(READS.fullmatch, called)) or runs > len(sources) or len(text) > LONGEST,
+        unseen=any(map(UNSEEN.fullmatch, called)),
+        tools=tools_in(code),
         bioc_lite=code.count("\n", 0, bioc_lite.start()) + 1 if bioc_lite else 0,
     )
+
+
+def tools_in(code: str) -> frozenset[str]:
+    """The packages that install others and that code without comments names; `BiocManager` stands for `biocLite`."""
+    return frozenset(word.replace("biocLite", "BiocManager") for word in TOOLS.findall(code))
 
 
 def _words(text: str) -> Iterator[tuple[str, str, str, int, bool]]:

@@ -64,8 +64,8 @@ def attempt(
         "UV_CACHE_DIR": str(cache),
         "UV_PYTHON_INSTALL_DIR": "/srv/python",
         "UV_LINK_MODE": "copy",
-        # It starts the environment's Python, which runs what is installed; and it asks for what came with 3.7.
-        "UV_COMPILE_BYTECODE": "0" if user or has_library("python3.6") else "1",
+        # uv starts the environment's Python for it, which runs what is installed, and compiles tests, too.
+        "UV_COMPILE_BYTECODE": "0",
         # The files may belong to another user, which Git would hold against this one when a version is read from its history.
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": "safe.directory",
@@ -82,7 +82,7 @@ def attempt(
     )
     failure = error_apart(cast("IO[str]", uv.stdout))
     status = uv.wait()
-    if status == 0 and not user and settings["UV_COMPILE_BYTECODE"] == "0":
+    if status == 0 and not user:
         compile_bytecode(ENVIRONMENT / "lib")
     return status, failure
 

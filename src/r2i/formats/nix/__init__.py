@@ -1,0 +1,1 @@
+"""Files in the Nix language: what their text says without being evaluated."""
