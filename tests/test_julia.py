@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from r2i.building.requests import Work, build_request
-from r2i.building.settings import BuildSettings
 from r2i.check.execution.causes import causes
 from r2i.check.execution.jobs import seen
 from r2i.check.execution.planned import limits
 from r2i.check.execution.planned import planned as planned_notebooks
 from r2i.check.execution.runs import BuildRun, DynamicReport, Level
+from r2i.check.language_pins import without_manifest
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
-from r2i.engines.protocol import RunRequest, StepEvent
+from r2i.checkout.overlay import overlay
+from r2i.edits.applying import changed
+from r2i.engines.protocol import RunRequest
 from r2i.errors import BuildFailedError
+from r2i.formats.julia.files import read_manifest
 from r2i.model import Options, Plan
 from r2i.planning.compose import make_plan
-from r2i.planning.render import render
-from r2i.sources import parse
-from tests.building import Built, fresh_tag, notebook, write
+from r2i.ready.look import look_into
+from r2i.ready.needs import needed
+from r2i.ready.proposals import environment_fixes, files_to_read
+from tests.building import Built, notebook, write
 from tests.cases import asking_kernel
 from tests.cran import cran_mirror
 from tests.julia.servers import GREET, MODERN, TIDES, VERSION, Servers, julia_servers
-from tests.real_engines import engine_of, remove_image
+from tests.planned_builds import PlannedBuild, planned_build
+from tests.real_engines import engine_of
 
 pytestmark = pytest.mark.engine
 
@@ -60,32 +63,11 @@ def planned(checkout: Checkout, servers: Servers) -> Plan:
     return replace(plan, layers=tuple(layers))
 
 
-@dataclass(frozen=True, kw_only=True)
-class JuliaBuild:
-    """`made` are the titles of the layers that did not come from the cache."""
-
-    image: Built
-    made: frozenset[str]
-
-
 @contextmanager
-def julia_build(repo: Path, servers: Servers) -> Iterator[JuliaBuild]:
-    engine, tag, events = engine_of("docker"), fresh_tag("julia"), list[StepEvent]()
-    checkout = Checkout.open(repo)
-    plan = planned(checkout, servers)
-    dockerfile = render(plan, checkout)
-    work = Work(
-        source=parse(str(repo), cwd=repo), checkout=checkout, plan=plan, dockerfile=dockerfile, tags=(tag,)
-    )
-    environ = {**os.environ, **servers.environ}
-    request, _, _ = build_request(engine, work, BuildSettings(), environ=environ, home=Path.home(), base=None)
-    try:
-        engine.build(request, events.append)
-        lines = [event.line for event in events if event.state == "done" and event.line is not None]
-        titles = {plan.layers[dockerfile.layer_lines[line]].title for line in lines}
-        yield JuliaBuild(image=Built(tag=tag, log=""), made=frozenset(titles))
-    finally:
-        remove_image("docker", tag)
+def julia_build(repo: Path, servers: Servers) -> Iterator[PlannedBuild]:
+    plan = planned(Checkout.open(repo), servers)
+    with planned_build(repo, plan, "julia", servers.environ) as build:
+        yield build
 
 
 @pytest.fixture(scope="module")
@@ -286,3 +268,24 @@ def test_notebooks_in_three_languages_run_in_one_image(servers: Servers, tmp_pat
     assert [cause.code for cause in causes(subject, report, network=False)[wrong.path]] == [
         "r-package-missing"
     ]
+
+
+def test_init_pins_what_was_installed(built: Built, repo: Path) -> None:
+    """With the image that there is: `r2i init` would build the same one."""
+    subject = Subject(checkout=Checkout.open(repo))
+    look = look_into(
+        engine_of("docker"),
+        built.tag,
+        (),
+        files=files_to_read(subject),
+        with_settings=lambda request: request,
+    )
+    found = environment_fixes(subject, needed(subject), versions=look.versions, files=look.files)
+    pinned = overlay(subject.checkout, changed(subject.checkout, found).texts)
+    manifest = read_manifest(pinned, "binder/Manifest.toml")
+
+    assert without_manifest(subject) is not None
+    assert without_manifest(Subject(checkout=pinned)) is None
+    assert {"Tides", "Greet"} <= manifest.packages
+    assert 'version = "2.0.0"' in manifest.text
+    assert built.answer("cat binder/Manifest.toml") == manifest.text

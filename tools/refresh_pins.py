@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 IMAGE = Path(__file__).parents[1] / "src" / "r2i" / "image"
@@ -33,7 +34,11 @@ override-dependencies = ["ipykernel ; sys_platform == 'never'", "rfc3987-syntax 
 """
 
 
-def compiled(source: Path) -> str:
+#: Further locks of the server's environment, each beside those before it.
+BESIDE = ("server", "proxy", "rstudio")
+
+
+def compiled(source: Path, *, locks: Iterable[Path] = ()) -> str:
     command = [
         str(Path(sys.executable).with_name("uv")),
         "pip",
@@ -44,6 +49,7 @@ def compiled(source: Path) -> str:
         OLDEST_PYTHON,
     ]
     command += ["--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url"]
+    command += [f"--constraints={lock}" for lock in locks]
     return subprocess.run(command, cwd=source.parent, check=True, capture_output=True, text=True).stdout
 
 
@@ -60,17 +66,34 @@ def _simplified_line(line: str) -> str:
     return requirement + (f" ; {marker}" if marker else "") + (" \\" if line.endswith("\\") else "")
 
 
-def main() -> None:
+def locked_project(names: list[str], *, locks: Iterable[Path] = ()) -> str:
+    """The lock of the server's environment with these distributions."""
     with tempfile.TemporaryDirectory() as scratch:
         project = Path(scratch, "pyproject.toml")
-        names = [
-            line
-            for line in (IMAGE / "jupyter" / "server.in").read_text().splitlines()
-            if line and line[0] != "#"
-        ]
         project.write_text(PROJECT.format(python=OLDEST_PYTHON, names=names), encoding="utf-8")
-        text = simplified(compiled(project))
-    (IMAGE / "jupyter" / "server.lock").write_text(HEADER.format(source="server.in") + text, encoding="utf-8")
+        return simplified(compiled(project, locks=locks))
+
+
+def without(lock: str, others: Iterable[Path]) -> str:
+    """The rows of a lock that none of the others has, for the same Pythons."""
+    there = {row.partition("\n")[0] for other in others for row in rows(other.read_text(encoding="utf-8"))}
+    return "".join(row for row in rows(lock) if row.partition("\n")[0] not in there)
+
+
+def rows(lock: str) -> list[str]:
+    """A distribution each, with its hashes."""
+    return [row for row in re.split(r"^(?=\w)", lock, flags=re.MULTILINE) if row[:1].isalnum()]
+
+
+def main() -> None:
+    before: list[Path] = []
+    for name in BESIDE:
+        source = IMAGE / "jupyter" / f"{name}.in"
+        names = [line for line in source.read_text().splitlines() if line and line[0] != "#"]
+        text = without(locked_project(names, locks=before), before)
+        lock = source.with_suffix(".lock")
+        lock.write_text(HEADER.format(source=source.name) + text, encoding="utf-8")
+        before.append(lock)
     for tool in sorted((IMAGE / "tools").glob("*.in")):
         lock = simplified(compiled(tool))
         tool.with_suffix(".lock").write_text(HEADER.format(source=tool.name) + lock, encoding="utf-8")

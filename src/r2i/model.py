@@ -110,7 +110,7 @@ class Options:
     `installer` may be the pip that still took what old releases say of themselves.
     With `own_python`, the base image's Python is taken where only weak evidence asks for another one.
     `apt` are Debian packages beyond those of `apt.txt`; `replace` maps names of distributions to the requirement that is
-    installed in their place, empty for none.
+    installed in their place, empty for none. With `rstudio`, an image with R has RStudio.
     """
 
     base_image: str | None = None
@@ -124,6 +124,7 @@ class Options:
     installer: Literal["uv", "pip"] = "uv"
     apt: tuple[str, ...] = ()
     replace: Mapping[str, str] = field(default_factory=dict)
+    rstudio: bool = False
     user_name: str = "jovyan"
     user_id: int = 1000
     repo_dir: str | None = None
@@ -293,13 +294,26 @@ class DatedFiles:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Interface:
+    """A web interface beside Jupyter that its server proxies, and why it is there.
+
+    `asked` says that the user asked for it, `packages` are Debian packages that it needs.
+    """
+
+    name: Literal["rstudio", "shiny"]
+    evidence: Evidence
+    asked: bool = False
+    packages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Detection:
     """What one buildpack found in a checkout.
 
     `requests` are versions that a file names, by language (`python`, `r`, …), `ran_on` what notebooks say they ran on, and `kernels` the
     names of the kernels that they ask for.
     `base` is a base image that it would rather build on, where the user names none: everything is then detected again for that one.
-    `language` is one that the layers install, `packages` are names of Debian packages among them, `dated` what `--as-of` looks at.
+    `language` is one that the layers install, `interfaces` are what the Jupyter server proxies, `packages` are names of Debian packages among them, `dated` what `--as-of` looks at.
 
     `server` is evidence that the repository brings parts of the Jupyter server, `classic` that it needs the classic Notebook, `compiles` that it needs a
     compiler in the final image, `node` and `yarn` that it needs these programs there. `imports` are modules that code imports and the Binder environment has. `labextensions` is said where the server is
@@ -317,6 +331,7 @@ class Detection:
     base: BaseChoice | None = None
     language: Language | None = None
     dated: DatedFiles | None = None
+    interfaces: tuple[Interface, ...] = ()
     packages: frozenset[str] = frozenset()
     imports: Mapping[str, Evidence] = field(default_factory=dict)
     environment: PythonEnvironment | None = None

@@ -79,6 +79,19 @@ def test_r_of_conda_comes_with_a_kernel_and_rstudio(tmp_path: Path) -> None:
     assert "ir" in found["Kernels"].binder.split(", ")
 
 
+def test_rstudio_in_both_is_no_difference(tmp_path: Path) -> None:
+    files = {"runtime.txt": "r-2024-01-02\n", "install.R": 'install.packages("dplyr")\n'}
+
+    assert compared(tmp_path / "without", files)["RStudio"].r2i == "none"
+    assert "RStudio" not in compared(tmp_path / "with", files, Options(rstudio=True))
+
+
+def test_rstudio_without_r_on_binder(tmp_path: Path) -> None:
+    found = compared(tmp_path, {"install.R": 'install.packages("dplyr")\n'}, Options(rstudio=True))["RStudio"]
+
+    assert (found.r2i, found.binder) == ("installed", "none")
+
+
 def test_the_manifest_does_not_choose_julia_on_binder() -> None:
     checkout = Checkout.open(ROOT / "tests" / "fixtures" / "repos" / "julia-manifest" / "repo")
     plan, binder = make_plan(checkout, Options()), binder_of(checkout)

@@ -571,37 +571,6 @@ def test_facts_of_r_name_releases_and_packages_that_there_are() -> None:
     assert r_of(base_image("example.org/own:1")) == ""
 
 
-@pytest.mark.parametrize(
-    ("readme", "said_of_it"),
-    [
-        ("# Title\n[![Binder](x)](https://mybinder.org/v2/gh/a/b/HEAD?urlpath=rstudio)\n", "RStudio"),
-        ("x\nhttps://mybinder.org/v2/gh/a/b/HEAD?urlpath=shiny/bus-dashboard/\n", "Shiny Server"),
-        ("x\nhttps://mybinder.org/v2/gh/a/b/HEAD?urlpath=lab\n", ""),
-    ],
-)
-def test_a_link_to_another_interface_is_said_to_lead_nowhere(
-    tmp_path: Path, readme: str, said_of_it: str
-) -> None:
-    notices = plan_of(tmp_path, {**SCRIPT, "README.md": readme}).notices
-    expected = f"The link opens {said_of_it}, which r2i does not install"
-
-    assert [(n.level, n.file, n.line, n.message) for n in notices] == (
-        [("warning", "README.md", 2, expected)] if said_of_it else []
-    )
-
-
-def test_each_other_interface_is_said_once_beside_the_r_of_conda_too(tmp_path: Path) -> None:
-    link = "https://mybinder.org/v2/gh/a/b/HEAD?urlpath="
-    readme = f"{link}rstudio\n{link}RStudio\n{link}shiny\n"
-    files: Files = {"environment.yml": CONDA, "README.md": readme, "a.ipynb": r_notebook()}
-    notices = plan_of(tmp_path, files).notices
-
-    assert [(n.line, n.message) for n in notices if n.file == "README.md"] == [
-        (1, "The link opens RStudio, which r2i does not install"),
-        (3, "The link opens Shiny Server, which r2i does not install"),
-    ]
-
-
 def test_a_script_that_uses_renv_gets_it(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, {"install.R": "renv::restore()\n"})
 

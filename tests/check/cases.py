@@ -42,7 +42,7 @@ class CheckCase:
 
     `uncommitted` are files that are there and not in git, `executable` those that have the bit in the index, `remote` is the
     address of `origin`, `options` are those of `r2i check` in Python's spelling. `large` are files of nothing, with their
-    sizes in bytes, `submodules` directories of git's that were not fetched. What is checked is the directory `below`.
+    sizes in bytes, `submodules` directories of git's that were not fetched, `date` is that of the last commit. What is checked is the directory `below`.
     """
 
     name: str
@@ -54,6 +54,7 @@ class CheckCase:
     large: dict[str, int] = field(default_factory=dict)
     submodules: list[str] = field(default_factory=list)
     below: str = ""
+    date: str | None = None
 
     @property
     def directory(self) -> Path:
@@ -99,7 +100,7 @@ def laid_out(case: CheckCase, directory: Path) -> Path:
 
 
 def subject_of(case: CheckCase, repo: Path) -> Subject:
-    checkout = Checkout.open(repo)
+    checkout = Checkout.open(repo, date=case.date)
     git = git_facts(
         checkout, looking_git({"PATH": os.environ["PATH"], "HOME": "/nonexistent"}, checkout.root)
     )

@@ -240,3 +240,18 @@ def test_of_an_unknown_release_no_version_is_named() -> None:
 
     assert found is not None
     assert found.cause == "compile-failed"
+
+
+def test_the_words_of_newer_julia_are_known() -> None:
+    """Those of 1.10, where the tests have 1.5."""
+    lines = (
+        "ERROR: The following 1 direct dependency failed to precompile:",
+        "",
+        "Tides ",
+        "",
+        'Failed to precompile Tides [0d3a9e0e-4a52-4a1e-9a57-6f3d1c2b7a02] to "/srv/julia-packages/compiled/v1.10/Tides/jl_x".',
+    )
+    found = diagnosis("\n".join(lines))
+
+    assert found is not None
+    assert (found.cause, found.package) == ("julia-precompile-failed", "Tides")

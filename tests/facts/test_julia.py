@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import pytest
 from tests.cases import ROOT
 from tests.serving import served
 
-from r2i.facts.julia import MACHINES, SERVER, archives, cpu_targets, releases
+from r2i.facts.julia import MACHINES, SERVER, archives, cpu_targets, package_uuid, releases
 from r2i.facts.tables import read_table
 from r2i.process import run
 
@@ -104,3 +105,29 @@ def test_the_table_has_the_form_that_it_is_made_in() -> None:
 
     assert text.partition("\n")[2] == "".join(parts)
     assert [row["version"] for row in rows] == [*releases()]
+
+
+def test_packages_are_known_by_the_uuids_of_the_registry() -> None:
+    # As the `Project.toml` of any user of these has them.
+    assert package_uuid("IJulia") == "7073ff75-c697-5162-941a-fcdaad2a7d2a"
+    assert package_uuid("DataFrames") == "a93c6f00-e57d-5684-b7b6-d8193f3e46c0"
+    assert package_uuid("OpenSSL_jll") is None
+    assert package_uuid("Printf") is None
+
+
+def test_the_table_of_packages_is_made_of_the_registry(tmp_path: Path) -> None:
+    registry = tmp_path / "Registry.toml"
+    registry.write_text(
+        'name = "General"\n\n[packages]\n'
+        '7073ff75-c697-5162-941a-fcdaad2a7d2a = { name = "IJulia", path = "I/IJulia" }\n'
+        '458c3c95-2e84-50aa-8efc-19380b2a3a95 = { name = "OpenSSL_jll", path = "jll/O/OpenSSL_jll" }\n'
+        'a93c6f00-e57d-5684-b7b6-d8193f3e46c0 = { name = "DataFrames", path = "D/DataFrames" }\n'
+    )
+    target = tmp_path / "julia_packages.txt.gz"
+    done = run([sys.executable, "tools/refresh_julia_packages.py", str(registry), str(target)], cwd=ROOT)
+
+    assert done.returncode == 0, done.stderr
+    assert gzip.decompress(target.read_bytes()).decode().splitlines() == [
+        "DataFrames a93c6f00e57d5684b7b6d8193f3e46c0",
+        "IJulia 7073ff75c6975162941afcdaad2a7d2a",
+    ]

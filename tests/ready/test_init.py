@@ -24,6 +24,7 @@ from r2i.ready.look import read_look
 from r2i.ready.needs import needed
 from r2i.ready.proposals import pinned
 from tests.building import R2I
+from tests.check.cases import GIT
 from tests.ready.repositories import files_of, notebook, repository
 
 BADGE = "[![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/me/course/HEAD"
@@ -508,3 +509,22 @@ def test_needs_are_found_in_modules_that_notebooks_reach_only(tmp_path: Path) ->
     )
 
     assert list(needed(Subject(Checkout.open(directory))).requirements) == ["pandas"]
+
+
+def test_r_packages_get_the_day_of_the_commit_and_no_line_for_python_beside_it(tmp_path: Path) -> None:
+    files = {"install.R": 'install.packages("ggplot2")\n', "a.ipynb": notebook("import json")}
+    directory = repository(tmp_path, files)
+    for command in (("add", "--all"), ("commit", "--quiet", "--message=x", "--date=2025-10-31T12:00:00Z")):
+        environ = {**os.environ, "GIT_COMMITTER_DATE": "2025-10-31T12:00:00Z"}
+        subprocess.run([*GIT, *command], cwd=directory, check=True, env=environ)
+
+    assert init(directory) == 0
+    assert files_of(directory)["runtime.txt"] == "r-4.5-2025-10-31\n"
+    assert init(directory) == 0
+    assert files_of(directory)["runtime.txt"] == "r-4.5-2025-10-31\n"
+
+
+def test_only_files_that_were_asked_for_are_taken_from_an_image() -> None:
+    lines = [f'M{{"file": "{path}", "text": "x"}}' for path in ("/home/a/Manifest.toml", "/etc/passwd")]
+
+    assert read_look(lines, "M", files=["/home/a/Manifest.toml"]).files == {"/home/a/Manifest.toml": "x"}

@@ -55,9 +55,17 @@ def _of_images(plan: Plan, binder: Binder) -> Iterator[Difference]:
     yield from _language(plan, "R", binder.r)
     yield from _language(plan, "Julia", binder.julia)
     yield from _kernels(plan, binder)
-    if binder.rstudio:
+    yield from _rstudio(plan, binder)
+
+
+def _rstudio(plan: Plan, binder: Binder) -> Iterator[Difference]:
+    ours = next((layer for layer in plan.layers if layer.template == "rstudio"), None)
+    if binder.rstudio and ours is None:
         why = Evidence(why="repo2docker installs it together with R")
         yield Difference(what="RStudio", r2i=NONE, binder="installed", binder_reason=why)
+    if ours is not None and not binder.rstudio:
+        reason = next(iter(ours.evidence), None)
+        yield Difference(what="RStudio", r2i="installed", binder=NONE, r2i_reason=reason)
 
 
 def _python(plan: Plan, binder: Binder) -> Iterator[Difference]:

@@ -12,7 +12,8 @@ from r2i.building.rescuing import with_changes
 from r2i.building.settings import BuildSettings
 from r2i.checkout import Checkout
 from r2i.checkout.overlay import overlay
-from r2i.edits.applying import Changes, appended, changed, first_line, line_edit, line_text
+from r2i.edits.applying import Changes, changed, line_edit, line_text
+from r2i.edits.configuration import debian_packages, python_version
 from r2i.edits.fixes import Fix
 from r2i.errors import R2iError
 from r2i.formats.requirements.specifiers import normalised
@@ -63,9 +64,10 @@ def lasting(checkout: Checkout, made: Iterable[Made]) -> Lasting:
                     edit = line_edit(checkout, each.file, each.line, text)
                     fixes[place] = Fix(title=_sentence(_in_words(each)), edits=(edit,))
             case "python":
-                fixes["python"] = _with_python(checkout, each.change.value)
+                path = checkout.config_path("runtime.txt")
+                fixes["python"] = python_version(checkout, path, each.change.value)
             case "apt":
-                fixes["apt"] = _with_packages(checkout, packages)
+                fixes["apt"] = debian_packages(checkout, checkout.config_path("apt.txt"), packages)
             case "require" | "post-build":  # of notebooks, which are not rescued
                 pass
             case "as-of" | "installer":
@@ -100,30 +102,6 @@ def essence(plan: Plan) -> tuple[object, ...]:
 
 def _words(value: object) -> tuple[object, ...]:
     return value if isinstance(value, tuple) else ()
-
-
-def _with_packages(checkout: Checkout, packages: Iterable[str]) -> Fix | None:
-    path = checkout.config_path("apt.txt")
-    text = checkout.read(path) if checkout.has(path) else ""
-    there = {line.partition("#")[0].strip() for line in text.splitlines()}
-    wanted = [package for package in dict.fromkeys(packages) if package not in there]
-    if not wanted:
-        return None
-    spoken = " and ".join(f"`{package}`" for package in wanted)
-    edit = appended(checkout, path, "".join(f"{package}\n" for package in wanted))
-    return Fix(title=f"Write {spoken} into `{path}`", edits=(edit,))
-
-
-def _with_python(checkout: Checkout, version: str) -> Fix:
-    path = checkout.config_path("runtime.txt")
-    lines = checkout.read(path).splitlines() if checkout.has(path) else []
-    others = [
-        line_edit(checkout, path, number, None)
-        for number, line in enumerate(lines, start=1)
-        if line.strip().lower().startswith("python-")
-    ]
-    first = first_line(checkout, path, f"python-{version}")
-    return Fix(title=f"Write `python-{version}` into `{path}`", edits=(first, *others))
 
 
 def _replaceable(checkout: Checkout, made: Made) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
 from r2i.facts.nix import Nixpkgs, has_flakes, nix_of, nixpkgs_for
-from r2i.facts.pins import base_image
+from r2i.facts.pins import base_of
 from r2i.formats.nix.files import FLAKE, NixFiles, read_nix_files
 from r2i.model import (
     BaseImage,
@@ -64,7 +64,7 @@ class Nix:
         read = read_nix_files(checkout, path)
         if read.required:
             return _not_called(read)
-        base = base_image(options.base_image)
+        base = base_of(options)
         _check_flakes(base, path)
         return Detection(
             layers=(_nix(base, path), _environment(base, read)),

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from contextlib import suppress
 
 from r2i.buildpacks.protocol import LanguageClaims
 from r2i.checkout import Checkout
-from r2i.errors import R2iError
 from r2i.facts.pins import base_of
-from r2i.facts.r import packaged, snapshot, system_packages
+from r2i.facts.r import closure, packaged, snapshot, system_packages
 from r2i.formats.language_versions import day_of, place_of
 from r2i.formats.r.bases import better_base
 from r2i.formats.r.days import RDay, day_of_packages
 from r2i.formats.r.files import RFiles, read_files
+from r2i.formats.r.interfaces import find_interfaces
 from r2i.formats.r.site import site_profile
 from r2i.formats.r.versions import RVersion, choose_r, newer_than_packages
 from r2i.model import (
@@ -23,6 +21,7 @@ from r2i.model import (
     Detection,
     Evidence,
     Ignored,
+    Interface,
     Language,
     Layer,
     Notice,
@@ -41,15 +40,11 @@ OF_CRAN = {
     "devtools": "r-cran-devtools",
     "remotes": "r-cran-remotes",
     "renv": "r-cran-renv",
+    "shiny": "r-cran-shiny",
 }
 
 #: What brings R by `apt.txt`.
 OF_DEBIAN = frozenset({"r-base", "r-base-core", "r-recommended", "r-cran-irkernel"})
-
-#: How a link opens another interface than Jupyter, as in badges: `?urlpath=rstudio`.
-LINK = re.compile(r"[?&]urlpath=(?:%2F|/)?(?P<name>rstudio|shiny)\b", re.IGNORECASE)
-INTERFACES = {"rstudio": "RStudio", "shiny": "Shiny Server"}
-READMES = ("README.md", "README.rst", "README")
 
 PROVIDERS = {"debian": "from Debian", "ubuntu": "from Ubuntu"}
 
@@ -61,18 +56,25 @@ class R:
     def detect(self, checkout: Checkout, options: Options, claims: LanguageClaims) -> Detection | None:
         found = read_files(checkout)
         ignored = tuple(_ignored(found))
-        conda = any(name.startswith("r-") for name in claims.conda)
+        conda = _is_of_conda(claims)
         elsewhere = conda or bool(OF_DEBIAN & claims.packages)
+        interfaces, about = _interfaces(checkout, options, claims, found)
         if not (found.count or claims.requests or (claims.ran_on and not elsewhere)):
-            return _elsewhere(checkout, claims, ignored=ignored, conda=conda)
+            language = _of_conda(claims) if conda else None
+            if not elsewhere:
+                return Detection(ignored=ignored) if ignored else None
+            return Detection(language=language, interfaces=interfaces, notices=about, ignored=ignored)
         day = day_of_packages(claims.requests, options, checkout)
         if conda:
             settings = _settings(day, found, path=day.day, conda=True)
             layers = (settings, *_installed(found, conda=True)) if found.count else ()
-            notices = (*_overruled_by_conda(claims), *_said(found, checkout))
-            dated = _dated(found, claims)
             return Detection(
-                layers=layers, language=_of_conda(claims), dated=dated, notices=notices, ignored=ignored
+                layers=layers,
+                language=_of_conda(claims),
+                interfaces=interfaces,
+                dated=_dated(found, claims),
+                notices=(*_overruled_by_conda(claims), *_said(found), *about),
+                ignored=ignored,
             )
         if options.base_image is None and (better := better_base(claims.requests, found, day)):
             return Detection(base=better)
@@ -89,11 +91,13 @@ class R:
             ),
             language=_language(base, chosen),
             dated=_dated(found, claims),
+            interfaces=interfaces,
             notices=(
                 *chosen.notices,
                 *day.notices,
                 *(newer_than_packages(chosen.version, day) if found.count else ()),
-                *_said(found, checkout),
+                *_said(found),
+                *about,
             ),
             ignored=ignored,
         )
@@ -254,15 +258,6 @@ def _ignored(found: RFiles) -> Iterator[Ignored]:
         yield Ignored(file=found.description_path, reason=f"`{found.script_path}` decides what is installed")
 
 
-def _elsewhere(
-    checkout: Checkout, claims: LanguageClaims, *, ignored: tuple[Ignored, ...], conda: bool
-) -> Detection | None:
-    """Where there is nothing to install for R."""
-    if conda:
-        return Detection(language=_of_conda(claims), notices=tuple(_links(checkout)), ignored=ignored)
-    return Detection(ignored=ignored) if ignored else None
-
-
 def _of_conda(claims: LanguageClaims) -> Language | None:
     if "r-irkernel" not in claims.conda:  # a lock may have no kernel
         return None
@@ -279,7 +274,7 @@ def _overruled_by_conda(claims: LanguageClaims) -> Iterator[Notice]:
             )
 
 
-def _said(found: RFiles, checkout: Checkout) -> Iterator[Notice]:
+def _said(found: RFiles) -> Iterator[Notice]:
     if found.script.bioc_lite:
         yield Notice(
             level="info",
@@ -287,20 +282,30 @@ def _said(found: RFiles, checkout: Checkout) -> Iterator[Notice]:
             file=found.script_path,
             line=found.script.bioc_lite,
         )
-    yield from _links(checkout)
 
 
-def _links(checkout: Checkout) -> Iterator[Notice]:
-    for path in filter(checkout.has, READMES):
-        with suppress(
-            R2iError
-        ):  # no file of the configuration: whatever is wrong with it is no concern of a build
-            text = checkout.read(path)
-            first = {link["name"].lower(): link.start() for link in reversed([*LINK.finditer(text)])}
-            for name, at in sorted(first.items(), key=lambda item: item[1]):
-                yield Notice(
-                    level="warning",
-                    message=f"The link opens {INTERFACES[name]}, which r2i does not install",
-                    file=path,
-                    line=text.count("\n", 0, at) + 1,
-                )
+def _interfaces(
+    checkout: Checkout, options: Options, claims: LanguageClaims, found: RFiles
+) -> tuple[tuple[Interface, ...], tuple[Notice, ...]]:
+    """What there is evidence for; Shiny only where it is among the packages, or the distribution has it."""
+    evidence = find_interfaces(checkout, claims.conda)
+    if options.rstudio:
+        evidence["rstudio"] = Evidence(why="`--rstudio`")
+    interfaces, notices = [], []
+    if "rstudio" in evidence:
+        interfaces.append(Interface(name="rstudio", evidence=evidence["rstudio"], asked=options.rstudio))
+    if "shiny" in evidence:
+        why, package = evidence["shiny"], OF_CRAN["shiny"]
+        named = closure(package.name.lower() for _, package in found.packages)
+        has = "shiny" in named or bool({package, "r-shiny"} & claims.packages)
+        if not has and _is_of_conda(claims):
+            message = "Shiny is not among the conda packages: add `r-shiny` to them, or the app cannot start"
+            notices.append(Notice(level="warning", message=message, file=why.file, line=why.line))
+        else:
+            packages = () if has else (package,)
+            interfaces.append(Interface(name="shiny", evidence=why, packages=packages))
+    return tuple(interfaces), tuple(notices)
+
+
+def _is_of_conda(claims: LanguageClaims) -> bool:
+    return any(name.startswith("r-") for name in claims.conda)

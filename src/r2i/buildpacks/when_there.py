@@ -35,15 +35,21 @@ class WhenThere:
 
 
 class WhenClaimed:
-    """Stands for a language as `WhenThere` for a buildpack; what other files say of the language makes it be asked, too."""
+    """Stands for a language as `WhenThere` for a buildpack; what other files say of the language makes it be asked, too.
 
-    def __init__(self, path: str, files: tuple[str, ...]) -> None:
+    `packages` are conda and Debian packages that bring the language.
+    """
+
+    def __init__(self, path: str, files: tuple[str, ...], *, packages: tuple[str, ...] = ()) -> None:
         self.name, _, self._class = path.partition(".")
         self.files = files
+        self._packages = frozenset(packages)
 
     def detect(self, checkout: Checkout, options: Options, claims: LanguageClaims) -> Detection | None:
-        claimed = claims.requests or claims.ran_on or any(checkout.config(name) for name in self.files)
-        return self.pack.detect(checkout, options, claims) if claimed else None
+        claimed = claims.requests or claims.ran_on or self._packages & claims.packages
+        if not claimed and not any(checkout.config(name) for name in self.files):
+            return None
+        return self.pack.detect(checkout, options, claims)
 
     @property
     def pack(self) -> LanguageBuildpack:

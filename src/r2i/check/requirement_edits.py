@@ -6,7 +6,7 @@ import re
 
 from r2i.check.declared import Declared
 from r2i.check.subject import Subject
-from r2i.edits.applying import line_edit, line_text
+from r2i.edits.applying import line_added, line_edit, line_text
 from r2i.edits.fixes import Edit, Fix
 
 #: Where requirements go that nothing asks for yet.
@@ -37,12 +37,12 @@ def added(subject: Subject, text: str, *, title: str = "") -> Fix | None:
         return None
     path = environment.defined_by
     if environment.buildpack == "requirements":
-        edits = line_added(subject, path, text)
+        edits = line_added(subject.checkout, path, text)
     elif environment.buildpack == "conda":
         edits = _beside_the_last(subject, text)
     elif not path:
         path = subject.config_path(NEW_FILE)
-        edits = line_added(subject, path, text)
+        edits = line_added(subject.checkout, path, text)
     else:
         edits = ()
     return Fix(title=title or f"Add `{text}` to `{path}`", edits=edits) if edits else None
@@ -57,17 +57,6 @@ def where(subject: Subject) -> str:
     if LOCK.search(path):
         return f"to the requirements that `{path}` locks, and lock them again"
     return f"to `{path or subject.config_path(NEW_FILE)}`"
-
-
-def line_added(subject: Subject, path: str, text: str) -> tuple[Edit, ...]:
-    """The end of the last line is an edit of its own, so that several of these make it once."""
-    data = subject.checkout.read_bytes(path) if subject.checkout.has(path) else b""
-    newline = b"\r\n" if b"\r\n" in data else b"\n"
-    if b"\0" in data:
-        return ()  # UTF-16
-    end = len(data)
-    ending = () if not data or data.endswith(b"\n") else (Edit(file=path, start=end, end=end, text=newline),)
-    return (*ending, Edit(file=path, start=end, end=end, text=text.encode() + newline))
 
 
 def _beside_the_last(subject: Subject, text: str) -> tuple[Edit, ...]:

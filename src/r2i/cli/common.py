@@ -65,6 +65,7 @@ class PlanChoices:
     groups: tuple[str, ...]
     apt: tuple[str, ...]
     replacements: tuple[str, ...]
+    rstudio: bool
     user_name: str
     user_id: int
     repo_dir: str | None
@@ -83,6 +84,7 @@ class PlanChoices:
             groups=self.groups,
             apt=self.apt,
             replace=_replacements(self.replacements),
+            rstudio=self.rstudio,
             user_name=self.user_name,
             user_id=self.user_id,
             repo_dir=self.repo_dir,
@@ -141,6 +143,9 @@ plan_options = collected(
         ),
         click.option(
             "--user-name", default="jovyan", show_default=True, help="Name of the user in the image."
+        ),
+        click.option(
+            "--rstudio", is_flag=True, help="Add RStudio to an image with R, as Binder does, at `/rstudio`."
         ),
         click.option(
             "--replace",

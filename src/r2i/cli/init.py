@@ -42,7 +42,7 @@ from r2i.quoting import printable
 from r2i.ready.badge import FORMATS, HUB, NEWEST, Launch
 from r2i.ready.look import Look, look_into
 from r2i.ready.needs import Needs, needed
-from r2i.ready.proposals import environment_fixes, loose, unwritten, workflow_fix
+from r2i.ready.proposals import environment_fixes, files_to_read, loose, unwritten, workflow_fix
 from r2i.ready.published import Published
 from r2i.ready.readme import badge_fix, readme_of
 from r2i.ready.remedies import remedied
@@ -157,10 +157,10 @@ def _because(why: Evidence) -> str:
 def _environment(subject: Subject, needs: Needs, chosen: InitChoices, *, started: float) -> list[Fix | None]:
     """What to write for the image, with the versions that were installed where it was built."""
     fixes = environment_fixes(subject, needs, versions={})
-    to_pin = bool(loose(subject) or (fixes and needs.requirements))
+    to_pin = bool(loose(subject) or (fixes and needs.requirements) or files_to_read(subject))
     if (fixes or to_pin) and not chosen.no_build:
         needs, look = _tried(subject, needs, fixes, chosen, started=started)
-        fixes = environment_fixes(subject, needs, versions=look.versions)
+        fixes = environment_fixes(subject, needs, versions=look.versions, files=look.files)
         _say_failed(needs, look)
     else:
         for why in needs.unknown.values():
@@ -184,7 +184,7 @@ def _tried(
     try:
         seen = look(needs, draft)
         needs = remedied(needs, seen.failed)
-        fixes = environment_fixes(subject, needs, versions=seen.versions)
+        fixes = environment_fixes(subject, needs, versions=seen.versions, files=seen.files)
         if fixes != draft:
             note("Building again with the proposed files")
             seen = look(needs, fixes)
@@ -238,7 +238,10 @@ def _looked(
         return with_settings(request, script)
 
     prepare = "".join(f"{command}\n" for command in needs.commands)
-    return look_into(engine, image.id, needs.imports, prepare=prepare, with_settings=with_network)
+    paths = files_to_read(subject)
+    return look_into(
+        engine, image.id, needs.imports, prepare=prepare, files=paths, with_settings=with_network
+    )
 
 
 def _say_failed(needs: Needs, look: Look) -> None:

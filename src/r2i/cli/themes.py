@@ -35,6 +35,7 @@ THEMES = {
         "groups",
         "apt",
         "replacements",
+        "rstudio",
     ),
     "Image options": ("tags", "user_name", "user_id", "repo_dir", "labels", "appendix"),
     "Build options": (

@@ -72,6 +72,17 @@ def appended(checkout: Checkout, file: str, text: str) -> Edit:
     )
 
 
+def line_added(checkout: Checkout, file: str, text: str) -> tuple[Edit, ...]:
+    """A line at the end. The end of the last line is an edit of its own, so that several of these make it once."""
+    data = checkout.read_bytes(file) if checkout.has(file) else b""
+    newline = _newline(data)
+    if b"\0" in data:
+        return ()  # UTF-16
+    end = len(data)
+    ending = () if not data or data.endswith(b"\n") else (Edit(file=file, start=end, end=end, text=newline),)
+    return (*ending, Edit(file=file, start=end, end=end, text=text.encode() + newline))
+
+
 def combined(checkout: Checkout, fixes: Iterable[Fix]) -> Changes:
     """All fixes that can be made at once: one that touches what another one changes has to wait for the next time."""
     taken: dict[str, list[Edit]] = defaultdict(list)

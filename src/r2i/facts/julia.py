@@ -1,4 +1,4 @@
-"""The releases of Julia that r2i installs; the table is `julia.toml`."""
+"""The releases of Julia that r2i installs, and the registered packages; the tables are `julia.toml` and `julia_packages.txt.gz`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
+from uuid import UUID
 
-from r2i.facts.tables import read_table
+from r2i.facts.tables import read_compressed, read_table
 
 #: Where the archives lie unless the machine names a mirror (`JULIAUP_SERVER`).
 SERVER = "https://julialang-s3.julialang.org"
@@ -75,3 +76,15 @@ def cpu_targets(version: str) -> Mapping[str, str]:
 @cache
 def _rows() -> dict[str, dict[str, str]]:
     return {row["version"]: row for row in read_table("r2i.facts", "julia.toml")["releases"]}
+
+
+def package_uuid(name: str) -> str | None:
+    """The UUID by which a project asks for a package of the General registry; None where the table has none of this name."""
+    uuid = _packages().get(name)
+    return str(UUID(uuid)) if uuid else None
+
+
+@cache
+def _packages() -> Mapping[str, str]:
+    lines = read_compressed("r2i.facts", "julia_packages.txt.gz").splitlines()
+    return {name: uuid for name, _, uuid in (line.partition(" ") for line in lines)}

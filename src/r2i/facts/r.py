@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -31,6 +32,23 @@ def snapshot(base: BaseImage, day: str) -> str:
     """The path of a day below the server: of binary packages where there are any for the image's release."""
     binary = base.release is not None and base.release.name in r_facts()["binaries"]
     return f"__linux__/{base.release.name}/{day}" if base.release and binary else day
+
+
+@dataclass(frozen=True, kw_only=True)
+class RStudioBuild:
+    """A Debian package of RStudio Server: the path below the download server, and the SHA-256 of its bytes."""
+
+    version: str
+    path: str
+    sha256: str
+
+
+def rstudio_build(base: BaseImage) -> RStudioBuild:
+    """The one whose libraries the release of an image has."""
+    builds = r_facts()["rstudio"]["builds"]
+    fitting = [each for each in builds if base.release and base.release.name in each["releases"]]
+    row = (fitting or builds)[0]
+    return RStudioBuild(version=row["version"], path=row["path"], sha256=row["sha256"])
 
 
 def system_packages(names: Iterable[str]) -> dict[str, tuple[str, str]]:

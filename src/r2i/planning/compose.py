@@ -12,6 +12,7 @@ from r2i.checkout.ignore import dockerignore
 from r2i.facts.pins import base_of
 from r2i.formats.as_of import as_of
 from r2i.formats.uv_settings import configured
+from r2i.image.interfaces import PROXIES, interface_layers
 from r2i.model import (
     AsOf,
     BaseImage,
@@ -40,7 +41,7 @@ from r2i.planning.detect import Detections, config_names, detect, hidden
 from r2i.planning.imported import with_imported
 from r2i.planning.local_versions import without_index
 from r2i.planning.needed import check_needed
-from r2i.planning.options import check_options, without_effect, without_network
+from r2i.planning.options import check_options, without_effect, without_network, without_r
 from r2i.planning.plan_json import digest, secret_digest
 from r2i.planning.pythons import choose_python, other_pythons
 from r2i.quoting import quoted
@@ -104,7 +105,10 @@ def _compose(
     date = None if asked.opaque else checkout.date
     python, notices = choose_python(base, options, detections, date=date, limits=limits)
     server = _jupyter_server(detections)
+    interfaces = tuple(chain.from_iterable(d.interfaces for d in detections))
     joined = server_packages(asked, classic=bool(classic), dated=until is not None) if server.evidence else ()
+    if server.evidence:
+        joined += tuple(PROXIES[each.name] for each in interfaces)
     repo_dir = options.repo_dir or f"/home/{options.user_name}"
     node = () if BRINGS_NODE & asked.names.keys() else tuple(chain.from_iterable(d.node for d in detections))
     variables = _variables(options, repo_dir=repo_dir, server=server, python=python, node=bool(node))
@@ -113,6 +117,7 @@ def _compose(
         image.user(name=options.user_name, uid=options.user_id, variables=variables),
         *_python_layers(wanted, python=python, server=joined),
         *chain.from_iterable(d.layers for d in detections),
+        *interface_layers(base, interfaces, split=server.mode == "split"),
     )
     start = next((d.start for d in detections if d.start), None)
     entered = next((d.entered for d in detections if d.entered), "")
@@ -159,6 +164,7 @@ def _notices(
     yield from without_index(wanted)
     yield from without_effect(options, dockerfile=None, environment=wanted)
     yield from without_network(options, layers)
+    yield from without_r(options, tuple(chain.from_iterable(d.interfaces for d in detections)))
 
 
 def _not_used(checkout: Checkout, asked: PythonEnvironment) -> Iterable[Ignored]:

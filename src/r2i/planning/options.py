@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from r2i import image
 from r2i.errors import UsageError
-from r2i.model import Layer, Notice, Options, PythonEnvironment, Stage
+from r2i.model import Interface, Layer, Notice, Options, PythonEnvironment, Stage
 from r2i.planning.adjustments import check_adjustments
 from r2i.quoting import printable
 
@@ -81,6 +81,7 @@ def without_effect(
             "--as-of": options.as_of,
             "--installer": options.installer != "uv",
             "--apt": options.apt,
+            "--rstudio": options.rstudio,
             "--replace": options.replace,
             "--appendix": options.appendix,
         }
@@ -99,6 +100,12 @@ def without_effect(
         for name, value, why in given
         if value
     )
+
+
+def without_r(options: Options, interfaces: tuple[Interface, ...]) -> tuple[Notice, ...]:
+    if not options.rstudio or any(each.name == "rstudio" for each in interfaces):
+        return ()
+    return (Notice(level="warning", message="`--rstudio` has no effect: the image has no R"),)
 
 
 def without_network(options: Options, layers: Iterable[Layer]) -> tuple[Notice, ...]:

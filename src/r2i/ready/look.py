@@ -6,7 +6,7 @@ import json
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from packaging.version import InvalidVersion, Version
@@ -24,9 +24,12 @@ TIMEOUT = 3600.0
 #: What an image says of more modules than anybody imports is not kept.
 MOST_MODULES = 10_000
 
+#: Manifests of hundreds of packages are shorter, in characters.
+LONGEST_FILE = 500_000
+
 #: For any Python that a repository may ask for, also 2.7. Versions come first: an import may end the process.
 LOOK = """\
-import json, sys
+import io, json, sys
 
 task = json.load(open("/.r2i-task"))
 mark = task["mark"]
@@ -37,6 +40,15 @@ except ImportError:
     import pkg_resources
     found = {each.project_name: each.version for each in pkg_resources.working_set}
 print("\\n" + mark + json.dumps({"versions": found}))
+sys.stdout.flush()
+
+for path in task["files"]:
+    try:
+        with io.open(path, encoding="utf-8") as stream:
+            text = stream.read(task["longest"])
+        print("\\n" + mark + json.dumps({"file": path, "text": text}))
+    except (IOError, ValueError):
+        pass
 sys.stdout.flush()
 
 def fails(module):
@@ -66,10 +78,11 @@ for module in task["modules"]:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """`versions` are of normalised names, `failed` says why a module cannot be imported."""
+    """`versions` are of normalised names, `failed` says why a module cannot be imported, `files` are texts by path in the image."""
 
     versions: Mapping[str, str] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def look_into(
@@ -78,11 +91,16 @@ def look_into(
     modules: Iterable[str],
     *,
     prepare: str = "",
+    files: Iterable[str] = (),
     with_settings: Callable[[RunRequest], RunRequest],
 ) -> Look:
-    """Start a container of the image, and try to import there; `prepare` is a shell script that runs before."""
+    """Start a container of the image, and try to import there; `prepare` is a shell script that runs before.
+
+    `files` are paths of files to read, as far as they are there.
+    """
     mark = secrets.token_hex(8)
-    task = json.dumps({"mark": mark, "modules": [*modules]})
+    paths = [*files]
+    task = json.dumps({"mark": mark, "modules": [*modules], "files": paths, "longest": LONGEST_FILE})
     texts = {TASK: task, SCRIPT: LOOK, PREPARE: prepare}
     request = RunRequest(
         image=image,
@@ -94,7 +112,7 @@ def look_into(
         clock = threading.Timer(TIMEOUT, container.stop)
         clock.start()
         try:
-            seen = read_look(_passed_on(container.logs(), last), mark)
+            seen = read_look(_passed_on(container.logs(), last), mark, files=paths)
             status = container.wait()
         finally:
             clock.cancel()
@@ -114,10 +132,11 @@ def _passed_on(lines: Iterable[str], last: deque[str]) -> Iterator[str]:
         yield line
 
 
-def read_look(lines: Iterable[str], mark: str) -> Look:
+def read_look(lines: Iterable[str], mark: str, *, files: Container[str] = ()) -> Look:
     """What the script said among whatever else was printed; a module that ended the process has failed, too."""
     versions: dict[str, str] = {}
     failed: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for line in lines:
         said = _message(line, mark)
         match said:
@@ -125,6 +144,8 @@ def read_look(lines: Iterable[str], mark: str) -> Look:
                 versions = {
                     normalised(str(name)): str(one) for name, one in found.items() if _is_version(one)
                 }
+            case {"file": str(path), "text": str(text)} if path in files and len(text) < LONGEST_FILE:
+                texts[path] = text
             case {"trying": str(module)} if len(failed) < MOST_MODULES:
                 failed[module] = "Python exited during the import"
             case {"tried": str(module), "said": ""}:
@@ -133,7 +154,7 @@ def read_look(lines: Iterable[str], mark: str) -> Look:
                 failed[module] = words
             case _:
                 pass
-    return Look(versions=versions, failed=failed)
+    return Look(versions=versions, failed=failed, files=texts)
 
 
 def _message(line: str, mark: str) -> object:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.resources import files
+from importlib import resources
+from types import MappingProxyType
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from r2i import __version__
 from r2i.check.declared import EXACT, Declared
+from r2i.check.language_pins import dated, manifest_path, without_manifest
 from r2i.check.requirement_edits import added, altered, removed
 from r2i.check.subject import Subject
 from r2i.edits.applying import appended
@@ -25,18 +27,33 @@ WORKFLOW = ".github/workflows/binder.yml"
 
 
 def environment_fixes(
-    subject: Subject, needs: Needs, *, versions: Mapping[str, str], apt: Iterable[str] = ()
+    subject: Subject,
+    needs: Needs,
+    *,
+    versions: Mapping[str, str],
+    files: Mapping[str, str] = MappingProxyType({}),
+    apt: Iterable[str] = (),
 ) -> list[Fix]:
-    """What to write for an image that has all that is needed. `versions` are of normalised names, empty before a build."""
+    """What to write for an image that has all that is needed.
+
+    `versions` are of normalised names, and `files` those that `files_to_read` names, both empty before a build.
+    """
     if subject.environment is None:  # a `Dockerfile` says all
         return []
     fixes = [
         _requirements(subject, needs, versions),
-        _python(subject),
+        dated(subject) or _python(subject),
         _packages(subject, (*needs.apt, *apt)),
         _post_build(subject, needs),
+        _manifest(subject, files),
     ]
     return [fix for fix in fixes if fix is not None]
+
+
+def files_to_read(subject: Subject) -> tuple[str, ...]:
+    """Paths in an image: the manifest that Julia wrote where the repository has none."""
+    project, plan = without_manifest(subject), subject.plan
+    return (f"{plan.repo_dir}/{manifest_path(subject, project)}",) if project and plan else ()
 
 
 def unwritten(subject: Subject, needs: Needs) -> Iterator[str]:
@@ -58,7 +75,7 @@ def workflow_fix(subject: Subject) -> Fix | None:
     ]
     if any(re.search(r"\br2i\b", text) for text in texts) or subject.checkout.has(WORKFLOW):
         return None
-    text = files("r2i.ready").joinpath("workflow.yml").read_text(encoding="utf-8")
+    text = resources.files("r2i.ready").joinpath("workflow.yml").read_text(encoding="utf-8")
     return Fix(
         title=f"Let GitHub check each change (`{WORKFLOW}`)",
         edits=(appended(subject.checkout, WORKFLOW, text.format(version=__version__)),),
@@ -176,6 +193,20 @@ def _post_build(subject: Subject, needs: Needs) -> Fix | None:
         title=f"Download data that the code loads and no package provides (`{path}`)",
         edits=(appended(subject.checkout, path, lines if known else f"#!/bin/sh\nset -e\n{lines}"),),
         executable=(path,),
+    )
+
+
+def _manifest(subject: Subject, files: Mapping[str, str]) -> Fix | None:
+    project, plan = without_manifest(subject), subject.plan
+    if project is None or plan is None:
+        return None
+    path = manifest_path(subject, project)
+    text = files.get(f"{plan.repo_dir}/{path}")
+    if text is None:
+        return None
+    return Fix(
+        title=f"Pin the Julia packages to the installed versions (`{path}`)",
+        edits=(Edit(file=path, start=0, end=0, text=text.encode()),),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from r2i.check.apt_txt import apt_txt, not_listed
-from r2i.check.requirement_edits import added, altered, line_added
+from r2i.check.apt_txt import apt_txt
+from r2i.check.requirement_edits import added, altered
 from r2i.check.subject import Subject
 from r2i.diagnosis.step import lasting
-from r2i.edits.applying import line_edit
+from r2i.edits.applying import line_added
+from r2i.edits.configuration import debian_packages, python_version
 from r2i.edits.fixes import Edit, Fix
 from r2i.formats.requirements.specifiers import normalised
 from r2i.model import Change
@@ -31,7 +32,7 @@ def fix_for(subject: Subject, change: Change) -> Fix | None:
         case "require":
             return _required(subject, change.value)
         case "apt":
-            return _with_packages(subject, change.value)
+            return debian_packages(subject.checkout, apt_txt(subject), change.value.split())
         case "post-build":
             return _after_the_build(subject, change.value)
         case "python":
@@ -77,22 +78,12 @@ def _required(subject: Subject, requirement: str) -> Fix | None:
     return added(subject, requirement)
 
 
-def _with_packages(subject: Subject, names: str) -> Fix | None:
-    path = apt_txt(subject)
-    wanted = not_listed(subject, names.split())
-    if not wanted:
-        return None
-    spoken = " and ".join(f"`{name}`" for name in wanted)
-    edits = [edit for name in wanted for edit in line_added(subject, path, name)]
-    return Fix(title=f"Write {spoken} into `{path}`", edits=tuple(dict.fromkeys(edits)))
-
-
 def _after_the_build(subject: Subject, command: str) -> Fix:
     path = subject.config_path("postBuild")
     new = not subject.checkout.has(path)
     # An edit of its own, so that several commands share it.
     begin = (Edit(file=path, start=0, end=0, text=b"#!/bin/bash\nset -e\n"),) if new else ()
-    edits = (*begin, *line_added(subject, path, command))
+    edits = (*begin, *line_added(subject.checkout, path, command))
     return Fix(title=f"Write `{command}` into `{path}`", edits=edits, executable=(path,) if new else ())
 
 
@@ -101,12 +92,4 @@ def _with_python(subject: Subject, version: str) -> Fix | None:
     environment = subject.environment
     if environment is None or environment.buildpack not in ("requirements", ""):
         return None
-    path = subject.config_path("runtime.txt")
-    title = f"Write `python-{version}` into `{path}`"
-    lines = (subject.text(path) or "").splitlines()
-    at = next((number for number, line in enumerate(lines, 1) if line.strip().startswith("python-")), None)
-    if at is not None:
-        return Fix(title=title, edits=(line_edit(subject.checkout, path, at, f"python-{version}"),))
-    if lines:
-        return None
-    return Fix(title=title, edits=(Edit(file=path, start=0, end=0, text=f"python-{version}\n".encode()),))
+    return python_version(subject.checkout, subject.config_path("runtime.txt"), version)

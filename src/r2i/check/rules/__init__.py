@@ -14,6 +14,7 @@ from r2i.check.rules import (
     imports,
     install_cells,
     kernels,
+    language_pins,
     names,
     notebook_files,
     other_languages,
@@ -31,6 +32,7 @@ from r2i.check.rules import (
 )
 
 MODULES = (
+    language_pins,
     binder,
     commands,
     committed,

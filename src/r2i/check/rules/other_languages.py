@@ -10,6 +10,7 @@ from dataclasses import replace
 from r2i.check.code.matches import numbered
 from r2i.check.code.notebooks import Cell, Notebook
 from r2i.check.findings import Finding, Rule
+from r2i.check.julia_edits import asked_of_julia
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
 from r2i.check.wording import named
@@ -138,10 +139,12 @@ def _of_julia(subject: Subject) -> Iterator[Finding]:
     for above, findings in nested.items():
         packages = f"the Julia package{'s' if len(findings) > 1 else ''} {named(findings)}"
         used = f"use `{path}`" if path else "look for a project only in the root"
+        fix = asked_of_julia(subject, list(findings))
         yield replace(
             next(iter(findings.values())),
             message=f"Only `{above}` requires {packages}; Binder and r2i {used}",
-            hint=_pkg_add(subject, list(findings)),
+            hint=fix.title if fix else _pkg_add(subject, list(findings)),
+            fix=fix,
         )
 
 
@@ -156,6 +159,7 @@ def _not_declared(
                 if not name.isidentifier() or name in there:
                     continue
                 there.add(name)
+                fix = asked_of_julia(subject, [name])
                 yield (
                     name,
                     Finding(
@@ -163,7 +167,8 @@ def _not_declared(
                         file=notebook.path,
                         line=subject.line_of(notebook, cell, line),
                         cell=cell.number,
-                        hint=_pkg_add(subject, [name]),
+                        hint=fix.title if fix else _pkg_add(subject, [name]),
+                        fix=fix,
                     ),
                 )
 
