@@ -32,6 +32,7 @@ PURE = [
     if name not in PROGRAMS
     and name.startswith(
         (
+            "binder/",
             "buildpacks/",
             "diagnosis/",
             "facts/",

@@ -109,6 +109,13 @@ class Checkout:
         """Whether something lies there, be it a broken link: `read` then says what is wrong with it."""
         return os.path.lexists(self.root / path)
 
+    def exists(self, path: str) -> bool:
+        """Whether a file or directory below the boundary lies there: not a broken link, and not one that leads out."""
+        try:
+            return self._resolve(path).exists()
+        except (OSError, ValueError, R2iError):
+            return False
+
     def is_dir(self, path: str) -> bool:
         """Whether a directory below the boundary lies there."""
         return self._is_dir(path)

@@ -2,108 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import click
 
+from r2i.checkout import Checkout
 from r2i.cli.common import PlanChoices, TypedSource, checked_out, plan_options, source_options
 from r2i.cli.themes import Command
-from r2i.model import Evidence, Layer, Notice, Plan
-from r2i.quoting import printable
-
-PROVIDERS = {"base": "from the base image", "uv": "installed by uv", "conda": "from conda packages"}
+from r2i.errors import R2iError
+from r2i.model import Plan, Source
 
 
-@click.command(cls=Command, epilog="r2i plan .\nr2i plan owner/name --python 3.12 --json")
+@click.command(
+    cls=Command,
+    epilog="r2i plan .\nr2i plan owner/name --python 3.12 --json\nr2i plan owner/name --binder",
+)
 @source_options
 @plan_options
+@click.option("--binder", is_flag=True, help="Also show what Binder would build, and each difference.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-def plan(typed: TypedSource, *, as_json: bool, plan: PlanChoices) -> None:
+def plan(typed: TypedSource, *, as_json: bool, binder: bool, plan: PlanChoices) -> None:
     """Show what r2i would build from SOURCE, and why.
 
     Needs no engine, and for a local directory no network.
     """
-    from r2i.planning.compose import make_plan
-    from r2i.planning.plan_json import to_json
-
     understood = typed.understood()
     with checked_out(understood) as checkout:
-        options = plan.options_for(checkout, understood)
-        made = make_plan(checkout, options, source=understood)
+        if binder:
+            _beside_binder(checkout, understood, plan, as_json=as_json)
+            return
+        made = _made(checkout, understood, plan)
     if as_json:
+        from r2i.planning.plan_json import to_json
+
         click.echo(to_json(made), nl=False)
     else:
-        click.echo("\n".join(_lines(made)))
+        from r2i.cli.plan_text import plan_lines
+
+        click.echo("\n".join(plan_lines(made)))
 
 
-def _lines(plan: Plan) -> Iterator[str]:
-    yield from _facts(plan)
-    if plan.layers:
-        yield _heading("Layers, in build order")
-        for number, layer in enumerate(plan.layers, 1):
-            yield from _layer(number, layer)
-    if plan.ignored:
-        yield _heading("Ignored")
-        for ignored in plan.ignored:
-            yield f"  {click.style(printable(ignored.file), bold=True)}  {printable(ignored.reason)}"
-    if plan.notices:
-        yield _heading("Notes and warnings")
-        yield from (_notice(notice) for notice in plan.notices)
+def _made(checkout: Checkout, source: Source, plan: PlanChoices) -> Plan:
+    from r2i.planning.compose import make_plan
+
+    return make_plan(checkout, plan.options_for(checkout, source), source=source)
 
 
-def _facts(plan: Plan) -> Iterator[str]:
-    yield _fact("Base image", plan.base.reference if plan.dockerfile is None else "set by the Dockerfile")
-    if plan.base.evidence is not None:
-        yield " " * 14 + _reason(plan.base.evidence)
-    if plan.dockerfile is not None:
-        yield _fact("Dockerfile", f"`{plan.dockerfile}` in the repository, used unchanged")
-    if plan.python is not None:
-        yield _fact("Python", f"{plan.python.version} {PROVIDERS[plan.python.provider]}")
-        yield " " * 14 + _reason(plan.python.evidence)
-    for language in plan.languages:
-        yield _fact(language.name, f"{language.version} {language.provider}".strip())
-        yield " " * 14 + _reason(language.evidence)
-    if plan.as_of is not None:
-        yield _fact("As of", f"{plan.as_of.moment}: {_reason(plan.as_of.evidence)}")
-    if plan.jupyter is not None:
-        if plan.jupyter.mode == "split":
-            yield _fact("Jupyter", "in a separate environment (locked, the same in every image)")
-        else:
-            yield _fact("Jupyter", "in the repository's environment, with its pinned versions")
-            for evidence in plan.jupyter.evidence:
-                yield " " * 14 + _reason(evidence)
-    yield _fact("User", f"{plan.user_name} ({plan.user_id})")
-    yield _fact("Directory", plan.repo_dir)
+def _beside_binder(checkout: Checkout, source: Source, plan: PlanChoices, *, as_json: bool) -> None:
+    """Both, and where r2i has none, Binder alone before the error."""
+    from r2i.binder.differences import differences
+    from r2i.binder.making import binder_of
+    from r2i.cli.plan_text import binder_lines, plan_lines
+    from r2i.planning.plan_json import to_json_beside_binder
 
-
-def _layer(number: int, layer: Layer) -> Iterator[str]:
-    yield f"  {number:>2}  {click.style(printable(layer.title), bold=True)}  {click.style(layer.stage.name.lower(), dim=True)}"
-    for evidence in layer.evidence[:8]:
-        yield f"      {_reason(evidence)}"
-    if len(layer.evidence) > 8:
-        yield f"      … and {len(layer.evidence) - 8} more"
-
-
-def _notice(notice: Notice) -> str:
-    word = click.style("Warning:", fg="yellow") if notice.level == "warning" else "Note:"
-    place = _place(notice)
-    return f"  {word} {place}{printable(notice.message)}"
-
-
-def _reason(evidence: Evidence) -> str:
-    return f"{_place(evidence)}{printable(evidence.why)}"
-
-
-def _place(found: Evidence | Notice) -> str:
-    if found.file is None:
-        return ""
-    file = printable(found.file)
-    return f"{file}:{found.line}: " if found.line else f"{file}: "
-
-
-def _heading(text: str) -> str:
-    return "\n" + click.style(text, underline=True)
-
-
-def _fact(name: str, value: str) -> str:
-    return f"{name + ':':<14}{value}"
+    made, failure = None, None
+    try:
+        made = _made(checkout, source, plan)
+    except R2iError as error:
+        failure = error
+    binder = binder_of(checkout)
+    found = differences(made, binder)
+    if as_json:
+        click.echo(to_json_beside_binder(made, failure, binder, found), nl=False)
+    else:
+        lines = [*plan_lines(made), ""] if made is not None else []
+        click.echo("\n".join([*lines, *binder_lines(binder, found)]))
+    if failure is not None:
+        raise failure

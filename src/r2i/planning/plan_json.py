@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from hashlib import sha256
 from typing import Any
 
+from r2i.binder.values import Binder, Difference
+from r2i.errors import R2iError
 from r2i.model import Plan
 
 #: Raised when a field changes its meaning or goes away; new fields do not raise it.
@@ -18,6 +20,23 @@ SCHEMA_VERSION = 1
 def to_json(plan: Plan) -> str:
     """Two-space indented JSON with a line end; the same plan gives the same bytes."""
     return json.dumps({"schema": SCHEMA_VERSION, **_plain(plan)}, indent=2, ensure_ascii=False) + "\n"
+
+
+def to_json_beside_binder(
+    plan: Plan | None, failure: R2iError | None, binder: Binder, differences: Sequence[Difference]
+) -> str:
+    """The plan as `plan` (`docs/plan-binder.schema.json`), null where there is none; `error` then says why."""
+    error = None
+    if failure is not None:
+        error = {name: getattr(failure, name) for name in ("exit_code", "message", "hint", "file", "line")}
+    document = {
+        "schema": SCHEMA_VERSION,
+        "plan": {"schema": SCHEMA_VERSION, **_plain(plan)} if plan is not None else None,
+        "error": _plain(error),
+        "binder": _plain(binder),
+        "differences": _plain(tuple(differences)),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def digest(plan: Plan) -> str:
