@@ -13,6 +13,7 @@ from packaging.version import Version
 from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.facts.provided import of_pypi
 from r2i.check.findings import Finding, Rule
+from r2i.check.of_binder import DEFAULT_PYTHON, python_of_binder
 from r2i.check.scripts import scripts
 from r2i.check.subject import Subject
 from r2i.check.unheard import OF_ENVIRONMENT
@@ -34,9 +35,6 @@ OF_NIX = "default.nix"
 
 #: The tables of a `pyproject.toml` without which it takes it for settings of tools.
 OF_PACKAGE = ("project", "build-system")
-
-#: The Python that it takes where nothing that it reads names one.
-DEFAULT_PYTHON = "3.10"
 
 #: Distributions that have no sources in the package index.
 WHEELS_ONLY = frozenset(
@@ -220,11 +218,14 @@ def _is_older(taken: str, limit: Limit) -> bool:
 
 def _of_another_python(subject: Subject) -> Iterator[tuple[Pin, Limit, str]]:
     """Pins that the Python of mybinder.org has no wheel of, where r2i takes another one, and that Python."""
-    environment, plan, taken = subject.environment, subject.plan, _python_of_binder(subject)
+    environment, plan, taken = subject.environment, subject.plan, python_of_binder(subject)
     if environment is None or plan is None or plan.python is None or taken is None:
         return
     wanted = minor_of(plan.python.version)
-    if taken != wanted and _read_by_binder(subject) == environment.defined_by:
+    listed = (
+        posixpath.basename(environment.defined_by) == "requirements.txt"
+    )  # beside others `runtime.txt` does not count
+    if taken != wanted and listed and _read_by_binder(subject) == environment.defined_by:
         for pin in environment.pins:
             for limit in limits_of([pin]):
                 if taken not in limit.minors and wanted in limit.minors:
@@ -243,18 +244,6 @@ def _for_another_python(subject: Subject, limit: Limit, taken: str, then: str) -
         hint=title,
         fix=_runtime(subject, wanted, title),
     )
-
-
-def _python_of_binder(subject: Subject) -> str | None:
-    """For a `requirements.txt`; None where another file decides, or it is not known."""
-    if posixpath.basename(_read_by_binder(subject) or "") != "requirements.txt":
-        return None
-    path = subject.config("runtime.txt")
-    said = ((subject.text(path) if path else None) or "").strip()
-    if not said:
-        return DEFAULT_PYTHON
-    found = re.fullmatch(r"python-(3\.\d{1,2})", said, re.ASCII)
-    return found[1] if found else None
 
 
 RULES = (
