@@ -66,5 +66,9 @@ LANGUAGES: Final[tuple[WhenClaimed, ...]] = (
         "julia.Julia",
         ("JuliaProject.toml", "Project.toml", "JuliaManifest.toml", "Manifest.toml", "REQUIRE"),
     ),
-    WhenClaimed("r.R", ("install.R", "install.r", "DESCRIPTION", "renv.lock")),
+    WhenClaimed(
+        "r.R",
+        ("install.R", "install.r", "DESCRIPTION", "renv.lock"),
+        packages=("r-base", "r-base-core", "r-cran-irkernel", "r-irkernel", "r-recommended"),
+    ),
 )
