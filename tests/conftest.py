@@ -25,6 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     # A shell without job control starts what it puts into the background deaf to Ctrl-C, and so would be our children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The same for `nohup`.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     # How long an example takes says how much else this machine does; examples may share a directory.
     unchecked = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
     settings.register_profile("unhurried", settings(), deadline=None, suppress_health_check=unchecked)

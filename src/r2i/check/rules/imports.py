@@ -26,6 +26,7 @@ BY_HABIT = frozenset({"ipykernel", "ipywidgets", "ipython", "pip", "setuptools",
 #: What is asked for beside a library that calls it: for plotly's orca, for pictures of graphs and trees.
 CALLED_THROUGH = {
     "gudhi": ("pot",),
+    "matplotlib": ("ipympl",),
     "plotly": ("psutil",),
     **dict.fromkeys(("dask", "networkx", "scikit-learn", "sympy", "torch", "xgboost"), ("graphviz", "pydot")),
 }
