@@ -188,7 +188,6 @@ def test_the_table_of_optional_dependencies_names_what_can_be_asked_for() -> Non
     assert all(row.functions or row.methods or row.commands or row.imports for row in rows)
     assert all(name in distributions() or modules_of(name) for row in rows if (name := row.library))
     assert {name for module in needed if not providers(module) for name in distributions_of(module)} == {
-        "anywidget",
         "fastexcel",
         "python-calamine",
     }
