@@ -55,8 +55,9 @@ class Notebooks:
         for path, data, whole in _notebooks(checkout):
             if whole:
                 compiles += _compiler(path, data)
-                node += _node(path, data)
-                yarn += node[-1:] if any(found[2] == b"yarn" for found in NODE.finditer(data)) else []
+                called = [*_node(path, data)]
+                node += called
+                yarn += called if called and any(one[2] == b"yarn" for one in NODE.finditer(data)) else []
                 in_notebook(path, data, imports)
             if found := _ran_on(data):
                 language, version, at = found

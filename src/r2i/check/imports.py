@@ -109,7 +109,7 @@ def uses(subject: Subject) -> Uses:
     sources: list[str] = []
     for notebook, cell, facts in subject.code:
         sources.append(cell.source)
-        for one in facts.imports if not is_of_browser(notebook) else ():
+        for one in facts.imports if facts.imports and not is_of_browser(notebook) else ():
             pending += _files(one, own)
             if use := _use(one, own):
                 found = needed if use.partition(".")[0] not in STANDARD else standard

@@ -65,7 +65,10 @@ def _called(data: bytes, found: dict[str, Evidence]) -> list[tuple[CalledModule,
     return [
         (row, match.start())
         for row in called_modules()
-        if row.module not in found and row.library.encode() in data and (match := row.pattern.search(data))
+        if row.module not in found
+        and any(word in data for word in row.words)
+        and row.library.encode() in data
+        and (match := row.pattern.search(data))
     ]
 
 

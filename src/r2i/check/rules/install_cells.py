@@ -27,8 +27,8 @@ Found = tuple[Notebook, Cell, Install]
 
 def _commands(subject: Subject) -> Iterator[Found]:
     for notebook, cell, facts in subject.code:
-        if not may_run_in_browser(subject, notebook):
-            for command in installs(cell.source, facts):
+        for command in installs(cell.source, facts):
+            if not may_run_in_browser(subject, notebook):
                 yield notebook, cell, command
 
 

@@ -34,6 +34,7 @@ OPENING = frozenset(
         "pygame.display.set_mode",
     }
 )
+OPENING_WORDS = tuple(name.rpartition(".")[2] for name in OPENING)
 
 #: What gives a container a screen, or chooses again.
 SCREEN = re.compile(
@@ -108,7 +109,7 @@ def _window(subject: Subject, notebook: Notebook, cell: Cell, one: Backend) -> F
 def _opened(
     subject: Subject, notebook: Notebook, cell: Cell, facts: Facts, names: Mapping[str, str]
 ) -> Iterator[Finding]:
-    known = any(name.rpartition(".")[2] in facts.source for name in OPENING)
+    known = any(word in facts.source for word in OPENING_WORDS)
     for call in facts.calls if known else ():
         shown = _full(call.name, names) in OPENING and not call.optional
         if shown and not (facts.functions_at(call.line) or cell.fails_on_purpose):
@@ -184,9 +185,9 @@ def _full(name: str, names: Mapping[str, str]) -> str:
 
 
 def _backends(facts: Facts, names: Mapping[str, str]) -> Iterator[Backend]:
-    lines = facts.source.split("\n")
     for command in facts.commands:
         match = MAGIC.fullmatch(command.text) if command.sign == "%" else None
+        lines = facts.source.split("\n") if match else []
         # Below a condition it may not run.
         if match and (command.line > len(lines) or not lines[command.line - 1][:1].isspace()):
             said = command.text.partition("#")[0].strip()
