@@ -19,8 +19,8 @@ CONDA = "dependencies:\n  - python\n  - r-base=4.3\n  - r-irkernel\n"
 APP = "library(shiny)\nshinyApp(fluidPage(), function(input, output) {})\n"
 
 
-def plan_of(top: Path, files: Files, **options: object) -> Plan:
-    return make_plan(write(top, files), Options(**options))  # type: ignore[arg-type]
+def plan_of(top: Path, files: Files, *, rstudio: bool = False) -> Plan:
+    return make_plan(write(top, files), Options(rstudio=rstudio))
 
 
 def of_interfaces(plan: Plan) -> dict[str, Layer]:
@@ -55,7 +55,8 @@ def test_an_interface_is_there_by_its_evidence(tmp_path: Path, files: Files, exp
     ]
 
     assert found == ([expected] if expected else [])
-    assert ("server_proxy" in of_interfaces(plan)) is (bool(expected) and plan.jupyter.mode == "split")  # type: ignore[union-attr]
+    assert plan.jupyter is not None
+    assert ("server_proxy" in of_interfaces(plan)) is (bool(expected) and plan.jupyter.mode == "split")
 
 
 @pytest.mark.parametrize("files", [R, {"environment.yml": CONDA}, {"apt.txt": "r-base\n"}])
@@ -110,7 +111,9 @@ def test_a_joined_server_has_the_proxies_in_the_environment(tmp_path: Path) -> N
     [environment] = [layer for layer in plan.layers if layer.template == "environment"]
 
     assert {*of_interfaces(plan)} == {"rstudio", "shiny"}
-    assert {"jupyter-rsession-proxy", "jupyter-server-proxy"} <= {*environment.variables["packages"]}  # type: ignore[misc]
+    packages = environment.variables["packages"]
+    assert isinstance(packages, tuple)
+    assert {"jupyter-rsession-proxy", "jupyter-server-proxy"} <= {*packages}
 
 
 def test_the_plan_says_what_is_downloaded(tmp_path: Path) -> None:

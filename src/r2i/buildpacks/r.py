@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from r2i.buildpacks.protocol import LanguageClaims
 from r2i.checkout import Checkout
@@ -66,41 +67,45 @@ class R:
             return Detection(language=language, interfaces=interfaces, notices=about, ignored=ignored)
         day = day_of_packages(claims.requests, options, checkout)
         if conda:
-            settings = _settings(day, found, path=day.day, conda=True)
-            layers = (settings, *_installed(found, conda=True)) if found.count else ()
-            return Detection(
-                layers=layers,
-                language=_of_conda(claims),
-                interfaces=interfaces,
-                dated=_dated(found, claims),
-                notices=(*_overruled_by_conda(claims), *_said(found), *about),
-                ignored=ignored,
-            )
-        if options.base_image is None and (better := better_base(claims.requests, found, day)):
+            detection = _beside_conda(found, day, claims)
+        elif options.base_image is None and (better := better_base(claims.requests, found, day)):
             return Detection(base=better)
-        base = base_of(options)
-        named = options.base_image is not None and options.base_evidence is None
-        chosen = choose_r(base, claims.requests, claims.ran_on, found, named=named)
-        return Detection(
-            layers=(
-                _r(base, chosen, found),
-                *_libraries(base, found),
-                _settings(day, found, path=snapshot(base, day.day), conda=False),
-                *_from_cran(base, found),
-                *_installed(found, conda=False),
-            ),
-            language=_language(base, chosen),
-            dated=_dated(found, claims),
+        else:
+            detection = _of_distribution(found, day, options, claims)
+        return replace(
+            detection,
             interfaces=interfaces,
-            notices=(
-                *chosen.notices,
-                *day.notices,
-                *(newer_than_packages(chosen.version, day) if found.count else ()),
-                *_said(found),
-                *about,
-            ),
+            dated=_dated(found, claims),
+            notices=(*detection.notices, *_said(found), *about),
             ignored=ignored,
         )
+
+
+def _beside_conda(found: RFiles, day: RDay, claims: LanguageClaims) -> Detection:
+    settings = _settings(day, found, path=day.day, conda=True)
+    return Detection(
+        layers=(settings, *_installed(found, conda=True)) if found.count else (),
+        language=_of_conda(claims),
+        notices=tuple(_overruled_by_conda(claims)),
+    )
+
+
+def _of_distribution(found: RFiles, day: RDay, options: Options, claims: LanguageClaims) -> Detection:
+    base = base_of(options)
+    named = options.base_image is not None and options.base_evidence is None
+    chosen = choose_r(base, claims.requests, claims.ran_on, found, named=named)
+    newer = newer_than_packages(chosen.version, day) if found.count else ()
+    return Detection(
+        layers=(
+            _r(base, chosen, found),
+            *_libraries(base, found),
+            _settings(day, found, path=snapshot(base, day.day), conda=False),
+            *_from_cran(base, found),
+            *_installed(found, conda=False),
+        ),
+        language=_language(base, chosen),
+        notices=(*chosen.notices, *day.notices, *newer),
+    )
 
 
 def _dated(found: RFiles, claims: LanguageClaims) -> DatedFiles | None:

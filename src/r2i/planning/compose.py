@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 
@@ -100,28 +100,21 @@ def _compose(
     asked = next(d.environment for d in detections if d.environment is not None)
     wanted = configured(asked, until, installer=options.installer)
     classic = classic_evidence(detections, asked)
-    limits = classic_limits(classic)
-    # The age of a repository says nothing of a Python that is not the one of its notebooks.
-    date = None if asked.opaque else checkout.date
-    python, notices = choose_python(base, options, detections, date=date, limits=limits)
+    date = None if asked.opaque else checkout.date  # which says nothing of a Python that runs no notebook
+    python, notices = choose_python(base, options, detections, date=date, limits=classic_limits(classic))
     server = _jupyter_server(detections)
-    interfaces = tuple(chain.from_iterable(d.interfaces for d in detections))
-    joined = server_packages(asked, classic=bool(classic), dated=until is not None) if server.evidence else ()
-    if server.evidence:
-        joined += tuple(PROXIES[each.name] for each in interfaces)
+    joined = server_packages(asked, classic=bool(classic), dated=until is not None)
     repo_dir = options.repo_dir or f"/home/{options.user_name}"
     node = () if BRINGS_NODE & asked.names.keys() else tuple(chain.from_iterable(d.node for d in detections))
     variables = _variables(options, repo_dir=repo_dir, server=server, python=python, node=bool(node))
+    entered = next((d.entered for d in detections if d.entered), "")
     layers = (
         *_base_layers(base, detections, wanted=wanted, server=server, python=python, node=node),
         image.user(name=options.user_name, uid=options.user_id, variables=variables),
-        *_python_layers(wanted, python=python, server=joined),
-        *chain.from_iterable(d.layers for d in detections),
-        *interface_layers(base, interfaces, split=server.mode == "split"),
+        *_packages(detections, wanted, base=base, python=python, joined=joined if server.evidence else ()),
     )
-    start = next((d.start for d in detections if d.start), None)
-    entered = next((d.entered for d in detections if d.entered), "")
     layers = tuple(_entered(_networked(each, options), entered) for each in layers)
+    start = next((d.start for d in detections if d.start), None)
     plan = Plan(
         base=base,
         user_name=options.user_name,
@@ -140,12 +133,29 @@ def _compose(
         labels=_labels(checkout, options, source, until),
         dockerignore=dockerignore(checkout),
     )
-    activation = {"activation": entered} if entered else image.activation(python)
-    return _finished(plan, options, start=start, activation=activation)
+    return _finished(plan, options, start=start, entered=entered)
 
 
-def _finished(plan: Plan, options: Options, *, start: str | None, activation: Mapping[str, str]) -> Plan:
+def _packages(
+    detections: tuple[Detection, ...],
+    wanted: PythonEnvironment,
+    *,
+    base: BaseImage,
+    python: Python,
+    joined: tuple[str, ...],
+) -> Iterator[Layer]:
+    """What the repository asks for; `joined` are the packages of a server in its environment, empty where that is apart."""
+    interfaces = tuple(chain.from_iterable(d.interfaces for d in detections))
+    server = (*joined, *(PROXIES[each.name] for each in interfaces)) if joined else ()
+    yield from _python_layers(wanted, python=python, server=server)
+    yield from chain.from_iterable(d.layers for d in detections)
+    yield from interface_layers(base, interfaces, split=not joined)
+
+
+def _finished(plan: Plan, options: Options, *, start: str | None, entered: str) -> Plan:
     """With what is the last layer, which has the digest of all others."""
+    assert plan.python is not None  # noqa: S101 - only the repository's own `Dockerfile` has none
+    activation = {"activation": entered} if entered else image.activation(plan.python)
     labels = {**plan.labels, "io.r2i.plan": digest(plan)}
     final = _final(options, start=start, repo_dir=plan.repo_dir, labels=labels, activation=activation)
     return replace(plan, labels=labels, layers=(*plan.layers, final))
