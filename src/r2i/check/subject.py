@@ -152,17 +152,6 @@ class Subject:
             found.setdefault(notebook.path, []).append((cell, facts))
         return found
 
-    def mentions(self, notebook: Notebook, words: Iterable[str]) -> bool:
-        """Whether some code cell of a notebook has one of the words: to ask each cell takes as long as to check it."""
-        text = self._sources.get(notebook.path)
-        if text is None:
-            text = self._sources[notebook.path] = "\n".join(cell.source for cell in notebook.code)
-        return any(word in text for word in words)
-
-    @cached_property
-    def _sources(self) -> dict[str, str]:
-        return {}
-
     @cached_property
     def modules(self) -> dict[str, Facts]:
         """What the Python files say, by path."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 
@@ -24,7 +25,7 @@ from r2i.facts.python_wheels import Limit, limits_of
 from r2i.facts.tables import read_table
 from r2i.formats.language_versions import minor_of
 from r2i.formats.requirements.lines import Line
-from r2i.model import Detection, Pin
+from r2i.model import Detection
 
 #: In the order in which it looks for them, beside the packages in the root.
 READ = OF_ENVIRONMENT
@@ -199,51 +200,58 @@ def _runtime(subject: Subject, minor: str, title: str) -> Fix | None:
     return None if subject.checkout.has(path) else Fix(title=title, edits=(made,))
 
 
+@dataclass(frozen=True, kw_only=True)
+class PinForOther:
+    """A pin that the Python of mybinder.org has no wheel of, where r2i takes another one."""
+
+    limit: Limit
+    taken: str
+    wanted: str
+    wheels_only: bool
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether there is nothing to compile, or the Python is older than all that the release is for (`Requires-Python`)."""
+        return self.wheels_only or all(Version(self.taken) < Version(minor) for minor in self.limit.minors)
+
+    def finding(self, subject: Subject, then: str) -> Finding:
+        title = f"Write `python-{self.wanted}` into `{subject.config_path('runtime.txt')}`"
+        return Finding(
+            message=f"mybinder.org takes Python {self.taken}, but {self.limit.evidence.why}: {then}",
+            file=self.limit.evidence.file,
+            line=self.limit.evidence.line,
+            hint=title,
+            fix=_runtime(subject, self.wanted, title),
+        )
+
+
 def _pins_without_release(subject: Subject) -> Iterator[Finding]:
-    for pin, limit, taken in _of_another_python(subject):
-        if pin.name in WHEELS_ONLY or _is_older(taken, limit):
-            yield _for_another_python(subject, limit, taken, "the installation fails")
+    for pin in _of_another_python(subject):
+        if pin.is_refused:
+            yield pin.finding(subject, "the installation fails")
 
 
 def _pins_without_wheel(subject: Subject) -> Iterator[Finding]:
-    for pin, limit, taken in _of_another_python(subject):
-        if pin.name not in WHEELS_ONLY and not _is_older(taken, limit):
-            yield _for_another_python(subject, limit, taken, "pip compiles it, which most likely fails")
+    for pin in _of_another_python(subject):
+        if not pin.is_refused:
+            yield pin.finding(subject, "pip compiles it, which most likely fails")
 
 
-def _is_older(taken: str, limit: Limit) -> bool:
-    """Whether a Python is older than all that a release has wheels for, which it then refuses (`Requires-Python`)."""
-    return all(Version(taken) < Version(minor) for minor in limit.minors)
-
-
-def _of_another_python(subject: Subject) -> Iterator[tuple[Pin, Limit, str]]:
-    """Pins that the Python of mybinder.org has no wheel of, where r2i takes another one, and that Python."""
+def _of_another_python(subject: Subject) -> Iterator[PinForOther]:
     environment, plan, taken = subject.environment, subject.plan, python_of_binder(subject)
     if environment is None or plan is None or plan.python is None or taken is None:
         return
+    # Beside other files `runtime.txt` does not count.
+    listed = posixpath.basename(environment.defined_by) == "requirements.txt"
     wanted = minor_of(plan.python.version)
-    listed = (
-        posixpath.basename(environment.defined_by) == "requirements.txt"
-    )  # beside others `runtime.txt` does not count
-    if taken != wanted and listed and _read_by_binder(subject) == environment.defined_by:
-        for pin in environment.pins:
-            for limit in limits_of([pin]):
-                if taken not in limit.minors and wanted in limit.minors:
-                    yield pin, limit, taken
-
-
-def _for_another_python(subject: Subject, limit: Limit, taken: str, then: str) -> Finding:
-    assert subject.plan is not None  # noqa: S101 - it has a Python
-    assert subject.plan.python is not None  # noqa: S101 - the same
-    wanted = minor_of(subject.plan.python.version)
-    title = f"Write `python-{wanted}` into `{subject.config_path('runtime.txt')}`"
-    return Finding(
-        message=f"mybinder.org takes Python {taken}, but {limit.evidence.why}: {then}",
-        file=limit.evidence.file,
-        line=limit.evidence.line,
-        hint=title,
-        fix=_runtime(subject, wanted, title),
-    )
+    if taken == wanted or not listed or _read_by_binder(subject) != environment.defined_by:
+        return
+    for pin in environment.pins:
+        for limit in limits_of([pin]):
+            if taken not in limit.minors and wanted in limit.minors:
+                yield PinForOther(
+                    limit=limit, taken=taken, wanted=wanted, wheels_only=pin.name in WHEELS_ONLY
+                )
 
 
 RULES = (

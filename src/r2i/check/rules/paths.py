@@ -42,8 +42,6 @@ LONGEST, MOST = 60, 20
 def _elsewhere(subject: Subject) -> Iterator[Finding]:
     rows = elsewhere(subject.options.user_name)
     for notebook in subject.notebooks:
-        if not subject.mentions(notebook, elsewhere_words()):
-            continue
         python = {cell.number: facts for cell, facts in subject.code_of.get(notebook.path, ())}
         seen: dict[tuple[str, int], tuple[Cell, int, str, Elsewhere]] = {}
         more: dict[tuple[str, int], int] = {}

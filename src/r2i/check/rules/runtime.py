@@ -9,6 +9,7 @@ from r2i.check.findings import Finding, Rule
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Edit, Fix
 from r2i.errors import R2iError
+from r2i.formats.julia.files import PROJECTS
 from r2i.formats.language_versions import minor_of
 
 FILE = "runtime.txt"
@@ -26,10 +27,7 @@ LANGUAGE_R = re.compile(r"^[ \t]*r\b", re.IGNORECASE | re.MULTILINE)
 FIRST_DATE = "2018-12-07"
 LAST_DATE = re.compile(r"\d{4}-\d{2}-\d{2}$", re.ASCII)
 #: Beside these Binder does not ask it for R.
-STRONGER_THAN_R = ("Dockerfile", "Project.toml", "JuliaProject.toml", "default.nix")
-
-#: In the order in which Julia looks for them.
-PROJECTS = ("JuliaProject.toml", "Project.toml")
+STRONGER_THAN_R = ("Dockerfile", *PROJECTS, "default.nix")
 
 #: Beside these Binder does not look at it.
 STRONGER = ("default.nix", "environment.yml", "environment.yaml", "Pipfile.lock", "Pipfile")

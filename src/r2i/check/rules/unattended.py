@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from r2i.check.code.notebooks import Cell, Notebook
+from r2i.check.code.notebooks import Cell
 from r2i.check.code.python_code import Facts
 from r2i.check.facts.notebook_tables import services
 from r2i.check.findings import Finding, Rule
@@ -25,11 +25,8 @@ TOLERANT = frozenset({"skip-execution", "raises-exception"})
 
 
 def _asks(subject: Subject) -> Iterator[Finding]:
-    asking = {notebook.path for notebook in _notebooks(subject) if subject.mentions(notebook, WORDS)}
-    for notebook, cell, facts in subject.code if asking else ():
-        if notebook.path not in asking or cell.tags & TOLERANT:
-            continue
-        if not any(word in cell.source for word in WORDS):
+    for notebook, cell, facts in subject.code:
+        if cell.tags & TOLERANT or not any(word in cell.source for word in WORDS):
             continue
         if may_run_in_browser(subject, notebook):
             continue
@@ -41,10 +38,6 @@ def _asks(subject: Subject) -> Iterator[Finding]:
                 cell=cell.number,
                 hint=f"{hint}, or tag the cell `skip-execution`",
             )
-
-
-def _notebooks(subject: Subject) -> Iterable[Notebook]:
-    return (*subject.notebooks, *subject.text_notebooks)
 
 
 def _waiting(facts: Facts, cells: Iterable[tuple[Cell, Facts]]) -> Iterator[tuple[int, str, str]]:
