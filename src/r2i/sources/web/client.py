@@ -17,7 +17,7 @@ class HostToken:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Client:
+class HttpClient:
     """Asks servers as the user's machine would. `report` is told in sentences what takes long.
 
     Every method raises `FetchError` where the server has nothing there or answers something else than its documented

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from r2i.sources.web.client import Client, HostToken
+from r2i.sources.web.client import HttpClient, HostToken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,6 @@ class RemoteFile:
     token: HostToken | None = None
 
 
-def download(files: Iterable[RemoteFile], directory: Path, *, client: Client) -> None:
+def download(files: Iterable[RemoteFile], directory: Path, *, client: HttpClient) -> None:
     """Bring all the files into the directory, below it and nowhere else, or raise `FetchError` or `TemporaryError`."""
     raise NotImplementedError

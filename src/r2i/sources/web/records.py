@@ -9,7 +9,7 @@ from typing import Protocol
 
 from r2i.model import Source
 from r2i.sources.protocol import Typed
-from r2i.sources.web.client import Client
+from r2i.sources.web.client import HttpClient
 from r2i.sources.web.files import RemoteFile
 
 
@@ -37,5 +37,5 @@ class RecordServer(Protocol):
     def read(self, typed: Typed) -> Source | None:
         """Understand what was typed: an address of the provider. Pure."""
 
-    def record(self, source: Source, client: Client, *, environ: Mapping[str, str]) -> PublishedRecord:
+    def record(self, source: Source, client: HttpClient, *, environ: Mapping[str, str]) -> PublishedRecord:
         """Ask the server for the record and its files; raise `FetchError` or `TemporaryError`."""
