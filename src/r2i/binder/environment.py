@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from r2i.binder.files import BinderFiles
@@ -14,12 +14,16 @@ from r2i.facts.binder import table
 from r2i.model import Evidence
 
 PYTHON = re.compile(r"python\s*=+\s*([\d\.]*)")
+#: How entries begin that it looks for.
+TOLD = ("python", "r-")
+#: What an entry has that begins so, or that may be a local file for `is_local`.
+MATTERS = re.compile(r"\A(?:python|r-|\s*[-.])|://")
 R_BASE = re.compile(r"r-base\s*=+\s*([\d\.]*)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class BinderEnvironment:
-    """The file, and its dependencies that are text: others play no part."""
+    """The file, and those of its dependencies that mean something to repo2docker itself, which are texts that begin so."""
 
     path: str
     entries: tuple[YamlText, ...]
@@ -65,7 +69,7 @@ def read_environment(files: BinderFiles) -> BinderEnvironment | None:
     path = environment_path(files)
     if path is None:
         return None
-    whole = parse_nodes(files.text(path), path)
+    whole = parse_nodes(files.text(path), path, MATTERS)
     if whole is None:
         return BinderEnvironment(path=path, entries=())
     if not isinstance(whole, YamlMapping):
@@ -73,22 +77,24 @@ def read_environment(files: BinderFiles) -> BinderEnvironment | None:
     dependencies, there = whole.get("dependencies")
     if not there:
         return BinderEnvironment(path=path, entries=())
-    items = tuple(_items(dependencies, path))
+    items = _items(dependencies, path)
     lists = [item.get("pip")[0] for item in items if isinstance(item, YamlMapping)]
     pip = next((found for found in reversed(lists) if found), None)
-    texts = tuple(item for item in items if isinstance(item, YamlText) and item.is_text)
+    texts = tuple(
+        item for item in items if isinstance(item, YamlText) and item.is_text and item.text.startswith(TOLD)
+    )
     return BinderEnvironment(path=path, entries=texts, pip=pip)
 
 
-def _items(value: YamlValue, path: str) -> Iterator[YamlValue]:
+def _items(value: YamlValue, path: str) -> Sequence[YamlValue]:
     """What Python gives when it loops over the value: the keys of a mapping, the characters of a text."""
     match value:
         case YamlSequence():
-            yield from value.items
+            return value.items
         case YamlMapping():
-            yield from value.keys
+            return value.keys
         case YamlText(is_text=True):
-            yield from (YamlText(text=character, line=value.line) for character in value.text)
+            return [YamlText(text=character, line=value.line) for character in value.text]
         case _:
             line = value.line if isinstance(value, YamlText) else None
             raise RefusedByBinder("`dependencies` is not a list", file=path, line=line)
