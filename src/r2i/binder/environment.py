@@ -14,10 +14,12 @@ from r2i.facts.binder import table
 from r2i.model import Evidence
 
 PYTHON = re.compile(r"python\s*=+\s*([\d\.]*)")
+#: Any requirement of Python, of any channel.
+ANY_PYTHON = re.compile(r"(?:\S*::)?python(?![\w.-])\s*(?P<version>\S?)")
 #: How entries begin that it looks for.
-TOLD = ("python", "r-")
+TOLD = re.compile(r"r-|(?:\S*::)?python")
 #: What an entry has that begins so, or that may be a local file for `is_local`.
-MATTERS = re.compile(r"\A(?:python|r-|\s*[-.])|://")
+MATTERS = re.compile(r"\A(?:python|r-|\s*[-.])|:(?://|:python)")
 R_BASE = re.compile(r"r-base\s*=+\s*([\d\.]*)")
 
 
@@ -48,6 +50,21 @@ class BinderEnvironment:
                 return Chosen(version=minor_of(match[1], evidence), evidence=evidence)
         why = "names no Python version that repo2docker recognizes (`python=X.Y`), so it starts with its default"
         return Chosen(version=table()["python"]["default"], evidence=Evidence(why=why, file=self.path))
+
+    def solved_python(self, taken: str) -> Evidence | None:
+        """What makes mamba install another Python than the one that repo2docker takes, which it only starts with."""
+        for entry in self.entries:
+            match = ANY_PYTHON.match(entry.text)
+            if match and match["version"] and not self._is_taken(entry, taken):
+                why = f"asks for `{entry.text[:60]}`, by which mamba may replace this Python"
+                return Evidence(why=why, file=self.path, line=entry.line)
+        return None
+
+    @staticmethod
+    def _is_taken(entry: YamlText, taken: str) -> bool:
+        match = PYTHON.match(entry.text)
+        asked = f"{match[1]}." if match and match[1] else ""
+        return bool(asked) and (asked.startswith(f"{taken}.") or f"{taken}.".startswith(asked))
 
     def check_pip(self) -> None:
         """repo2docker looks for local files in the list of pip until it finds one."""
@@ -81,7 +98,7 @@ def read_environment(files: BinderFiles) -> BinderEnvironment | None:
     lists = [item.get("pip")[0] for item in items if isinstance(item, YamlMapping)]
     pip = next((found for found in reversed(lists) if found), None)
     texts = tuple(
-        item for item in items if isinstance(item, YamlText) and item.is_text and item.text.startswith(TOLD)
+        item for item in items if isinstance(item, YamlText) and item.is_text and TOLD.match(item.text)
     )
     return BinderEnvironment(path=path, entries=texts, pip=pip)
 

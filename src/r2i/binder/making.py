@@ -74,6 +74,7 @@ class _Making:
             base_image=None if name == packs.DOCKER else table()["base_image"],
             python=python.version if python is not None else None,
             python_reason=python.evidence if python is not None else None,
+            python_change=environment.solved_python(python.version) if environment and python else None,
             server_python=table()["python"]["default"] if separate else None,
             r=r or (_of_conda(environment) if environment is not None else None),
             julia=julia,

@@ -11,7 +11,7 @@ from r2i.check.declared import Declared
 from r2i.check.facts.distributions import closure, distributions
 from r2i.check.facts.provided import is_no_python, of_pypi
 from r2i.check.facts.removed import PYTHON, Removed, takes_newest
-from r2i.check.of_binder import python_of_binder
+from r2i.check.on_binder import python_of_binder
 from r2i.check.scripts import scripts
 from r2i.check.subject import Subject
 from r2i.facts.python_wheels import CLAUSE, below, is_from, is_listed, newest

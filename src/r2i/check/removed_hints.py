@@ -11,7 +11,7 @@ from r2i.check.code.notebooks import Cell, Notebook
 from r2i.check.code.python_code import Facts
 from r2i.check.facts.removed import PYTHON, Removed
 from r2i.check.findings import Finding
-from r2i.check.of_binder import python_of_binder
+from r2i.check.on_binder import python_of_binder
 from r2i.check.subject import Subject
 from r2i.check.wording import named
 from r2i.edits.applying import line_edit, line_text

@@ -14,7 +14,7 @@ from packaging.version import Version
 from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.facts.provided import of_pypi
 from r2i.check.findings import Finding, Rule
-from r2i.check.of_binder import DEFAULT_PYTHON, python_of_binder
+from r2i.check.on_binder import default_python, python_of_binder
 from r2i.check.scripts import scripts
 from r2i.check.subject import Subject
 from r2i.check.unheard import OF_ENVIRONMENT
@@ -181,7 +181,7 @@ def _python_version(subject: Subject) -> Iterator[Finding]:
         return
     read = _read_by_binder(subject)
     minor = minor_of(python.version)
-    if minor == DEFAULT_PYTHON or (read and posixpath.basename(read) not in ("requirements.txt", *PACKAGES)):
+    if minor == default_python() or (read and posixpath.basename(read) not in ("requirements.txt", *PACKAGES)):
         return
     title = f"Write `python-{minor}` into `{subject.config_path('runtime.txt')}`"
     yield Finding(

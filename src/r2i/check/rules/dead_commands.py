@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from r2i.check.code.shell_script import CommandLine, without_sudo
 from r2i.check.findings import Finding, Rule
-from r2i.check.of_binder import python_of_binder
+from r2i.check.on_binder import python_of_binder
 from r2i.check.scripts import BinderScript, scripts
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Fix
