@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from r2i.check.findings import Reported, Rule
+from r2i.check.findings import Finding, Reported, Rule
 from r2i.check.hermeticity import hermeticity
+from r2i.check.on_binder import is_read
 from r2i.check.report import Report
 from r2i.check.rules import RULES
 from r2i.check.size import forecast_of
 from r2i.check.subject import Subject
-from r2i.check.targets import Targets
+from r2i.check.targets import R2I_ONLY, Targets
 
 
 def check(subject: Subject, rules: Iterable[Rule] = RULES, *, strict: bool = False) -> Report:
@@ -23,7 +25,7 @@ def check(subject: Subject, rules: Iterable[Rule] = RULES, *, strict: bool = Fal
     told = _Told()
     for rule in sorted(selected, key=lambda rule: rule.general):
         for finding in dict.fromkeys(rule.find(subject)):
-            one = Reported(rule=rule, finding=finding)
+            one = Reported(rule=rule, finding=_targeted(subject, rule, finding))
             if one.targets.isdisjoint(settings.targets) or told.before(one):
                 continue
             if subject.is_ignored(rule.code, finding.file, finding.line):
@@ -42,6 +44,13 @@ def check(subject: Subject, rules: Iterable[Rule] = RULES, *, strict: bool = Fal
     )
 
 
+def _targeted(subject: Subject, rule: Rule, finding: Finding) -> Finding:
+    unread = rule.follows_file and finding.targets is None and finding.file is not None
+    return (
+        replace(finding, targets=R2I_ONLY) if unread and not is_read(subject, str(finding.file)) else finding
+    )
+
+
 class _Told:
     """Which rules say something of a line, and of whose images."""
 
@@ -53,7 +62,10 @@ class _Told:
         here = self._by_place.setdefault((one.finding.file, one.finding.line), {})
         others = frozenset().union(*(targets for code, targets in here.items() if code != one.rule.code))
         here[one.rule.code] = here.get(one.rule.code, frozenset()) | one.targets
-        return bool(one.rule.general and one.finding.file and one.targets <= others)
+        if not (one.rule.general and one.finding.file):
+            return False
+        # What fails for one of the two is news, a warning beside another finding is none.
+        return one.targets <= others if one.rule.severity == "error" else bool(others)
 
 
 def _prefix(subject: Subject) -> str:

@@ -41,7 +41,7 @@ class Rule:
 
     `why` is one sentence. `find` is pure: what it sees is all in the subject. A `general` rule says nothing of a line
     of which another one says something. `targets` are those of a finding that does not say its own; where rules have
-    such findings, `varying` is true.
+    such findings, `varying` is true. What `follows_file` is about the targets that read the finding's file.
     """
 
     code: str
@@ -52,6 +52,7 @@ class Rule:
     general: bool = False
     targets: Targets = BOTH
     varying: bool = False
+    follows_file: bool = False
 
     @property
     def page(self) -> str:
@@ -61,12 +62,19 @@ class Rule:
     @property
     def applies_to(self) -> str:
         """Whose images its findings are about, in words."""
-        if self.varying:
+        if self.varying or self.follows_file:
             return "Binder and r2i, or only one of them: the finding says which"
         return limited(self.targets) or "Binder and r2i"
 
+    @property
+    def short(self) -> str:
+        """The same in a table: `both`, `Binder only`, `r2i only`, or `varies`."""
+        if self.varying or self.follows_file:
+            return "varies"
+        return limited(self.targets) or "both"
+
     def may_be_about(self, targets: Targets) -> bool:
-        return self.varying or not self.targets.isdisjoint(targets)
+        return self.varying or self.follows_file or not self.targets.isdisjoint(targets)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,16 @@ Targets: TypeAlias = frozenset[Target]
 
 BINDER_ONLY: Targets = frozenset[Target](("binder",))
 R2I_ONLY: Targets = frozenset[Target](("r2i",))
+NEITHER: Targets = frozenset[Target]()
 BOTH: Targets = BINDER_ONLY | R2I_ONLY
 
 #: What `--target` and `[tool.r2i.check]` take.
 CHOICES: Mapping[str, Targets] = MappingProxyType({"binder": BINDER_ONLY, "r2i": R2I_ONLY, "both": BOTH})
+
+
+def those(*, binder: bool, r2i: bool) -> Targets:
+    """Empty where it is about neither."""
+    return (BINDER_ONLY if binder else NEITHER) | (R2I_ONLY if r2i else NEITHER)
 
 
 def limited(targets: Targets) -> str:
