@@ -8,13 +8,14 @@ from r2i.check.execution.runs import DynamicReport
 from r2i.check.findings import Reported, Rule, Severity
 from r2i.check.hermeticity import Hermeticity
 from r2i.check.size import Forecast
+from r2i.check.targets import BOTH, Targets
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """All that was found, in the order of files and lines.
 
-    `rules` are those that were looked for. `suppressed` counts what the repository itself asked not to hear, `strict`
+    `rules` are those that were looked for, `targets` those whose images count. `suppressed` counts what the repository itself asked not to hear, `strict`
     says that warnings count as errors do. `prefix` is the way from the top of the repository to the directory that was
     checked, which all files are relative to: empty, or with a slash at its end. `size` is about what the image will
     weigh, `hermeticity` what it takes from outside that nobody pinned; both are None where nothing can be planned.
@@ -24,6 +25,7 @@ class Report:
 
     findings: tuple[Reported, ...]
     rules: tuple[Rule, ...] = ()
+    targets: Targets = BOTH
     suppressed: int = 0
     strict: bool = False
     prefix: str = ""

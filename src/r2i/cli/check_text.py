@@ -96,6 +96,7 @@ def _heading(reported: Reported, place: str, width: int) -> Text:
         f"  {rule.code} ",
         (rule.name, "dim"),
         (f"  cell {finding.cell}" if finding.cell else "", "dim"),
+        (f"  {reported.limited}" if reported.limited else "", "magenta"),
         ("  --fix" if finding.fix else "", "green"),
     )
 

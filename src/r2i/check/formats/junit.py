@@ -75,5 +75,6 @@ def _line(reported: Reported, report: Report) -> str:
     line = f":{finding.line}" if finding.line else ""
     place = f"{report.prefix}{finding.file}{line}: " if finding.file else ""
     cell = f" (cell {finding.cell})" if finding.cell else ""
+    only = f" ({reported.limited})" if reported.limited else ""
     hint = f". {finding.hint}" if finding.hint else ""
-    return printable(f"{place}{finding.message}{cell}{hint}")
+    return printable(f"{place}{finding.message}{cell}{only}{hint}")

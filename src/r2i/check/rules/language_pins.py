@@ -49,6 +49,7 @@ RULES = (
         severity="warning",
         why="A later build installs newer R packages, with which the notebooks may not run.",
         find=_undated,
+        follows_file=True,
     ),
     Rule(
         code="D110",
@@ -56,5 +57,6 @@ RULES = (
         severity="warning",
         why="A later build installs newer Julia packages, with which the notebooks may not run.",
         find=_without_manifest,
+        follows_file=True,
     ),
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from r2i.check.findings import Finding, Rule
 from r2i.check.subject import Subject
+from r2i.check.targets import BINDER_ONLY, Targets
 from r2i.edits.fixes import Edit, Fix
 from r2i.errors import R2iError
 from r2i.formats.julia.files import PROJECTS
@@ -66,7 +67,21 @@ def _malformed(subject: Subject) -> Iterator[Finding]:
         line=number,
         hint=hint,
         fix=fix,
+        targets=_unless_refused(subject, path),
     )
+
+
+def other_language(subject: Subject) -> bool:
+    """Whether the file names another language than R, which this or another rule speaks of."""
+    path = subject.config(FILE)
+    text = (subject.text(path) if path else None) or ""
+    return path is not None and not _is_r_without_date(text.strip())
+
+
+def _unless_refused(subject: Subject, path: str) -> Targets | None:
+    """Those of a file that Binder refuses, and perhaps r2i, too."""
+    error = subject.planned
+    return None if isinstance(error, R2iError) and error.file == path else BINDER_ONLY
 
 
 def _julia(subject: Subject) -> Iterator[Finding]:
@@ -114,6 +129,7 @@ def _date_refused(subject: Subject) -> Iterator[Finding]:
             file=path,
             line=text.split(said)[0].count("\n") + 1,
             hint=f"Write `{right}` into `{path}`: this is the first date that Binder accepts",
+            targets=_unless_refused(subject, path),
         )
 
 
@@ -147,6 +163,7 @@ def _ignored(subject: Subject) -> Iterator[Finding]:
             line=evidence.line,
             hint=_how_to_ask(subject, stronger, version),
             fix=_in_environment(subject, stronger, version),
+            targets=BINDER_ONLY,
         )
 
 
@@ -179,6 +196,7 @@ RULES = (
         severity="error",
         why="Binder reads the whole file as one version; otherwise the build fails or uses another Python version.",
         find=_malformed,
+        varying=True,
     ),
     Rule(
         code="F112",
@@ -186,6 +204,7 @@ RULES = (
         severity="warning",
         why="Binder ignores `runtime.txt` if `environment.yml` or `Pipfile` defines the environment.",
         find=_ignored,
+        varying=True,
     ),
     Rule(
         code="F113",
@@ -193,6 +212,7 @@ RULES = (
         severity="error",
         why="Binder does not build a repository whose R packages are of an earlier date than 2018-12-07.",
         find=_date_refused,
+        varying=True,
     ),
     Rule(
         code="F115",
@@ -200,5 +220,6 @@ RULES = (
         severity="warning",
         why="r2i installs this Julia; Binder only reads `[compat]` in `Project.toml`.",
         find=_julia,
+        targets=BINDER_ONLY,
     ),
 )

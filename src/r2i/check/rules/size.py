@@ -69,6 +69,7 @@ RULES = (
         severity="warning",
         why="The first user on each machine of a hub waits until the image is downloaded and unpacked.",
         find=_image,
+        follows_file=True,
     ),
     Rule(
         code="S102",
