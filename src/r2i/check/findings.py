@@ -21,7 +21,8 @@ class Finding:
     """Something to mend, and where: a file relative to the checkout's root, a line of it counted from 1.
 
     `message` is a sentence without a full stop, literals in backticks, `hint` an imperative. In a notebook `cell`
-    counts its cells from 1, and `line` is that of the file, as everywhere.
+    counts its cells from 1, and `line` is that of the file, as everywhere. `severity` is for what breaks nothing, though its
+    rule is about what does; None where it is as for its rule.
     """
 
     message: str
@@ -30,6 +31,7 @@ class Finding:
     cell: int | None = None
     hint: str | None = None
     fix: Fix | None = None
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,3 +61,8 @@ class Reported:
 
     rule: Rule
     finding: Finding
+
+    @property
+    def severity(self) -> Severity:
+        """How much it matters."""
+        return self.finding.severity or self.rule.severity

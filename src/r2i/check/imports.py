@@ -13,7 +13,7 @@ from r2i.check.code.python_code import Facts, Import
 from r2i.check.facts.notebook_tables import services
 from r2i.check.facts.provided import STANDARD, modules_of
 from r2i.check.findings import Finding
-from r2i.check.jupyterlite import is_of_browser
+from r2i.check.jupyterlite import is_of_website
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Fix
 from r2i.formats.imports import DEVELOPERS_FILE
@@ -23,7 +23,7 @@ COMPILED = (".pyx", ".f90", ".c", ".cc", ".cpp", ".rs")
 CODE = (".py", ".pyi", ".so", ".pyd", ".ipynb", *COMPILED)
 
 #: Modules at the top that no reader of the repository runs.
-FOR_DEVELOPERS = re.compile(DEVELOPERS_FILE)
+FOR_DEVELOPERS = re.compile(rf"{DEVELOPERS_FILE}|(?:jupyter|nbgrader)[^/]*_config\.py")
 
 #: How code makes modules importable that lie where nobody looks for them.
 ELSEWHERE = (
@@ -109,7 +109,7 @@ def uses(subject: Subject) -> Uses:
     sources: list[str] = []
     for notebook, cell, facts in subject.code:
         sources.append(cell.source)
-        for one in facts.imports if facts.imports and not is_of_browser(notebook) else ():
+        for one in facts.imports if facts.imports and not is_of_website(subject, notebook) else ():
             pending += _files(one, own)
             if use := _use(one, own):
                 found = needed if use.partition(".")[0] not in STANDARD else standard

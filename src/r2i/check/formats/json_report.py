@@ -68,7 +68,7 @@ def _finding(reported: Reported) -> dict[str, object]:
     return {
         "code": rule.code,
         "name": rule.name,
-        "severity": rule.severity,
+        "severity": reported.severity,
         "file": finding.file,
         "line": finding.line,
         "cell": finding.cell,

@@ -247,7 +247,7 @@ RULES = (
     Rule(
         code="F315",
         name="labextension-install",
-        severity="warning",
+        severity="info",
         why="JupyterLab 4 gets extensions from Python packages; the command needs Node.js and minutes, and most old extensions fail.",
         find=_labextension,
     ),

@@ -177,12 +177,15 @@ def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: s
     ]
     if missing:
         by = f"`{environment.defined_by}`" if environment.defined_by else f"`{subject.config_dir}/`"
+        needed = [name for name in missing if is_imported(of_pypi(name), imports)]
+        missing = needed or missing
         yield Finding(
             message=f"{named(missing)} {'is' if len(missing) == 1 else 'are'} required here, but only {by} counts, and lacks"
             f" {'it' if len(missing) == 1 else 'them'}",
             file=file,
             line=asked[missing[0]].line,
             hint=hint,
+            severity=None if needed else "info",
         )
 
 
@@ -302,9 +305,10 @@ def _warnings(subject: Subject, *, of_ignored: bool) -> Iterator[Notice]:
 
 def _hidden_by_dockerfile(subject: Subject) -> Iterator[Finding]:
     dockerfile = subject.config("Dockerfile")
-    words = (subject.text(dockerfile) or "").replace("/", " ").replace(",", " ").split() if dockerfile else ()
-    if any("onbuild" in word.lower() for word in words):
-        return  # the base image may use them
+    text = (subject.text(dockerfile) or "") if dockerfile else ""
+    words = text.replace("/", " ").replace(",", " ").split()
+    if any("onbuild" in word.lower() for word in words) or len(re.findall(r"^[ \t]*\w", text, re.MULTILINE)) < 2:
+        return  # the base image may use them, as where the file says nothing else
     for name in FOR_BINDER:
         path = subject.config(name)
         if not dockerfile or path is None:
@@ -377,14 +381,14 @@ RULES = (
     Rule(
         code="F106",
         name="hidden-by-dockerfile",
-        severity="warning",
+        severity="info",
         why="If there is a `Dockerfile`, it alone defines the image.",
         find=_hidden_by_dockerfile,
     ),
     Rule(
         code="F107",
         name="plan-warning",
-        severity="warning",
+        severity="info",
         why="r2i builds the repository, with a warning.",
         find=_warned_of,
         general=True,
