@@ -30,6 +30,8 @@ ELSEWHERE = (
     *("sys.path", "addsitedir", "PYTHONPATH", "importlib", "import_ipynb"),
     *("git clone", "wget ", "curl ", "gdown "),
 )
+#: How code fetches one.
+FETCHING = ("urlretrieve", "urlopen", "requests.get")
 #: How a notebook leaves its directory.
 MOVING = ("chdir", "%cd", "cd ..")
 
@@ -167,7 +169,7 @@ def out_of_reach(subject: Subject) -> Iterator[tuple[Notebook, str]]:
     packages = {match[1] for path in subject.files if (match := AT_THE_TOP.fullmatch(path))}
     for notebook in subject.notebooks if packages else ():
         cells = subject.code_of.get(notebook.path, ())
-        if any(word in cell.source for cell, _ in cells for word in (*ELSEWHERE, *MOVING)):
+        if any(word in cell.source for cell, _ in cells for word in (*ELSEWHERE, *FETCHING, *MOVING)):
             continue
         directory = posixpath.dirname(notebook.path)
         for one in (one for _, facts in cells for one in facts.imports if not (one.level or one.optional)):

@@ -12,10 +12,11 @@ from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.facts.distributions import distributions
 from r2i.check.facts.provided import STANDARD, of_pypi
 from r2i.check.findings import Finding, Rule
-from r2i.check.imports import all_imports, is_imported, out_of_reach
+from r2i.check.imports import ELSEWHERE, all_imports, is_imported, out_of_reach
 from r2i.check.requirement_edits import added
 from r2i.check.rules.imports import BY_HABIT
 from r2i.check.rules.runtime import STRONGER
+from r2i.check.script_installs import brought_by_scripts
 from r2i.check.scripts import READ_AS_UTF8, bytes_of, scripts, wide
 from r2i.check.subject import Subject
 from r2i.check.unheard import OF_ENVIRONMENT, config_in
@@ -165,7 +166,9 @@ def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: s
     brought = _brought_by_package(subject, environment)
     if brought is None:
         return
-    heard = {of_pypi(name) for name in environment.names} | brought
+    heard = (
+        {of_pypi(name) for name in environment.names} | brought | {*subject.once(brought_by_scripts).names}
+    )
     imports = frozenset(all_imports(subject))
     missing = [
         name
@@ -177,15 +180,13 @@ def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: s
     ]
     if missing:
         by = f"`{environment.defined_by}`" if environment.defined_by else f"`{subject.config_dir}/`"
-        needed = [name for name in missing if is_imported(of_pypi(name), imports)]
-        missing = needed or missing
         yield Finding(
             message=f"{named(missing)} {'is' if len(missing) == 1 else 'are'} required here, but only {by} counts, and lacks"
             f" {'it' if len(missing) == 1 else 'them'}",
             file=file,
             line=asked[missing[0]].line,
             hint=hint,
-            severity=None if needed else "info",
+            severity="info",  # D301 says what the imports lack
         )
 
 
@@ -280,7 +281,12 @@ def _package_not_installed(subject: Subject, notice: Notice) -> Iterator[Finding
     if (
         notebook is None
         or environment is None
-        or any(OWN_PACKAGE.search(script.text) for script in subject.once(scripts))
+        or any(
+            OWN_PACKAGE.search(script.text)
+            or package in script.text
+            or any(word in script.text for word in ELSEWHERE)
+            for script in subject.once(scripts)
+        )
     ):
         return
     where = "the `pip:` list of " if environment.buildpack == "conda" else ""
@@ -307,7 +313,10 @@ def _hidden_by_dockerfile(subject: Subject) -> Iterator[Finding]:
     dockerfile = subject.config("Dockerfile")
     text = (subject.text(dockerfile) or "") if dockerfile else ""
     words = text.replace("/", " ").replace(",", " ").split()
-    if any("onbuild" in word.lower() for word in words) or len(re.findall(r"^[ \t]*\w", text, re.MULTILINE)) < 2:
+    if (
+        any("onbuild" in word.lower() for word in words)
+        or len(re.findall(r"^[ \t]*\w", text, re.MULTILINE)) < 2
+    ):
         return  # the base image may use them, as where the file says nothing else
     for name in FOR_BINDER:
         path = subject.config(name)
@@ -334,7 +343,10 @@ def _below_the_top(subject: Subject) -> Iterator[Finding]:
 
 def _warned_of(subject: Subject) -> Iterator[Finding]:
     runtime = subject.config("runtime.txt")
+    of_lab = {notice for pack in subject.detections.packs for notice in pack.labextensions}
     for notice in _warnings(subject, of_ignored=False):
+        if notice in of_lab:
+            continue  # F315 says so
         if f"but `{runtime}`" in notice.message and posixpath.basename(notice.file or "") in STRONGER:
             continue  # F112 says what Binder makes of the two
         sentence = notice.message[:1].upper() + notice.message[1:]

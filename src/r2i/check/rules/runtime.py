@@ -26,6 +26,7 @@ LANGUAGE_R = re.compile(r"^[ \t]*r\b", re.IGNORECASE | re.MULTILINE)
 #: Binder refuses R packages of earlier days, because their server, MRAN, no longer exists.
 FIRST_DATE = "2018-12-07"
 LAST_DATE = re.compile(r"\d{4}-\d{2}-\d{2}$", re.ASCII)
+R_VERSION, R_OF_FIRST_DATE = re.compile(r"r-(\d+\.\d+(?:\.\d+)?)-", re.ASCII), "3.5"
 #: Beside these Binder does not ask it for R.
 STRONGER_THAN_R = ("Dockerfile", *PROJECTS, "default.nix")
 
@@ -108,7 +109,9 @@ def _date_refused(subject: Subject) -> Iterator[Finding]:
         return
     date = LAST_DATE.search(said) if said.startswith("r-") else None
     if date and date[0] < FIRST_DATE:
-        right = said.replace(date[0], FIRST_DATE)
+        version = R_VERSION.match(said)
+        # Without a version Binder takes a newer R than the packages can be compiled with.
+        right = f"r-{version[1] if version else R_OF_FIRST_DATE}-{FIRST_DATE}"
         yield Finding(
             message=f"Binder refuses R packages of {date[0]}, because their server (MRAN) no longer exists",
             file=path,
