@@ -26,6 +26,9 @@ from r2i.model import Plan, PythonEnvironment
 from r2i.planning.imported import name_of
 from r2i.planning.imported import undeclared as undeclared_modules
 
+#: Of more packages that nobody knows, one may well need what code imports.
+FEW = 3
+
 #: `surely`: all that is declared is known, and does not bring it. `probably`: what is declared may be of another release
 #: than that which is known. `unknown`: nobody knows which distribution it is of.
 MissingKind: TypeAlias = Literal["surely", "probably", "unknown"]
@@ -35,7 +38,7 @@ MissingKind: TypeAlias = Literal["surely", "probably", "unknown"]
 class Missing:
     """A module by the first part of its name, or the distributions that have it, the likeliest first; `others` counts the
     further files that import it. `unless` says what may bring it after all, `binder` that it is installed because Binder has it, `uncalled`
-    which function alone needs it, where nothing calls that."""
+    which function alone needs it, where nothing calls that. `doubtful` says that so much is unknown that it may well be there."""
 
     kind: MissingKind
     module: str
@@ -45,6 +48,7 @@ class Missing:
     unless: str = ""
     binder: bool = False
     uncalled: str = ""
+    doubtful: bool = False
 
 
 def missing_imports(subject: Subject) -> tuple[Missing, ...]:
@@ -108,6 +112,7 @@ def _missing(
         others=len({use.path for use in group} - {first.path}),
         unless=unless,
         uncalled=uncalled,
+        doubtful=len(there.unknown) > FEW,
     )
 
 

@@ -75,7 +75,7 @@ def _asked_for(subject: Subject, found: list[Missing], said: Callable[[Missing],
             message=f"{said(one)}, but {who}{_unless(one)}",
             hint=(asker and asker.hint) or how,
             fix=fix,
-            severity="info" if one.binder else None,
+            severity="info" if one.binder or one.doubtful else None,
         )
 
 

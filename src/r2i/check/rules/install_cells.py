@@ -113,7 +113,8 @@ def _asked(command: Install) -> Iterator[tuple[str, str]]:
 def _declared(subject: Subject) -> set[str]:
     """The distributions that some file asks for, and those of every image."""
     environment = subject.environment
-    names = environment.names if environment else {}
+    # Of a file that cannot be used, what can be read is known.
+    names = environment.names if environment else {one.name for one in subject.declared}
     conda = environment is not None and environment.manager == "conda"
     brought = closure(OF_EVERY_IMAGE).keys()
     repositories = {
@@ -143,7 +144,7 @@ def _where(subject: Subject) -> str:
 
 
 def _has_conda(subject: Subject) -> bool:
-    return subject.environment is not None and subject.environment.manager == "conda"
+    return subject.environment is None or subject.environment.manager == "conda"
 
 
 def _finding(

@@ -9,6 +9,7 @@ from r2i.check.findings import Finding, Rule
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Edit, Fix
 from r2i.errors import R2iError
+from r2i.facts.julia import release_number, releases
 from r2i.formats.julia.files import PROJECTS
 from r2i.formats.language_versions import minor_of
 
@@ -61,8 +62,14 @@ def _malformed(subject: Subject) -> Iterator[Finding]:
         )
         fix = Fix(title=f"Write `{right}` into `{path}`", edits=(whole,))
     shown = lines[number - 1].strip() if number <= len(lines) else said
+    several = [line for line in lines if OF_BINDER.fullmatch(line.strip())]
+    message = f"Binder does not understand `{shown[:60]}` in `{path}`"
+    if len(several) > 1 and shown in several:
+        message = (
+            f"Binder reads all of `{path}` as one version, and does not understand its {len(several)} lines"
+        )
     yield Finding(
-        message=f"Binder does not understand `{shown[:60]}` in `{path}`",
+        message=message,
         file=path,
         line=number,
         hint=hint,
@@ -90,7 +97,14 @@ def _julia(subject: Subject) -> Iterator[Finding]:
         file=path,
         line=text.split(found[0])[0].count("\n") + 1,
         hint=hint,
+        severity="info" if _is_newest(found[1]) else None,
     )
+
+
+def _is_newest(asked: str) -> bool:
+    """Whether it is what Binder takes where nothing chooses."""
+    newest, parts = max(map(release_number, releases())), asked.split(".")[:2]
+    return parts == [str(number) for number in newest[: len(parts)]]
 
 
 def _compat(subject: Subject, project: str) -> Mapping[str, object]:
@@ -140,6 +154,7 @@ def _ignored(subject: Subject) -> Iterator[Finding]:
                 file=path,
                 line=notice.line,
                 hint=f"Delete `{path}`, or change the version in `{stronger}`",
+                severity="info",
             )
     evidence = plan.python.evidence
     if evidence.file == path:
