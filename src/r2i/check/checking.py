@@ -65,7 +65,7 @@ class _Told:
         if not (one.rule.general and one.finding.file):
             return False
         # What fails for one of the two is news, a warning beside another finding is none.
-        return one.targets <= others if one.rule.severity == "error" else bool(others)
+        return one.targets <= others if one.severity == "error" else bool(others)
 
 
 def _prefix(subject: Subject) -> str:

@@ -35,16 +35,16 @@ class Report:
     unfinished: str | None = None
 
     def count(self, severity: Severity) -> int:
-        return sum(reported.rule.severity == severity for reported in self.findings)
+        return sum(reported.severity == severity for reported in self.findings)
 
     @property
     def fixable(self) -> int:
         return sum(reported.finding.fix is not None for reported in self.findings)
 
-    def is_wrong(self, rule: Rule) -> bool:
-        """Whether a repository in which the rule finds something is not ready."""
-        return rule.severity == "error" or (self.strict and rule.severity == "warning")
+    def is_wrong(self, reported: Reported) -> bool:
+        """Whether a repository with this finding is not ready."""
+        return reported.severity == "error" or (self.strict and reported.severity == "warning")
 
     @property
     def ready(self) -> bool:
-        return not any(self.is_wrong(reported.rule) for reported in self.findings)
+        return not any(map(self.is_wrong, self.findings))

@@ -92,7 +92,7 @@ def _heading(reported: Reported, place: str, width: int) -> Text:
     return Text.assemble(
         (place, "bold"),
         " " * (width - len(place) + 2),
-        (f"{rule.severity:<7}", COLOURS[rule.severity]),
+        (f"{reported.severity:<7}", COLOURS[reported.severity]),
         f"  {rule.code} ",
         (rule.name, "dim"),
         (f"  cell {finding.cell}" if finding.cell else "", "dim"),

@@ -69,7 +69,7 @@ def _finding(reported: Reported) -> dict[str, object]:
     return {
         "code": rule.code,
         "name": rule.name,
-        "severity": rule.severity,
+        "severity": reported.severity,
         "targets": sorted(reported.targets),
         "file": finding.file,
         "line": finding.line,
