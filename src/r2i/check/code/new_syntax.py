@@ -42,7 +42,7 @@ KINDS = {
 #: Words without which none of it is there: most code has none of them.
 MAY_HAVE = re.compile(
     r"^[ \t]*(?:match|type)\b[^\n=]*[:=]|\bexcept[ \t]*\*|:=|^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+\w+\["
-    r"|[(,][ \t\n]*/[ \t\n]*[,)]",
+    r"|[(,][ \t\n]*/[ \t\n]*[,):]",
     re.MULTILINE,
 )
 TEXTS = (
