@@ -57,7 +57,6 @@ STRINGS = re.compile(
     r"""|"(?:\\.|[^"\\\n])*+"|'(?:\\.|[^'\\\n])*+'""",
     re.DOTALL,
 )
-BACKSLASH = re.compile(r"\{[^{}:!]*\\")
 
 
 def newer_syntax(source: str, *, than: str) -> NewSyntax | None:
@@ -104,16 +103,27 @@ def _found(source: str, *, nested: bool) -> Iterator[NewSyntax]:
 def _nested(source: str) -> Iterator[NewSyntax]:
     """f-strings that end within their braces for an old Python, or have a backslash there."""
     for match in STRINGS.finditer(source):
-        body = match["body"]
-        if not body or "{" not in body:
-            continue
-        body = (
-            body.replace("{{", "").replace("}}", "")
-            if body.count("{") != body.count("}") or "{{" in body
-            else body
-        )
-        if body.count("{") > body.count("}") or BACKSLASH.search(body):
+        if match["body"] and _is_nested(match["body"]):
             yield _at(NESTED, _line(source, match.start()))
+
+
+def _is_nested(body: str) -> bool:
+    """Whether a brace is open at the end, or a string within braces has a backslash."""
+    depth, at = 0, 0
+    while at < len(body):
+        two, one = body[at : at + 2], body[at]
+        if depth == 0 and two in ("{{", "}}"):
+            at += 1
+        elif one == "{":
+            depth += 1
+        elif one == "}":
+            depth = max(0, depth - 1)
+        elif depth and one in "\"'" and (end := body.find(one, at + 1)) > 0:
+            if "\\" in body[at:end]:
+                return True
+            at = end
+        at += 1
+    return depth > 0
 
 
 def _at(one: NewSyntax, line: int) -> NewSyntax:
