@@ -154,6 +154,7 @@ def provided(
     found = needed | closure(under_extras)
     modules = {module for name in found for module in modules_of(name)} | OF_IPYTHON
     modules |= {module for name in asked if name in answers for module in answers[name].modules}
+    modules |= {module for module, row in renamed_modules().items() if row.split()[0] in needed}
     # Who is asked for by name, and known by nothing else, has that name as most do; nothing more is taken from it.
     modules |= {name.replace("-", "_") for name in there if not modules_of(name)}
     unknown = [name for name in asked if name not in distributions() and not is_no_python(name, conda=conda)]
@@ -222,6 +223,13 @@ def optional() -> Mapping[str, tuple[str, ...]]:
 
 
 @cache
+def renamed_modules() -> Mapping[str, str]:
+    """Old names of modules: their distribution, the first release without that name, and the new one."""
+    renamed: Mapping[str, str] = _table("removed_names.toml")["renamed"]
+    return renamed
+
+
+@cache
 def _others() -> Mapping[str, tuple[str, ...]]:
     return _rows(_table("modules.toml")["modules"])
 
@@ -237,6 +245,8 @@ def _by_module() -> Mapping[str, list[str]]:
     for name in (*distributions(), *_others()):
         for module in modules_of(name):
             found.setdefault(module, []).append(name)
+    for module, row in renamed_modules().items():
+        found.setdefault(module, []).append(row.split()[0])
     return found
 
 
