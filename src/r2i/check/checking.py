@@ -41,6 +41,7 @@ def check(subject: Subject, rules: Iterable[Rule] = RULES, *, strict: bool = Fal
         prefix=_prefix(subject),
         size=subject.once(forecast_of),
         hermeticity=hermeticity(subject),
+        online=subject.online,
     )
 
 

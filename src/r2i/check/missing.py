@@ -34,6 +34,10 @@ FEW = 3
 MissingKind: TypeAlias = Literal["surely", "probably", "unknown"]
 
 
+#: Behind more unknown distributions anything may be.
+MOST_UNKNOWN = 3
+
+
 @dataclass(frozen=True, kw_only=True)
 class Missing:
     """A module by the first part of its name, or the distributions that have it, the likeliest first; `others` counts the
@@ -78,14 +82,10 @@ def missing(subject: Subject, *, kernel: bool = True) -> Iterator[Missing]:
         grouped.setdefault(distributions_of(use.module), []).append(use)
     for names, group in grouped.items():
         anywhere = found.elsewhere or subject.once(brought_by_scripts).fetched
-        if names[0] == "" and (anywhere or there.unknown or _compiles(subject, environment)):
+        if names[0] == "" and (anywhere or _compiles(subject, environment)):
             continue
-        if there.unknown and (
-            names[0] not in distributions()
-            or is_often_needed(names[0])
-            or any(is_made_for(names[0], one) for one in there.unknown)
-        ):
-            continue  # who knows what comes with it
+        if _may_be_elsewhere(there, names, group[0]):
+            continue
         one = _missing(names, group, there, environment, found)
         yield replace(one, kind="probably", binder=True) if names[0] in installed else one
 
@@ -93,6 +93,28 @@ def missing(subject: Subject, *, kernel: bool = True) -> Iterator[Missing]:
 def is_made_for(name: str, other: str) -> bool:
     """Whether the name of a distribution says that it extends another one: `streamlit-folium` needs `streamlit`."""
     return f"-{name}-" in f"-{other}-"
+
+
+def unknown_and_needed(subject: Subject) -> tuple[str, ...]:
+    """The distributions that are asked for and of which nothing is known, where an import may come with one of them."""
+    environment = subject.environment
+    there = _there(subject, environment, kernel=True) if environment else None
+    if there is None or all(there.has(use.module) for use in subject.once(uses).needed):
+        return ()
+    return there.unknown
+
+
+def _may_be_elsewhere(there: Provided, names: tuple[str, ...], use: Use) -> bool:
+    """Whether an unknown distribution is likely to have a module itself, or to need what does."""
+    if there.of_its_own(use.module.partition(".")[0], filter(None, names)):
+        return True
+    if names[0] == "":
+        return len(there.unknown) > MOST_UNKNOWN
+    return bool(there.unknown) and (
+        names[0] not in distributions()
+        or is_often_needed(names[0])
+        or any(is_made_for(names[0], one) for one in there.unknown)
+    )
 
 
 def _missing(
@@ -160,6 +182,7 @@ def _there(subject: Subject, environment: PythonEnvironment, *, kernel: bool) ->
             if extra in distributions()
         ],
         vague=_vague(subject, environment),
+        answers=subject.online.answers,
     )
 
 

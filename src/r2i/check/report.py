@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from r2i.check.execution.runs import DynamicReport
+from r2i.check.facts.answers import NOBODY, Online
 from r2i.check.findings import Reported, Rule, Severity
 from r2i.check.hermeticity import Hermeticity
 from r2i.check.size import Forecast
@@ -20,7 +21,7 @@ class Report:
     checked, which all files are relative to: empty, or with a slash at its end. `size` is about what the image will
     weigh, `hermeticity` what it takes from outside that nobody pinned; both are None where nothing can be planned.
     `dynamic` is what came of a build, where one was asked for; `unfinished` says why nothing came of it, where that is
-    not for the repository to mend.
+    not for the repository to mend. `online` says who was asked over the network.
     """
 
     findings: tuple[Reported, ...]
@@ -33,6 +34,7 @@ class Report:
     hermeticity: Hermeticity | None = None
     dynamic: DynamicReport | None = None
     unfinished: str | None = None
+    online: Online = NOBODY
 
     def count(self, severity: Severity) -> int:
         return sum(reported.severity == severity for reported in self.findings)

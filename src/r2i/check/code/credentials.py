@@ -59,6 +59,7 @@ UNQUOTED = re.compile(
     r"""[ \t]*[=:][ \t]*(?:(?P<quote>["'])(?P<quoted>[^"'\s]{8,200})(?P=quote)|(?P<value>[^"'\s#]{8,200}))[ \t]*$""",
     re.IGNORECASE | re.MULTILINE,
 )
+ASSIGNED = re.compile(UNQUOTED.pattern.replace("(?:export", "(?:(?:export|ENV|ARG)", 1), UNQUOTED.flags)
 NETRC = re.compile(r"\bpassword[ \t]+(?P<value>\S{4,200})")
 
 #: Addresses with a password: `postgresql://anna:…@db.example.org/tides`. On the same machine it opens nothing to others.
@@ -74,6 +75,23 @@ OF_SERVER = re.compile(
 )
 #: Values that are no text.
 NO_VALUE = frozenset({"None", "True", "False", "token", "password"})
+
+#: How commands are given them: a header, an option, a line of `.netrc`, and the file of Kaggle's program.
+OF_COMMANDS = re.compile(
+    r"""Authorization:[ \t]*(?:Bearer|token|Basic)[ \t]+(?P<header>[\w.~+/=-]{16,300})"""
+    r"""|(?<=\s)--?(?P<option>(?:[a-z]+-)*(?:password|passwd|token|api-?key|access-?key|secret(?:-?key)?))(?:[ \t]+|=)["']?(?P<given>[^\s"'$-][^\s"'$]{7,200})"""
+    r"""|\bcurl\b[^\n|;]*?\s(?:-u|--user)[ \t]*["']?[\w.@+-]{1,80}:(?P<user>[^\s"'$@]{8,200})"""
+    r"""|\bmachine[ \t]+\S+[ \t]+login[ \t]+\S+[ \t]+password[ \t]+["']?(?P<netrc>[^\s"'$\\]{8,200})"""
+    r"""|"username":[ \t]*"[\w.@-]+",[ \t]*"key":[ \t]*"(?P<kaggle>[0-9a-f]{32})\"""",
+    re.IGNORECASE,
+)
+WHAT = {
+    "header": "a token in a header",
+    "given": "the value of an option",
+    "user": "a password for `curl`",
+    "netrc": "a password",
+    "kaggle": "a Kaggle key",
+}
 
 #: Words by which `NAMED` has a chance: looking for them first is faster.
 NAMES = ("password", "passwd", "pwd", "secret", "token", "key")
@@ -115,6 +133,15 @@ def credentials_in_code(source: str) -> tuple[Credential, ...]:
     if "App." in source or "IdentityProvider." in source:
         found += islice(_of_servers(source, {one.secret for one in found}), MOST)
     return (*found, *islice(_in_addresses(source, found), MOST))
+
+
+def credentials_in_script(text: str) -> tuple[Credential, ...]:
+    """Those in a script for a shell, or in a `Dockerfile`: values may have no quotes, and commands are given them."""
+    found = list(credentials_in_code(text))
+    for more in (_named(text, ASSIGNED, {one.secret for one in found}), _of_commands(text)):
+        known = {one.secret for one in found}
+        found += [one for one in islice(more, MOST) if one.secret not in known and "$" not in one.secret]
+    return (*found,)
 
 
 def credentials_in_settings(text: str, *, netrc: bool = False) -> tuple[Credential, ...]:
@@ -166,6 +193,14 @@ def _around(text: str, match: re.Match[str]) -> str:
     before = text.rfind("\n", 0, max(start, 0))
     after = text.find("\n", end + 1) if end >= 0 else -1
     return text[before + 1 : after if after >= 0 else len(text)]
+
+
+def _of_commands(text: str) -> Iterator[Credential]:
+    for match in OF_COMMANDS.finditer(text):
+        kind = next(name for name in WHAT if match[name])
+        if kind == "kaggle" or _strong(match[kind], password=kind != "header"):
+            what = f"the value of `--{match['option']}`" if kind == "given" else WHAT[kind]
+            yield Credential(what=what, line=_line(text, match.start(kind)), secret=match[kind])
 
 
 def _of_servers(text: str, known: set[str]) -> Iterator[Credential]:

@@ -95,7 +95,7 @@ def _unknown(subject: Subject) -> Iterator[Finding]:
             yield _finding(
                 subject,
                 one,
-                message=f"`{one.module}` is imported, but no required package is known to provide it",
+                message=f"`{one.module}` is imported, but no required package is known to provide it{_unless(one)}",
                 hint=f"Add the package that provides `{one.module}` {where(subject)}, or commit the module",
             )
 
