@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -37,6 +38,27 @@ class BinderPackage:
     line: int
     exists: bool = True
     instead: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinderCommand:
+    """A command that `postBuild` calls, first in that line; `why` says why the image does not have it."""
+
+    name: str
+    line: int
+    exists: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinderContents:
+    """What is in the image: the packages that `apt.txt` asks for, and where that file is, the commands of `postBuild` of which it is known whether it has
+    them, and the conda packages beside which those of the repository are installed, with their versions."""
+
+    apt: tuple[BinderPackage, ...] = ()
+    apt_file: str | None = None
+    commands: tuple[BinderCommand, ...] = ()
+    packages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
