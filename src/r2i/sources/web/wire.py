@@ -81,7 +81,7 @@ class Wire:
                 if not body_within:
                     clock.cancel()
                 yield response
-        except R2iError as error:
+        except (R2iError, BusyError) as error:
             if late.is_set():  # what was cut off is no answer
                 raise _too_late(url, within) from error
             raise
