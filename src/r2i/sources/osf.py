@@ -40,7 +40,9 @@ HOSTS = frozenset({"api.osf.io", "files.osf.io", "osf.io"})
 STORAGE = "osfstorage"
 ID = re.compile(r"[a-z0-9]{5,12}")
 #: Pages of its site that are no project.
-PAGES = frozenset({"dashboard", "login", "meetings", "preprints", "register", "registries", "search", "support"})
+PAGES = frozenset(
+    {"dashboard", "login", "meetings", "preprints", "register", "registries", "search", "support"}
+)
 PAGE_SIZE = "100"
 #: A tree of folders could have no end.
 MOST_REQUESTS = 2_000
@@ -68,7 +70,9 @@ class Osf:
         id_ = needed(node, "data", "id", url=url)
         if not ID.fullmatch(id_):
             raise unexpected(url, "without an id")
-        storages = {text_at(storage, "attributes", "provider"): storage for storage in asking.items(f"{url}files/")}
+        storages = {
+            text_at(storage, "attributes", "provider"): storage for storage in asking.items(f"{url}files/")
+        }
         entries = list(_tree(storages[STORAGE], asking)) if STORAGE in storages else []
         files = tuple(_file(entry, environ, url=url) for entry in entries)
         page = f"https://osf.io/{id_}"
@@ -77,7 +81,9 @@ class Osf:
             content_id=f"{id_}-{digest_of(files)}",
             files=files,
             published=_published(node, entries),
-            says=_left_out(page, asking.items(f"{url}children/"), [name for name in storages if name != STORAGE]),
+            says=_left_out(
+                page, asking.items(f"{url}children/"), [name for name in storages if name != STORAGE]
+            ),
         )
 
 
@@ -142,7 +148,9 @@ def _node(document: Any, asking: _Asking, *, url: str) -> tuple[Any, str]:
         document = asking.document(related)
     kind, id_ = text_at(document, "data", "type"), text_at(document, "data", "id")
     if kind not in {"nodes", "registrations"}:
-        what = {"preprints": "preprint", "users": "profile", "collections": "collection"}.get(kind, kind or "page")
+        what = {"preprints": "preprint", "users": "profile", "collections": "collection"}.get(
+            kind, kind or "page"
+        )
         raise FetchError(f"`https://osf.io/{id_}` is a {what} of the OSF, and not a project", hint=HINT)
     if at(document, "data", "attributes", "withdrawn") is True:
         raise FetchError(
