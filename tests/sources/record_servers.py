@@ -52,7 +52,7 @@ class Sample:
     hosts: Callable[[Files], dict[str, Handler]]
 
 
-def zenodo(files: Files, *, id_: int = 1234567, concept: int = 1234566, **more: Any) -> dict[str, Handler]:
+def zenodo(files: Files, /, *, id_: int = 1234567, concept: int = 1234566, **more: Any) -> dict[str, Handler]:
     """In the older of the two forms, which is that of Zenodo itself; the concept leads to the newest version."""
     api = f"https://zenodo.org/api/records/{id_}"
     document = {
@@ -90,7 +90,7 @@ def zenodo(files: Files, *, id_: int = 1234567, concept: int = 1234566, **more: 
 
 
 def invenio(
-    files: Files, *, id_: str = "abcde-12345", embedded: bool = True, **more: Any
+    files: Files, /, *, id_: str = "abcde-12345", embedded: bool = True, **more: Any
 ) -> dict[str, Handler]:
     """In the form of InvenioRDM; older versions list the files at an address of their own."""
     host = "data.caltech.edu"
@@ -125,7 +125,7 @@ def invenio(
     return {host: routes(table)}
 
 
-def figshare(files: Files, *, id_: int = 9782777, version: int = 3, **more: Any) -> dict[str, Handler]:
+def figshare(files: Files, /, *, id_: int = 9782777, version: int = 3, **more: Any) -> dict[str, Handler]:
     """An item lists ten files at most; all are at an address of their own, in pages."""
     entries = [
         {

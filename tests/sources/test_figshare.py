@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -155,7 +156,7 @@ def test_links_are_left_out_and_named(tmp_path: Path) -> None:
         ({"files": None, "is_confidential": True}, "confidential"),
     ],
 )
-def test_items_without_files_say_why(fields: dict[str, object], words: str, tmp_path: Path) -> None:
+def test_items_without_files_say_why(fields: dict[str, Any], words: str, tmp_path: Path) -> None:
     with (
         web_servers(figshare(FILES, **fields), tmp_path) as web,
         pytest.raises(FetchError, match=words) as caught,
