@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,8 +15,11 @@ import pytest
 from r2i.checkout import Checkout
 from r2i.engines.naming import checked_reference, image_reference
 from r2i.errors import FetchError, R2iError, UsageError
+from r2i.host.certificates import CA_SOURCES
 from r2i.model import Options
+from r2i.process import run
 from r2i.sources import PROVIDERS, RECORDS, LastChange, Unknown, fetched, last_change, parse
+from tests.building import R2I
 from tests.sources.record_servers import FILES, SAMPLES, checked_out, contents, resolved, zenodo, zipped
 from tests.sources.web_servers import Answer, Asked, file_answer, problem, web_servers
 
@@ -188,6 +192,23 @@ def test_an_image_is_named_by_provider_and_version() -> None:
     assert len(names) == 3
     assert all(map(checked_reference, names))
     assert any(name.startswith("r2i/figshare:9782777.v3-") for name in names)
+
+
+def test_a_plan_names_the_version_and_its_day(tmp_path: Path) -> None:
+    """As the image of it does: not the DOI of all versions that was typed."""
+    files = {"requirements.txt": b"six\n", "index.ipynb": b"{}"}
+    with web_servers(zenodo(files), tmp_path) as web:
+        own = {name: str(web.ca) for name in CA_SOURCES}
+        argv = [R2I, "plan", "10.5281/zenodo.1234566", "--as-of", "commit", "--json"]
+        done = run(argv, env=os.environ | web.environ | own)
+    plan = json.loads(done.stdout)
+
+    assert "newest, version v1.2" in done.stderr
+    assert plan["labels"]["repo2docker.repo"] == RECORD
+    assert plan["labels"]["org.opencontainers.image.source"] == RECORD
+    assert plan["labels"]["repo2docker.ref"] == "1234567"
+    assert plan["as_of"]["moment"] == "2021-06-30T23:59:59Z"
+    assert plan["as_of"]["evidence"]["why"] == f"`--as-of commit`: published on 2021-06-30 ({RECORD})"
 
 
 def test_a_plan_of_a_directory_loads_nothing_of_the_web(tmp_path: Path) -> None:
