@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from r2i.checkout import Checkout
 from r2i.engines.naming import checked_reference, image_reference
@@ -19,6 +22,8 @@ from r2i.host.certificates import CA_SOURCES
 from r2i.model import Options
 from r2i.process import run
 from r2i.sources import PROVIDERS, RECORDS, LastChange, Unknown, fetched, last_change, parse
+from r2i.sources.protocol import silent
+from r2i.sources.web.client import HttpClient
 from tests.building import R2I
 from tests.sources.record_servers import FILES, SAMPLES, checked_out, contents, resolved, zenodo, zipped
 from tests.sources.web_servers import Answer, Asked, file_answer, problem, web_servers
@@ -73,6 +78,87 @@ def test_a_provider_says_that_there_is_no_such_record(name: str, tmp_path: Path)
         resolved(sample.address, web.environ)
 
     assert caught.value.hint
+
+
+#: Names of fields that the providers look at, and texts that are hard to read in their places.
+FIELDS = [
+    "access",
+    "attributes",
+    "checksum",
+    "children",
+    "created",
+    "data",
+    "date_modified",
+    "date_registered",
+    "download",
+    "download_url",
+    "entries",
+    "extra",
+    "files",
+    "folder_structure",
+    "hashes",
+    "href",
+    "id",
+    "is_embargoed",
+    "is_link_only",
+    "key",
+    "kind",
+    "links",
+    "materialized_path",
+    "md5",
+    "metadata",
+    "name",
+    "next",
+    "provider",
+    "publication_date",
+    "published_date",
+    "related",
+    "relationships",
+    "self",
+    "size",
+    "type",
+    "values",
+    "version",
+    "versions",
+]
+TEXTS = [
+    "abcde", "1", "../a", "", "http://[", "https://osf.io/", "file:///etc/passwd", "folder", "file", "nodes", "osfstorage",
+    "0001-01-01T00:00:00+23:59", "2021-02-30", "9" * 5000, "\u202e", "\ud800",
+]  # fmt: skip
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.sampled_from(TEXTS),
+    st.text(max_size=8),
+)
+DOCUMENTS = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=8),
+    max_leaves=40,
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_answer_is_a_record_or_an_error_of_ours(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r2i.sources.osf.MOST_REQUESTS", 5)
+    sample, answers = SAMPLES[name], [b""]
+    hosts = {host: lambda _: Answer(body=answers[0], kind="application/json") for host in sample.hosts(FILES)}
+    source = parse(sample.address, cwd=Path("/"))
+    server = next(records.server for records in RECORDS if records.name == name)
+
+    @given(DOCUMENTS)
+    def ask(document: object) -> None:
+        answers[0] = json.dumps(document).encode()
+        with suppress(FetchError):
+            assert server.record(source, client, environ={}).source.provider == name
+
+    with web_servers(hosts, tmp_path) as web:
+        client = HttpClient(environ=web.environ, report=silent)
+        ask()
 
 
 @pytest.mark.parametrize("name", NAMES)
