@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,7 @@ from r2i.sources.protocol import silent
 from r2i.sources.web.client import HttpClient
 from tests.building import R2I
 from tests.sources.record_servers import FILES, SAMPLES, checked_out, contents, resolved, zenodo, zipped
-from tests.sources.web_servers import Answer, Asked, file_answer, problem, web_servers
+from tests.sources.web_servers import Answer, Asked, Handler, file_answer, json_answer, problem, web_servers
 
 DOCS = Path(__file__).parents[2] / "docs" / "sources.md"
 NAMES = [records.name for records in RECORDS]
@@ -157,6 +158,57 @@ def test_any_answer_is_a_record_or_an_error_of_ours(
             assert server.record(source, client, environ={}).source.provider == name
 
     with web_servers(hosts, tmp_path) as web:
+        client = HttpClient(environ=web.environ, report=silent)
+        ask()
+
+
+def _replaced(document: object, number: int, by: object) -> object:
+    """The document with one of its values, counted through all of its levels, replaced."""
+    places: list[tuple[Any, Any]] = []
+    pending: list[Any] = [document]
+    while pending:
+        current = pending.pop()
+        keys = (
+            list(current)
+            if isinstance(current, dict)
+            else range(len(current))
+            if isinstance(current, list)
+            else ()
+        )
+        places += [(current, key) for key in keys]
+        pending += [current[key] for key in keys]
+    if places:
+        container, key = places[number % len(places)]
+        container[key] = by
+    return document
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_answer_with_one_wrong_value_is_a_record_or_an_error_of_ours(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r2i.sources.osf.MOST_REQUESTS", 9)
+    sample, wrong = SAMPLES[name], [(0, None)]
+    source = parse(sample.address, cwd=Path("/"))
+    server = next(records.server for records in RECORDS if records.name == name)
+
+    def spoilt(handler: Handler) -> Handler:
+        def answering(asked: Asked) -> Answer:
+            answer = handler(asked)
+            document = (
+                _replaced(json.loads(answer.body), *wrong[0]) if answer.kind == "application/json" else None
+            )
+            return answer if document is None else json_answer(document)
+
+        return answering
+
+    @given(st.integers(0, 200), LEAVES | st.just([]) | st.just({}))
+    def ask(number: int, by: Any) -> None:
+        wrong[0] = (number, by)
+        with suppress(FetchError):
+            assert server.record(source, client, environ={}).source.provider == name
+
+    with web_servers({host: spoilt(h) for host, h in sample.hosts(FILES).items()}, tmp_path) as web:
         client = HttpClient(environ=web.environ, report=silent)
         ask()
 
