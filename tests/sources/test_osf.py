@@ -11,6 +11,8 @@ from r2i.sources import parse
 from tests.sources.record_servers import FILES, checked_out, contents, osf, resolved
 from tests.sources.web_servers import json_answer, web_servers
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 PROJECT = "https://osf.io/abcde"
 
 

@@ -29,6 +29,8 @@ from tests.building import R2I
 from tests.sources.record_servers import FILES, SAMPLES, checked_out, contents, resolved, zenodo, zipped
 from tests.sources.web_servers import Answer, Asked, Handler, file_answer, json_answer, problem, web_servers
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 DOCS = Path(__file__).parents[2] / "docs" / "sources.md"
 NAMES = [records.name for records in RECORDS]
 RECORD = SAMPLES["zenodo"].address
