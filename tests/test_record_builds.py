@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ FILES = {"index.ipynb": notebook("print(6 * 7)"), "data.csv": "a,b\n"}
 CONTENTS = {name: text.encode() for name, text in FILES.items()}
 #: It does not show its archive, so that the resolver is asked.
 DOI = "10.1234/waves"
+LABEL = secrets.token_hex(4)
 #: One archive, as most records of software are, and several files.
 ARCHIVED = {"zenodo", "osf"}
 LAID_OUT = {
@@ -38,11 +40,14 @@ def _shared_layers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def built(address: str, web: Web, cache: Path) -> Completed:
-    """Behind the proxy of the test, whatever this machine is behind, and with a cache of its own."""
+    """Behind the proxy of the test, whatever this machine is behind, and with a cache of its own.
+
+    A label makes the name of the image one that nobody else has, who builds and removes at the same time.
+    """
     machine = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     own = {name: str(web.ca) for name in CA_SOURCES} | {"XDG_CACHE_HOME": str(cache), "NO_COLOR": "1"}
     environment = machine | web.environ | own
-    argv = [R2I, "build", address, "--engine", "docker", "--progress", "plain"]
+    argv = [R2I, "build", address, "--engine", "docker", "--progress", "plain", "--label", f"test={LABEL}"]
     return run(argv, env=environment, timeout=850)
 
 
