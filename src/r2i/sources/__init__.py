@@ -9,6 +9,7 @@ from pathlib import Path
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
 from r2i.model import Source
+from r2i.sources.archive import Archive
 from r2i.sources.doi import Doi
 from r2i.sources.git import Git
 from r2i.sources.local import Local
@@ -34,7 +35,7 @@ __all__ = [
 RECORDS: tuple[Records, ...] = (Records("zenodo.Zenodo"), Records("figshare.Figshare"), Records("osf.Osf"))
 
 #: In the order in which they are asked: an existing directory wins, and git, which takes nearly any URL, is the last.
-PROVIDERS: tuple[Provider, ...] = (Local(), Mercurial(), Doi(RECORDS), *RECORDS, Git())
+PROVIDERS: tuple[Provider, ...] = (Local(), Mercurial(), Doi(RECORDS), *RECORDS, Archive(), Git())
 
 
 def parse(text: str, *, ref: str | None = None, subdirectory: str = "", cwd: Path) -> Source:
