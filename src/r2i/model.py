@@ -63,6 +63,15 @@ class Notice:
     line: int | None = None
 
 
+class Momentary(str):
+    """A sentence that the next one of its kind makes obsolete: how far a download is. Told at most twice a second.
+
+    A terminal draws the next one over it; whoever keeps a log shows one now and then.
+    """
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ignored:
     """A configuration file that was seen and does not count, and why."""

@@ -184,7 +184,6 @@ def served(content: bytes, etag: str = '"v1"') -> Handler:
     return handler
 
 
-@pytest.mark.usefixtures("kept")
 def test_a_url_is_downloaded_once(tmp_path: Path, talking: Talking) -> None:
     content = zipped(tmp_path / "a.zip", FILES).read_bytes()
     source = understood(URL, tmp_path)
@@ -201,7 +200,6 @@ def test_a_url_is_downloaded_once(tmp_path: Path, talking: Talking) -> None:
     assert asked == [None, '"v1"', '"v1"']
 
 
-@pytest.mark.usefixtures("kept")
 def test_another_file_at_the_same_url_is_noticed(tmp_path: Path, talking: Talking) -> None:
     first = zipped(tmp_path / "a.zip", FILES).read_bytes()
     other = zipped(tmp_path / "b.zip", {"p/other": "x"}).read_bytes()
@@ -215,7 +213,6 @@ def test_another_file_at_the_same_url_is_noticed(tmp_path: Path, talking: Talkin
             assert checkout.read("other") == "x"
 
 
-@pytest.mark.usefixtures("kept")
 def test_what_a_login_gives_is_downloaded_each_time(tmp_path: Path, talking: Talking) -> None:
     content = zipped(tmp_path / "a.zip", FILES).read_bytes()
 
@@ -244,7 +241,6 @@ def test_what_a_login_gives_is_downloaded_each_time(tmp_path: Path, talking: Tal
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
-@pytest.mark.usefixtures("kept")
 def test_a_query_reaches_the_server(tmp_path: Path, talking: Talking) -> None:
     content = zipped(tmp_path / "a.zip", FILES).read_bytes()
     with talking({"example.org": served(content)}) as talk:
@@ -252,7 +248,6 @@ def test_a_query_reaches_the_server(tmp_path: Path, talking: Talking) -> None:
         assert talk.web.asked[0].path == "/download/project-1.0.zip?download=1&sig=a%2Fb"
 
 
-@pytest.mark.usefixtures("kept")
 def test_a_page_instead_of_an_archive(tmp_path: Path, talking: Talking) -> None:
     hosts = {"example.org": routes({"/a.zip": html_answer(), "/b.zip": Answer(body=b"x" * 1000)})}
     with talking(hosts) as talk:

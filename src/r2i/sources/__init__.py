@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
@@ -24,11 +27,13 @@ __all__ = [
     "LastChange",
     "Provider",
     "Revision",
+    "Server",
     "Unknown",
     "fetched",
     "last_change",
     "parse",
     "resolve",
+    "servers",
 ]
 
 #: Servers of published records, each with a module of its own, which is loaded when an address is read.
@@ -84,6 +89,26 @@ def last_change(
     Paths are below its root; `source` is that of the revision.
     """
     return _provider(source).last_change(source, checkout, files, environ=environ, report=report)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A server that a provider asks, and an address there that anybody may read."""
+
+    name: str
+    url: str
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+
+def servers() -> tuple[Server, ...]:
+    """The servers that providers name in `SERVERS` of their modules, in the order of the providers."""
+    modules = (import_module(f"{__name__}.{provider.name}") for provider in PROVIDERS)
+    return tuple(
+        Server(name=name, url=url) for module in modules for name, url in getattr(module, "SERVERS", ())
+    )
 
 
 def _provider(source: Source) -> Provider:

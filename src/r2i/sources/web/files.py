@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from r2i.errors import FetchError
-from r2i.sources.protocol import Momentary
+from r2i.model import Momentary
 from r2i.sources.typed import shown
 from r2i.sources.web.bounds import OUTSIDE, Allowance, Names, in_words, safe_path
 from r2i.sources.web.client import HostToken, HttpClient
