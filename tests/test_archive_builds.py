@@ -72,7 +72,7 @@ def test_an_archive_becomes_an_image_that_is_found_again(tmp_path: Path) -> None
         "Warning: r2i leaves out links that lead out of `waves-1.0.tar.gz`, and devices: `waves-1.0/passwords`"
         in first.stderr
     )
-    assert "broke after" in first.stderr
+    assert "The connection to `127.0.0.1` broke" in first.stderr
     assert again.stdout == first.stdout
     assert "is up to date" in again.stderr
     assert inside.stdout.startswith(FILES["waves-1.0/data.csv"].decode())
