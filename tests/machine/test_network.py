@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import socket
 from pathlib import Path
 
+import jsonschema
+
 from r2i.machine.network import check_servers
 from r2i.sources import PROVIDERS, servers
+from tests.machine.test_command import SCHEMA, r2i
 from tests.sources.web_servers import Answer, Handler, json_answer, problem, web_servers
 
 
@@ -44,3 +48,16 @@ def test_servers_are_those_of_the_providers() -> None:
     }
     assert {server.name for server in servers()} == named
     assert all(server.url.startswith("https://") for server in servers())
+
+
+def test_the_report_has_them_only_when_it_is_asked(tmp_path: Path) -> None:
+    with web_servers({"zenodo.org": lambda _: json_answer({})}, tmp_path) as web:
+        environ = {**web.environ, "PATH": str(tmp_path)}
+        without, report = (
+            json.loads(r2i("doctor", "--json", *words, **environ).stdout) for words in ((), ("--network",))
+        )
+    jsonschema.validate(report, SCHEMA)
+    more = report["findings"][len(without["findings"]) :]
+    assert [finding["check"] for finding in more] == [server.name for server in servers()]
+    assert {finding["status"] for finding in more} == {"ok", "warning"}
+    assert report["ready"] == without["ready"]

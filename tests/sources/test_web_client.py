@@ -305,6 +305,11 @@ def test_a_login_of_netrc_is_for_the_host_that_was_typed(talking: Talking, envir
         talk.client.json("https://files.example.org/c")
         sent = [asked.headers.get("authorization") for asked in talk.web.asked]
     assert sent == ["Basic YWRhOm9uZQ==", None, None]
+    token = HostToken(host="zenodo.org", header="X-Key", value="s3cret")
+    with talking(hosts) as talk:
+        talk.client.json("https://zenodo.org/a", token=token)
+        talk.client.json("https://files.example.org/c")
+        assert [asked.headers.get("authorization") for asked in talk.web.asked] == [None, None, None]
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,7 @@ class HttpClient:
         """Ask, go after redirects, and give the last address with what is answered there."""
         url = checked_url(url)._replace(fragment="").geturl()
         start = origin(url)
+        self.__dict__.setdefault("_typed_host", start[1])
         for _ in range(MOST_REDIRECTS):
             # A server that was led to could lead back with an address of its choice: the token stays at the start.
             secret = self._secret(url, token) if origin(url) == start else {}
@@ -163,7 +164,7 @@ class HttpClient:
         scheme, host, _ = origin(url)
         if scheme != "https" and zone_of_name(host) is not Zone.MACHINE:
             return {}
-        if token is None and host == self._typed_host(host):
+        if token is None and host == self.__dict__.get("_typed_host"):
             from r2i.host.outgoing import login_of
 
             login = login_of(host, self.environ)
@@ -177,11 +178,6 @@ class HttpClient:
                 hint="Copy the token again",
             )
         return {token.header: value}
-
-    def _typed_host(self, host: str) -> str:
-        """The host of the first address."""
-        found: str = self.__dict__.setdefault("_first_host", host)
-        return found
 
     @cached_property
     def _wire(self) -> Wire:

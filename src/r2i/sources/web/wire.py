@@ -150,9 +150,11 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = self._pools()
 
     def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **more, ssl_context=self._context)
-        if not proxy.lower().startswith("socks"):
-            manager.pool_classes_by_scheme = self._pools()
+        if proxy.lower().startswith("socks"):
+            return super().proxy_manager_for(proxy, **more, ssl_context=self._context)
+        contexts = {"ssl_context": self._context, "proxy_ssl_context": self._context}
+        manager = super().proxy_manager_for(proxy, **more, **contexts)
+        manager.pool_classes_by_scheme = self._pools()
         return manager
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
