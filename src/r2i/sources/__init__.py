@@ -4,32 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
 from r2i.model import Source
+from r2i.sources.archive import Archive
+from r2i.sources.doi import Doi
 from r2i.sources.git import Git
 from r2i.sources.local import Local
 from r2i.sources.mercurial import Mercurial
 from r2i.sources.parse import not_understood as _not_understood
-from r2i.sources.protocol import LastChange, Provider, Revision, Unknown
+from r2i.sources.protocol import LastChange, Provider, Revision, Unknown, silent
 from r2i.sources.typed import checked
+from r2i.sources.web.records import Records
 
 __all__ = [
     "PROVIDERS",
     "LastChange",
     "Provider",
     "Revision",
+    "Server",
     "Unknown",
     "fetched",
     "last_change",
     "parse",
     "resolve",
+    "servers",
 ]
 
+#: Servers of published records, each with a module of its own, which is loaded when an address is read.
+RECORDS: tuple[Records, ...] = (Records("zenodo.Zenodo"), Records("figshare.Figshare"), Records("osf.Osf"))
+
 #: In the order in which they are asked: an existing directory wins, and git, which takes nearly any URL, is the last.
-PROVIDERS: tuple[Provider, ...] = (Local(), Mercurial(), Git())
+PROVIDERS: tuple[Provider, ...] = (Local(), Mercurial(), Doi(RECORDS), *RECORDS, Archive(), Git())
 
 
 def parse(text: str, *, ref: str | None = None, subdirectory: str = "", cwd: Path) -> Source:
@@ -41,9 +52,11 @@ def parse(text: str, *, ref: str | None = None, subdirectory: str = "", cwd: Pat
     raise _not_understood(typed)
 
 
-def resolve(source: Source, *, environ: Mapping[str, str]) -> Revision:
-    """Find out which revision is meant, without fetching it."""
-    return _provider(source).resolve(source, environ=environ)
+def resolve(
+    source: Source, *, environ: Mapping[str, str], report: Callable[[str], None] = silent
+) -> Revision:
+    """Find out which revision is meant, without fetching it; `report` is told what was chosen, and what takes long."""
+    return _provider(source).resolve(source, environ=environ, report=report)
 
 
 def fetched(
@@ -58,7 +71,9 @@ def fetched(
     A fetched repository lies in a private directory that is removed when the context is left. `report` is told, in
     sentences, what is going on and what the user should know.
     """
-    return _provider(source).fetched(source, environ=environ, report=report, revision=revision)
+    # A DOI leads to a revision of somebody else.
+    provider = _provider(source if revision is None else revision.source)
+    return provider.fetched(source, environ=environ, report=report, revision=revision)
 
 
 def last_change(
@@ -69,8 +84,31 @@ def last_change(
     environ: Mapping[str, str],
     report: Callable[[str], None],
 ) -> LastChange | Unknown:
-    """Find the last commit that changed one of these files of its checkout, paths below its root."""
+    """Find the last commit that changed one of these files of its checkout, or when they were published.
+
+    Paths are below its root; `source` is that of the revision.
+    """
     return _provider(source).last_change(source, checkout, files, environ=environ, report=report)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A server that a provider asks, and an address there that anybody may read."""
+
+    name: str
+    url: str
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+
+def servers() -> tuple[Server, ...]:
+    """The servers that providers name in `SERVERS` of their modules, in the order of the providers."""
+    modules = (import_module(f"{__name__}.{provider.name}") for provider in PROVIDERS)
+    return tuple(
+        Server(name=name, url=url) for module in modules for name, url in getattr(module, "SERVERS", ())
+    )
 
 
 def _provider(source: Source) -> Provider:
