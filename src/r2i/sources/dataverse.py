@@ -1,0 +1,268 @@
+"""A dataset of a Dataverse installation: the files as they were deposited, in the version that the address names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from r2i.errors import FetchError, UsageError
+from r2i.facts.dataverse import installations
+from r2i.model import Source
+from r2i.sources.protocol import Typed
+from r2i.sources.typed import shown
+from r2i.sources.web.answers import moment, part
+from r2i.sources.web.client import HostToken, HttpClient
+from r2i.sources.web.files import RemoteFile
+from r2i.sources.web.pages import Page, read_page
+from r2i.sources.web.records import PublishedRecord
+
+#: What `r2i doctor --network` asks.
+SERVERS = (("Harvard Dataverse", "https://dataverse.harvard.edu/api/info/version"),)
+
+#: The path of the user interface that replaces the pages whose names end in `.xhtml`.
+NEW_PAGES = {"spa", "modern"}
+PERSISTENT = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)(?P<doi>10\.\S+)|(?P<other>(?:hdl|perma):\S+)", re.IGNORECASE)
+VERSION = re.compile(r"\d+(?:\.\d+)?|:?draft|:latest(?:-published)?", re.IGNORECASE)
+NEWEST = ":latest-published"
+CHECKSUMS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256"}
+FORMS = "Pass the address of a dataset or of a file, such as `https://dataverse.harvard.edu/dataset.xhtml?persistentId=doi:10.7910/DVN/ID`"
+TOKENS = "If you may read them, set `DATAVERSE_TOKEN` to your API token and `DATAVERSE_SERVER` to `{host}`"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Address:
+    """What a page shows: a dataset, a file of one, or (`citation`) either of them, by a persistent identifier or a number."""
+
+    site: str
+    kind: str
+    persistent: str = ""
+    number: str = ""
+    version: str = NEWEST
+
+    @property
+    def host(self) -> str:
+        return self.site.partition("//")[2].partition("/")[0].partition(":")[0]
+
+    @property
+    def location(self) -> str:
+        page = "citation" if self.kind == "citation" else f"{self.kind}.xhtml"
+        number = "fileId" if self.kind == "file" else "id"
+        query = {"persistentId": self.persistent} if self.persistent else {number: self.number}
+        if self.version != NEWEST:
+            query["version"] = self.version
+        return f"{self.site}/{page}?{urlencode(query, safe=':/')}"
+
+    def api(self, collection: str, rest: str = "") -> tuple[str, dict[str, str]]:
+        """The address of a dataset or a file in the API, and the query that belongs to it."""
+        name = ":persistentId" if self.persistent else self.number
+        query = {"persistentId": self.persistent} if self.persistent else {}
+        return f"{self.site}/api/{collection}/{name}{rest}", query
+
+
+class Dataverse:
+    name = "dataverse"
+
+    def read(self, typed: Typed) -> Source | None:
+        """Claim the pages that only Dataverse has, on any host, and every page of the installations that are known."""
+        page = read_page(typed.text)
+        if page is None:
+            return None
+        address = _address(page)
+        if address is not None:
+            return Source(provider=self.name, location=address.location, subdirectory=typed.subdirectory)
+        if page.host in installations() or f"www.{page.host}" in installations():
+            raise UsageError(f"`{shown(typed.text)}` is not a dataset of a Dataverse installation", hint=FORMS)
+        return None
+
+    def record(self, source: Source, client: HttpClient, *, environ: Mapping[str, str]) -> PublishedRecord:
+        page = read_page(source.location)
+        address = _address(page) if page is not None else None
+        assert address is not None  # noqa: S101 - `read` made the location of an address
+        token = _token(address, environ)
+        if address.kind == "file":
+            address = _dataset_of_file(address, client, token)
+        address, version = _version(address, client, token)
+        files, withheld = _files(address, version, token)
+        says = []
+        if withheld and not files:
+            raise FetchError(
+                f"All files of `{address.location}` are restricted", hint=TOKENS.format(host=address.host)
+            )
+        if withheld:
+            says.append(_left_out(withheld, address))
+        if version.get("guestbookId") is not None and token is None:
+            says.append(
+                f"`{address.location}` has a guestbook: if the server refuses its files, download them on that page and build the directory"
+            )
+        return PublishedRecord(
+            source=replace(source, location=address.location),
+            content_id=_content_id(address, version) + (".public" if withheld else ""),
+            files=tuple(files),
+            published=moment(version.get("releaseTime")),
+            says=". ".join(says),
+        )
+
+
+def _address(page: Page) -> _Address | None:
+    """What an address shows; None where any website could have a page of this name."""
+    query = page.query
+    match page.parts:
+        case [*base, ("dataset.xhtml" | "file.xhtml" | "citation") as name]:
+            kind = name.removesuffix(".xhtml")
+        case [*base, new, ("datasets" | "files") as name] if new in NEW_PAGES and "persistentId" in query | {
+            "persistentId" if "id" in query and name == "files" else "": ""
+        }:
+            kind = name.removesuffix("s")
+        case [*base, "api", "access", "datafile", number]:
+            kind = "file"
+            query = query | ({} if number == ":persistentId" else {"fileId": number})
+        case [*base, "api", "datasets", ":persistentId", *_] | [*base, "api", "access", "dataset", ":persistentId", *_]:
+            kind = "dataset"
+        case _:
+            return None
+    persistent = _persistent(query.get("persistentId", ""))
+    number = query.get("fileId" if kind == "file" else "id", query.get("id", ""))
+    if not persistent and (kind == "citation" or not (number.isascii() and number.isdecimal())):
+        return None
+    version = query.get("version", NEWEST)
+    if not VERSION.fullmatch(version):
+        raise UsageError(f"`{shown(version)}` is not a version of a dataset", hint="Use a number such as `2.1`, or `:latest-published`")
+    version = ":draft" if version.lower().removeprefix(":") == "draft" else version.lower()
+    site = "/".join([page.site, *map(quote, base)])
+    return _Address(site=site, kind=kind, persistent=persistent, number="" if persistent else number, version=version)
+
+
+def _persistent(text: str) -> str:
+    """`doi:…`, `hdl:…` or `perma:…`; empty where it is none of them."""
+    match = PERSISTENT.fullmatch(text)
+    if match is None:
+        return ""
+    return f"doi:{match['doi']}" if match["doi"] else match["other"]
+
+
+def _token(address: _Address, environ: Mapping[str, str]) -> HostToken | None:
+    """The token of the user, for the installation that `DATAVERSE_SERVER` names.
+
+    There are a hundred installations, and an address may be anybody's: without the name of its host no server sees it.
+    """
+    value = environ.get("DATAVERSE_TOKEN", "")
+    server = environ.get("DATAVERSE_SERVER", "").strip().lower()
+    host = server.partition("://")[2] if "://" in server else server
+    host = host.partition("/")[0].partition(":")[0]
+    if not value or host != address.host or not address.site.startswith("https:"):
+        return None
+    return HostToken(host=host, header="X-Dataverse-key", value=value)
+
+
+def _dataset_of_file(address: _Address, client: HttpClient, token: HostToken | None) -> _Address:
+    url, query = address.api("files")
+    answer = client.json(url, query=query | {"returnDatasetVersion": "true"}, token=token)
+    found = part(answer, "data", "datasetVersion", "datasetPersistentId", kind=str, place=url)
+    persistent = _persistent(found)
+    if not persistent:
+        raise FetchError(f"`{url}` does not say which dataset the file is of", hint=FORMS)
+    return replace(address, kind="dataset", persistent=persistent, number="")
+
+
+def _version(
+    address: _Address, client: HttpClient, token: HostToken | None
+) -> tuple[_Address, dict[str, Any]]:
+    """The version that is meant, with its files, and the address that names it."""
+    url, query = address.api("datasets", f"/versions/{address.version}")
+    query |= {"excludeFiles": "false", "excludeMetadataBlocks": "true"}
+    try:
+        answer = client.json(url, query=query, token=token)
+    except NotThereError:
+        # The persistent identifier of a file has the form of that of a dataset.
+        if address.kind != "citation":
+            raise
+        return _version(_dataset_of_file(replace(address, kind="file"), client, token), client, token)
+    found = part(answer, "data", kind=dict, place=url)
+    if found.get("versionState") == "DEACCESSIONED":
+        raise FetchError(f"`{address.location}` was withdrawn by its authors", hint="Pass another version of the dataset")
+    number = found.get("versionNumber")
+    version = f"{number}.{found.get('versionMinorNumber') or 0}" if isinstance(number, int) else ":draft"
+    persistent = _persistent(str(found.get("datasetPersistentId", ""))) or address.persistent
+    return replace(address, kind="dataset", persistent=persistent, number="" if persistent else address.number, version=version), found
+
+
+def _files(
+    address: _Address, version: dict[str, Any], token: HostToken | None
+) -> tuple[list[RemoteFile], list[str]]:
+    """The files, and the paths of those that the server keeps to itself."""
+    files, withheld = [], []
+    for path, entry, data in _entries(address, version):
+        if token is None and _is_withheld(entry, data):
+            withheld.append(path)
+            continue
+        number = part(data, "id", kind=int, place=address.location)
+        original = _is_tabular(data)
+        size = data.get("originalFileSize" if original else "filesize")
+        files.append(
+            RemoteFile(
+                # A table is kept as tab-separated text beside what was uploaded, which has the checksum.
+                url=f"{address.site}/api/access/datafile/{number}" + ("?format=original" if original else ""),
+                path=path,
+                size=size if isinstance(size, int) and size >= 0 else None,
+                checksum=_checksum(data),
+                token=token,
+            )
+        )
+    return files, withheld
+
+
+def _entries(
+    address: _Address, version: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """The path of each file, what this version says of it, and what is true in all versions."""
+    place = address.location
+    for entry in part(version, "files", kind=list, place=place):
+        data = part(entry, "dataFile", kind=dict, place=place)
+        name = part(entry, "label", kind=str, place=place)
+        if _is_tabular(data) and isinstance(data.get("originalFileName"), str):
+            name = data["originalFileName"]
+        folder = entry.get("directoryLabel")
+        yield "/".join([*(folder.split("/") if isinstance(folder, str) and folder else []), name]).strip("/"), entry, data
+
+
+def _is_tabular(data: dict[str, Any]) -> bool:
+    return data.get("tabularData") is True or isinstance(data.get("originalFileFormat"), str)
+
+
+def _is_withheld(entry: dict[str, Any], data: dict[str, Any]) -> bool:
+    """Restricted by its authors, under an embargo, or no longer kept."""
+    today = datetime.now(UTC).date().isoformat()
+    embargo, retention = data.get("embargo"), data.get("retention")
+    if isinstance(embargo, dict) and str(embargo.get("dateAvailable", "")) > today:
+        return True
+    if isinstance(retention, dict) and str(retention.get("dateUnavailable", "9")) <= today:
+        return True
+    return entry.get("restricted") is True
+
+
+def _checksum(data: dict[str, Any]) -> str | None:
+    checksum = data.get("checksum")
+    if not isinstance(checksum, dict):
+        md5 = data.get("md5")
+        return f"md5:{md5}" if isinstance(md5, str) and md5 else None
+    kind = CHECKSUMS.get(str(checksum.get("type", "")).upper())
+    return f"{kind}:{checksum.get('value')}" if kind else None
+
+
+def _left_out(withheld: list[str], address: _Address) -> str:
+    names = ", ".join(f"`{shown(path)}`" for path in withheld[:3])
+    more = f" and {len(withheld) - 3} more" if len(withheld) > 3 else ""
+    return f"Warning: restricted files of the dataset are left out: {names}{more}. {TOKENS.format(host=address.host)}"
+
+
+def _content_id(address: _Address, version: dict[str, Any]) -> str:
+    """The identifier and the version; a draft changes under its name, so it has the time of its last change."""
+    edition = f"v{address.version}"
+    if address.version == ":draft":
+        edition = f"draft.{re.sub(r'[^0-9]', '', str(version.get('lastUpdateTime', '')))}"
+    name = address.persistent or f"{address.host}-{address.number}"
+    return re.sub(r"[^A-Za-z0-9.]+", "-", f"{name}.{edition}").strip("-.")
