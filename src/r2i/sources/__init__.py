@@ -12,7 +12,7 @@ from r2i.model import Source
 from r2i.sources.git import Git
 from r2i.sources.local import Local
 from r2i.sources.parse import not_understood as _not_understood
-from r2i.sources.protocol import LastChange, Provider, Revision, Unknown
+from r2i.sources.protocol import LastChange, Provider, Revision, Unknown, silent
 from r2i.sources.typed import checked
 
 __all__ = [
@@ -40,9 +40,11 @@ def parse(text: str, *, ref: str | None = None, subdirectory: str = "", cwd: Pat
     raise _not_understood(typed)
 
 
-def resolve(source: Source, *, environ: Mapping[str, str]) -> Revision:
-    """Find out which revision is meant, without fetching it."""
-    return _provider(source).resolve(source, environ=environ)
+def resolve(
+    source: Source, *, environ: Mapping[str, str], report: Callable[[str], None] = silent
+) -> Revision:
+    """Find out which revision is meant, without fetching it; `report` is told what was chosen, and what takes long."""
+    return _provider(source).resolve(source, environ=environ, report=report)
 
 
 def fetched(
@@ -57,7 +59,9 @@ def fetched(
     A fetched repository lies in a private directory that is removed when the context is left. `report` is told, in
     sentences, what is going on and what the user should know.
     """
-    return _provider(source).fetched(source, environ=environ, report=report, revision=revision)
+    # A DOI leads to a revision of somebody else.
+    provider = _provider(source if revision is None else revision.source)
+    return provider.fetched(source, environ=environ, report=report, revision=revision)
 
 
 def last_change(
@@ -68,7 +72,10 @@ def last_change(
     environ: Mapping[str, str],
     report: Callable[[str], None],
 ) -> LastChange | Unknown:
-    """Find the last commit that changed one of these files of its checkout, paths below its root."""
+    """Find the last commit that changed one of these files of its checkout, or when they were published.
+
+    Paths are below its root; `source` is that of the revision.
+    """
     return _provider(source).last_change(source, checkout, files, environ=environ, report=report)
 
 
