@@ -23,8 +23,6 @@ from r2i.sources.web.records import PublishedRecord
 #: What `r2i doctor --network` asks.
 SERVERS = (("Harvard Dataverse", "https://dataverse.harvard.edu/api/info/version"),)
 
-#: The path of the user interface that replaces the pages whose names end in `.xhtml`.
-NEW_PAGES = {"spa", "modern"}
 PERSISTENT = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)(?P<doi>10\.\S+)|(?P<other>(?:hdl|perma):\S+)", re.IGNORECASE)
 VERSION = re.compile(r"\d+(?:\.\d+)?|:?draft|:latest(?:-published)?", re.IGNORECASE)
 NEWEST = ":latest-published"
@@ -74,7 +72,7 @@ class Dataverse:
         address = _address(page)
         if address is not None:
             return Source(provider=self.name, location=address.location, subdirectory=typed.subdirectory)
-        if page.host in installations() or f"www.{page.host}" in installations():
+        if _is_known(page):
             raise UsageError(f"`{shown(typed.text)}` is not a dataset of a Dataverse installation", hint=FORMS)
         return None
 
@@ -107,15 +105,17 @@ class Dataverse:
         )
 
 
+def _is_known(page: Page) -> bool:
+    return not {page.host, f"www.{page.host}"}.isdisjoint(installations())
+
+
 def _address(page: Page) -> _Address | None:
     """What an address shows; None where any website could have a page of this name."""
     query = page.query
     match page.parts:
         case [*base, ("dataset.xhtml" | "file.xhtml" | "citation") as name]:
             kind = name.removesuffix(".xhtml")
-        case [*base, new, ("datasets" | "files") as name] if new in NEW_PAGES and "persistentId" in query | {
-            "persistentId" if "id" in query and name == "files" else "": ""
-        }:
+        case [*base, ("spa" | "modern"), ("datasets" | "files") as name] if _is_known(page):
             kind = name.removesuffix("s")
         case [*base, "api", "access", "datafile", number]:
             kind = "file"
