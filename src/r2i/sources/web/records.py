@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
@@ -141,6 +143,12 @@ class Records:
             return Unknown(reason=reason, hint=NAME_A_DATE)
         moment = datetime.strptime(checkout.date, DATE).replace(tzinfo=UTC)
         return LastChange(record=source.location, moment=moment)
+
+
+def digest_of(files: Iterable[RemoteFile]) -> str:
+    """What names the content of files that have no version of their own, as far as the server tells it."""
+    told = sorted((file.path, file.checksum or "", file.size or 0) for file in files)
+    return sha256(json.dumps(told).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def _laid_out(
