@@ -7,21 +7,22 @@ such addresses are many, and owners of repositories who are called `dataset` are
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from r2i.errors import FetchError, UsageError
 from r2i.model import Source
 from r2i.sources.protocol import Typed
 from r2i.sources.typed import shown
-from r2i.sources.web.answers import moment, part
-from r2i.sources.web.client import HttpClient
-from r2i.sources.web.files import RemoteFile
+from r2i.sources.web.documents import at, checksum_of, moment_of, needed, text_at, unexpected
 from r2i.sources.web.pages import Page, read_page
-from r2i.sources.web.records import PublishedRecord
+
+if TYPE_CHECKING:
+    from r2i.sources.web.client import HttpClient
+    from r2i.sources.web.files import RemoteFile
+    from r2i.sources.web.records import PublishedRecord
 
 #: What `r2i doctor --network` asks: portals have no server in common, and this is one of the largest.
 SERVERS = (("CKAN (open.canada.ca)", "https://open.canada.ca/data/api/3/action/status_show"),)
@@ -29,8 +30,20 @@ SERVERS = (("CKAN (open.canada.ca)", "https://open.canada.ca/data/api/3/action/s
 #: https://docs.ckan.org/en/latest/api/ (`package_create`), or a UUID.
 DATASET = re.compile(r"[a-z0-9_-]{2,100}", re.IGNORECASE)
 ACTIVITY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+#: Parts of the path below which a portal lies: a language, a name.
+LONGEST_BASE = 3
 #: Pages of CKAN that stand where a dataset could.
-PAGES = {"activity", "changes", "changes_multiple", "collaborators", "edit", "followers", "groups", "new", "resources"}
+PAGES = {
+    "activity",
+    "changes",
+    "changes_multiple",
+    "collaborators",
+    "edit",
+    "followers",
+    "groups",
+    "new",
+    "resources",
+}
 #: Hosts of repositories, where `dataset` is the name of somebody.
 CODE = re.compile(
     r"(?:.*\.)?(?:github|gitlab|gitea|forgejo|bitbucket|codeberg|huggingface|sourceforge|sr\.ht)\b.*|(?:git|gist|code|source)\..+"
@@ -40,8 +53,7 @@ NO_FILE = re.compile(
     r"(?:text/)?x?html?|web ?(?:page|site|app.*)?|link|url|api|.*\brest\b.*|w[mfc]s|wmts|sparql.*|.*\bservice\b.*|application|dashboard",
     re.IGNORECASE,
 )
-DIGESTS = {32: "md5", 40: "sha1", 64: "sha256"}
-IF_GIT = "If it is a git repository, write `git+https://` before it; if the portal is gone, look for the dataset elsewhere"
+IF_GIT = "Check the address of the dataset; if it is a git repository, write `git+https://…`"
 
 
 class Ckan:
@@ -51,12 +63,16 @@ class Ckan:
         page = read_page(typed.text)
         if page is None or CODE.fullmatch(page.host):
             return None
-        match page.parts:
-            case [*base, "dataset", dataset]:
+        at_dataset = page.parts.index("dataset") if "dataset" in page.parts else LONGEST_BASE + 1
+        if at_dataset > LONGEST_BASE:
+            return None
+        base, rest = page.parts[:at_dataset], page.parts[at_dataset + 1 :]
+        match rest:
+            case [dataset]:
                 activity = page.query.get("activity_id", "")
-            case [*base, "dataset", dataset, "history", activity]:
+            case [dataset, "history", activity]:
                 pass
-            case [*base, "dataset", dataset, "resource", resource, *_] if ACTIVITY.fullmatch(resource):
+            case [dataset, "resource", resource, *_] if ACTIVITY.fullmatch(resource):
                 activity = page.query.get("activity_id", "")
             case _:
                 return None
@@ -68,24 +84,32 @@ class Ckan:
                 hint="Copy the address of the version from the activity stream of the dataset",
             )
         return Source(
-            provider=self.name, location=_location(page, base, dataset, activity), subdirectory=typed.subdirectory
+            provider=self.name,
+            location=_location(page, base, dataset, activity),
+            subdirectory=typed.subdirectory,
         )
 
     def record(self, source: Source, client: HttpClient, *, environ: Mapping[str, str]) -> PublishedRecord:
+        from r2i.sources.web.records import PublishedRecord
+
         del environ
         top, _, rest = source.location.partition("/dataset/")
         name, _, activity = rest.partition("?activity_id=")
         if activity:
-            dataset = _asked(client, f"{top}/api/3/action/activity_data_show", id=activity, object_type="package")
+            dataset = _asked(
+                client, f"{top}/api/3/action/activity_data_show", id=activity, object_type="package"
+            )
         else:
             dataset = _asked(client, f"{top}/api/3/action/package_show", id=name)
-        identifier = part(dataset, "id", kind=str, place=source.location)
-        modified = moment(dataset.get("metadata_modified"))
+        identifier = needed(dataset, "id", url=source.location)
+        modified = moment_of(text_at(dataset, "metadata_modified"))
         if modified is None:
-            raise FetchError(f"`{source.location}` has no date of its last change", hint="Try again later")
-        files, left_out = _files(part(dataset, "resources", kind=list, place=source.location), source.location)
+            raise unexpected(source.location, "without the date of the last change")
+        if not isinstance(at(dataset, "resources"), list):
+            raise unexpected(source.location, "without `resources`")
+        files, left_out = _files(dataset["resources"], source.location)
         return PublishedRecord(
-            source=replace(source),
+            source=source,
             content_id=re.sub(r"[^A-Za-z0-9.-]+", "-", f"{identifier}.v{int(modified.timestamp())}"),
             files=tuple(files),
             published=modified,
@@ -93,7 +117,7 @@ class Ckan:
         )
 
 
-def _location(page: Page, base: list[str], dataset: str, activity: str) -> str:
+def _location(page: Page, base: tuple[str, ...], dataset: str, activity: str) -> str:
     query = f"?activity_id={activity.lower()}" if activity else ""
     return "/".join([page.site, *map(quote, base), "dataset", dataset]) + query
 
@@ -104,9 +128,10 @@ def _asked(client: HttpClient, url: str, **query: str) -> dict[str, Any]:
         answer = client.json(url, query=query)
     except FetchError as error:
         raise FetchError(error.message, hint=IF_GIT) from error
-    if not isinstance(answer, dict) or answer.get("success") is not True:
+    found = at(answer, "result")
+    if at(answer, "success") is not True or not isinstance(found, dict):
         raise FetchError(f"`{url}` has no dataset `{query['id']}`", hint=IF_GIT)
-    return part(answer, "result", kind=dict, place=url)
+    return found
 
 
 def _files(resources: list[Any], place: str) -> tuple[list[RemoteFile], list[str]]:
@@ -115,12 +140,12 @@ def _files(resources: list[Any], place: str) -> tuple[list[RemoteFile], list[str
     left_out: list[str] = []
     taken: set[str] = set()
     for resource in resources:
-        url = part(resource, "url", kind=str, place=place).strip()
+        url = text_at(resource, "url").strip()
         split = urlsplit(url)
         if split.scheme not in {"http", "https"} or _is_page(resource, split.path):
-            left_out.append(str(resource.get("name") or url or resource.get("id")))
+            left_out.append(text_at(resource, "name") or url or text_at(resource, "id"))
             continue
-        identifier = part(resource, "id", kind=str, place=place)
+        identifier = needed(resource, "id", url=place)
         path = unquote(split.path.rstrip("/").rpartition("/")[2]) or identifier
         if path in taken:
             path = f"{identifier}/{path}"
@@ -129,25 +154,26 @@ def _files(resources: list[Any], place: str) -> tuple[list[RemoteFile], list[str
     return files, left_out
 
 
-def _file(resource: dict[str, Any], url: str, path: str) -> RemoteFile:
+def _file(resource: Any, url: str, path: str) -> RemoteFile:
     """Only of what lies on the portal its size and its hash are known: those of a link are of a day long ago."""
-    if resource.get("url_type") != "upload":
+    from r2i.sources.web.files import RemoteFile
+
+    if text_at(resource, "url_type") != "upload":
         return RemoteFile(url=url, path=path)
-    size, digest = resource.get("size"), str(resource.get("hash") or "").lower().rpartition(":")[2]
-    kind = DIGESTS.get(len(digest)) if re.fullmatch(r"[0-9a-f]+", digest) else None
+    size = text_at(resource, "size")
     return RemoteFile(
         url=url,
         path=path,
-        size=int(size) if str(size).isascii() and str(size).isdecimal() else None,
-        checksum=f"{kind}:{digest}" if kind else None,
+        size=int(size) if size.isascii() and size.isdecimal() else None,
+        checksum=checksum_of(text_at(resource, "hash")),
     )
 
 
-def _is_page(resource: dict[str, Any], path: str) -> bool:
+def _is_page(resource: Any, path: str) -> bool:
     """Whether a link leads to a page: so says its format, or it has none and its address ends in no name of a file."""
-    if resource.get("url_type") == "upload":
+    if text_at(resource, "url_type") == "upload":
         return False
-    formats = [str(resource.get(key) or "").strip() for key in ("format", "mimetype")]
+    formats = [text_at(resource, key).strip() for key in ("format", "mimetype")]
     if any(NO_FILE.fullmatch(text) for text in formats):
         return True
     return not any(formats) and not PurePosixPath(path).suffix
@@ -158,4 +184,6 @@ def _says(left_out: list[str]) -> str:
         return ""
     names = ", ".join(f"`{shown(name)}`" for name in left_out[:3])
     more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
-    return f"Warning: resources of the dataset that are links to pages or services are left out: {names}{more}"
+    return (
+        f"Warning: resources of the dataset that are links to pages or services are left out: {names}{more}"
+    )

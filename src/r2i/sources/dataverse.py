@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from r2i.errors import FetchError, UsageError
@@ -14,19 +14,24 @@ from r2i.facts.dataverse import installations
 from r2i.model import Source
 from r2i.sources.protocol import Typed
 from r2i.sources.typed import shown
-from r2i.sources.web.answers import moment, part
-from r2i.sources.web.client import HostToken, HttpClient
-from r2i.sources.web.files import RemoteFile
+from r2i.sources.web.documents import at, checksum_of, moment_of, needed, number_at, text_at, unexpected
 from r2i.sources.web.pages import Page, read_page
-from r2i.sources.web.records import PublishedRecord
+
+if TYPE_CHECKING:
+    from r2i.sources.web.client import HostToken, HttpClient
+    from r2i.sources.web.files import RemoteFile
+    from r2i.sources.web.records import PublishedRecord
 
 #: What `r2i doctor --network` asks.
 SERVERS = (("Harvard Dataverse", "https://dataverse.harvard.edu/api/info/version"),)
 
-PERSISTENT = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)(?P<doi>10\.\S+)|(?P<other>(?:hdl|perma):\S+)", re.IGNORECASE)
+PERSISTENT = re.compile(
+    r"(?:https?://(?:dx\.)?doi\.org/|doi:)(?P<doi>10\.\S+)|(?P<other>(?:hdl|perma):\S+)", re.IGNORECASE
+)
 VERSION = re.compile(r"\d+(?:\.\d+)?|:?draft|:latest(?:-published)?", re.IGNORECASE)
 NEWEST = ":latest-published"
-CHECKSUMS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256"}
+#: Parts of the path below which an installation lies; nearly all lie at the top of their host.
+LONGEST_BASE = 2
 FORMS = "Pass the address of a dataset or of a file, such as `https://dataverse.harvard.edu/dataset.xhtml?persistentId=doi:10.7910/DVN/ID`"
 TOKENS = "If you may read them, set `DATAVERSE_TOKEN` to your API token and `DATAVERSE_SERVER` to `{host}`"
 
@@ -73,10 +78,14 @@ class Dataverse:
         if address is not None:
             return Source(provider=self.name, location=address.location, subdirectory=typed.subdirectory)
         if _is_known(page):
-            raise UsageError(f"`{shown(typed.text)}` is not a dataset of a Dataverse installation", hint=FORMS)
+            raise UsageError(
+                f"`{shown(typed.text)}` is not a dataset of a Dataverse installation", hint=FORMS
+            )
         return None
 
     def record(self, source: Source, client: HttpClient, *, environ: Mapping[str, str]) -> PublishedRecord:
+        from r2i.sources.web.records import PublishedRecord
+
         page = read_page(source.location)
         address = _address(page) if page is not None else None
         assert address is not None  # noqa: S101 - `read` made the location of an address
@@ -100,7 +109,7 @@ class Dataverse:
             source=replace(source, location=address.location),
             content_id=_content_id(address, version) + (".public" if withheld else ""),
             files=tuple(files),
-            published=moment(version.get("releaseTime")),
+            published=moment_of(text_at(version, "releaseTime")),
             says=". ".join(says),
         )
 
@@ -111,29 +120,45 @@ def _is_known(page: Page) -> bool:
 
 def _address(page: Page) -> _Address | None:
     """What an address shows; None where any website could have a page of this name."""
-    query = page.query
-    match page.parts:
-        case [*base, ("dataset.xhtml" | "file.xhtml" | "citation") as name]:
-            kind = name.removesuffix(".xhtml")
-        case [*base, ("spa" | "modern"), ("datasets" | "files") as name] if _is_known(page):
-            kind = name.removesuffix("s")
-        case [*base, "api", "access", "datafile", number]:
-            kind = "file"
-            query = query | ({} if number == ":persistentId" else {"fileId": number})
-        case [*base, "api", "datasets", ":persistentId", *_] | [*base, "api", "access", "dataset", ":persistentId", *_]:
-            kind = "dataset"
-        case _:
-            return None
-    persistent = _persistent(query.get("persistentId", ""))
-    number = query.get("fileId" if kind == "file" else "id", query.get("id", ""))
+    for length in range(LONGEST_BASE + 1):
+        base, rest = page.parts[:length], page.parts[length:]
+        if (form := _form(rest, page)) is not None:
+            kind, number = form
+            break
+    else:
+        return None
+    persistent = _persistent(page.query.get("persistentId", ""))
+    number = number or page.query.get("fileId" if kind == "file" else "id") or page.query.get("id", "")
     if not persistent and (kind == "citation" or not (number.isascii() and number.isdecimal())):
         return None
-    version = query.get("version", NEWEST)
+    version = page.query.get("version", NEWEST)
     if not VERSION.fullmatch(version):
-        raise UsageError(f"`{shown(version)}` is not a version of a dataset", hint="Use a number such as `2.1`, or `:latest-published`")
-    version = ":draft" if version.lower().removeprefix(":") == "draft" else version.lower()
-    site = "/".join([page.site, *map(quote, base)])
-    return _Address(site=site, kind=kind, persistent=persistent, number="" if persistent else number, version=version)
+        raise UsageError(
+            f"`{shown(version)}` is not a version of a dataset",
+            hint="Use a number such as `2.1`, or `:latest-published`",
+        )
+    return _Address(
+        site="/".join([page.site, *map(quote, base)]),
+        kind=kind,
+        persistent=persistent,
+        number="" if persistent else number,
+        version=":draft" if "draft" in version.lower() else version.lower(),
+    )
+
+
+def _form(parts: tuple[str, ...], page: Page) -> tuple[str, str] | None:
+    """What a page of this name shows, and the number in its path."""
+    match parts:
+        case [("dataset.xhtml" | "file.xhtml" | "citation") as name]:
+            return name.removesuffix(".xhtml"), ""
+        case [("spa" | "modern"), ("datasets" | "files") as name] if _is_known(page):
+            return name.removesuffix("s"), ""
+        case ["api", "access", "datafile", number]:
+            return "file", "" if number == ":persistentId" else number
+        case ["api", "datasets", ":persistentId", *_] | ["api", "access", "dataset", ":persistentId", *_]:
+            return "dataset", ""
+        case _:
+            return None
 
 
 def _persistent(text: str) -> str:
@@ -149,22 +174,23 @@ def _token(address: _Address, environ: Mapping[str, str]) -> HostToken | None:
 
     There are a hundred installations, and an address may be anybody's: without the name of its host no server sees it.
     """
+    from r2i.sources.web.client import HostToken
+
     value = environ.get("DATAVERSE_TOKEN", "")
     server = environ.get("DATAVERSE_SERVER", "").strip().lower()
     host = server.partition("://")[2] if "://" in server else server
     host = host.partition("/")[0].partition(":")[0]
     if not value or host != address.host or not address.site.startswith("https:"):
         return None
-    return HostToken(host=host, header="X-Dataverse-key", value=value)
+    return HostToken(host=host, header="X-Dataverse-key", value=value, variable="DATAVERSE_TOKEN")
 
 
 def _dataset_of_file(address: _Address, client: HttpClient, token: HostToken | None) -> _Address:
     url, query = address.api("files")
     answer = client.json(url, query=query | {"returnDatasetVersion": "true"}, token=token)
-    found = part(answer, "data", "datasetVersion", "datasetPersistentId", kind=str, place=url)
-    persistent = _persistent(found)
+    persistent = _persistent(needed(answer, "data", "datasetVersion", "datasetPersistentId", url=url))
     if not persistent:
-        raise FetchError(f"`{url}` does not say which dataset the file is of", hint=FORMS)
+        raise unexpected(url, "with an identifier of another kind")
     return replace(address, kind="dataset", persistent=persistent, number="")
 
 
@@ -181,33 +207,44 @@ def _version(
         if address.kind != "citation":
             raise
         return _version(_dataset_of_file(replace(address, kind="file"), client, token), client, token)
-    found = part(answer, "data", kind=dict, place=url)
+    found = at(answer, "data")
+    if not isinstance(found, dict):
+        raise unexpected(url, "without `data`")
     if found.get("versionState") == "DEACCESSIONED":
-        raise FetchError(f"`{address.location}` was withdrawn by its authors", hint="Pass another version of the dataset")
+        raise FetchError(
+            f"`{address.location}` was withdrawn by its authors", hint="Pass another version of the dataset"
+        )
     number = found.get("versionNumber")
     version = f"{number}.{found.get('versionMinorNumber') or 0}" if isinstance(number, int) else ":draft"
-    persistent = _persistent(str(found.get("datasetPersistentId", ""))) or address.persistent
-    return replace(address, kind="dataset", persistent=persistent, number="" if persistent else address.number, version=version), found
+    persistent = _persistent(text_at(found, "datasetPersistentId")) or address.persistent
+    return replace(
+        address,
+        kind="dataset",
+        persistent=persistent,
+        number="" if persistent else address.number,
+        version=version,
+    ), found
 
 
 def _files(
     address: _Address, version: dict[str, Any], token: HostToken | None
 ) -> tuple[list[RemoteFile], list[str]]:
     """The files, and the paths of those that the server keeps to itself."""
+    from r2i.sources.web.files import RemoteFile
+
     files, withheld = [], []
     for path, entry, data in _entries(address, version):
         if token is None and _is_withheld(entry, data):
             withheld.append(path)
             continue
-        number = part(data, "id", kind=int, place=address.location)
         original = _is_tabular(data)
-        size = data.get("originalFileSize" if original else "filesize")
+        number = needed(data, "id", url=address.location)
         files.append(
             RemoteFile(
                 # A table is kept as tab-separated text beside what was uploaded, which has the checksum.
                 url=f"{address.site}/api/access/datafile/{number}" + ("?format=original" if original else ""),
                 path=path,
-                size=size if isinstance(size, int) and size >= 0 else None,
+                size=number_at(data, "originalFileSize" if original else "filesize"),
                 checksum=_checksum(data),
                 token=token,
             )
@@ -220,13 +257,17 @@ def _entries(
 ) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """The path of each file, what this version says of it, and what is true in all versions."""
     place = address.location
-    for entry in part(version, "files", kind=list, place=place):
-        data = part(entry, "dataFile", kind=dict, place=place)
-        name = part(entry, "label", kind=str, place=place)
-        if _is_tabular(data) and isinstance(data.get("originalFileName"), str):
-            name = data["originalFileName"]
-        folder = entry.get("directoryLabel")
-        yield "/".join([*(folder.split("/") if isinstance(folder, str) and folder else []), name]).strip("/"), entry, data
+    listed = at(version, "files")
+    if not isinstance(listed, list):
+        raise unexpected(place, "without `files`")
+    for entry in listed:
+        data = at(entry, "dataFile")
+        if not isinstance(data, dict):
+            raise unexpected(place, "without `dataFile`")
+        name = needed(entry, "label", url=place)
+        if _is_tabular(data):
+            name = text_at(data, "originalFileName") or name
+        yield f"{text_at(entry, 'directoryLabel')}/{name}".strip("/"), entry, data
 
 
 def _is_tabular(data: dict[str, Any]) -> bool:
@@ -236,21 +277,18 @@ def _is_tabular(data: dict[str, Any]) -> bool:
 def _is_withheld(entry: dict[str, Any], data: dict[str, Any]) -> bool:
     """Restricted by its authors, under an embargo, or no longer kept."""
     today = datetime.now(UTC).date().isoformat()
-    embargo, retention = data.get("embargo"), data.get("retention")
-    if isinstance(embargo, dict) and str(embargo.get("dateAvailable", "")) > today:
-        return True
-    if isinstance(retention, dict) and str(retention.get("dateUnavailable", "9")) <= today:
-        return True
-    return entry.get("restricted") is True
+    return (
+        at(entry, "restricted") is True
+        or text_at(data, "embargo", "dateAvailable") > today
+        or "" < text_at(data, "retention", "dateUnavailable") <= today
+    )
 
 
 def _checksum(data: dict[str, Any]) -> str | None:
-    checksum = data.get("checksum")
-    if not isinstance(checksum, dict):
-        md5 = data.get("md5")
-        return f"md5:{md5}" if isinstance(md5, str) and md5 else None
-    kind = CHECKSUMS.get(str(checksum.get("type", "")).upper())
-    return f"{kind}:{checksum.get('value')}" if kind else None
+    """Old installations have `md5` alone."""
+    kind = text_at(data, "checksum", "type").lower()
+    digest = text_at(data, "checksum", "value") or text_at(data, "md5")
+    return checksum_of(digest) if kind.replace("-", "") in {"", "md5", "sha1", "sha256"} else None
 
 
 def _left_out(withheld: list[str], address: _Address) -> str:
@@ -263,6 +301,6 @@ def _content_id(address: _Address, version: dict[str, Any]) -> str:
     """The identifier and the version; a draft changes under its name, so it has the time of its last change."""
     edition = f"v{address.version}"
     if address.version == ":draft":
-        edition = f"draft.{re.sub(r'[^0-9]', '', str(version.get('lastUpdateTime', '')))}"
+        edition = f"draft.{re.sub(r'[^0-9]', '', text_at(version, 'lastUpdateTime'))}"
     name = address.persistent or f"{address.host}-{address.number}"
     return re.sub(r"[^A-Za-z0-9.]+", "-", f"{name}.{edition}").strip("-.")

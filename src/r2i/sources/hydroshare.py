@@ -7,10 +7,9 @@ downloaded again, and what stands beside the content in a bag is metadata.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from r2i.errors import FetchError, UsageError
@@ -18,11 +17,22 @@ from r2i.model import Source
 from r2i.sources.doi_text import read_doi
 from r2i.sources.protocol import Typed
 from r2i.sources.typed import shown
-from r2i.sources.web.answers import moment, part
-from r2i.sources.web.client import HttpClient
-from r2i.sources.web.files import RemoteFile
+from r2i.sources.web.documents import (
+    at,
+    checksum_of,
+    items_at,
+    moment_of,
+    needed,
+    number_at,
+    text_at,
+    unexpected,
+)
 from r2i.sources.web.pages import read_page
-from r2i.sources.web.records import PublishedRecord
+
+if TYPE_CHECKING:
+    from r2i.sources.web.client import HttpClient
+    from r2i.sources.web.files import RemoteFile
+    from r2i.sources.web.records import PublishedRecord
 
 SITE = "https://www.hydroshare.org"
 #: What `r2i doctor --network` asks.
@@ -30,7 +40,6 @@ SERVERS = (("HydroShare", f"{SITE}/hsapi/resource/types/"),)
 
 IDENTIFIER = re.compile(r"[0-9a-f]{32}")
 DOI = "10.4211/hs."
-MD5 = re.compile(r"[0-9a-f]{32}")
 #: A page has a hundred files.
 MOST_PAGES = 200
 
@@ -49,7 +58,8 @@ class HydroShare:
         match page.parts:
             case ["resource", identifier, *_] | ["hsapi", "resource", identifier, *_]:
                 return self._source(identifier.lower(), typed)
-        raise _not_a_resource(typed)
+            case _:
+                raise _not_a_resource(typed)
 
     def _source(self, identifier: str, typed: Typed) -> Source:
         if not IDENTIFIER.fullmatch(identifier):
@@ -58,6 +68,8 @@ class HydroShare:
         return Source(provider=self.name, location=location, subdirectory=typed.subdirectory)
 
     def record(self, source: Source, client: HttpClient, *, environ: Mapping[str, str]) -> PublishedRecord:
+        from r2i.sources.web.records import PublishedRecord
+
         del environ
         identifier = source.location.rstrip("/").rpartition("/")[2]
         modified = _modified(identifier, client)
@@ -65,9 +77,13 @@ class HydroShare:
         files = tuple(_file(entry, identifier) for entry in listed)
         # A file that its storage has lost is counted and not listed.
         lost = count - len(files)
-        says = f"Warning: HydroShare lists {lost} more of the files of `{source.location}` than it has" if lost > 0 else ""
+        says = (
+            f"Warning: HydroShare lists {lost} more of the files of `{source.location}` than it has"
+            if lost > 0
+            else ""
+        )
         return PublishedRecord(
-            source=replace(source),
+            source=source,
             content_id=f"{identifier}.v{int(modified.timestamp())}",
             files=files,
             published=modified,
@@ -78,43 +94,44 @@ class HydroShare:
 def _modified(identifier: str, client: HttpClient) -> datetime:
     """When the resource was changed last, which is its version: even a published one has no other."""
     url = f"{SITE}/hsapi/resource/{identifier}/scimeta/elements/"
-    for entry in part(client.json(url), "dates", kind=list, place=url):
-        if isinstance(entry, dict) and entry.get("type") == "modified":
-            found = moment(entry.get("start_date"))
-            if found is not None:
-                return found
-    raise FetchError(f"The answer of `{url}` has no date of the last change", hint="Try again later")
+    for entry in items_at(client.json(url), "dates"):
+        found = moment_of(text_at(entry, "start_date"))
+        if text_at(entry, "type") == "modified" and found is not None:
+            return found
+    raise unexpected(url, "without the date of the last change")
 
 
-def _listed(identifier: str, client: HttpClient) -> tuple[list[dict[str, Any]], int]:
+def _listed(identifier: str, client: HttpClient) -> tuple[list[Any], int]:
     """What the server says of each file, and how many it counts."""
     url = f"{SITE}/hsapi/resource/{identifier}/files/"
-    found: list[dict[str, Any]] = []
+    found: list[Any] = []
     for number in range(1, MOST_PAGES + 1):
         answer = client.json(url, query={"page": str(number)})
-        results = part(answer, "results", kind=list, place=url)
-        found += [entry for entry in results if isinstance(entry, dict)]
-        if not answer.get("next"):
-            return found, part(answer, "count", kind=int, place=url)
+        if not isinstance(at(answer, "results"), list):
+            raise unexpected(url, "without `results`")
+        found += answer["results"]
+        if not text_at(answer, "next"):
+            return found, number_at(answer, "count") or 0
     raise FetchError(
         f"`{SITE}/resource/{identifier}/` has more files than r2i supports",
         hint=f"Use a resource with at most {MOST_PAGES * 100:,} files",
     )
 
 
-def _file(entry: dict[str, Any], identifier: str) -> RemoteFile:
+def _file(entry: Any, identifier: str) -> RemoteFile:
+    from r2i.sources.web.files import RemoteFile
+
     place = f"{SITE}/hsapi/resource/{identifier}/files/"
-    path = urlsplit(part(entry, "url", kind=str, place=place)).path
+    path = urlsplit(needed(entry, "url", url=place)).path
     before, contents, name = path.partition("/data/contents/")
     if not contents or identifier not in before:
-        raise FetchError(f"`{place}` lists a file that is not of this resource", hint="Try again later")
-    size, checksum = entry.get("size"), entry.get("checksum")
+        raise unexpected(place, "with a file that is not of this resource")
     return RemoteFile(
         url=f"{SITE}/resource/{identifier}/data/contents/{name}",
         path=unquote(name).strip("/"),
-        size=size if isinstance(size, int) and size >= 0 else None,
+        size=number_at(entry, "size"),
         # That of a file which was uploaded in parts is of another kind, and has a dash.
-        checksum=f"md5:{checksum}" if isinstance(checksum, str) and MD5.fullmatch(checksum) else None,
+        checksum=checksum_of(text_at(entry, "checksum")),
     )
 
 

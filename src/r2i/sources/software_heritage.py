@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from r2i.errors import FetchError, TemporaryError
@@ -16,10 +15,11 @@ from r2i.sources.protocol import Typed
 from r2i.sources.swhid import HOST, IDENTIFIER, SITE, Swhid, read_swhid
 from r2i.sources.tree_id import TreeId
 from r2i.sources.typed import shown
-from r2i.sources.web.answers import moment, part
-from r2i.sources.web.client import HostToken, HttpClient
-from r2i.sources.web.files import RemoteFile
-from r2i.sources.web.records import PublishedRecord
+from r2i.sources.web.documents import at, moment_of, needed, text_at, unexpected
+
+if TYPE_CHECKING:
+    from r2i.sources.web.client import HostToken, HttpClient
+    from r2i.sources.web.records import PublishedRecord
 
 API = f"{SITE}/api/1"
 #: What `r2i doctor --network` asks.
@@ -29,19 +29,19 @@ SERVERS = (("Software Heritage", f"{API}/ping/"),)
 MOST_STEPS = 12
 KINDS = {"revision": "rev", "release": "rel", "directory": "dir", "snapshot": "snp"}
 #: What the archive writes into a file whose content it has not, or does not show.
-MISSING = (b"This content is missing from the", b"This content has not been retrieved", b"This content is hidden")
+MISSING = (
+    b"This content is missing from the",
+    b"This content has not been retrieved",
+    b"This content is hidden",
+)
 LONGEST_NOTE = 200
+#: Seconds between two questions whether a directory is packed, and for how long they are asked.
+PAUSE, PATIENCE = 5, 1800
 #: Directories whose submodules are looked up.
 MOST_LISTED = 100
 
 
-@dataclass(frozen=True, kw_only=True)
 class SoftwareHeritage:
-    """`pause` is between two questions whether a directory is packed, and `patience` for how long they are asked, in seconds."""
-
-    pause: float = 5
-    patience: float = 1800
-
     name = "software_heritage"
 
     def read(self, typed: Typed) -> Source | None:
@@ -52,6 +52,9 @@ class SoftwareHeritage:
         return Source(provider=self.name, location=swhid.location, subdirectory=subdirectory)
 
     def record(self, source: Source, client: HttpClient, *, environ: Mapping[str, str]) -> PublishedRecord:
+        from r2i.sources.web.files import RemoteFile
+        from r2i.sources.web.records import PublishedRecord
+
         archive = _Archive(client=client, token=_token(environ))
         asked = read_swhid(source.location)
         assert asked is not None  # noqa: S101 - `read` made the location of one
@@ -59,15 +62,21 @@ class SoftwareHeritage:
         directory, date = found, None
         if found.kind == "rev":
             revision = archive.asked("revision", found.id)
-            directory = Swhid(kind="dir", id=_identifier(revision, "directory", f"{API}/revision/{found.id}/"))
-            date = moment(revision.get("committer_date") or revision.get("date"))
+            directory = Swhid(
+                kind="dir", id=_identifier(revision, "directory", f"{API}/revision/{found.id}/")
+            )
+            date = moment_of(text_at(revision, "committer_date") or text_at(revision, "date"))
         # Whoever names a release or the newest visit is told what that is today.
         says = "" if found == asked else f"`{asked.location}` is `{found}`"
-        vault = _Vault(archive=archive, directory=directory, pause=self.pause, patience=self.patience)
+        vault = _Vault(archive=archive, directory=directory)
         return PublishedRecord(
             source=replace(source, location=found.location),
             content_id=found.id,
-            files=(RemoteFile(url=f"{vault.url}raw/", path=f"{directory}.tar.gz".replace(":", "_"), token=archive.token),),
+            files=(
+                RemoteFile(
+                    url=f"{vault.url}raw/", path=f"{directory}.tar.gz".replace(":", "_"), token=archive.token
+                ),
+            ),
             published=date,
             says=says,
             prepare=vault.prepare,
@@ -76,8 +85,12 @@ class SoftwareHeritage:
 
 
 def _token(environ: Mapping[str, str]) -> HostToken | None:
-    value = environ.get("SWH_TOKEN", "")
-    return HostToken(host=HOST, header="Authorization", value=f"Bearer {value}") if value else None
+    from r2i.sources.web.client import HostToken
+
+    value = environ.get("SWH_TOKEN", "").strip()
+    if not value:
+        return None
+    return HostToken(host=HOST, header="Authorization", value=f"Bearer {value}", variable="SWH_TOKEN")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +100,10 @@ class _Archive:
 
     def asked(self, kind: str, identifier: str, rest: str = "", **query: str) -> dict[str, Any]:
         url = f"{API}/{kind}/{identifier}/{rest}"
-        return part({"answer": self.client.json(url, query=query, token=self.token)}, "answer", kind=dict, place=url)
+        answer = self.client.json(url, query=query, token=self.token)
+        if not isinstance(answer, dict):
+            raise unexpected(url, "with something else than an object")
+        return answer
 
     def followed(self, swhid: Swhid) -> Swhid:
         """The revision or the directory that an object leads to."""
@@ -97,28 +113,34 @@ class _Archive:
             if found.kind in {"rev", "dir"}:
                 return found
             if found.kind == "ori":
-                visit = self.asked("origin", quote(found.origin, safe=":/"), "visit/latest/", require_snapshot="true")
+                visit = self.asked(
+                    "origin", quote(found.origin, safe=":/"), "visit/latest/", require_snapshot="true"
+                )
                 found = Swhid(kind="snp", id=_identifier(visit, "snapshot", swhid.location))
                 continue
             if found.kind == "snp":
                 target = self._branch(found, branch)
-                kind = target.get("target_type")
-                if kind == "alias":
-                    branch = part(target, "target", kind=str, place=found.location)
+                if text_at(target, "target_type") == "alias":
+                    branch = needed(target, "target", url=found.location)
                     continue
             else:
                 target = self.asked("release", found.id)
-                kind = target.get("target_type")
-            if kind not in KINDS:
-                raise FetchError(f"`{found.location}` leads to no directory", hint="Pass the SWHID of a revision or a directory")
-            found = Swhid(kind=KINDS[str(kind)], id=_identifier(target, "target", found.location))
-        raise FetchError(f"`{swhid.location}` leads to no directory", hint="Pass the SWHID of a revision or a directory")
+            kind = KINDS.get(text_at(target, "target_type"))
+            if kind is None:
+                raise FetchError(
+                    f"`{found.location}` leads to no directory",
+                    hint="Pass the SWHID of a revision or a directory",
+                )
+            branch = "HEAD"
+            found = Swhid(kind=kind, id=_identifier(target, "target", found.location))
+        raise FetchError(
+            f"`{swhid.location}` leads to no directory", hint="Pass the SWHID of a revision or a directory"
+        )
 
     def _branch(self, snapshot: Swhid, name: str) -> dict[str, Any]:
         """What a branch of a snapshot is. Of all of them, which can be many thousands, only this one is asked for."""
         answer = self.asked("snapshot", snapshot.id, branches_from=name, branches_count="1")
-        branches = part(answer, "branches", kind=dict, place=snapshot.location)
-        target = branches.get(name)
+        target = at(answer, "branches", name)
         if not isinstance(target, dict):
             raise FetchError(
                 f"`{snapshot.location}` has no branch `{shown(name)}`",
@@ -128,9 +150,9 @@ class _Archive:
 
 
 def _identifier(answer: dict[str, Any], key: str, place: str) -> str:
-    found = part(answer, key, kind=str, place=place)
+    found = needed(answer, key, url=place)
     if not IDENTIFIER.fullmatch(found):
-        raise FetchError(f"The answer of `{place}` has no `{key}`", hint="Try again later")
+        raise unexpected(place, f"without a hash as `{key}`")
     return found
 
 
@@ -140,8 +162,6 @@ class _Vault:
 
     archive: _Archive
     directory: Swhid
-    pause: float
-    patience: float
 
     @property
     def url(self) -> str:
@@ -150,25 +170,26 @@ class _Vault:
     def prepare(self, client: HttpClient) -> None:
         """Ask for the package and wait for it; what is said on the way is passed on."""
         answer = client.posted(self.url, token=self.archive.token)
-        until = time.monotonic() + self.patience
-        said = ""
-        while (status := part(answer, "status", kind=str, place=self.url)) != "done":
-            progress = shown(str(answer.get("progress_message") or ""))
+        waited, said = 0, ""
+        while (status := needed(answer, "status", url=self.url)) != "done":
+            progress = shown(text_at(answer, "progress_message"))
             if status == "failed":
                 raise FetchError(
-                    f"Software Heritage could not pack `{self.directory}`" + (f": {progress}" if progress else ""),
+                    f"Software Heritage could not pack `{self.directory}`"
+                    + (f": {progress}" if progress else ""),
                     hint="Try again later, or pass the address of the repository itself",
                 )
-            if time.monotonic() > until:
+            if waited >= PATIENCE:
                 raise TemporaryError(
-                    f"Software Heritage has not packed `{self.directory}` after {self.patience / 60:.0f} minutes",
+                    f"Software Heritage has not packed `{self.directory}` after {PATIENCE // 60} minutes",
                     hint="Try again later: the archive goes on, and keeps what it has packed",
                 )
             told = progress or "waiting for its turn"
             if told != said:
                 client.report(f"Software Heritage packs `{self.directory}`: {told}")
                 said = told
-            time.sleep(self.pause)
+            client.patience.pause(PAUSE)
+            waited += PAUSE
             answer = client.json(self.url, token=self.archive.token)
 
 
@@ -185,7 +206,12 @@ def _verify(top: Path, *, archive: _Archive, directory: Swhid) -> bool:
         submodules = _submodules(tree.empty, archive, directory)
         found = TreeId(top, submodules).hexdigest()
         if submodules:
-            _say(archive, "the submodules", list(submodules), "are left empty: the archive has them as repositories of their own")
+            _say(
+                archive,
+                "the submodules",
+                list(submodules),
+                "are left empty: the archive has them as repositories of their own",
+            )
         if found == directory.id:
             return True
     if missing := _missing(top):
@@ -203,9 +229,10 @@ def _submodules(empty: list[str], archive: _Archive, directory: Swhid) -> dict[s
     for parent in sorted({str(Path(path).parent) for path in empty})[:MOST_LISTED]:
         rest = "" if parent == "." else f"{quote(parent)}/"
         url = f"{API}/directory/{directory.id}/{rest}"
-        for entry in part({"entries": archive.client.json(url, token=archive.token)}, "entries", kind=list, place=url):
-            if isinstance(entry, dict) and entry.get("type") == "rev":
-                path = str(Path(parent, part(entry, "name", kind=str, place=url)))
+        answer = archive.client.json(url, token=archive.token)
+        for entry in answer if isinstance(answer, list) else []:
+            if text_at(entry, "type") == "rev":
+                path = str(Path(parent, needed(entry, "name", url=url)))
                 if path in empty:
                     found[path] = _identifier(entry, "target", url)
     return found

@@ -106,12 +106,24 @@ def _page(page: Page, text: str) -> Swhid:
             return Swhid(kind="dir", id=identifier, subdirectory=path)
         case ["browse", name, identifier, *_] if name in PAGES and IDENTIFIER.fullmatch(identifier):
             return Swhid(kind=PAGES[name], id=identifier, subdirectory=path if query.get("path") else "")
-        case ["browse", ("origin" | "snapshot" | "revision"), *_] if IDENTIFIER.fullmatch(query.get("snapshot", "")):
+        case ["browse", ("origin" | "snapshot" | "revision"), *_] if IDENTIFIER.fullmatch(
+            query.get("snapshot", "")
+        ):
             return Swhid(kind="snp", id=query["snapshot"], subdirectory=path)
-        case ["browse", "origin", *rest] if query.get("origin_url") and rest in ([], ["directory"], ["log"], ["branches"], ["releases"], ["visits"]):
+        case ["browse", "origin", *rest] if query.get("origin_url") and rest in (
+            [],
+            ["directory"],
+            ["log"],
+            ["branches"],
+            ["releases"],
+            ["visits"],
+        ):
             return Swhid(kind="ori", origin=query["origin_url"], subdirectory=path)
         case ["browse", "content", *_]:
-            raise UsageError(f"`{shown(text)}` shows a single file", hint=f"Copy the permalink of the directory or the revision there. {FORMS}")
+            raise UsageError(
+                f"`{shown(text)}` shows a single file",
+                hint=f"Copy the permalink of the directory or the revision there. {FORMS}",
+            )
         case _:
             raise UsageError(f"`{shown(text)}` shows no repository", hint=FORMS)
 

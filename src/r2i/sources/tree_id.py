@@ -46,9 +46,11 @@ class TreeId:
         body = b"".join(row for _, row in sorted(rows))
         return sha1(b"tree %d\0%s" % (len(body), body), usedforsecurity=False).digest()
 
-    def _entry(self, entry: os.DirEntry[bytes], root: bytes, trees: dict[bytes, bytes]) -> tuple[bytes, bytes]:
+    def _entry(
+        self, entry: os.DirEntry[bytes], root: bytes, trees: dict[bytes, bytes]
+    ) -> tuple[bytes, bytes]:
         if entry.is_symlink():
-            return LINK, _blob(os.readlink(entry.path))
+            return LINK, _blob(os.readlink(entry.path))  # noqa: PTH115 - a name is bytes here
         if entry.is_dir(follow_symlinks=False):
             commit = self.submodules.get(os.fsdecode(os.path.relpath(entry.path, root)))
             return (TREE, trees[entry.path]) if commit is None else (COMMIT, bytes.fromhex(commit))

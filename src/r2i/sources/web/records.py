@@ -42,7 +42,9 @@ class PublishedRecord:
     the user where something was chosen or left out (the newest version of a concept DOI), else empty.
 
     `folder` is where the repository lies in the one archive of a record that wraps it (`data/contents` of a bag).
-    `prepare` is called before the files are downloaded, where the server makes them on demand.
+    `prepare` is called before the files are downloaded, where the server makes them on demand. `verify` is called with
+    the directory in which they were laid out: it raises `FetchError` where they are not what `content_id` names, and
+    tells whether nothing of it is missing.
     """
 
     source: Source
@@ -52,6 +54,7 @@ class PublishedRecord:
     says: str = ""
     folder: str = ""
     prepare: Callable[[HttpClient], None] | None = field(default=None, repr=False, compare=False)
+    verify: Callable[[Path], bool] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,10 +123,12 @@ class Records:
         record = revision.record
         with private_directory() as directory:
             report(f"Fetching `{record.source.location}`")
+            top = _laid_out(record, directory, environ=environ, report=report)
             yield Checkout.open(
-                _laid_out(record, directory, environ=environ, report=report),
+                top,
                 subdirectory=record.source.subdirectory,
                 content_id=record.content_id,
+                complete=record.verify is None or record.verify(top),
                 date=record.published.astimezone(UTC).strftime(DATE) if record.published else None,
             )
 
