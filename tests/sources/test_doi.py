@@ -58,7 +58,7 @@ def test_the_page_with_which_it_is_registered_is_read(tmp_path: Path) -> None:
     assert revision.source.provider == "figshare"
     assert revision.content_id == "9782777.v3"
     assert said == [
-        "`https://doi.org/10.26180/5b0e1` leads to `https://bridges.example.edu/articles/_/9782777/3`"
+        "`https://doi.org/10.26180/5b0e1` leads to `https://bridges.example.edu/articles/dataset/_/9782777/3`"
     ]
 
 

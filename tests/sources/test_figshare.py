@@ -36,7 +36,7 @@ PAGE = "https://figshare.com/articles/_/9782777"
         ),
         (
             "https://bridges.example.edu/articles/dataset/Waves/9782777/1",
-            "https://bridges.example.edu/articles/_/9782777/1",
+            "https://bridges.example.edu/articles/dataset/_/9782777/1",
         ),
     ],
 )

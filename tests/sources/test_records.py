@@ -165,7 +165,7 @@ def test_the_day_of_publication_dates_all_files(tmp_path: Path) -> None:
             )
 
     assert isinstance(change, LastChange)
-    assert change.moment == datetime(2021, 6, 30, tzinfo=UTC)
+    assert change.moment == datetime(2021, 6, 30, 23, 59, 59, tzinfo=UTC)
     assert (change.happened, change.cause) == ("published", "https://zenodo.org/records/1234567")
 
 
