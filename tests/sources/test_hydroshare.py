@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,17 @@ def test_a_resource_becomes_a_checkout(tmp_path: Path, environ: dict[str, str]) 
     ]
     # No zip file is made for anybody.
     assert not [url for url in hydroshare.web.urls() if "bag" in url]
+
+
+def test_a_login_of_netrc_opens_a_private_resource(tmp_path: Path, environ: dict[str, str]) -> None:
+    netrc = Path(environ["HOME"], ".netrc")
+    netrc.write_text("machine www.hydroshare.org login ada password lovelace\n")
+    netrc.chmod(0o600)
+    with asking("hydroshare.HydroShare", {HOST: resource()}, tmp_path, environ) as hydroshare:
+        assert hydroshare.files(PAGE)
+
+    sent = {request.headers.get("authorization") for request in hydroshare.web.asked}
+    assert sent == {f"Basic {base64.b64encode(b'ada:lovelace').decode()}"}
 
 
 def test_the_checksum_of_an_upload_in_parts_is_none(tmp_path: Path, environ: dict[str, str]) -> None:

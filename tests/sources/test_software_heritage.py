@@ -264,7 +264,7 @@ def test_packing_is_waited_for_with_progress(
 
     name = f"Software Heritage packs `swh:1:dir:{archived.id}`"
     assert swh.said == [f"{name}: waiting for its turn", f"{name}: Processing..."]
-    assert swh.waited == [5, 5, 5]
+    assert swh.waited == [5, 10, 20]
     assert [request.method for request in swh.web.asked if "/vault/" in request.path] == [
         "POST",
         "GET",
@@ -290,7 +290,9 @@ def test_packing_without_end_is_given_up(archived: Archived, tmp_path: Path, env
     ):
         swh.record(f"swh:1:dir:{archived.id}").prepare(swh.client)
 
-    assert sum(swh.waited) == 1800
+    assert 1800 <= sum(swh.waited) < 1860
+    # The archive answers 120 requests an hour.
+    assert len(swh.web.asked) < 40
     assert "Try again later" in str(caught.value.hint)
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from r2i.errors import FetchError, UsageError
 from r2i.model import Source
@@ -46,13 +46,15 @@ PAGES = {
 }
 #: Hosts of repositories, where `dataset` is the name of somebody.
 CODE = re.compile(
-    r"(?:.*\.)?(?:github|gitlab|gitea|forgejo|bitbucket|codeberg|huggingface|sourceforge|sr\.ht)\b.*|(?:git|gist|code|source)\..+"
+    r"(?:.*\.)?(?:github|gitlab|gitea|gitee|forgejo|bitbucket|codeberg|notabug|pagure|huggingface|sourceforge|sr\.ht)\b.*|(?:git|gist|code|source)\..+"
 )
 #: What a resource is that leads to a page or to a program that answers questions, and to no file.
 NO_FILE = re.compile(
     r"(?:text/)?x?html?|web ?(?:page|site|app.*)?|link|url|api|.*\brest\b.*|w[mfc]s|wmts|sparql.*|.*\bservice\b.*|application|dashboard",
     re.IGNORECASE,
 )
+#: Portals write it as a number or as text.
+SIZE = re.compile(r"[0-9]{1,18}")
 IF_GIT = "Check the address of the dataset; if it is a git repository, write `git+https://…`"
 
 
@@ -141,8 +143,8 @@ def _files(resources: list[Any], place: str) -> tuple[list[RemoteFile], list[str
     taken: set[str] = set()
     for resource in resources:
         url = text_at(resource, "url").strip()
-        split = urlsplit(url)
-        if split.scheme not in {"http", "https"} or _is_page(resource, split.path):
+        split = _split(url)
+        if split is None or _is_page(resource, split.path):
             left_out.append(text_at(resource, "name") or url or text_at(resource, "id"))
             continue
         identifier = needed(resource, "id", url=place)
@@ -152,6 +154,15 @@ def _files(resources: list[Any], place: str) -> tuple[list[RemoteFile], list[str
         taken.add(path)
         files.append(_file(resource, url, path))
     return files, left_out
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of the address of a file, None where it is none."""
+    try:
+        split = urlsplit(url)
+    except ValueError:
+        return None
+    return split if split.scheme in {"http", "https"} and split.netloc else None
 
 
 def _file(resource: Any, url: str, path: str) -> RemoteFile:
@@ -164,7 +175,7 @@ def _file(resource: Any, url: str, path: str) -> RemoteFile:
     return RemoteFile(
         url=url,
         path=path,
-        size=int(size) if size.isascii() and size.isdecimal() else None,
+        size=int(size) if SIZE.fullmatch(size) else None,
         checksum=checksum_of(text_at(resource, "hash")),
     )
 

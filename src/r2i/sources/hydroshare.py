@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from r2i.errors import FetchError, UsageError
 from r2i.model import Source
@@ -116,8 +116,7 @@ def _file(entry: Any, identifier: str) -> RemoteFile:
     from r2i.sources.web.files import RemoteFile
 
     place = f"{SITE}/hsapi/resource/{identifier}/files/"
-    path = urlsplit(needed(entry, "url", url=place)).path
-    before, contents, name = path.partition("/data/contents/")
+    before, contents, name = needed(entry, "url", url=place).partition("/data/contents/")
     if not contents or identifier not in before:
         raise unexpected(place, "with a file that is not of this resource")
     return RemoteFile(

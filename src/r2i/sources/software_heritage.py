@@ -35,8 +35,9 @@ MISSING = (
     b"This content is hidden",
 )
 LONGEST_NOTE = 200
-#: Seconds between two questions whether a directory is packed, and for how long they are asked.
-PAUSE, PATIENCE = 5, 1800
+#: Seconds until it is asked whether a directory is packed, twice as many each time, and for how long that goes on. Without
+#: a token, an address may ask the archive 120 times an hour.
+FIRST, LONGEST, PATIENCE = 5, 60, 1800
 #: Directories whose submodules are looked up.
 MOST_LISTED = 100
 
@@ -122,6 +123,8 @@ class _Archive:
                 target = self._branch(found, branch)
                 if text_at(target, "target_type") == "alias":
                     branch = needed(target, "target", url=found.location)
+                    if not branch.isprintable():
+                        raise unexpected(found.location, "with the name of a branch that is none")
                     continue
             else:
                 target = self.asked("release", found.id)
@@ -170,7 +173,7 @@ class _Vault:
     def prepare(self, client: HttpClient) -> None:
         """Ask for the package and wait for it; what is said on the way is passed on."""
         answer = client.posted(self.url, token=self.archive.token)
-        waited, said = 0, ""
+        waited, pause, said = 0, FIRST, ""
         while (status := needed(answer, "status", url=self.url)) != "done":
             progress = shown(text_at(answer, "progress_message"))
             if status == "failed":
@@ -188,8 +191,8 @@ class _Vault:
             if told != said:
                 client.report(f"Software Heritage packs `{self.directory}`: {told}")
                 said = told
-            client.patience.pause(PAUSE)
-            waited += PAUSE
+            client.patience.pause(pause)
+            waited, pause = waited + pause, min(LONGEST, 2 * pause)
             answer = client.json(self.url, token=self.archive.token)
 
 
@@ -227,7 +230,7 @@ def _submodules(empty: list[str], archive: _Archive, directory: Swhid) -> dict[s
     """The commits of the empty directories that are submodules, as the archive lists them."""
     found = {}
     for parent in sorted({str(Path(path).parent) for path in empty})[:MOST_LISTED]:
-        rest = "" if parent == "." else f"{quote(parent)}/"
+        rest = "" if parent == "." else f"{quote(parent, errors='surrogateescape')}/"
         url = f"{API}/directory/{directory.id}/{rest}"
         answer = archive.client.json(url, token=archive.token)
         for entry in answer if isinstance(answer, list) else []:

@@ -58,9 +58,9 @@ def moment_of(text: str) -> datetime | None:
     text = f"{text}T23:59:59" if DAY.fullmatch(text) else text
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the first or the last day of the calendar, in another zone
         return None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def checksum_of(text: str) -> str | None:
