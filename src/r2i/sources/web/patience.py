@@ -18,17 +18,22 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 
-class BusyError(TemporaryError):
+class BusyError(Exception):
     """What may be better in a moment; `after` is for how many seconds the server asks to be left alone."""
 
     def __init__(self, message: str, *, hint: str | None = None, after: float | None = None) -> None:
-        super().__init__(message, hint=hint or "Try again later")
-        self.after = after
+        super().__init__(message)
+        self.message, self.after = message, after
+        self.hint = hint or "Try again later"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """Seconds, and `attempts` in all; `pause` is the seam for tests, which do not wait."""
+    """How long r2i waits, in seconds: for a connection, for the next byte, for a whole document, for a whole download.
+
+    It asks `attempts` times at most without getting any further. `slowest` is in bytes a second, of each `window`. `pause` is the seam for tests,
+    which do not wait.
+    """
 
     attempts: int = 5
     first: float = 1.0
@@ -36,38 +41,56 @@ class Patience:
     connect: float = 15.0
     silence: float = 30.0
     document: float = 90.0
+    transfer: float = 3600.0
+    slowest: float = 1000.0
+    window: float = 60.0
     pause: Callable[[float], None] = time.sleep
 
-    def insisting(self, ask: Callable[[], _Result], *, report: Callable[[str], None]) -> _Result:
-        """What `ask` gives, asked again as long as it raises `BusyError`; in the end that is raised, a `TemporaryError`.
+    def insisting(
+        self,
+        ask: Callable[[], _Result],
+        *,
+        report: Callable[[str], None],
+        further: Callable[[], bool] = lambda: False,
+    ) -> _Result:
+        """What `ask` gives, asked again as long as it raises `BusyError`; `TemporaryError` where it does not help.
 
-        A server that asks for more time than `longest` is not asked again.
+        A server that asks for more time than `longest` is not asked again. `further` is whether the last attempt got further than
+        the one before: then they count anew.
         """
         import tenacity
 
+        attempts = 0
+
         def is_passing(error: BaseException) -> bool:
+            nonlocal attempts
+            attempts = 1 if further() else attempts + 1
             return isinstance(error, BusyError) and (error.after or 0) <= self.longest
 
-        def tell(state: RetryCallState) -> None:
-            error = state.outcome.exception() if state.outcome else None
-            if isinstance(error, BusyError):
-                report(f"{error.message}: trying again in {state.upcoming_sleep:.0f} s")
+        def wait(state: RetryCallState) -> float:
+            """What the server says, else twice as long each time; never all of us at the same moment."""
+            usual = self.first * 2.0 ** (attempts - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+            return min(self.longest, max(_busy(state).after or 0.0, usual))
 
-        return tenacity.Retrying(
+        retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(is_passing),
-            wait=self._wait,
-            stop=tenacity.stop_after_attempt(self.attempts),
+            wait=wait,
+            stop=lambda _: attempts >= self.attempts,
             sleep=self.pause,
-            before_sleep=tell,
+            before_sleep=lambda state: report(
+                f"{_busy(state).message}: trying again in {state.upcoming_sleep:.0f} s"
+            ),
             reraise=True,
-        )(ask)
+        )
+        try:
+            return retrying(ask)
+        except BusyError as error:
+            raise TemporaryError(error.message, hint=error.hint) from error
 
-    def _wait(self, state: RetryCallState) -> float:
-        """What the server says, else twice as long each time; never all of us at the same moment."""
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.after if isinstance(error, BusyError) else None
-        usual = self.first * 2.0 ** (state.attempt_number - 1)
-        return min(self.longest, max(asked or 0.0, usual * random.uniform(0.75, 1.25)))  # noqa: S311 - no secret
+
+def _busy(state: RetryCallState) -> BusyError:
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, BusyError) else BusyError("")
 
 
 def retry_after(value: str | None, *, now: datetime | None = None) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from r2i.errors import FetchError, R2iError
+from r2i.errors import FetchError
 from r2i.host.addresses import mask
 from r2i.sources.typed import shown
 from r2i.sources.web.patience import BusyError, limit_reset, retry_after
@@ -30,7 +30,7 @@ class AbsentError(FetchError):
     """There is nothing at this address, or no longer."""
 
 
-def of_status(response: requests.Response, *, secret: str = "") -> R2iError:
+def of_status(response: requests.Response, *, secret: str = "") -> FetchError | BusyError:
     """What an answer with an error status means; `secret` is the variable whose token was sent."""
     url, status = shown(response.url or ""), response.status_code
     host = urlsplit(response.url or "").hostname
@@ -55,7 +55,7 @@ def of_status(response: requests.Response, *, secret: str = "") -> R2iError:
     return kind(f"`{url}` {words} (HTTP {status})", hint=hint)
 
 
-def of_exception(error: BaseException, url: str) -> R2iError:
+def of_exception(error: BaseException, url: str) -> FetchError | BusyError:
     """What a failure on the way to a server, or of its answer, means."""
     import requests.exceptions as requests
     import urllib3.exceptions as urllib3
@@ -85,7 +85,7 @@ def of_exception(error: BaseException, url: str) -> R2iError:
     return BusyError(message, hint="Check the URL and your network, or try again later")
 
 
-def _of_proxy(said: str, host: str | None) -> R2iError:
+def _of_proxy(said: str, host: str | None) -> FetchError | BusyError:
     """What a proxy says of a tunnel: `Tunnel connection failed: 403 Forbidden`."""
     found = re.search(r"Tunnel connection failed: ([0-9]{3})([^'\")]*)", said)
     status = found[1] if found else ""

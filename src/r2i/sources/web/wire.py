@@ -81,7 +81,9 @@ class Wire:
                 if not body_within:
                     clock.cancel()
                 yield response
-        except R2iError:
+        except (R2iError, BusyError) as error:
+            if late.is_set():  # what was cut off is no answer
+                raise _too_late(url, within) from error
             raise
         except _FAILURES as error:
             if late.is_set():
