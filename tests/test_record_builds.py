@@ -13,13 +13,15 @@ from r2i.host.certificates import CA_SOURCES
 from r2i.process import Completed, run
 from tests.building import R2I, image_of, notebook, write
 from tests.real_engines import remove_image
-from tests.sources.record_servers import SAMPLES, zipped
+from tests.sources.record_servers import SAMPLES, doi, zipped
 from tests.sources.web_servers import Web, web_servers
 
 pytestmark = pytest.mark.engine
 
 FILES = {"index.ipynb": notebook("print(6 * 7)"), "data.csv": "a,b\n"}
 CONTENTS = {name: text.encode() for name, text in FILES.items()}
+#: It does not show its archive, so that the resolver is asked.
+DOI = "10.1234/waves"
 #: One archive, as most records of software are, and several files.
 LAID_OUT = {
     "archive": {"owner/waves-v1.zip": zipped(CONTENTS, top="owner-waves-0123abc")},
@@ -47,16 +49,17 @@ def built(address: str, web: Web, cache: Path) -> Completed:
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))
-def test_a_record_becomes_an_image_and_is_found_again(name: str, tmp_path: Path) -> None:
+def test_a_record_becomes_an_image_that_its_doi_finds_again(name: str, tmp_path: Path) -> None:
     sample = SAMPLES[name]
     files = LAID_OUT["files" if name in {"figshare", "software_heritage"} else "archive"]
-    with web_servers(sample.hosts(files), tmp_path) as web:
+    hosts = sample.hosts(files) | {"doi.org": doi({DOI: sample.address})}
+    with web_servers(hosts, tmp_path) as web:
         first = built(sample.address, web, tmp_path)
         assert first.returncode == 0, first.stderr
         tag = first.stdout.strip()
         try:
             asked = len(web.asked)
-            again = built(sample.address, web, tmp_path)
+            again = built(DOI, web, tmp_path)
             labels = _labels(tag)
             inside = run(["docker", "run", "--rm", tag, "cat", "data.csv"], timeout=300)
         finally:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from r2i.checkout import Checkout
 from r2i.engines.naming import checked_reference, image_reference
 from r2i.errors import FetchError, R2iError, UsageError
+from r2i.host.certificates import CA_SOURCES
 from r2i.model import Options
+from r2i.process import run
 from r2i.sources import PROVIDERS, RECORDS, LastChange, Unknown, fetched, last_change, parse
+from r2i.sources.protocol import silent
+from r2i.sources.web.client import HttpClient
+from tests.building import R2I
 from tests.sources.record_servers import FILES, SAMPLES, checked_out, contents, resolved, zenodo, zipped
-from tests.sources.web_servers import Answer, Asked, file_answer, problem, web_servers
+from tests.sources.web_servers import Answer, Asked, Handler, file_answer, json_answer, problem, web_servers
 
 DOCS = Path(__file__).parents[2] / "docs" / "sources.md"
 NAMES = [records.name for records in RECORDS]
@@ -71,6 +81,157 @@ def test_a_provider_says_that_there_is_no_such_record(name: str, tmp_path: Path)
     assert caught.value.hint
 
 
+#: Names of fields that the providers look at, and texts that are hard to read in their places.
+FIELDS = [
+    "access",
+    "attributes",
+    "branches",
+    "checksum",
+    "children",
+    "committer_date",
+    "created",
+    "data",
+    "dataFile",
+    "date_modified",
+    "date_registered",
+    "dates",
+    "directory",
+    "directoryLabel",
+    "download",
+    "download_url",
+    "entries",
+    "extra",
+    "files",
+    "folder_structure",
+    "hashes",
+    "href",
+    "id",
+    "is_embargoed",
+    "is_link_only",
+    "key",
+    "kind",
+    "label",
+    "links",
+    "materialized_path",
+    "md5",
+    "metadata",
+    "metadata_modified",
+    "name",
+    "next",
+    "provider",
+    "publication_date",
+    "published_date",
+    "related",
+    "relationships",
+    "resources",
+    "result",
+    "results",
+    "self",
+    "size",
+    "start_date",
+    "success",
+    "target",
+    "target_type",
+    "type",
+    "url",
+    "url_type",
+    "values",
+    "version",
+    "versionNumber",
+    "versions",
+]
+TEXTS = [
+    "abcde", "1", "../a", "", "http://[", "https://osf.io/", "file:///etc/passwd", "folder", "file", "nodes", "osfstorage",
+    "0001-01-01T00:00:00+23:59", "2021-02-30", "9" * 5000, "\u202e", "\ud800",
+]  # fmt: skip
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.sampled_from(TEXTS),
+    st.text(max_size=8),
+)
+DOCUMENTS = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=8),
+    max_leaves=40,
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_answer_is_a_record_or_an_error_of_ours(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r2i.sources.osf.MOST_REQUESTS", 5)
+    sample, answers = SAMPLES[name], [b""]
+    hosts = {host: lambda _: Answer(body=answers[0], kind="application/json") for host in sample.hosts(FILES)}
+    source = parse(sample.address, cwd=Path("/"))
+    server = next(records.server for records in RECORDS if records.name == name)
+
+    @given(DOCUMENTS)
+    def ask(document: object) -> None:
+        answers[0] = json.dumps(document).encode()
+        with suppress(FetchError):
+            assert server.record(source, client, environ={}).source.provider == name
+
+    with web_servers(hosts, tmp_path) as web:
+        client = HttpClient(environ=web.environ, report=silent)
+        ask()
+
+
+def _replaced(document: object, number: int, by: object) -> object:
+    """The document with one of its values, counted through all of its levels, replaced."""
+    places: list[tuple[Any, Any]] = []
+    pending: list[Any] = [document]
+    while pending:
+        current = pending.pop()
+        keys = (
+            list(current)
+            if isinstance(current, dict)
+            else range(len(current))
+            if isinstance(current, list)
+            else ()
+        )
+        places += [(current, key) for key in keys]
+        pending += [current[key] for key in keys]
+    if places:
+        container, key = places[number % len(places)]
+        container[key] = by
+    return document
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_answer_with_one_wrong_value_is_a_record_or_an_error_of_ours(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("r2i.sources.osf.MOST_REQUESTS", 9)
+    sample, wrong = SAMPLES[name], [(0, None)]
+    source = parse(sample.address, cwd=Path("/"))
+    server = next(records.server for records in RECORDS if records.name == name)
+
+    def spoilt(handler: Handler) -> Handler:
+        def answering(asked: Asked) -> Answer:
+            answer = handler(asked)
+            document = (
+                _replaced(json.loads(answer.body), *wrong[0]) if answer.kind == "application/json" else None
+            )
+            return answer if document is None else json_answer(document)
+
+        return answering
+
+    @given(st.integers(0, 200), LEAVES | st.just([]) | st.just({}))
+    def ask(number: int, by: Any) -> None:
+        wrong[0] = (number, by)
+        with suppress(FetchError):
+            assert server.record(source, client, environ={}).source.provider == name
+
+    with web_servers({host: spoilt(h) for host, h in sample.hosts(FILES).items()}, tmp_path) as web:
+        client = HttpClient(environ=web.environ, report=silent)
+        ask()
+
+
+# An address of CKAN could be of git, and with a ref it is.
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "ckan"])
 def test_a_record_has_no_ref(name: str) -> None:
     with pytest.raises(UsageError, match="published record"):
@@ -188,6 +349,23 @@ def test_an_image_is_named_by_provider_and_version() -> None:
     assert len(names) == 3
     assert all(map(checked_reference, names))
     assert any(name.startswith("r2i/figshare:9782777.v3-") for name in names)
+
+
+def test_a_plan_names_the_version_and_its_day(tmp_path: Path) -> None:
+    """As the image of it does: not the DOI of all versions that was typed."""
+    files = {"requirements.txt": b"six\n", "index.ipynb": b"{}"}
+    with web_servers(zenodo(files), tmp_path) as web:
+        own = {name: str(web.ca) for name in CA_SOURCES}
+        argv = [R2I, "plan", "10.5281/zenodo.1234566", "--as-of", "commit", "--json"]
+        done = run(argv, env=os.environ | web.environ | own)
+    plan = json.loads(done.stdout)
+
+    assert "newest, version v1.2" in done.stderr
+    assert plan["labels"]["repo2docker.repo"] == RECORD
+    assert plan["labels"]["org.opencontainers.image.source"] == RECORD
+    assert plan["labels"]["repo2docker.ref"] == "1234567"
+    assert plan["as_of"]["moment"] == "2021-06-30T23:59:59Z"
+    assert plan["as_of"]["evidence"]["why"] == f"`--as-of commit`: published on 2021-06-30 ({RECORD})"
 
 
 def test_a_plan_of_a_directory_loads_nothing_of_the_web(tmp_path: Path) -> None:

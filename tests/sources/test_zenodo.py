@@ -122,8 +122,10 @@ def test_what_only_the_server_knows_is_followed(address: str, tmp_path: Path) ->
     leading = routes(pages)
     hosts["zenodo.org"] = lambda asked: leading(asked) if asked.route in pages else record(asked)
     hosts["doi.org"] = lambda _: redirect("https://zenodo.org/doi/10.5281/zenodo.1234567")
-    with web_servers(hosts, tmp_path) as web, checked_out(address, web.environ) as (checkout, _):
+    with web_servers(hosts, tmp_path) as web, checked_out(address, web.environ) as (checkout, said):
         assert contents(checkout) == FILES
+
+    assert said[0] == f"`{address}` leads to `{RECORD}`"
 
 
 def test_a_badge_that_leads_to_no_record(tmp_path: Path) -> None:

@@ -165,7 +165,9 @@ def check(
 def _refuse_fixing(source: Source, chosen: CheckChoices, execution: ExecutionChoices) -> None:
     """Raise `UsageError` where nothing could be changed; before an hour of notebooks, not after it."""
     if source.provider != "local":
-        raise UsageError("`--fix` works only in a local directory", hint="Clone the repository first")
+        raise UsageError(
+            "`--fix` works only in a local directory", hint="Clone or download the repository first"
+        )
     if execution.any:
         _refuse_without_terminal(chosen)
 

@@ -91,7 +91,7 @@ def image_for(
     if write and (source.provider != "local" or not settings.rescue):
         raise UsageError(
             "`--write` needs `--rescue` and a local directory",
-            hint="Add `--rescue`, and clone the repository first",
+            hint="Add `--rescue`, and clone or download the repository first",
         )
     done = rescued(builder_for(engine, kind, started=started), source, settings)
     if done.made:

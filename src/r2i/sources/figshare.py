@@ -12,6 +12,7 @@ from r2i.model import Source
 from r2i.sources.protocol import Typed
 from r2i.sources.typed import shown
 from r2i.sources.web.documents import (
+    address_in,
     at,
     checksum_of,
     items_at,
@@ -166,10 +167,9 @@ def _is_figshare(host: str) -> bool:
 
 
 def _token(host: str, environ: Mapping[str, str]) -> HostToken | None:
-    from r2i.sources.web.client import HostToken
+    from r2i.sources.web.tokens import access_token
 
-    value = environ.get("FIGSHARE_TOKEN")
-    return HostToken(host=host, header="Authorization", value=f"token {value}") if value else None
+    return access_token("FIGSHARE_TOKEN", host=host, environ=environ, scheme="token")
 
 
 def _downloading(item: _Item, environ: Mapping[str, str]) -> HostToken | None:
@@ -210,7 +210,7 @@ def _files(document: Any, listed: list[Any], *, url: str, token: HostToken | Non
         name = needed(entry, "name", url=url)
         checksum = checksum_of(text_at(entry, "computed_md5")) or checksum_of(text_at(entry, "supplied_md5"))
         yield RemoteFile(
-            url=needed(entry, "download_url", url=url),
+            url=address_in(entry, "download_url", url=url),
             path=f"{folder}/{name}" if folder else name,
             size=number_at(entry, "size"),
             checksum=checksum,

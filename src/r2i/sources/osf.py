@@ -15,6 +15,7 @@ from r2i.model import Source
 from r2i.sources.protocol import Typed
 from r2i.sources.typed import shown
 from r2i.sources.web.documents import (
+    address_in,
     at,
     checksum_of,
     items_at,
@@ -103,12 +104,9 @@ def _id(page: Page) -> str | None:
 
 
 def _token(host: str | None, environ: Mapping[str, str]) -> HostToken | None:
-    from r2i.sources.web.client import HostToken
+    from r2i.sources.web.tokens import access_token
 
-    value = environ.get("OSF_TOKEN")
-    if not value or host not in HOSTS:
-        return None
-    return HostToken(host=host, header="Authorization", value=f"Bearer {value}")
+    return access_token("OSF_TOKEN", host=host, environ=environ) if host in HOSTS else None
 
 
 class _Asking:
@@ -183,7 +181,9 @@ def _file(entry: Any, environ: Mapping[str, str], *, url: str) -> RemoteFile:
 
     attributes = at(entry, "attributes")
     hashes = at(attributes, "extra", "hashes")
-    link = text_at(entry, "links", "download") or needed(entry, "links", "upload", url=url)
+    link = address_in(
+        entry, "links", "download" if text_at(entry, "links", "download") else "upload", url=url
+    )
     return RemoteFile(
         url=link,
         path=needed(attributes, "materialized_path", url=url).lstrip("/"),

@@ -55,8 +55,9 @@ class SoftwareHeritage:
     def record(self, source: Source, client: HttpClient, *, environ: Mapping[str, str]) -> PublishedRecord:
         from r2i.sources.web.files import RemoteFile
         from r2i.sources.web.records import PublishedRecord
+        from r2i.sources.web.tokens import access_token
 
-        archive = _Archive(client=client, token=_token(environ))
+        archive = _Archive(client=client, token=access_token("SWH_TOKEN", host=HOST, environ=environ))
         asked = read_swhid(source.location)
         assert asked is not None  # noqa: S101 - `read` made the location of one
         found = archive.followed(asked)
@@ -83,15 +84,6 @@ class SoftwareHeritage:
             prepare=vault.prepare,
             verify=partial(_verify, archive=archive, directory=directory),
         )
-
-
-def _token(environ: Mapping[str, str]) -> HostToken | None:
-    from r2i.sources.web.client import HostToken
-
-    value = environ.get("SWH_TOKEN", "").strip()
-    if not value:
-        return None
-    return HostToken(host=HOST, header="Authorization", value=f"Bearer {value}", variable="SWH_TOKEN")
 
 
 @dataclass(frozen=True, kw_only=True)

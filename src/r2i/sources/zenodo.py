@@ -10,13 +10,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from r2i.errors import FetchError, UsageError
 from r2i.model import Source
 from r2i.sources.protocol import Typed
 from r2i.sources.typed import shown
 from r2i.sources.web.documents import (
+    address_in,
     at,
     checksum_of,
     items_at,
@@ -102,7 +103,7 @@ class Zenodo:
             content_id=exact.id,
             files=tuple(_files(document, exact, client, token)),
             published=published,
-            says=_chosen(document, source, exact) if (exact.id, False) != (asked.id, asked.newest) else "",
+            says=_said(document, source, asked, exact),
         )
 
 
@@ -141,10 +142,9 @@ def _found(location: str, client: HttpClient) -> _Place:
 
 
 def _token(host: str, environ: Mapping[str, str]) -> HostToken | None:
-    from r2i.sources.web.client import HostToken
+    from r2i.sources.web.tokens import access_token
 
-    value = environ.get(SITES.get(host, ""))
-    return HostToken(host=host, header="Authorization", value=f"Bearer {value}") if value else None
+    return access_token(SITES.get(host, ""), host=host, environ=environ)
 
 
 def _check_open(document: Any, place: _Place, *, environ: Mapping[str, str]) -> None:
@@ -183,8 +183,8 @@ def _files(document: Any, place: _Place, client: HttpClient, token: HostToken | 
 def _file(entry: Any, place: _Place, token: HostToken | None) -> RemoteFile:
     from r2i.sources.web.files import RemoteFile
 
-    link = text_at(entry, "links", "content") or needed(entry, "links", "self", url=place.api)
-    url = urljoin(place.api, link)
+    kind = "content" if text_at(entry, "links", "content") else "self"
+    url = address_in(entry, "links", kind, url=place.api)
     return RemoteFile(
         url=url,
         path=needed(entry, "key", url=place.api),
@@ -194,7 +194,9 @@ def _file(entry: Any, place: _Place, token: HostToken | None) -> RemoteFile:
     )
 
 
-def _chosen(document: Any, source: Source, place: _Place) -> str:
+def _said(document: Any, source: Source, asked: _Place, place: _Place) -> str:
+    if asked == place:
+        return "" if source.location == place.page else f"`{source.location}` leads to `{place.page}`"
     number = text_at(document, "metadata", "version") or text_at(document, "versions", "index")
     version = f"version {shown(number)}, " if number else ""
     return f"`{source.location}` names all versions of a record: r2i uses the newest, {version}`{place.page}`"

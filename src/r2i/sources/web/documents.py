@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from r2i.errors import FetchError
 from r2i.sources.typed import shown
 
 #: A checksum as APIs write it, with or without its algorithm.
 CHECKSUM = re.compile(r"(?:(?P<algorithm>md5|sha1|sha-?256):)?(?P<digest>[0-9a-f]{32,64})", re.IGNORECASE)
+#: Before it, nothing was published with a time.
+OLDEST_YEAR = 1900
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256"}
 
@@ -53,14 +57,25 @@ def unexpected(url: str, how: str) -> FetchError:
     )
 
 
+def address_in(document: Any, *keys: str, url: str) -> str:
+    """A link to a file, made absolute with the address of the document; raise `FetchError` where it is none."""
+    link = needed(document, *keys, url=url)
+    with suppress(ValueError):
+        found = urljoin(url, link)
+        if urlsplit(found).scheme in {"http", "https"} and urlsplit(found).hostname:
+            return found
+    raise unexpected(url, f"with `{shown(link)}` in the place of a URL")
+
+
 def moment_of(text: str) -> datetime | None:
     """The end of a day, or a time, as APIs write it; UTC where it says nothing else. None for anything else."""
     text = f"{text}T23:59:59" if DAY.fullmatch(text) else text
     try:
         found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):  # the first or the last day of the calendar, in another zone
+        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
+    return found if found.year >= OLDEST_YEAR else None
 
 
 def checksum_of(text: str) -> str | None:
