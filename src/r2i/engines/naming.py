@@ -30,7 +30,9 @@ def image_reference(source: Source, options: Options, *, revision: str | None) -
     slug = _slug(source)
     if revision is None:
         return f"r2i/{slug}:{_short(source.location, source.subdirectory)}"
-    chosen = json.dumps([__version__, source.location, source.subdirectory, asdict(options)], sort_keys=True)
+    content = [] if source.content is None else [source.content.words]
+    words = [__version__, source.location, source.subdirectory, asdict(options), *content]
+    chosen = json.dumps(words, sort_keys=True)
     return f"r2i/{slug}:{revision[:12]}-{_short(chosen)}"
 
 

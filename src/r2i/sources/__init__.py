@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
 from r2i.model import Source
+from r2i.sources.binder_links import launched
 from r2i.sources.git import Git
 from r2i.sources.local import Local
 from r2i.sources.parse import not_understood as _not_understood
-from r2i.sources.protocol import LastChange, Provider, Revision, Unknown
+from r2i.sources.pasted import pasted
+from r2i.sources.protocol import LastChange, Provider, Revision, Typed, Unknown
 from r2i.sources.typed import checked
 
 __all__ = [
@@ -27,22 +31,26 @@ __all__ = [
     "resolve",
 ]
 
-#: In the order in which they are asked: an existing directory wins, and git, which takes nearly any URL, is the last.
+#: In the order in which they are asked: an existing directory wins (it comes first), and git, which takes nearly any URL, is the last.
 PROVIDERS: tuple[Provider, ...] = (Local(), Git())
 
 
 def parse(text: str, *, ref: str | None = None, subdirectory: str = "", cwd: Path) -> Source:
-    """Understand a directory, a URL, a link into a repository, or `owner/name`."""
-    typed = checked(text, ref=ref, subdirectory=subdirectory, cwd=cwd)
-    for provider in PROVIDERS:
-        if (source := provider.read(typed)) is not None:
-            return source
-    raise _not_understood(typed)
+    """Understand a directory, the address of a repository or of a record, a link that launches one, or `owner/name`."""
+    typed = checked(pasted(text), ref=ref, subdirectory=subdirectory, cwd=cwd)
+    here, *others = PROVIDERS
+    return here.read(typed) or launched(typed, partial(_read, others)) or _read(others, typed)
 
 
 def resolve(source: Source, *, environ: Mapping[str, str]) -> Revision:
     """Find out which revision is meant, without fetching it."""
-    return _provider(source).resolve(source, environ=environ)
+    revision = _provider(source).resolve(source, environ=environ)
+    if source.content is None:
+        return revision
+    from r2i.sources.content import settled
+
+    content = settled(source.content, environ=environ)
+    return replace(revision, source=replace(revision.source, content=content))
 
 
 def fetched(
@@ -57,7 +65,13 @@ def fetched(
     A fetched repository lies in a private directory that is removed when the context is left. `report` is told, in
     sentences, what is going on and what the user should know.
     """
-    return _provider(source).fetched(source, environ=environ, report=report, revision=revision)
+    checkout = _provider(source).fetched(source, environ=environ, report=report, revision=revision)
+    content = source.content if revision is None else revision.source.content
+    if content is None:
+        return checkout
+    from r2i.sources.content import with_content
+
+    return with_content(checkout, content, environ=environ, report=report)
 
 
 def last_change(
@@ -70,6 +84,13 @@ def last_change(
 ) -> LastChange | Unknown:
     """Find the last commit that changed one of these files of its checkout, paths below its root."""
     return _provider(source).last_change(source, checkout, files, environ=environ, report=report)
+
+
+def _read(providers: Iterable[Provider], typed: Typed) -> Source:
+    for provider in providers:
+        if (source := provider.read(typed)) is not None:
+            return source
+    raise _not_understood(typed)
 
 
 def _provider(source: Source) -> Provider:

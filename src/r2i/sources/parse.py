@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 
 from r2i.errors import FetchError, R2iError, UsageError
 from r2i.model import Credentials, Source
+from r2i.sources.doi_text import read_doi
 from r2i.sources.links import Link, read_link
 from r2i.sources.protocol import Typed
 from r2i.sources.typed import FORMS, LONGEST, shown
@@ -213,7 +214,8 @@ def _joined(parent: str, url: str) -> str:
 def _looks_like_path(text: str) -> bool:
     if text in {".", "..", "~"} or text.startswith(("./", "../", "/", "~")):
         return True
-    return text.endswith("/") and "://" not in text and not BARE_LINK.fullmatch(text) and "@" not in text
+    other = "://" in text or "@" in text or BARE_LINK.fullmatch(text) or read_doi(text)
+    return text.endswith("/") and not other
 
 
 def _no_directory(typed: Typed, path: Path) -> FetchError:
