@@ -148,7 +148,8 @@ def _source(link: LaunchLink, typed: Typed, published: Callable[[Typed], Source]
     pull = pull_of_path(link.opens)
     if pull is None:
         return replace(source, opens=_checked(link.opens))
-    return replace(source, opens=pull.opens, content=content_of(pull, typed))
+    content = content_of(pull, typed)
+    return replace(source, opens=pull.opens, content=content)
 
 
 def _agreed(ref: str | None, typed: Typed) -> str | None:

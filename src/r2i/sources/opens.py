@@ -22,6 +22,7 @@ def below_server(path: str, *, what: str) -> str:
     refuse_unprintable(path, what)
     # Browsers take `\` for `/`, and one escape away before they look for `..`.
     plain = unquote(path.partition("?")[0].partition("#")[0])
+    refuse_unprintable(plain, what)
     outside = path.startswith("//") or SCHEME.match(path) or "\\" in plain or ".." in plain.split("/")
     if outside or len(path) > LONGEST:
         raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from r2i.errors import UsageError
 from r2i.sources.binder_links import badge_image, is_badge_image, is_launch_link
@@ -32,7 +33,7 @@ def pasted(text: str) -> str:
     found = [address for address in addresses if is_launch_link(address)]
     found = found or list(dict.fromkeys(filter(None, map(_doi, addresses))))
     if len(found) > 1:
-        listed = " and ".join(f"`{shown(address)}`" for address in found[:5])
+        listed = " and ".join(f"`{_shown(address)}`" for address in found[:5])
         raise UsageError(f"The text has {len(found)} links: {listed}", hint="Pass one of them")
     if found:
         return found[0]
@@ -54,6 +55,12 @@ def _trimmed(address: str) -> str:
     ):
         address = address[:-1]
     return address
+
+
+def _shown(address: str) -> str:
+    """With what it opens, by which two links of a page may differ alone."""
+    before, mark, query = address.partition("?")
+    return f"{shown(before)}{mark}{shown(query)}" if "@" not in unquote(query) else shown(address)
 
 
 def _doi(address: str) -> str | None:

@@ -34,12 +34,17 @@ VIEWS = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Pull:
-    """What a link wants: `directory` is where the repository is put, from the server's own; `opens` a path of the server."""
+    """What a link wants: `directory` is where the repository is put, from the server's own; `path` a path of the server."""
 
     repository: str
     ref: str | None
     directory: str
-    opens: str
+    path: str
+
+    @property
+    def opens(self) -> str:
+        """The path, fit for an address. Raises `UsageError` where it is of another server."""
+        return below_server(self.path, what="The link")
 
 
 def fields_of(query: str) -> dict[str, str]:
@@ -111,13 +116,12 @@ def _pull(fields: Mapping[str, str]) -> Pull:
     last = repository.partition("?")[0].rstrip("/").rpartition("/")[2]
     directory = fields.get("targetpath") or fields.get("targetPath") or last
     directory = str(PurePosixPath(directory)) if directory else ""
-    opens = fields.get("urlpath") or fields.get("urlPath") or _view(fields, directory)
     ref = fields.get("branch") or None
     return Pull(
         repository=repository,
         ref=None if ref == "HEAD" else ref,
         directory=directory,
-        opens=below_server(opens, what="The link"),
+        path=fields.get("urlpath") or fields.get("urlPath") or _view(fields, directory),
     )
 
 
@@ -132,13 +136,14 @@ def _view(fields: Mapping[str, str], directory: str) -> str:
 
 def _from_its_top(pull: Pull) -> str:
     """What is opened, where the repository itself is the directory that the server shows."""
-    view = VIEWS.match(pull.opens)
+    opens = pull.opens
+    view = VIEWS.match(opens)
     if view is None:
-        return pull.opens
-    path, mark, query = pull.opens[view.end() :].partition("?")
+        return opens
+    path, mark, query = opens[view.end() :].partition("?")
     words, above = path.split("/"), len(PurePosixPath(pull.directory).parts)
     if unquote("/".join(words[:above])) not in {pull.directory, pull.directory.removesuffix(".git")}:
-        return pull.opens
+        return opens
     below = "/".join(words[above:])
     return f"{view.group() if below else view.group().rstrip('/')}{below}{mark}{query}"
 
