@@ -139,9 +139,9 @@ def check(
     understood = typed.understood()
     if chosen.fix:
         _refuse_fixing(understood, chosen, execution)
-    look = partial(_subject, source=understood, chosen=chosen, plan=plan)
-    run = partial(dynamic_report, source=understood, chosen=execution, building=building, plan=plan)
-    with checked_out(understood) as checkout:
+    with checked_out(understood) as (checkout, source):
+        look = partial(_subject, source=source, chosen=chosen, plan=plan)
+        run = partial(dynamic_report, source=source, chosen=execution, building=building, plan=plan)
         refuse_links(chosen.output, reports, checkout)
         subject = look(checkout)
         report = _checked(subject, strict=chosen.strict)
@@ -150,8 +150,8 @@ def check(
             subject = look(checkout)
             report = _checked(subject, strict=chosen.strict)
         subject, report, failure = _finished(subject, report, chosen, look=look, run=run)
-        write_reports(subject, report, understood, reports)
-        directory = os.path.relpath(checkout.root) if understood.provider == "local" else ""
+        write_reports(subject, report, source, reports)
+        directory = os.path.relpath(checkout.root) if source.provider == "local" else ""
     directory = "" if directory == "." else directory
     _say(report, chosen, form="text" if chosen.output else chosen.form, directory=directory)
     if chosen.output is not None:

@@ -19,7 +19,6 @@ from r2i.engines.protocol import EngineChoice
 from r2i.errors import UsageError
 from r2i.model import Json, Notice, Options, Source
 from r2i.quoting import printable
-from r2i.sources.protocol import Revision
 
 DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -240,12 +239,13 @@ def pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
 
 
 @contextmanager
-def checked_out(source: Source, revision: Revision | None = None) -> Iterator[Checkout]:
-    """The repository on this machine, for as long as it is needed."""
-    from r2i.sources import fetched
+def checked_out(source: Source) -> Iterator[tuple[Checkout, Source]]:
+    """The repository on this machine, for as long as it is needed, and the source as it is now known."""
+    from r2i.sources import fetched, resolve
 
-    with fetched(source, environ=os.environ, report=note, revision=revision) as checkout:
-        yield checkout
+    revision = resolve(source, environ=os.environ, report=note)
+    with fetched(revision.source, environ=os.environ, report=note, revision=revision) as checkout:
+        yield checkout, revision.source
 
 
 def note(message: str, **fields: Json) -> None:

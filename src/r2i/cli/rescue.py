@@ -116,7 +116,7 @@ def _report(source: Source, made: Sequence[Made], given: BuildSettings, *, write
         where = f" ({printable(each.file)}{f':{each.line}' if each.line else ''})" if each.file else ""
         lines.append(f"  `{shlex.join(each.change.arguments)}`: {printable(each.why)}{where}")
     lines.append(f"The same build: `{command}`")
-    with checked_out(source) as checkout:
+    with checked_out(source) as (checkout, _):
         lasting = kept(checkout, given, made)
         lines += _shown(lasting, written=write)
         if write:

@@ -214,7 +214,7 @@ def _start_mounted(source: Source, run: RunChoices, plan: PlanChoices) -> Iterat
         return
     repo_dir = plan.repo_dir or f"/home/{plan.user_name}"
     with tempfile.TemporaryDirectory(prefix="r2i-") as directory:
-        with checked_out(source) as checkout:
+        with checked_out(source) as (checkout, _):
             mount = editable_start(checkout, Path(directory), repo_dir=repo_dir)
             if hidden := hidden_by_editing(checkout, repo_dir=repo_dir):
                 note(f"Note: {printable(hidden)}")

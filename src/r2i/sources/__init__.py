@@ -16,7 +16,7 @@ from r2i.sources.git import Git
 from r2i.sources.local import Local
 from r2i.sources.parse import not_understood as _not_understood
 from r2i.sources.pasted import pasted
-from r2i.sources.protocol import LastChange, Provider, Revision, Typed, Unknown
+from r2i.sources.protocol import LastChange, Provider, Revision, Typed, Unknown, silent
 from r2i.sources.typed import checked
 
 __all__ = [
@@ -42,9 +42,11 @@ def parse(text: str, *, ref: str | None = None, subdirectory: str = "", cwd: Pat
     return here.read(typed) or launched(typed, partial(_read, others)) or _read(others, typed)
 
 
-def resolve(source: Source, *, environ: Mapping[str, str]) -> Revision:
-    """Find out which revision is meant, without fetching it."""
-    revision = _provider(source).resolve(source, environ=environ)
+def resolve(
+    source: Source, *, environ: Mapping[str, str], report: Callable[[str], None] = silent
+) -> Revision:
+    """Find out which revision is meant, without fetching it; `report` is told what was chosen, and what takes long."""
+    revision = _provider(source).resolve(source, environ=environ, report=report)
     if source.content is None:
         return revision
     from r2i.sources.content import settled
@@ -65,13 +67,14 @@ def fetched(
     A fetched repository lies in a private directory that is removed when the context is left. `report` is told, in
     sentences, what is going on and what the user should know.
     """
-    checkout = _provider(source).fetched(source, environ=environ, report=report, revision=revision)
-    content = source.content if revision is None else revision.source.content
-    if content is None:
+    wanted = source if revision is None else revision.source
+    # A DOI leads to a revision of somebody else.
+    checkout = _provider(wanted).fetched(source, environ=environ, report=report, revision=revision)
+    if wanted.content is None:
         return checkout
     from r2i.sources.content import with_content
 
-    return with_content(checkout, content, environ=environ, report=report)
+    return with_content(checkout, wanted.content, environ=environ, report=report)
 
 
 def last_change(
@@ -82,7 +85,10 @@ def last_change(
     environ: Mapping[str, str],
     report: Callable[[str], None],
 ) -> LastChange | Unknown:
-    """Find the last commit that changed one of these files of its checkout, paths below its root."""
+    """Find the last commit that changed one of these files of its checkout, or when they were published.
+
+    Paths are below its root; `source` is that of the revision.
+    """
     return _provider(source).last_change(source, checkout, files, environ=environ, report=report)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from r2i.sources.web.client import HttpClient, HostToken
+from r2i.sources.web.client import HostToken, HttpClient
 
 
 @dataclass(frozen=True, kw_only=True)
