@@ -12,12 +12,14 @@ from r2i.checkout import Checkout
 from r2i.errors import R2iError
 from r2i.model import Source
 from r2i.sources.binder_links import launched
+from r2i.sources.doi import Doi
 from r2i.sources.git import Git
 from r2i.sources.local import Local
 from r2i.sources.parse import not_understood as _not_understood
 from r2i.sources.pasted import pasted
 from r2i.sources.protocol import LastChange, Provider, Revision, Typed, Unknown, silent
 from r2i.sources.typed import checked
+from r2i.sources.web.records import Records
 
 __all__ = [
     "PROVIDERS",
@@ -31,8 +33,19 @@ __all__ = [
     "resolve",
 ]
 
-#: In the order in which they are asked: an existing directory wins (it comes first), and git, which takes nearly any URL, is the last.
-PROVIDERS: tuple[Provider, ...] = (Local(), Git())
+#: Servers of published records, each with a module of its own, which is loaded when an address is read.
+RECORDS: tuple[Records, ...] = (
+    Records("zenodo.Zenodo"),
+    Records("figshare.Figshare"),
+    Records("osf.Osf"),
+    Records("dataverse.Dataverse"),
+    Records("hydroshare.HydroShare"),
+    Records("ckan.Ckan"),
+    Records("software_heritage.SoftwareHeritage"),
+)
+
+#: In the order in which they are asked: an existing directory wins, and git, which takes nearly any URL, is the last.
+PROVIDERS: tuple[Provider, ...] = (Local(), Doi(RECORDS), *RECORDS, Git())
 
 
 def parse(text: str, *, ref: str | None = None, subdirectory: str = "", cwd: Path) -> Source:

@@ -62,6 +62,7 @@ TYPES = frozenset(
         "workflow",
     }
 )
+ID = re.compile(r"[0-9]{1,12}")
 #: An item lists no more of its files itself.
 LISTED = 10
 PAGE_SIZE = 1_000
@@ -133,18 +134,26 @@ class Figshare:
 def _item(page: Page) -> _Item | None:
     figshare = _is_figshare(page.host)
     match page.parts:
-        case ["account", "articles", id_, *_] if figshare and id_.isdecimal():
+        case ["account", "articles", id_, *_] if figshare and ID.fullmatch(id_):
             return _Item(host=page.host, id=id_, own=True)
-        case ["ndownloader", "articles", id_, "versions", version] if figshare and id_.isdecimal():
-            return _Item(host=page.host, id=id_, version=version if version.isdecimal() else "")
-        case ["articles", *rest] if figshare or rest[:1] and rest[0] in TYPES:
-            numbers = [number for number in rest[-2:] if re.fullmatch(r"\d{1,12}", number)]
-            # The title may be a number, too: the version is behind the id, and small.
-            if len(numbers) == 2 and len(rest) > 2:
-                return _Item(host=page.host, id=numbers[0], version=numbers[1])
-            if numbers and rest[-1] == numbers[-1] and (figshare or len(rest) == 3):
-                return _Item(host=page.host, id=numbers[-1])
+        case ["ndownloader", "articles", id_, "versions", version] if figshare:
+            return _numbered(page.host, ["_", id_, version])
+        case ["articles", kind, *rest] if kind in TYPES:
+            return _numbered(page.host, rest)
+        case ["articles", *rest] if figshare:
+            return _numbered(page.host, rest)
     return None
+
+
+def _numbered(host: str, parts: list[str]) -> _Item | None:
+    """`TITLE/ID` or `TITLE/ID/VERSION`; the title may be a number, or not there."""
+    match parts:
+        case [id_] | [_, id_] if ID.fullmatch(id_):
+            return _Item(host=host, id=id_)
+        case [_, id_, version] if ID.fullmatch(id_) and ID.fullmatch(version):
+            return _Item(host=host, id=id_, version=version)
+        case _:
+            return None
 
 
 def _is_figshare(host: str) -> bool:

@@ -17,6 +17,10 @@ ADDRESS = re.compile(r"https?://[^\s<>\"'`\[\]{}|^]+", re.IGNORECASE)
 #: What is certainly more than an address.
 MARKUP = re.compile(r"[\s<>\"\[]|\]\(")
 
+#: A link in Markdown, HTML and rST, as apart from an address in a sentence; and the picture of a badge.
+LINKED = re.compile(r"\]\(|<|:target:")
+PICTURE = re.compile(r"\.(?:svg|png|gif|jpe?g)(?:[?#]|$)", re.IGNORECASE)
+
 
 def pasted(text: str) -> str:
     """The one address of a repository in a piece of markup; any other text as it is.
@@ -31,7 +35,9 @@ def pasted(text: str) -> str:
         return text
     addresses = list(dict.fromkeys(_addresses(stripped)))
     found = [address for address in addresses if is_launch_link(address)]
-    found = found or list(dict.fromkeys(filter(None, map(_doi, addresses))))
+    found = found or [address for address in addresses if read_doi(address)]
+    if not found and LINKED.search(stripped):
+        found = [address for address in addresses if not PICTURE.search(address)]
     if len(found) > 1:
         listed = " and ".join(f"`{_shown(address)}`" for address in found[:5])
         raise UsageError(f"The text has {len(found)} links: {listed}", hint="Pass one of them")
@@ -61,7 +67,3 @@ def _shown(address: str) -> str:
     """With what it opens, by which two links of a page may differ alone."""
     before, mark, query = address.partition("?")
     return f"{shown(before)}{mark}{shown(query)}" if "@" not in unquote(query) else shown(address)
-
-
-def _doi(address: str) -> str | None:
-    return address if read_doi(address) else None

@@ -150,9 +150,7 @@ def _token(host: str, environ: Mapping[str, str]) -> HostToken | None:
 def _check_open(document: Any, place: _Place, *, environ: Mapping[str, str]) -> None:
     """Raise `FetchError` where files cannot be seen; with a token of their owner they can, and are listed."""
     right = text_at(document, "metadata", "access_right") or text_at(document, "access", "files")
-    if right not in CLOSED or items_at(document, "files") and not isinstance(at(document, "files"), dict):
-        return
-    if items_at(document, "files", "entries"):
+    if right not in CLOSED or _listed(document):
         return
     until = text_at(document, "access", "embargo", "until") or text_at(document, "metadata", "embargo_date")
     embargoed = right == "embargoed" or at(document, "access", "embargo", "active") is True
@@ -165,16 +163,21 @@ def _check_open(document: Any, place: _Place, *, environ: Mapping[str, str]) -> 
     raise FetchError(f"The files of `{place.page}` are {what}", hint=hint)
 
 
-def _files(document: Any, place: _Place, client: HttpClient, token: HostToken | None) -> list[RemoteFile]:
-    """The files of a record in either form; some servers list them elsewhere."""
+def _listed(document: Any) -> list[Any] | None:
+    """The files that a record lists itself, in either form; None where it does not say."""
     listed = at(document, "files")
-    if isinstance(listed, dict) and "entries" in listed:
-        listed = listed["entries"]
-    elif isinstance(listed, dict) and listed.get("enabled") is False:
-        listed = []
-    elif not isinstance(listed, list):
-        listed = at(client.json(f"{place.api}/files", token=token), "entries")
-    return [_file(entry, place, token) for entry in items_at({"": listed}, "")]
+    if isinstance(listed, dict) and listed.get("enabled") is False:
+        return []
+    if isinstance(listed, dict):
+        return items_at(listed, "entries") if "entries" in listed else None
+    return listed if isinstance(listed, list) else None
+
+
+def _files(document: Any, place: _Place, client: HttpClient, token: HostToken | None) -> list[RemoteFile]:
+    listed = _listed(document)
+    if listed is None:
+        listed = items_at(client.json(f"{place.api}/files", token=token), "entries")
+    return [_file(entry, place, token) for entry in listed]
 
 
 def _file(entry: Any, place: _Place, token: HostToken | None) -> RemoteFile:

@@ -141,13 +141,17 @@ class Records:
         environ: Mapping[str, str],
         report: Callable[[str], None],
     ) -> LastChange | Unknown:
-        """All files of a record are of the day on which this version of it was published."""
         del files, environ, report
-        if checkout.date is None:
-            reason = f"the server does not say when `{source.location}` was published"
-            return Unknown(reason=reason, hint=NAME_A_DATE)
-        moment = datetime.strptime(checkout.date, DATE).replace(tzinfo=UTC)
-        return LastChange(record=source.location, moment=moment)
+        return published(source, checkout)
+
+
+def published(source: Source, checkout: Checkout) -> LastChange | Unknown:
+    """All files of a record are of the day on which this version of it was published."""
+    if checkout.date is None:
+        reason = f"the server does not say when `{source.location}` was published"
+        return Unknown(reason=reason, hint=NAME_A_DATE)
+    moment = datetime.strptime(checkout.date, DATE).replace(tzinfo=UTC)
+    return LastChange(record=source.location, moment=moment)
 
 
 def digest_of(files: Iterable[RemoteFile]) -> str:
