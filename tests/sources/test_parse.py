@@ -113,7 +113,6 @@ def test_understands(text: str, expected: Source) -> None:
         "owner/\x1b[31mname",
         "a\0b",
         "\udcff",
-        "doi:10.5281/zenodo.1",
     ],
 )
 def test_refuses(text: str) -> None:

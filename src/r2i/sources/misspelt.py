@@ -68,6 +68,7 @@ def _prefixed(text: str) -> str | None:
     prefix, rest = near[0], match["rest"]
     if prefix in SHORT:
         return SHORT[prefix](rest)
+    misspelt = prefix != match["prefix"].lower()
     if prefix == "doi":
-        return f"doi:{doi}" if (doi := read_doi(rest)) and prefix != match["prefix"].lower() else None
-    return f"swh:{rest}" if SWHID.fullmatch(f"swh:{rest}") and prefix != match["prefix"].lower() else None
+        return f"doi:{doi}" if (doi := read_doi(rest)) and misspelt else _prefixed(rest)
+    return f"swh:{rest}" if SWHID.fullmatch(f"swh:{rest}") and misspelt else None

@@ -11,7 +11,7 @@ from r2i.sources.doi_text import read_doi
 from r2i.sources.typed import shown
 
 #: Longer than any badge, and than a few of them.
-LONGEST = 32_768
+LONGEST = 8_192
 
 ADDRESS = re.compile(r"https?://[^\s<>\"'`\[\]{}|^]+", re.IGNORECASE)
 #: What is certainly more than an address.
