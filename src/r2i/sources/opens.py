@@ -16,20 +16,21 @@ KEPT = "/?#&=%:+,;@!$'()*~[]"
 def below_server(path: str, *, what: str) -> str:
     """The path as it stands in an address: relative, printable ASCII.
 
-    A slash at its beginning means the server's own top, as for BinderHub. Raises `UsageError`, with `what` names the
-    path, for an address of another server and for a path that leads out of this one.
+    A slash at its beginning means the server's own top, as for BinderHub. Raises `UsageError`, in which `what` names
+    the path, for an address of another server and for a path that leads out of this one.
     """
     refuse_unprintable(path, what)
+    relative = path.removeprefix("/")
     # Browsers take `\` for `/`, and one escape away before they look for `..`.
     plain = unquote(path.partition("?")[0].partition("#")[0])
     refuse_unprintable(plain, what)
-    outside = path.startswith("//") or SCHEME.match(path) or "\\" in plain or ".." in plain.split("/")
-    if outside or len(path) > LONGEST:
+    elsewhere = relative.startswith("/") or SCHEME.match(relative) or "\\" in plain
+    if elsewhere or ".." in plain.split("/") or len(path) > LONGEST:
         raise UsageError(
             f"{what} opens `{shown(path)}`, which is not a path of the Jupyter server",
             hint="Use a path such as `lab/tree/index.ipynb`",
         )
-    return quote(path.removeprefix("/"), safe=KEPT)
+    return quote(relative, safe=KEPT)
 
 
 def tree_path(view: str, path: str) -> str:
