@@ -113,6 +113,7 @@ def test_understands(text: str, expected: Source) -> None:
         "owner/\x1b[31mname",
         "a\0b",
         "\udcff",
+        "arxiv:2101.00001",
     ],
 )
 def test_refuses(text: str) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import click
 
-from r2i.binder.values import Binder, BinderLanguage, Difference
 from r2i.model import Evidence, Ignored, Layer, Notice, Plan
 from r2i.quoting import printable
+
+if TYPE_CHECKING:
+    from r2i.binder.values import Binder, BinderLanguage, Difference
 
 PROVIDERS = {"base": "from the base image", "uv": "installed by uv", "conda": "from conda packages"}
 

@@ -15,6 +15,7 @@ from r2i.sources.binder_links import launched
 from r2i.sources.doi import Doi
 from r2i.sources.git import Git
 from r2i.sources.local import Local
+from r2i.sources.mercurial import Mercurial
 from r2i.sources.parse import not_understood as _not_understood
 from r2i.sources.pasted import pasted
 from r2i.sources.protocol import LastChange, Provider, Revision, Typed, Unknown, silent
@@ -45,7 +46,7 @@ RECORDS: tuple[Records, ...] = (
 )
 
 #: In the order in which they are asked: an existing directory wins, and git, which takes nearly any URL, is the last.
-PROVIDERS: tuple[Provider, ...] = (Local(), Doi(RECORDS), *RECORDS, Git())
+PROVIDERS: tuple[Provider, ...] = (Local(), Mercurial(), Doi(RECORDS), *RECORDS, Git())
 
 
 def parse(text: str, *, ref: str | None = None, subdirectory: str = "", cwd: Path) -> Source:

@@ -74,10 +74,14 @@ HINT = (
 
 @dataclass(frozen=True, kw_only=True)
 class _Item:
-    """`version` is empty where the newest one is meant; `own` for the page of its owner."""
+    """`version` is empty where the newest one is meant; `own` for the page of its owner.
+
+    A portal under a name of its own is known again by the `kind` in its address.
+    """
 
     host: str
     id: str
+    kind: str = ""
     version: str = ""
     own: bool = False
 
@@ -85,7 +89,8 @@ class _Item:
     def page(self) -> str:
         if self.own:
             return f"https://{self.host}/account/articles/{self.id}"
-        return f"https://{self.host}/articles/_/{self.id}{f'/{self.version}' if self.version else ''}"
+        kind = "" if _is_figshare(self.host) else f"{self.kind}/"
+        return f"https://{self.host}/articles/{kind}_/{self.id}{f'/{self.version}' if self.version else ''}"
 
 
 class Figshare:
@@ -139,19 +144,19 @@ def _item(page: Page) -> _Item | None:
         case ["ndownloader", "articles", id_, "versions", version] if figshare:
             return _numbered(page.host, ["_", id_, version])
         case ["articles", kind, *rest] if kind in TYPES:
-            return _numbered(page.host, rest)
+            return _numbered(page.host, rest, kind=kind)
         case ["articles", *rest] if figshare:
             return _numbered(page.host, rest)
     return None
 
 
-def _numbered(host: str, parts: list[str]) -> _Item | None:
+def _numbered(host: str, parts: list[str], *, kind: str = "") -> _Item | None:
     """`TITLE/ID` or `TITLE/ID/VERSION`; the title may be a number, or not there."""
     match parts:
         case [id_] | [_, id_] if ID.fullmatch(id_):
-            return _Item(host=host, id=id_)
+            return _Item(host=host, id=id_, kind=kind)
         case [_, id_, version] if ID.fullmatch(id_) and ID.fullmatch(version):
-            return _Item(host=host, id=id_, version=version)
+            return _Item(host=host, id=id_, kind=kind, version=version)
         case _:
             return None
 

@@ -78,7 +78,7 @@ class HydroShare:
         # A file that its storage has lost is counted and not listed.
         lost = count - len(files)
         says = (
-            f"Warning: HydroShare lists {lost} more of the files of `{source.location}` than it has"
+            f"Warning: HydroShare counts {lost} more files of `{source.location}` than it lists"
             if lost > 0
             else ""
         )

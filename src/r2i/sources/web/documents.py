@@ -11,6 +11,7 @@ from r2i.sources.typed import shown
 
 #: A checksum as APIs write it, with or without its algorithm.
 CHECKSUM = re.compile(r"(?:(?P<algorithm>md5|sha1|sha-?256):)?(?P<digest>[0-9a-f]{32,64})", re.IGNORECASE)
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 ALGORITHMS = {32: "md5", 40: "sha1", 64: "sha256"}
 
 
@@ -53,9 +54,10 @@ def unexpected(url: str, how: str) -> FetchError:
 
 
 def moment_of(text: str) -> datetime | None:
-    """A day, or a day and a time, as APIs write it; UTC where it says nothing else. None for anything else."""
+    """The end of a day, or a time, as APIs write it; UTC where it says nothing else. None for anything else."""
+    text = f"{text}T23:59:59" if DAY.fullmatch(text) else text
     try:
-        found = datetime.fromisoformat(text.strip())
+        found = datetime.fromisoformat(text)
     except ValueError:
         return None
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,0 +1,212 @@
+"""What all providers of published records have in common, with the simplest of them; and that none is forgotten anywhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from r2i.checkout import Checkout
+from r2i.engines.naming import checked_reference, image_reference
+from r2i.errors import FetchError, R2iError, UsageError
+from r2i.model import Options
+from r2i.sources import PROVIDERS, RECORDS, LastChange, Unknown, fetched, last_change, parse
+from tests.sources.record_servers import FILES, SAMPLES, checked_out, contents, resolved, zenodo, zipped
+from tests.sources.web_servers import Answer, Asked, file_answer, problem, web_servers
+
+DOCS = Path(__file__).parents[2] / "docs" / "sources.md"
+NAMES = [records.name for records in RECORDS]
+RECORD = SAMPLES["zenodo"].address
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_provider_is_complete(name: str) -> None:
+    """It is asked, says which servers `r2i doctor --network` asks, has a sample here and an address in the documentation."""
+    module = import_module(f"r2i.sources.{name}")
+    source = parse(SAMPLES[name].address, cwd=Path("/"))
+
+    assert name in [provider.name for provider in PROVIDERS]
+    assert source.provider == name
+    assert all(title and url.startswith("https://") for title, url in module.SERVERS)
+    assert any(title in DOCS.read_text(encoding="utf-8") for title, _ in module.SERVERS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_provider_fetches_the_files_of_a_record(name: str, tmp_path: Path) -> None:
+    sample = SAMPLES[name]
+    with (
+        web_servers(sample.hosts(FILES), tmp_path) as web,
+        checked_out(sample.address, web.environ) as (checkout, _),
+    ):
+        assert contents(checkout) == FILES
+        assert checkout.date is not None
+        assert checkout.content_id
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_record_that_a_provider_names_is_the_same_one(name: str, tmp_path: Path) -> None:
+    """So a label, a plan and a badge lead to what was built."""
+    sample = SAMPLES[name]
+    with web_servers(sample.hosts(FILES), tmp_path) as web:
+        first, _ = resolved(sample.address, web.environ)
+        again, said = resolved(first.source.location, web.environ)
+
+    assert (again.source, again.content_id) == (first.source, first.content_id)
+    assert said == [] or name == "osf"
+    assert checked_reference(image_reference(first.source, Options(), revision=first.content_id))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_provider_says_that_there_is_no_such_record(name: str, tmp_path: Path) -> None:
+    sample = SAMPLES[name]
+    hosts = {host: lambda _: problem(404) for host in sample.hosts(FILES)}
+    with web_servers(hosts, tmp_path) as web, pytest.raises(FetchError, match="does not exist") as caught:
+        resolved(sample.address, web.environ)
+
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_record_has_no_ref(name: str) -> None:
+    with pytest.raises(UsageError, match="published record"):
+        parse(SAMPLES[name].address, ref="main", cwd=Path("/"))
+
+
+def test_the_server_is_asked_once(tmp_path: Path) -> None:
+    with web_servers(zenodo(FILES), tmp_path) as web, checked_out(RECORD, web.environ):
+        paths = [asked.route for asked in web.asked]
+
+    assert paths.count("/api/records/1234567") == 1
+    assert len(paths) == 1 + len(FILES)
+
+
+def test_a_plan_may_fetch_without_asking_before(tmp_path: Path) -> None:
+    source = parse(RECORD, cwd=Path("/"))
+    with (
+        web_servers(zenodo(FILES), tmp_path) as web,
+        fetched(source, environ=web.environ, report=lambda _: None) as checkout,
+    ):
+        assert contents(checkout) == FILES
+
+
+def test_a_single_archive_is_unpacked_and_its_folder_lifted(tmp_path: Path) -> None:
+    archive = {"owner/waves-v1.2.zip": zipped({**FILES, "docs/a.md": b"a"}, top="owner-waves-0123abc")}
+    with web_servers(zenodo(archive), tmp_path) as web, checked_out(RECORD, web.environ) as (checkout, _):
+        assert contents(checkout) == {**FILES, "docs/a.md": b"a"}
+
+
+def test_archives_among_other_files_stay_what_they_are(tmp_path: Path) -> None:
+    files = {"data.zip": zipped(FILES), "index.ipynb": b"{}"}
+    with web_servers(zenodo(files), tmp_path) as web, checked_out(RECORD, web.environ) as (checkout, _):
+        assert contents(checkout) == files
+
+
+def test_a_subdirectory_of_a_record(tmp_path: Path) -> None:
+    archive = {"waves.zip": zipped({"docs/a.md": b"a", "b.md": b"b"})}
+    source = parse(RECORD, subdirectory="docs", cwd=Path("/"))
+    with (
+        web_servers(zenodo(archive), tmp_path) as web,
+        fetched(source, environ=web.environ, report=lambda _: None) as checkout,
+    ):
+        assert contents(checkout) == {"a.md": b"a"}
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside", "/etc/passwd", "a/../../b", "a//b", "./a", "a/", "a\nb", "a/" + "b" * 300, "."]
+)
+def test_a_name_that_is_no_path_in_a_directory_is_refused(name: str, tmp_path: Path) -> None:
+    files = {name: b"x", "index.ipynb": b"{}"}
+    with (
+        web_servers(zenodo(files), tmp_path) as web,
+        pytest.raises(FetchError, match="no path in a directory"),
+    ):
+        resolved(RECORD, web.environ)
+
+    assert not (tmp_path.parent / "outside").exists()
+
+
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a")])
+def test_files_that_cannot_lie_beside_each_other_are_refused(names: tuple[str, str], tmp_path: Path) -> None:
+    files = dict.fromkeys(names, b"x")
+    with web_servers(zenodo(files), tmp_path) as web, pytest.raises(FetchError, match="two files named"):
+        resolved(RECORD, web.environ)
+
+
+def test_a_record_without_files_is_refused(tmp_path: Path) -> None:
+    with web_servers(zenodo({}), tmp_path) as web, pytest.raises(FetchError, match="has no files"):
+        resolved(RECORD, web.environ)
+
+
+def test_a_checksum_that_differs_is_refused(tmp_path: Path) -> None:
+    record = zenodo({"index.ipynb": b"{}"})["zenodo.org"]
+
+    def other(asked: Asked) -> Answer:
+        return file_answer(asked, b"[]") if asked.route.endswith("/content") else record(asked)
+
+    with (
+        web_servers({"zenodo.org": other}, tmp_path) as web,
+        pytest.raises(R2iError, match="checksum"),
+        checked_out(RECORD, web.environ),
+    ):
+        pass
+
+
+def test_the_day_of_publication_dates_all_files(tmp_path: Path) -> None:
+    with web_servers(zenodo(FILES), tmp_path) as web:
+        revision, _ = resolved(RECORD, web.environ)
+        with checked_out(RECORD, web.environ) as (checkout, _):
+            change = last_change(
+                revision.source, checkout, ["index.ipynb"], environ=web.environ, report=lambda _: None
+            )
+
+    assert isinstance(change, LastChange)
+    assert change.moment == datetime(2021, 6, 30, 23, 59, 59, tzinfo=UTC)
+    assert (change.happened, change.cause) == ("published", "https://zenodo.org/records/1234567")
+
+
+def test_a_record_without_a_day_has_no_date(tmp_path: Path) -> None:
+    source = parse(RECORD, cwd=Path("/"))
+    checkout = Checkout.open(tmp_path, content_id="1234567")
+    change = last_change(source, checkout, ["a"], environ={}, report=lambda _: None)
+
+    assert isinstance(change, Unknown)
+    assert "does not say when" in change.reason
+
+
+def test_an_image_is_named_by_provider_and_version() -> None:
+    source = parse(SAMPLES["figshare"].address, cwd=Path("/"))
+    names = {
+        image_reference(source, Options(), revision=revision)
+        for revision in ("9782777.v3", "9782777.v4", "doi:10/é")
+    }
+
+    assert len(names) == 3
+    assert all(map(checked_reference, names))
+    assert any(name.startswith("r2i/figshare:9782777.v3-") for name in names)
+
+
+def test_a_plan_of_a_directory_loads_nothing_of_the_web(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").touch()
+    program = (
+        "import sys\nfrom r2i.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print([name for name in sys.modules if name in ('requests', 'urllib3') or name.startswith('r2i.sources.web.')],"
+        " [name for name in ('zenodo', 'figshare', 'osf') if f'r2i.sources.{name}' in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "plan", str(tmp_path)],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
+    last = done.stdout.splitlines()[-1]
+
+    assert "requests" not in last
+    assert "urllib3" not in last
+    assert "r2i.sources.web.client" not in last
+    assert last.endswith(" []")
