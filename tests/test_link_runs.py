@@ -48,7 +48,7 @@ def images_with(label: str) -> list[str]:
 def test_a_pasted_badge_opens_the_notebook_that_it_pulls(badge: tuple[str, str]) -> None:
     text, content = badge
     engine_of("docker")
-    argv = [R2I, "run", text, "--no-browser", "--engine", "docker"]
+    argv = [R2I, "run", text, "--no-browser", "--engine", "docker", "--progress", "json"]
     try:
         with started(*argv, cwd=ROOT, stdout=subprocess.PIPE) as child:
             assert child.stdout is not None
