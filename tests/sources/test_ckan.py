@@ -13,7 +13,6 @@ from r2i.sources.ckan import Ckan
 from tests.sources.asking import asking, typed
 from tests.sources.web_servers import (
     Answer,
-    Asked,
     Handler,
     file_answer,
     html_answer,
@@ -251,11 +250,8 @@ def test_a_file_that_differs_from_its_checksum_is_refused(tmp_path: Path, enviro
 
 
 def test_a_portal_may_ask_to_be_left_alone_for_long(tmp_path: Path, environ: dict[str, str]) -> None:
-    def later(asked: Asked) -> Answer:
-        return problem(429, Retry_After="3600")
-
     with (
-        asking("ckan.Ckan", {HOST: portal(later)}, tmp_path, environ) as ckan,
+        asking("ckan.Ckan", {HOST: portal(problem(429, Retry_After="3600"))}, tmp_path, environ) as ckan,
         pytest.raises(TemporaryError, match="is busy") as caught,
     ):
         ckan.record(PAGE)

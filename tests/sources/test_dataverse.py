@@ -156,7 +156,7 @@ def test_its_pages_are_understood_on_any_host(text: str, location: str) -> None:
         "https://example.org/dataset.xhtml",
         "https://example.org/api/access/datafile/readme",
         "https://example.org/spa/datasets?persistentId=doi:10.7910/DVN/X",
-        "https://example.org/owner/name/dataset.xhtml?id=1&x=y/z/file",
+        "https://example.org/owner/name/dataset.xhtml?id=1",
         "https://github.com/IQSS/dataverse",
         "doi:10.7910/DVN/TJCLKP",
         "dataset.xhtml",

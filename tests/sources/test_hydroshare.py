@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from r2i.errors import FetchError, R2iError, TemporaryError, UsageError
+from r2i.sources import parse
 from r2i.sources.hydroshare import HydroShare
 from tests.sources.asking import asking, typed
 from tests.sources.web_servers import (
@@ -78,12 +79,9 @@ def resource(files: Handler | Answer = two_pages, metadata: Handler | Answer | N
         f"hydroshare.org/resource/{ID.upper()}/",
         f"https://hydroshare.org/resource/{ID}/data/contents/index.ipynb",
         f"https://www.hydroshare.org/hsapi/resource/{ID}/",
-        f"10.4211/hs.{ID}",
-        f"doi:10.4211/HS.{ID.upper()}",
-        f"https://doi.org/10.4211/hs.{ID}",
     ],
 )
-def test_addresses_and_dois_are_understood_without_asking(text: str) -> None:
+def test_addresses_are_understood(text: str) -> None:
     source = HydroShare().read(typed(text, subdirectory="docs"))
 
     assert source is not None
@@ -95,7 +93,6 @@ def test_addresses_and_dois_are_understood_without_asking(text: str) -> None:
     [
         "https://www.hydroshare.org/landingPage/",
         f"https://www.hydroshare.org/resource/{ID[:-1]}",
-        "10.4211/hs.mine",
     ],
 )
 def test_other_pages_are_refused_with_a_hint(text: str) -> None:
@@ -106,10 +103,19 @@ def test_other_pages_are_refused_with_a_hint(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [f"https://example.org/resource/{ID}/", "10.5281/zenodo.1", f"https://github.com/hydroshare/{ID}"]
+    "text", [f"https://example.org/resource/{ID}/", f"https://github.com/hydroshare/{ID}"]
 )
 def test_what_is_elsewhere_is_left_to_others(text: str) -> None:
     assert HydroShare().read(typed(text)) is None
+
+
+@pytest.mark.parametrize(
+    "text", [f"10.4211/hs.{ID}", f"doi:10.4211/HS.{ID.upper()}", f"https://doi.org/10.4211/hs.{ID}"]
+)
+def test_a_doi_contains_the_identifier(text: str) -> None:
+    source = parse(text, cwd=Path("/"))
+
+    assert (source.provider, source.location) == ("hydroshare", PAGE)
 
 
 def test_a_resource_becomes_a_checkout(tmp_path: Path, environ: dict[str, str]) -> None:

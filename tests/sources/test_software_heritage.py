@@ -13,7 +13,7 @@ import pytest
 
 from r2i.errors import FetchError, R2iError, TemporaryError, UsageError
 from r2i.sources.software_heritage import SoftwareHeritage
-from tests.sources.asking import Asking, asking, typed
+from tests.sources.asking import asking, typed
 from tests.sources.serving import Repository, git
 from tests.sources.web_servers import (
     Answer,
@@ -379,23 +379,22 @@ def test_a_limit_of_requests_is_waited_for(
     assert 30 <= swh.waited[0] <= 41
 
 
-def faults(archived: Archived) -> dict[str, tuple[Handler | Answer, type[R2iError], str]]:
-    return {
-        "absent": (problem(404), FetchError, "does not exist"),
-        "busy": (problem(429, Retry_After="1"), TemporaryError, "is busy"),
-        "broken": (problem(502), TemporaryError, "cannot answer now"),
-        "page": (html_answer(), FetchError, "is a web page"),
-        "other": (json_answer([]), FetchError, "which is not the documented form"),
-        "odd": (json_answer({"directory": "../../x"}), FetchError, "without a hash as `directory`"),
-        "cut": (Answer(body=b"{}" * 50, cut=10), TemporaryError, "The connection"),
-    }
+FAULTS: dict[str, tuple[Handler | Answer, type[R2iError], str]] = {
+    "absent": (problem(404), FetchError, "does not exist"),
+    "busy": (problem(429, Retry_After="1"), TemporaryError, "is busy"),
+    "broken": (problem(502), TemporaryError, "cannot answer now"),
+    "page": (html_answer(), FetchError, "is a web page"),
+    "other": (json_answer([]), FetchError, "which is not the documented form"),
+    "odd": (json_answer({"directory": "../../x"}), FetchError, "without a hash as `directory`"),
+    "cut": (Answer(body=b"{}" * 50, cut=10), TemporaryError, "The connection"),
+}
 
 
-@pytest.mark.parametrize("name", ["absent", "busy", "broken", "page", "other", "odd", "cut"])
+@pytest.mark.parametrize("name", FAULTS)
 def test_faults_of_the_server_are_errors_with_words(
     name: str, archived: Archived, tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    answer, kind, words = faults(archived)[name]
+    answer, kind, words = FAULTS[name]
     server = routes({f"/api/1/revision/{archived.revision}/": answer})
     with (
         asking("software_heritage.SoftwareHeritage", {HOST: server}, tmp_path, environ) as swh,
@@ -407,9 +406,7 @@ def test_faults_of_the_server_are_errors_with_words(
     assert caught.value.hint
 
 
-def test_a_snapshot_without_a_default_branch_is_an_error(
-    archived: Archived, tmp_path: Path, environ: dict[str, str]
-) -> None:
+def test_a_snapshot_without_a_default_branch_is_an_error(tmp_path: Path, environ: dict[str, str]) -> None:
     server = routes({f"/api/1/snapshot/{HASH}/": json_answer({"branches": {}})})
     with (
         asking("software_heritage.SoftwareHeritage", {HOST: server}, tmp_path, environ) as swh,

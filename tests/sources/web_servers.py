@@ -1,7 +1,7 @@
 """Web servers on the loopback address, under their real names: a proxy that answers for every host with a certificate of its own.
 
     with web_servers({"zenodo.org": handler}, tmp_path) as web:
-        client = Client(environ=environ | web.environ, report=said.append)
+        client = HttpClient(environ=environ | web.environ, report=said.append)
         client.json("https://zenodo.org/api/records/1")
     assert web.asked[0].path == "/api/records/1"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 OWN = "Options"
@@ -88,7 +90,9 @@ class Command(click.Command):
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_help_text(ctx, formatter)
-        if any(one.name == "source" for one in self.params) and "SOURCE is" not in (self.help or ""):
+        if any(one.name == "source" for one in self.params) and not re.search(
+            r"^\s*SOURCE is", self.help or "", re.MULTILINE
+        ):
             formatter.write_paragraph()
             with formatter.indentation():
                 formatter.write_text(SOURCE)

@@ -35,14 +35,15 @@ __all__ = [
 ]
 
 #: Servers of published records, each with a module of its own, which is loaded when an address is read.
+#: CKAN is the last: nothing but the form of an address tells a portal.
 RECORDS: tuple[Records, ...] = (
     Records("zenodo.Zenodo"),
     Records("figshare.Figshare"),
     Records("osf.Osf"),
     Records("dataverse.Dataverse"),
     Records("hydroshare.HydroShare"),
-    Records("ckan.Ckan"),
     Records("software_heritage.SoftwareHeritage"),
+    Records("ckan.Ckan"),
 )
 
 #: In the order in which they are asked: an existing directory wins, and git, which takes nearly any URL, is the last.

@@ -31,7 +31,7 @@ PERSISTENT = re.compile(
 VERSION = re.compile(r"\d+(?:\.\d+)?|:?draft|:latest(?:-published)?", re.IGNORECASE)
 NEWEST = ":latest-published"
 #: Parts of the path below which an installation lies; nearly all lie at the top of their host.
-LONGEST_BASE = 2
+LONGEST_BASE = 1
 FORMS = "Pass the address of a dataset or of a file, such as `https://dataverse.harvard.edu/dataset.xhtml?persistentId=doi:10.7910/DVN/ID`"
 TOKENS = "If you may read them, set `DATAVERSE_TOKEN` to your API token and `DATAVERSE_SERVER` to `{host}`"
 
@@ -198,32 +198,41 @@ def _version(
     address: _Address, client: HttpClient, token: HostToken | None
 ) -> tuple[_Address, dict[str, Any]]:
     """The version that is meant, with its files, and the address that names it."""
+    from r2i.sources.web.refusals import AbsentError
+
+    try:
+        return _asked(address, client, token)
+    except AbsentError as error:
+        # The persistent identifier of a file has the form of that of a dataset.
+        if not address.persistent:
+            raise
+        try:
+            dataset = _dataset_of_file(replace(address, kind="file"), client, token)
+        except AbsentError:
+            raise error from None
+        return _asked(dataset, client, token)
+
+
+def _asked(address: _Address, client: HttpClient, token: HostToken | None) -> tuple[_Address, dict[str, Any]]:
     url, query = address.api("datasets", f"/versions/{address.version}")
     query |= {"excludeFiles": "false", "excludeMetadataBlocks": "true"}
-    try:
-        answer = client.json(url, query=query, token=token)
-    except NotThereError:
-        # The persistent identifier of a file has the form of that of a dataset.
-        if address.kind != "citation":
-            raise
-        return _version(_dataset_of_file(replace(address, kind="file"), client, token), client, token)
-    found = at(answer, "data")
+    found = at(client.json(url, query=query, token=token), "data")
     if not isinstance(found, dict):
         raise unexpected(url, "without `data`")
     if found.get("versionState") == "DEACCESSIONED":
         raise FetchError(
             f"`{address.location}` was withdrawn by its authors", hint="Pass another version of the dataset"
         )
-    number = found.get("versionNumber")
-    version = f"{number}.{found.get('versionMinorNumber') or 0}" if isinstance(number, int) else ":draft"
     persistent = _persistent(text_at(found, "datasetPersistentId")) or address.persistent
-    return replace(
+    number = number_at(found, "versionNumber")
+    exact = replace(
         address,
         kind="dataset",
         persistent=persistent,
         number="" if persistent else address.number,
-        version=version,
-    ), found
+        version=":draft" if number is None else f"{number}.{number_at(found, 'versionMinorNumber') or 0}",
+    )
+    return exact, found
 
 
 def _files(

@@ -14,7 +14,6 @@ from urllib.parse import unquote, urlsplit
 
 from r2i.errors import FetchError, UsageError
 from r2i.model import Source
-from r2i.sources.doi_text import read_doi
 from r2i.sources.protocol import Typed
 from r2i.sources.typed import shown
 from r2i.sources.web.documents import (
@@ -39,7 +38,6 @@ SITE = "https://www.hydroshare.org"
 SERVERS = (("HydroShare", f"{SITE}/hsapi/resource/types/"),)
 
 IDENTIFIER = re.compile(r"[0-9a-f]{32}")
-DOI = "10.4211/hs."
 #: A page has a hundred files.
 MOST_PAGES = 200
 
@@ -48,10 +46,6 @@ class HydroShare:
     name = "hydroshare"
 
     def read(self, typed: Typed) -> Source | None:
-        """A DOI of HydroShare contains the identifier of the resource, so nobody has to be asked about it."""
-        doi = read_doi(typed.text)
-        if doi is not None and doi.startswith(DOI):
-            return self._source(doi.removeprefix(DOI), typed)
         page = read_page(typed.text)
         if page is None or page.host != "hydroshare.org":
             return None

@@ -19,11 +19,12 @@ def below_server(path: str, *, what: str) -> str:
     A slash at its beginning means the server's own top, as for BinderHub. Raises `UsageError`, in which `what` names
     the path, for an address of another server and for a path that leads out of this one.
     """
-    refuse_unprintable(path, what)
+    place = what[:1].lower() + what[1:]
+    refuse_unprintable(path, place)
     relative = path.removeprefix("/")
     # Browsers take `\` for `/`, and one escape away before they look for `..`.
     plain = unquote(path.partition("?")[0].partition("#")[0])
-    refuse_unprintable(plain, what)
+    refuse_unprintable(plain, place)
     elsewhere = relative.startswith("/") or SCHEME.match(relative) or "\\" in plain
     if elsewhere or ".." in plain.split("/") or len(path) > LONGEST:
         raise UsageError(
