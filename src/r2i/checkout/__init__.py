@@ -43,6 +43,7 @@ class Checkout:
     `boundary` is the top of the repository: symbolic links may lead anywhere below it, and nowhere else.
     `content_id` is the resolved revision, None for a local directory; `complete` says that nothing of the revision
     could not be had. `date` is when the commit was made that it stands on (RFC 3339, UTC), None where there is none.
+    `content` names what was put into it of another repository (`URL@commit directory`).
     """
 
     root: Path
@@ -50,6 +51,7 @@ class Checkout:
     content_id: str | None = None
     complete: bool = True
     date: str | None = None
+    content: str = ""
 
     @classmethod
     def open(

@@ -36,7 +36,8 @@ def image_reference(source: Source, options: Options, *, revision: str | None) -
     slug = _slug(source)
     if revision is None:
         return f"r2i/{slug}:{_short(source.location, source.subdirectory)}"
-    chosen = [__version__, source.location, source.subdirectory, asdict(options)]
+    content = [] if source.content is None else [source.content.words]
+    chosen = [__version__, source.location, source.subdirectory, asdict(options), *content]
     if COMMIT.fullmatch(revision) and source.provider not in NAMELESS:
         return f"r2i/{slug}:{revision[:12]}-{_short(json.dumps(chosen, sort_keys=True))}"
     version = re.sub(r"[^A-Za-z0-9.]+", "-", revision).strip("-.")[:LONGEST_VERSION]
