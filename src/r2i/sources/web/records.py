@@ -125,6 +125,7 @@ class Records:
                 subdirectory=record.source.subdirectory,
                 content_id=record.content_id,
                 date=record.published.astimezone(UTC).strftime(DATE) if record.published else None,
+                date_of="the publication",
             )
 
     def last_change(
