@@ -11,6 +11,8 @@ from r2i.sources import fetched, parse
 from tests.sources.record_servers import FILES, contents, doi, figshare, invenio, resolved, zenodo
 from tests.sources.web_servers import html_answer, json_answer, redirect, web_servers
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 
 @pytest.mark.parametrize(
     ("text", "provider", "location"),

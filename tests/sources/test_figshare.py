@@ -12,6 +12,8 @@ from r2i.sources import parse
 from tests.sources.record_servers import FILES, checked_out, contents, figshare, resolved, zipped
 from tests.sources.web_servers import json_answer, routes, web_servers
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 PAGE = "https://figshare.com/articles/_/9782777"
 
 

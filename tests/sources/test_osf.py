@@ -11,6 +11,8 @@ from r2i.sources import parse
 from tests.sources.record_servers import FILES, checked_out, contents, osf, resolved
 from tests.sources.web_servers import json_answer, web_servers
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 PROJECT = "https://osf.io/abcde"
 
 
@@ -27,6 +29,8 @@ PROJECT = "https://osf.io/abcde"
         "https://osf.io/abcde/wiki/home/",
         "https://osf.io/project/abcde/",
         "https://osf.io/registries/osf/abcde",
+        "https://osf.io/registries/abcde",
+        "https://osf.io/download/abcde/",
         "https://api.osf.io/v2/nodes/abcde/",
         "https://api.osf.io/v2/registrations/abcde/files/",
         "10.17605/OSF.IO/ABCDE",
@@ -46,6 +50,8 @@ def test_reads(text: str) -> None:
         "https://osf.io/search?q=a",
         "https://osf.io/preprints/psyarxiv/abcde",
         "https://osf.io/a-b/",
+        "https://osf.io/institutions",
+        "https://osf.io/download/",
     ],
 )
 def test_refuses_other_pages(text: str) -> None:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from r2i.building.dated import dated
 from r2i.checkout import Checkout
 from r2i.engines.naming import checked_reference, image_reference
 from r2i.errors import FetchError, R2iError, UsageError
@@ -28,6 +29,8 @@ from r2i.sources.web.client import HttpClient
 from tests.building import R2I
 from tests.sources.record_servers import FILES, SAMPLES, checked_out, contents, resolved, zenodo, zipped
 from tests.sources.web_servers import Answer, Asked, Handler, file_answer, json_answer, problem, web_servers
+
+pytestmark = pytest.mark.usefixtures("kept")
 
 DOCS = Path(__file__).parents[2] / "docs" / "sources.md"
 NAMES = [records.name for records in RECORDS]
@@ -337,6 +340,23 @@ def test_a_record_without_a_day_has_no_date(tmp_path: Path) -> None:
 
     assert isinstance(change, Unknown)
     assert "does not say when" in change.reason
+
+
+def test_a_record_of_this_year_needs_no_date(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("six\n")
+    checkout, said = Checkout.open(tmp_path, content_id="1234567", date="2026-11-01T00:00:00Z"), list[str]()
+    options = dated(
+        Options(),
+        "auto",
+        checkout=checkout,
+        source=parse(RECORD, cwd=Path("/")),
+        environ={},
+        note=said.append,
+        now=datetime(2026, 11, 30, tzinfo=UTC),
+    )
+
+    assert options.as_of is None
+    assert "`requirements.txt` was published less than a year ago, on 2026-11-01" in said[0]
 
 
 def test_an_image_is_named_by_provider_and_version() -> None:

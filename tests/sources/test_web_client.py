@@ -5,8 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,48 +13,20 @@ import pytest
 from r2i.errors import FetchError, R2iError, TemporaryError, UsageError
 from r2i.sources.web.client import MOST_JSON, HostToken, HttpClient
 from r2i.sources.web.patience import Patience, retry_after
+from tests.sources.talking import Talking
 from tests.sources.web_servers import (
     Answer,
     Asked,
     Handler,
-    Web,
     html_answer,
     json_answer,
     one_after_another,
     problem,
     redirect,
     routes,
-    web_servers,
 )
 
 RECORD = "https://zenodo.org/api/records/1"
-
-
-class Talk:
-    """A client, the servers that it talks to, what it said to the user and how long it would have waited."""
-
-    def __init__(self, web: Web, environ: dict[str, str], **patience: float) -> None:
-        self.web = web
-        self.said: list[str] = []
-        self.waits: list[float] = []
-        self.client = HttpClient(
-            environ=environ | web.environ,
-            report=self.said.append,
-            patience=Patience(pause=self.waits.append, **patience),  # type: ignore[arg-type]
-        )
-
-
-Talking = Callable[..., AbstractContextManager[Talk]]
-
-
-@pytest.fixture
-def talking(tmp_path: Path, environ: dict[str, str]) -> Talking:
-    @contextmanager
-    def start(hosts: dict[str, Handler], **patience: float) -> Iterator[Talk]:
-        with web_servers(hosts, tmp_path) as web:
-            yield Talk(web, environ, **patience)
-
-    return start
 
 
 def zenodo(handler: Handler | Answer) -> dict[str, Handler]:

@@ -19,6 +19,8 @@ from tests.sources.web_servers import (
     web_servers,
 )
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 RECORD = "https://zenodo.org/records/1234567"
 CONCEPT = "https://zenodo.org/records/1234566"
 CALTECH = "https://data.caltech.edu/records/abcde-12345"

@@ -42,7 +42,25 @@ STORAGE = "osfstorage"
 ID = re.compile(r"[a-z0-9]{5,12}")
 #: Pages of its site that are no project.
 PAGES = frozenset(
-    {"dashboard", "login", "meetings", "preprints", "register", "registries", "search", "support"}
+    {
+        "collections",
+        "dashboard",
+        "download",
+        "home",
+        "institutions",
+        "login",
+        "meetings",
+        "myprojects",
+        "preprints",
+        "profile",
+        "project",
+        "register",
+        "registries",
+        "reviews",
+        "search",
+        "settings",
+        "support",
+    }
 )
 PAGE_SIZE = "100"
 #: A tree of folders could have no end.
@@ -93,7 +111,7 @@ def _id(page: Page) -> str | None:
     match page.parts:
         case ["v2", "nodes" | "registrations" | "guids", id_, *_] if page.host == "api.osf.io":
             found = id_
-        case ["registries" | "project", id_] | ["registries", _, id_]:
+        case ["registries" | "project" | "download", id_] | ["registries", _, id_]:
             found = id_
         case [id_, *_]:
             found = id_

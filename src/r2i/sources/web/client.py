@@ -91,12 +91,16 @@ class HttpClient:
     @contextmanager
     def opened(
         self, url: str, *, token: HostToken | None, headers: Mapping[str, str]
-    ) -> Iterator[requests.Response]:
-        """An answer that is no error, to read its body from; asked once. Raises `FetchError` or `BusyError`."""
-        with self._followed("GET", url, headers, token=token, within=self.patience.document) as (_, answer):
+    ) -> Iterator[tuple[requests.Response, bool]]:
+        """An answer to read its body from, and whether a secret was sent for it; asked once.
+
+        It is no error but perhaps 416 (no such range). Raises `FetchError` or `BusyError`.
+        """
+        within = self.patience.document
+        with self._followed("GET", url, headers, token=token, within=within) as (_, answer):
             if answer.status_code >= 400 and answer.status_code != 416:
                 raise self._refusal(answer, token=token)
-            yield answer
+            yield answer, bool(self._secret(url, token))
 
     def _document(
         self, method: str, url: str, *, query: Mapping[str, str] | None, token: HostToken | None
