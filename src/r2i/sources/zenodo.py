@@ -50,6 +50,8 @@ SITES = {
 INVENIO_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{5}-[0-9a-hjkmnp-tv-z]{5}")
 ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,60}")
 OWN_DOI = re.compile(r"10\.(?:5281|5072)/zenodo\.(?P<id>\d+)", re.IGNORECASE)
+#: What another registrant gave out for a record.
+FOREIGN_DOI = re.compile(r"10\.[\d.]+/[\w./:;()+-]+", re.ASCII)
 HINT = "Pass the address of a record, such as `https://zenodo.org/records/1234567`, or its DOI"
 CLOSED = frozenset({"restricted", "embargoed", "closed"})
 
@@ -109,36 +111,42 @@ class Zenodo:
 
 def _location(page: Page) -> str | None:
     """The address of a record in one form; what only the server can tell stays as it is."""
+    if place := _place(page):
+        return place.page
+    match page.parts if page.host in SITES else ():
+        case ["doi", *doi] if FOREIGN_DOI.fullmatch("/".join(doi)):
+            return f"https://{page.host}/doi/{'/'.join(doi)}"
+        case ["badge", "latestdoi", repository] if repository.isdecimal():
+            return f"https://{page.host}/badge/latestdoi/{repository}"
+        case ["badge", picture] if picture.removesuffix(".svg").isdecimal():
+            return f"https://{page.host}/badge/latestdoi/{picture.removesuffix('.svg')}"
+        case _:
+            return None
+
+
+def _place(page: Page) -> _Place | None:
+    """The record that an address names itself."""
     known = page.host in SITES
     match page.parts:
         case ["records" | "record", id_, *rest] | ["api", "records", id_, *rest]:
             if INVENIO_ID.fullmatch(id_) or (known and ID.fullmatch(id_)):
-                newest = rest[-1:] == ["latest"]
-                return _Place(host=page.host, id=id_, newest=newest).page
-        case ["doi", *doi] if known and len(doi) > 1:
-            return _of_doi(page.host, "/".join(doi))
-        case ["badge", "DOI" | "doi", *doi] if known and len(doi) > 1:
-            return _of_doi(page.host, "/".join(doi).removesuffix(".svg"))
-        case ["badge", "latestdoi", repository] if known and repository.isdecimal():
-            return f"https://{page.host}/badge/latestdoi/{repository}"
-        case ["badge", picture] if known and re.fullmatch(r"\d+\.svg", picture):
-            return f"https://{page.host}/badge/latestdoi/{picture.removesuffix('.svg')}"
+                return _Place(host=page.host, id=id_, newest=rest[-1:] == ["latest"])
+        case ["doi", *doi] | ["badge", "DOI" | "doi", *doi] if known:
+            if own := OWN_DOI.fullmatch("/".join(doi).removesuffix(".svg")):
+                return _Place(host=page.host, id=own["id"])
     return None
-
-
-def _of_doi(host: str, doi: str) -> str | None:
-    if own := OWN_DOI.fullmatch(doi):
-        return _Place(host=host, id=own["id"]).page
-    return f"https://{host}/doi/{doi}" if re.fullmatch(r"10\.[\d.]+/[\w./:;()+-]+", doi) else None
 
 
 def _found(location: str, client: HttpClient) -> _Place:
     """Where the record lies; a badge, or a DOI that somebody else gave out, is followed to it."""
-    for address in (location, None):
-        page = read_page(address or client.final_url(location))
-        if page is not None and page.parts[:1] == ("records",) and len(page.parts) > 1:
-            return _Place(host=page.host, id=page.parts[1], newest=page.parts[-1] == "latest")
-    raise FetchError(f"`{location}` leads to no record", hint=HINT)
+    page = read_page(location)
+    place = _place(page) if page else None
+    if place is None:
+        page = read_page(client.final_url(location))
+        place = _place(page) if page else None
+    if place is None:
+        raise FetchError(f"`{location}` leads to no record", hint=HINT)
+    return place
 
 
 def _token(host: str, environ: Mapping[str, str]) -> HostToken | None:
