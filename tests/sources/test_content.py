@@ -10,12 +10,17 @@ import pytest
 
 from r2i.building.namespaces import identity, own_namespace
 from r2i.building.records import revision_state
+from r2i.cli.badge import launch_of
+from r2i.cli.common import TypedSource
 from r2i.engines.naming import image_reference
 from r2i.errors import FetchError, UsageError
 from r2i.model import Options, Source
 from r2i.planning.compose import make_plan
+from r2i.ready.badge import HUB
 from r2i.sources import fetched, parse, resolve
+from tests.sources.record_servers import FILES, SAMPLES, checked_out
 from tests.sources.serving import Repository, Server, git, id_of, serve
+from tests.sources.web_servers import web_servers
 
 NOWHERE = Path("/nonexistent")
 
@@ -138,3 +143,22 @@ def test_content_of_this_machine_is_refused(course: Repository, server: Server) 
     for repository in (course.url, str(course.served), "../course"):
         with pytest.raises(UsageError, match="not the URL of a repository"):
             source_of(server, repo=repository)
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("name", ["zenodo", "figshare", "dataverse", "hydroshare", "ckan"])
+def test_the_link_of_a_records_badge_fetches_the_record_and_what_it_pulls(
+    name: str, server: Server, course: Repository, tmp_path: Path, environ: dict[str, str]
+) -> None:
+    typed = TypedSource(source=SAMPLES[name].address, ref=None, subdir="")
+    pull = f"git-pull?{urlencode({'repo': f'{server.url}/course.git', 'targetPath': 'course'})}"
+    link = launch_of(typed, urlpath=pull, hub=HUB)[0].url
+    with (
+        web_servers(SAMPLES[name].hosts(FILES), tmp_path) as web,
+        checked_out(link, environ | web.environ) as (checkout, _),
+    ):
+        assert {path: (checkout.root / path).read_bytes() for path in FILES} == FILES
+        assert (checkout.root / "course/week1/a").read_text() == "one\n"
+        assert checkout.content == f"{server.url}/course.git@{id_of(course, 'main')} course"
+
+    assert f"/v2/{name}/" in link

@@ -15,6 +15,9 @@ SCHEMES = ("https", "http", "ssh", "git", "file", "git+https", "hg+https")
 PREFIX = re.compile(r"(?P<prefix>[A-Za-z.]+)[:.\s]\s*(?P<rest>\S+)")
 SWHID = re.compile(r"swh:[^:]*:[^:]*:.*", re.IGNORECASE)
 
+#: Among other words, such as those of `git clone`.
+ADDRESS = re.compile(r"(?:https?|ssh)://[^\s/]+/\S+", re.IGNORECASE)
+
 OWNED = re.compile(r"[\w-]+/[\w.-]+", re.ASCII)
 NUMBER = re.compile(r"[0-9]+")
 
@@ -42,6 +45,8 @@ def meant(text: str) -> str:
     if "\\" in text and "://" not in text:
         slashed = text.replace("\\", "/")
         return f"Separate directories with `/`: `{shown(slashed)}`"
+    if len(words := text.split()) > 1 and (addresses := [word for word in words if ADDRESS.fullmatch(word)]):
+        return f"Pass the address alone: `{shown(addresses[0])}`"
     found = _address(text) or _prefixed(text)
     return f"Did you mean `{shown(found)}`?" if found else FORMS
 

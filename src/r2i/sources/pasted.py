@@ -15,10 +15,10 @@ LONGEST = 8_192
 
 ADDRESS = re.compile(r"https?://[^\s<>\"'`\[\]{}|^]+", re.IGNORECASE)
 #: What is certainly more than an address.
-MARKUP = re.compile(r"[\s<>\"\[]|\]\(")
+MARKUP = re.compile(r"^[('`]|[\s<>\"\[{]|\]\(")
 
 #: A link in Markdown, HTML and rST, as apart from an address in a sentence; and the picture of a badge.
-LINKED = re.compile(r"\]\(|<|:target:")
+LINKED = re.compile(r"\]\(|<|:target:|\{http")
 PICTURE = re.compile(r"\.(?:svg|png|gif|jpe?g)(?:[?#]|$)", re.IGNORECASE)
 
 
