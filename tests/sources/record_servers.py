@@ -377,7 +377,9 @@ def software_heritage(files: Files, /) -> dict[str, Handler]:
             "refs/heads/main": {"target": revision, "target_type": "revision"},
         }
         name = asked.query["branches_from"]
-        return json_answer({"id": snapshot, "branches": {name: known[name]}, "next_branch": None})
+        return json_answer(
+            {"id": snapshot, "branches": {name: known[name]} if name in known else {}, "next_branch": None}
+        )
 
     state = {"status": "done", "progress_message": None, "id": 1, "swhid": directory}
     found = {

@@ -17,11 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2i.building.dated import dated
+from r2i.check.checking import check
+from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 from r2i.engines.naming import checked_reference, image_reference
 from r2i.errors import FetchError, R2iError, UsageError
 from r2i.host.certificates import CA_SOURCES
 from r2i.model import Options
+from r2i.planning.compose import make_plan
+from r2i.planning.plan_json import to_json
 from r2i.process import run
 from r2i.sources import PROVIDERS, RECORDS, LastChange, Unknown, fetched, last_change, parse
 from r2i.sources.protocol import silent
@@ -386,6 +390,25 @@ def test_a_plan_names_the_version_and_its_day(tmp_path: Path) -> None:
     assert plan["labels"]["repo2docker.ref"] == "1234567"
     assert plan["as_of"]["moment"] == "2021-06-30T23:59:59Z"
     assert plan["as_of"]["evidence"]["why"] == f"`--as-of commit`: published on 2021-06-30 ({RECORD})"
+
+
+def test_the_day_of_publication_chooses_the_versions_that_no_file_names(tmp_path: Path) -> None:
+    files = {"requirements.txt": b"six==1.16.0\n", "install.R": b"install.packages('sp')\n"}
+    source = parse(RECORD, cwd=Path("/"))
+    with (
+        web_servers(zenodo(files), tmp_path) as web,
+        fetched(source, environ=web.environ, report=silent) as checkout,
+    ):
+        plan = make_plan(checkout, Options(), source=source)
+        found = check(Subject(checkout=checkout, source=source)).findings
+    reasons = to_json(plan)
+
+    assert plan.python is not None
+    assert plan.python.version == "3.8"
+    assert plan.python.evidence.why.endswith("a year old on 2021-06-30, the date of the publication")
+    assert "the date of the publication" in reasons
+    assert "last commit" not in reasons
+    assert any("of the publication, and change with the next" in one.finding.message for one in found)
 
 
 def test_a_plan_of_a_directory_loads_nothing_of_the_web(tmp_path: Path) -> None:

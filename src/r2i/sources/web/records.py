@@ -130,6 +130,7 @@ class Records:
                 content_id=record.content_id,
                 complete=record.verify is None or record.verify(top),
                 date=record.published.astimezone(UTC).strftime(DATE) if record.published else None,
+                date_of="the publication",
             )
 
     def last_change(
