@@ -16,7 +16,7 @@ from r2i.sources.doi_text import read_doi
 from r2i.sources.opens import below_server, tree_path
 from r2i.sources.parse import git_source
 from r2i.sources.protocol import Typed
-from r2i.sources.pull_links import content_alone, content_of, fields_of, pull_of_link, pull_of_path
+from r2i.sources.pull_links import Pull, content_alone, content_of, fields_of, pull_of_link, pull_of_path
 from r2i.sources.typed import checked_ref, shown
 
 LINK = re.compile(
@@ -56,13 +56,13 @@ def is_launch_link(text: str) -> bool:
     match = LINK.fullmatch(text)
     if match is None or match["scheme"] is None:
         return False
-    path, query = match["path"] or "", match["query"] or ""
-    launch = LAUNCH.fullmatch(path)
-    if launch and launch["spec"] and (launch["prefix"] in FORMS or _is_hub(match, path)):
-        return not SITES.match(match["host"])
-    return bool(
-        (_is_hub(match, path) and OLD.fullmatch(path)) or ("git-" in text and pull_of_link(text) and query)
-    )
+    if SITES.match(match["host"]):
+        return False
+    path = match["path"] or ""
+    of_hub, launch = _is_hub(match, path), LAUNCH.fullmatch(path)
+    if launch and launch["spec"] and (of_hub or launch["prefix"] in FORMS):
+        return True
+    return bool((of_hub and OLD.fullmatch(path)) or _pull(match))
 
 
 def is_badge_image(text: str) -> bool:
@@ -83,11 +83,13 @@ def launched(typed: Typed, published: Callable[[Typed], Source]) -> Source | Non
     if is_badge_image(typed.text):
         raise badge_image()
     match = LINK.fullmatch(typed.text)
-    if match is None or (match["scheme"] is None and not _is_hub(match, match["path"] or "")):
+    if match is None or SITES.match(match["host"]):
+        return None
+    if match["scheme"] is None and not _is_hub(match, match["path"] or ""):
         return None
     if (link := _launch_link(match)) is not None:
         return _source(link, typed, published)
-    if "git-" in (match["query"] or "") + (match["path"] or "") and (pull := pull_of_link(typed.text)):
+    if (pull := _pull(match)) is not None:
         return content_alone(pull, typed, _agreed(pull.ref, typed))
     return None
 
@@ -104,10 +106,13 @@ def _is_hub(match: re.Match[str], path: str) -> bool:
     return "binder" in match["host"].lower() or "/binder/v2/" in path
 
 
+def _pull(match: re.Match[str]) -> Pull | None:
+    """What a link to a JupyterHub pulls; most links have no `git-` in them, and their parameters are not looked at."""
+    return pull_of_link(match.group()) if "git-" in match.group() and match["query"] else None
+
+
 def _launch_link(match: re.Match[str]) -> LaunchLink | None:
     path = match["path"] or ""
-    if SITES.match(match["host"]):
-        return None
     if launch := LAUNCH.fullmatch(path):
         prefix, spec = launch["prefix"].lower(), launch["spec"] or ""
         if form := FORMS.get(prefix):
