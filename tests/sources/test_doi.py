@@ -107,7 +107,7 @@ def test_a_page_that_r2i_cannot_read_is_named(tmp_path: Path) -> None:
 def test_a_doi_that_nobody_registered(tmp_path: Path) -> None:
     with (
         web_servers({"doi.org": doi({})}, tmp_path) as web,
-        pytest.raises(FetchError, match="does not exist"),
+        pytest.raises(FetchError, match="is not registered"),
     ):
         resolved("10.1234/abc", web.environ)
 
