@@ -23,6 +23,8 @@ from tests.sources.web_servers import (
     routes,
 )
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 HOST = "demo.ckan.org"
 SITE = f"https://{HOST}"
 PAGE = f"{SITE}/dataset/rivers"

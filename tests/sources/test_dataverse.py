@@ -32,6 +32,8 @@ from tests.sources.web_servers import (
     web_servers,
 )
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 HOST = "dataverse.harvard.edu"
 SITE = f"https://{HOST}"
 DATASET = "doi:10.7910/DVN/TJCLKP"

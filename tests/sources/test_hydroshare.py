@@ -26,6 +26,8 @@ from tests.sources.web_servers import (
     routes,
 )
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 HOST = "www.hydroshare.org"
 ID = "b8f6eae9d89241cf8b5904033460af61"
 PAGE = f"https://{HOST}/resource/{ID}/"

@@ -348,7 +348,10 @@ def test_a_record_without_a_day_has_no_date(tmp_path: Path) -> None:
 
 def test_a_record_of_this_year_needs_no_date(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("six\n")
-    checkout, said = Checkout.open(tmp_path, content_id="1234567", date="2026-11-01T00:00:00Z"), list[str]()
+    checkout, said = (
+        Checkout.open(tmp_path, content_id="1234567", date="2026-11-01T00:00:00Z", date_of="the publication"),
+        list[str](),
+    )
     options = dated(
         Options(),
         "auto",

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from r2i.errors import FetchError, R2iError, TemporaryError, UsageError
+from r2i.sources import LastChange, last_change
 from r2i.sources.software_heritage import SoftwareHeritage
 from tests.sources.asking import asking, typed
 from tests.sources.serving import Repository, git
@@ -27,6 +28,8 @@ from tests.sources.web_servers import (
     redirect,
     routes,
 )
+
+pytestmark = pytest.mark.usefixtures("kept")
 
 HOST = "archive.softwareheritage.org"
 SITE = f"https://{HOST}"
@@ -244,7 +247,16 @@ def test_the_files_are_those_that_were_archived(
     ):
         assert checkout.complete
         assert checkout.content_id == archived.revision
-        assert checkout.date == "2020-02-03T03:05:06Z"
+        assert (checkout.date, checkout.date_of) == ("2020-02-03T03:05:06Z", "the last commit")
+        changed = last_change(
+            swh.source(f"swh:1:rev:{archived.revision}"),
+            checkout,
+            ["run.sh"],
+            environ=swh.environ,
+            report=swh.said.append,
+        )
+        assert isinstance(changed, LastChange)
+        assert changed.cause == f"commit {archived.revision[:12]}"
         assert (checkout.root / "run.sh").stat().st_mode & 0o100
         assert (checkout.root / "link").is_symlink()
 

@@ -68,6 +68,8 @@ ID = re.compile(r"[0-9]{1,12}")
 LISTED = 10
 PAGE_SIZE = 1_000
 MOST_PAGES = 20
+#: Of what a sentence enumerates.
+MOST_NAMES = 5
 HINT = (
     "Pass the address of an item, such as `https://figshare.com/articles/dataset/TITLE/1234567/2`, or its DOI"
 )
@@ -244,7 +246,7 @@ def _says(asked: _Item, exact: _Item, listed: list[Any], *, left_out: int) -> st
         sentences.append(f"`{asked.page}` names no version: r2i uses the newest, `{exact.page}`")
     if left_out:
         names = [shown(text_at(entry, "name")) for entry in listed if at(entry, "is_link_only") is True]
-        sentences.append(
-            f"left out what is only a link to another server: {', '.join(f'`{n}`' for n in names[:5])}"
-        )
+        few = ", ".join(f"`{name}`" for name in names[:MOST_NAMES])
+        more = f" and {left_out - MOST_NAMES} more" if left_out > MOST_NAMES else ""
+        sentences.append(f"r2i leaves out links of `{exact.page}` to other servers: {few}{more}")
     return "; ".join(sentences)

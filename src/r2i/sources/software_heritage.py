@@ -80,6 +80,7 @@ class SoftwareHeritage:
                 ),
             ),
             published=date,
+            date_of="the last commit",
             says=says,
             prepare=vault.prepare,
             verify=partial(_verify, archive=archive, directory=directory),
