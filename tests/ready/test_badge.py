@@ -126,6 +126,7 @@ def test_a_binder_link_is_written_as_it_was(typed: str) -> None:
         ("https://osf.io/ab3cd", "which is a project of the OSF"),
         (f"swh:1:rev:{'0' * 40}", "which is an object of Software Heritage"),
         ("hg+https://hg.example.org/a", "which is a Mercurial repository"),
+        ("https://example.org/course.zip", "which is an archive file"),
         ("https://sandbox.zenodo.org/records/12", "by their DOI"),
         ("https://zenodo.org/records/12/latest", "by their DOI"),
         ("https://dataverse.example.edu/dataset.xhtml?persistentId=hdl:1902.1/1", "by their DOI"),

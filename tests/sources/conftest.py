@@ -71,7 +71,7 @@ def talking(tmp_path: Path, environ: dict[str, str]) -> Talking:
     return start
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's cache without anything in it; gives where downloads are kept."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -26,6 +26,7 @@ def test_an_example_is_read_by_its_provider(
     monkeypatch.setenv("HOME", str(tmp_path))
     for directory in ("project", "path/to/project"):
         (tmp_path / directory).mkdir(parents=True)
+    (tmp_path / "course.zip").touch()
 
     assert parse(example, cwd=tmp_path).provider == provider
 

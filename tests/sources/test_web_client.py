@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from r2i.errors import FetchError, R2iError, TemporaryError, UsageError
+from r2i.host.certificates import CA_SOURCES
 from r2i.sources.web.client import MOST_JSON, HostToken, HttpClient
 from r2i.sources.web.patience import Patience, retry_after
 from tests.sources.talking import Talking
@@ -49,7 +50,7 @@ def test_a_certificate_that_nobody_trusts_is_refused_at_once(
     talking: Talking, environ: dict[str, str]
 ) -> None:
     with talking(zenodo(json_answer({}))) as talk:
-        stranger = {**talk.web.environ, "REQUESTS_CA_BUNDLE": ""}
+        stranger = {**talk.web.environ, **dict.fromkeys(CA_SOURCES, "")}
         client = HttpClient(
             environ=environ | stranger, report=talk.said.append, patience=talk.client.patience
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from r2i.errors import FetchError, R2iError, TemporaryError, UsageError
-from r2i.sources.protocol import Momentary
+from r2i.model import Momentary
 from r2i.sources.web import bounds
 from r2i.sources.web.client import HostToken
 from r2i.sources.web.files import RemoteFile, download
@@ -48,8 +48,7 @@ def serving(handler: Handler | Answer) -> dict[str, Handler]:
 
 
 @pytest.fixture
-def place(tmp_path: Path, kept: Path) -> Path:
-    del kept
+def place(tmp_path: Path) -> Path:
     directory = tmp_path / "place"
     directory.mkdir()
     return directory

@@ -27,6 +27,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import trustme
 
+from r2i.host.certificates import CA_SOURCES
+
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -141,13 +143,10 @@ class Web:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What a user behind this proxy has in the environment."""
-        return {
-            "HTTP_PROXY": self.url,
-            "HTTPS_PROXY": self.url,
-            "NO_PROXY": "127.0.0.1,localhost",
-            "REQUESTS_CA_BUNDLE": str(self.ca),
-        }
+        """What a user behind this proxy has in the environment, whatever else this machine has."""
+        proxies = {"http_proxy": self.url, "https_proxy": self.url, "no_proxy": "127.0.0.1,localhost"}
+        upper = {name.upper(): value for name, value in proxies.items()}
+        return proxies | upper | dict.fromkeys(CA_SOURCES, str(self.ca))
 
     def urls(self) -> list[str]:
         return [asked.url for asked in self.asked]

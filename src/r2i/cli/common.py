@@ -15,9 +15,10 @@ from r2i.checkout import Checkout
 from r2i.cli.as_of import as_of_option, asked, with_date
 from r2i.cli.choices import Function, collected
 from r2i.cli.output import for_programs
+from r2i.cli.passing import passing_line
 from r2i.engines import EngineChoice
 from r2i.errors import UsageError
-from r2i.model import Json, Notice, Options, Source
+from r2i.model import Json, Momentary, Notice, Options, Source
 from r2i.quoting import printable
 
 DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
@@ -250,6 +251,9 @@ def checked_out(source: Source) -> Iterator[tuple[Checkout, Source]]:
 
 def note(message: str, **fields: Json) -> None:
     """Tell the user something that is not the product; `fields` go with it where a program reads."""
+    if isinstance(message, Momentary) and not passing_line.show(message):
+        return
+    passing_line.settle()
     if for_programs.get():
         import json
 

@@ -10,7 +10,7 @@ OWN = "Options"
 
 #: Of every command that takes one and does not say more.
 SOURCE = (
-    "SOURCE is a directory, a git or Mercurial URL, `owner/name` on GitHub, a link to a branch or directory there, a DOI, "
+    "SOURCE is a directory, an archive, a git or Mercurial URL, `owner/name` on GitHub, a link to a branch or directory there, a DOI, "
     "the page of a published record, or a Binder link or badge."
 )
 

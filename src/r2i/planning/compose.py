@@ -322,7 +322,8 @@ def _final(
 def _labels(
     checkout: Checkout, options: Options, source: Source | None, until: AsOf | None
 ) -> dict[str, str]:
-    remote = source is not None and source.provider != "local"
+    # An archive of this machine has a path, too.
+    remote = source is not None and source.provider != "local" and not source.location.startswith("/")
     labels = {
         "io.r2i.version": __version__,
         "repo2docker.repo": source.location if source is not None and remote else "local",

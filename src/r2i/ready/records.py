@@ -15,6 +15,7 @@ ZENODO = {"zenodo.org": "10.5281/zenodo.", "data.caltech.edu": "10.22002/"}
 
 #: What repo2docker reads of nobody, as messages call it.
 CLOSED = {
+    "archive": "an archive file",
     "osf": "a project of the OSF",
     "software_heritage": "an object of Software Heritage",
     "mercurial": "a Mercurial repository",

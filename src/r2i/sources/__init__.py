@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
 from r2i.model import Source
+from r2i.sources.archive import Archive
 from r2i.sources.binder_links import launched
 from r2i.sources.doi import Doi
 from r2i.sources.git import Git
@@ -27,11 +30,13 @@ __all__ = [
     "LastChange",
     "Provider",
     "Revision",
+    "Server",
     "Unknown",
     "fetched",
     "last_change",
     "parse",
     "resolve",
+    "servers",
 ]
 
 #: Servers of published records, each with a module of its own, which is loaded when an address is read.
@@ -47,7 +52,7 @@ RECORDS: tuple[Records, ...] = (
 )
 
 #: In the order in which they are asked: an existing directory wins, and git, which takes nearly any URL, is the last.
-PROVIDERS: tuple[Provider, ...] = (Local(), Mercurial(), Doi(RECORDS), *RECORDS, Git())
+PROVIDERS: tuple[Provider, ...] = (Local(), Mercurial(), Doi(RECORDS), *RECORDS, Archive(), Git())
 
 
 def parse(text: str, *, ref: str | None = None, subdirectory: str = "", cwd: Path) -> Source:
@@ -105,6 +110,26 @@ def last_change(
     Paths are below its root; `source` is that of the revision.
     """
     return _provider(source).last_change(source, checkout, files, environ=environ, report=report)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A server that a provider asks, and an address there that anybody may read."""
+
+    name: str
+    url: str
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+
+def servers() -> tuple[Server, ...]:
+    """The servers that providers name in `SERVERS` of their modules, in the order of the providers."""
+    modules = (import_module(f"{__name__}.{provider.name}") for provider in PROVIDERS)
+    return tuple(
+        Server(name=name, url=url) for module in modules for name, url in getattr(module, "SERVERS", ())
+    )
 
 
 def _read(providers: Iterable[Provider], typed: Typed) -> Source:

@@ -67,7 +67,8 @@ ID = re.compile(r"[0-9]{1,12}")
 #: An item lists no more of its files itself.
 LISTED = 10
 PAGE_SIZE = 1_000
-MOST_PAGES = 20
+#: One more than a record may have, so that none is left out without a word.
+MOST_PAGES = 21
 #: Of what a sentence enumerates.
 MOST_NAMES = 5
 HINT = (
@@ -117,7 +118,8 @@ class Figshare:
         item = _item(page) if page else None
         if item is None:
             raise FetchError(f"`{source.location}` is not an item of Figshare", hint=HINT)
-        token = _token("api.figshare.com", environ)
+        # What is public needs no token, and what is not is a page of its owner.
+        token = _token("api.figshare.com", environ) if item.own else None
         item = item if token else replace(item, own=False)
         url = f"{API}/account/articles/{item.id}" if item.own else f"{API}/articles/{item.id}"
         url += f"/versions/{item.version}" if item.version and not item.own else ""

@@ -10,6 +10,14 @@ from r2i.model import Source
 from r2i.sources.parse import git_source
 from r2i.sources.protocol import LastChange, Revision, Typed, Unknown, silent
 
+#: The largest of the sites whose links r2i knows.
+SERVERS = (
+    ("GitHub", "https://github.com/robots.txt"),
+    ("GitLab", "https://gitlab.com/robots.txt"),
+    ("Codeberg", "https://codeberg.org/robots.txt"),
+    ("Bitbucket", "https://bitbucket.org/robots.txt"),
+)
+
 
 class Git:
     name = "git"

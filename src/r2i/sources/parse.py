@@ -13,6 +13,7 @@ from r2i.sources.doi_text import read_doi
 from r2i.sources.links import Link, read_link
 from r2i.sources.protocol import Typed
 from r2i.sources.typed import FORMS, LONGEST, shown
+from r2i.sources.web.archives import is_archive
 
 URL = re.compile(
     r"(?:git\+)?(?P<scheme>https?|ssh|git|file)://"
@@ -38,6 +39,8 @@ def local_source(typed: Typed) -> Source | None:
     except RuntimeError:  # the home directory of nobody
         path = typed.cwd / typed.text
     if not _is_directory(path):
+        if _exists(path) and is_archive(path.name):
+            return None
         if _exists(path) or _looks_like_path(typed.text):
             raise _no_directory(typed, path)
         return None
@@ -65,6 +68,15 @@ def holds(typed: Typed, name: str) -> bool:
     except RuntimeError:
         return False
     return _exists(path / name) and not _exists(path / ".git")
+
+
+def existing_file(typed: Typed) -> Path | None:
+    """A file of this machine; None where there is none, and for a directory."""
+    try:
+        path = (typed.cwd / Path(typed.text).expanduser()).resolve()
+        return path if path.is_file() else None
+    except (OSError, RuntimeError, ValueError):
+        return None
 
 
 def git_source(typed: Typed) -> Source | None:
@@ -245,10 +257,11 @@ def _no_directory(typed: Typed, path: Path) -> FetchError:
     missing = path
     while not _is_directory(missing.parent) and missing.parent != missing:
         missing = missing.parent
+    noun = "archive" if is_archive(typed.text) else "directory"
     near = get_close_matches(missing.name, _directories(missing.parent), n=3)
     shown_names = [f"`{shown(str(_relative(missing.parent / name, typed.cwd)))}`" for name in near]
     hint = f"Did you mean {' or '.join(shown_names)}?" if near else meant(typed.text)
-    return FetchError(f"The directory `{shown(typed.text)}` does not exist", hint=hint)
+    return FetchError(f"The {noun} `{shown(typed.text)}` does not exist", hint=hint)
 
 
 def _relative(path: Path, cwd: Path) -> Path:
@@ -257,7 +270,7 @@ def _relative(path: Path, cwd: Path) -> Path:
 
 def _directories(parent: Path) -> list[str]:
     try:
-        return [entry.name for entry in parent.iterdir() if _is_directory(entry)]
+        return [entry.name for entry in parent.iterdir() if is_archive(entry.name) or _is_directory(entry)]
     except OSError:
         return []
 

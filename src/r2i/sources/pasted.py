@@ -13,7 +13,7 @@ from r2i.sources.typed import shown
 #: Longer than any badge, and than a few of them.
 LONGEST = 8_192
 
-ADDRESS = re.compile(r"https?://[^\s<>\"'`\[\]{}|^]+", re.IGNORECASE)
+ADDRESS = re.compile(r"https?://[\w\[][^\s<>\"'`\[\]{}|^\\]*", re.IGNORECASE)
 #: What is certainly more than an address.
 MARKUP = re.compile(r"^[('`]|[\s<>\"\[{]|\]\(")
 
@@ -57,7 +57,7 @@ def _addresses(text: str) -> list[str]:
 def _trimmed(address: str) -> str:
     """Without what belongs to the sentence, or closes a bracket that was opened before."""
     while address and (
-        address[-1] in ".,;:!?\\" or (address[-1] == ")" and address.count(")") > address.count("("))
+        address[-1] in ".,;:!?" or (address[-1] == ")" and address.count(")") > address.count("("))
     ):
         address = address[:-1]
     return address

@@ -38,15 +38,6 @@ class Revision:
     ref: str | None
 
 
-class Momentary(str):
-    """A sentence that the next one of its kind makes obsolete: how far a download is. Told at most twice a second.
-
-    A terminal draws the next one over it; whoever keeps a log shows one now and then.
-    """
-
-    __slots__ = ()
-
-
 @dataclass(frozen=True, kw_only=True)
 class LastChange:
     """The last commit that changed some files, or the record that they were published in.

@@ -84,6 +84,16 @@ class HttpClient:
 
         return self.patience.insisting(ask, report=self.report)
 
+    def reached(self, url: str) -> None:
+        """Whether a server answers at all, be it that it has nothing there; raise `FetchError` or `TemporaryError`."""
+
+        def ask() -> None:
+            with self._followed("GET", url, {}, token=None, within=self.patience.document) as (_, answer):
+                if answer.status_code >= 500:
+                    raise self._refusal(answer, token=None)
+
+        self.patience.insisting(ask, report=self.report)
+
     def posted(self, url: str, *, token: HostToken | None = None) -> Any:
         """The document that answers an empty POST request."""
         return self._document("POST", url, query=None, token=token)

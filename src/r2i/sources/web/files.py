@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -10,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from r2i.errors import FetchError
-from r2i.sources.protocol import Momentary
+from r2i.model import Momentary
 from r2i.sources.typed import shown
 from r2i.sources.web.bounds import OUTSIDE, Allowance, Names, in_words, safe_path
 from r2i.sources.web.client import HostToken, HttpClient
@@ -68,6 +69,37 @@ def download(files: Iterable[RemoteFile], directory: Path, *, client: HttpClient
             cache.shrink()
 
 
+def download_unknown(url: str, path: Path, *, client: HttpClient, token: HostToken | None) -> str:
+    """Bring a file of which nothing is known, and give its checksum. It is kept for `unchanged`, unless a login was needed."""
+    host, name = urlsplit(url).netloc.lower(), f"`{shown(path.name)}`"
+    client.report(f"Downloading {name} from `{urlsplit(url).hostname}`")
+    progress = _Progress(what=name, total=None, report=client.report)
+    allowance = Allowance(what=path.name, directory=path.parent)
+    transfer = Transfer(client=client, allowance=allowance, told=progress.add)
+    brought = transfer.bring(Target(url=url, path=path, size=None, checksum=None, token=token))
+    with path.open("rb") as file:
+        checksum = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    cache = download_cache(client.environ)
+    if not brought.private and cache.add(path, host, checksum, url=url, version=brought.version):
+        cache.shrink()
+    return checksum
+
+
+def unchanged(url: str, *, client: HttpClient) -> str | None:
+    """The checksum of the file that is kept of a URL, if its server says that it has no other; else None."""
+    known = download_cache(client.environ).version_of(url)
+    if known is None:
+        return None
+    version, checksum = known
+    header = "If-None-Match" if version.startswith('"') else "If-Modified-Since"
+
+    def ask() -> str | None:
+        with client.opened(url, token=None, headers={header: version}) as (answer, private):
+            return checksum if answer.status_code == 304 and not private else None
+
+    return client.patience.insisting(ask, report=client.report)
+
+
 def _targets(
     files: Iterable[RemoteFile], directory: Path, allowance: Allowance, report: Callable[[str], None]
 ) -> list[Path]:
@@ -98,8 +130,7 @@ def _bring(file: RemoteFile, path: Path, transfer: Transfer, cache: DownloadCach
         if transfer.copy(target, found):
             return 0
         cache.discard(host, wanted)
-    private = transfer.bring(target)
-    return 0 if private else cache.add(path, host, wanted)
+    return 0 if transfer.bring(target).private else cache.add(path, host, wanted)
 
 
 def _checksum(file: RemoteFile) -> str | None:

@@ -61,8 +61,11 @@ class DownloadCache:
             return None
         return entry / "file"
 
-    def add(self, path: Path, host: str, checksum: str) -> int:
-        """Keep a copy of a file where there is room; gives the bytes that were added. `shrink` is for the caller."""
+    def add(self, path: Path, host: str, checksum: str, *, url: str = "", version: str = "") -> int:
+        """Keep a copy of a file where there is room; gives the bytes that were added. `shrink` is for the caller.
+
+        With a `version` (an entity tag), `version_of` its `url` finds it again.
+        """
         with suppress(OSError):
             size = path.stat().st_size
             scratch = self._scratch(size)
@@ -70,6 +73,8 @@ class DownloadCache:
                 try:
                     shutil.copyfile(path, scratch / "file")
                     about = {"name": path.name, "host": host, "checksum": checksum, "size": size}
+                    if version:
+                        about |= {"address": _address(url), "version": version}
                     (scratch / "about.json").write_text(json.dumps(about), encoding="utf-8")
                     # Fails where another r2i was first: its entry is as good.
                     scratch.rename(self.directory / _key(host, checksum))
@@ -77,6 +82,14 @@ class DownloadCache:
                 finally:
                     shutil.rmtree(scratch, ignore_errors=True)
         return 0
+
+    def version_of(self, url: str) -> tuple[str, str] | None:
+        """The version that a server gave of a URL, as it is asked whether there is another one, and the checksum of what is kept of it."""
+        for path in _directories(self.directory):
+            about = _about(path)
+            if about.get("address") == _address(url) and about.get("version") and (path / "file").is_file():
+                return str(about["version"]), str(about.get("checksum", ""))
+        return None
 
     def discard(self, host: str, checksum: str) -> None:
         """Remove a file that is not what it claims to be."""
@@ -131,6 +144,11 @@ def _key(host: str, checksum: str) -> str:
     return sha256(json.dumps([host, checksum]).encode()).hexdigest()[:40]
 
 
+def _address(url: str) -> str:
+    """A URL may contain a secret."""
+    return sha256(url.encode()).hexdigest()
+
+
 def _directories(directory: Path, *, unfinished: bool = False) -> list[Path]:
     try:
         return [path for path in directory.iterdir() if path.name.startswith(".") == unfinished]
@@ -138,13 +156,21 @@ def _directories(directory: Path, *, unfinished: bool = False) -> list[Path]:
         return []
 
 
-def _read(path: Path) -> KeptFile | None:
+def _about(path: Path) -> dict[str, object]:
     try:
         about = json.loads((path / "about.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return about if isinstance(about, dict) else {}
+
+
+def _read(path: Path) -> KeptFile | None:
+    about = _about(path)
+    try:
         size = (path / "file").stat().st_size
         used = path.stat().st_mtime
         name, host, checksum = (str(about[key]) for key in ("name", "host", "checksum"))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, KeyError):
         return None
     return KeptFile(directory=path, name=name, host=host, checksum=checksum, size=size, used=used)
 

@@ -37,6 +37,14 @@ class Target:
     token: HostToken | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Brought:
+    """What the server said of a file: whether a login was needed for it, and its version, an entity tag or empty."""
+
+    private: bool
+    version: str
+
+
 @dataclass(kw_only=True)
 class Transfer:
     """Brings files, all of them within one time; `told` hears how many bytes came."""
@@ -46,15 +54,15 @@ class Transfer:
     told: Callable[[int], None]
     began: float = field(default_factory=time.monotonic)
 
-    def bring(self, target: Target) -> bool:
-        """Download a file; whether a login was needed for it. Raise `FetchError` where it is not what was announced."""
+    def bring(self, target: Target) -> Brought:
+        """Download a file. Raise `FetchError` where it is not what was announced."""
         for attempt in (1, 2):
             part = _Part(target=target, transfer=self)
             with _nothing_half(target.path):
                 part.come()
                 problem = part.problem()
                 if problem is None:
-                    return part.private
+                    return Brought(private=part.private, version=part.version)
                 if attempt == 2:
                     raise FetchError(
                         problem, hint="Try again later; if it persists, report it to the server's operator"

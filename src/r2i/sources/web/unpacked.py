@@ -19,6 +19,9 @@ from r2i.sources.web.members import DamagedError, Member
 #: An archive that becomes larger than this must not be more than so many times its own size.
 SMALL, RATIO = 256 * 1024**2, 200
 
+#: The first second of 1980, in which zips begin.
+OLDEST = 315_532_800.0
+
 #: What programs of other systems leave behind.
 LITTER = {"__MACOSX", ".DS_Store"}
 #: A top directory of this name is what configures a repository, and not the repository.
@@ -202,6 +205,8 @@ def _is_target(target: str) -> bool:
 
 
 def _set_time(path: Path, moment: float | None) -> None:
+    """What has no time gets the oldest one that archives know, and not ours: the same archive gives the same files."""
     with suppress(OSError, OverflowError, ValueError):
-        if moment is not None and moment >= 0:
+        os.utime(path, (OLDEST, OLDEST))
+        if moment is not None and moment > OLDEST:
             os.utime(path, (moment, moment))
