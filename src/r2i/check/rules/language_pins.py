@@ -19,7 +19,11 @@ def _undated(subject: Subject) -> Iterator[Finding]:
     text = found.text if found.day else f"{found.text}-2026-06-30"
     yield Finding(
         message="No file sets the day of the R packages: "
-        + ("they are of the last commit, and change with the next" if found.day else "they are the newest"),
+        + (
+            f"they are of {subject.checkout.date_of}, and change with the next"
+            if found.day
+            else "they are the newest"
+        ),
         file=found.file,
         line=found.line,
         hint=fix.title if fix else f"Write the day of the packages into `runtime.txt`, such as `{text}`",
