@@ -110,6 +110,19 @@ def test_modules_are_compiled_to_bytecode_and_tests_are_not(container: Container
     assert len(found.stdout.split()) == 3
 
 
+def test_python_takes_all_bytecode_of_the_environment_as_it_is(container: Container) -> None:
+    script = """
+        touch /tmp/before
+        /srv/env/bin/python -W ignore -m compileall -q -q -x '/tests?/' /srv/env/lib || true
+        find /srv/env -name "*.pyc" -newer /tmp/before
+        find /srv/env -name "*.pyc" | wc -l
+    """
+    *rewritten, count = inside(container, script).stdout.split()
+
+    assert rewritten == []
+    assert int(count) > 1000
+
+
 def test_it_runs_as_an_ordinary_user_who_cannot_gain_privileges(container: Container) -> None:
     status = inside(
         container, "cat /proc/self/status; id -u; touch /home/jovyan/mine /srv/env/mine; pwd"

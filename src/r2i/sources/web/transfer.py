@@ -38,7 +38,7 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Brought:
+class ReceivedFile:
     """What the server said of a file: whether a login was needed for it, and its version, an entity tag or empty."""
 
     private: bool
@@ -54,7 +54,7 @@ class Transfer:
     told: Callable[[int], None]
     began: float = field(default_factory=time.monotonic)
 
-    def bring(self, target: Target) -> Brought:
+    def bring(self, target: Target) -> ReceivedFile:
         """Download a file. Raise `FetchError` where it is not what was announced."""
         for attempt in (1, 2):
             part = _Part(target=target, transfer=self)
@@ -62,7 +62,7 @@ class Transfer:
                 part.come()
                 problem = part.problem()
                 if problem is None:
-                    return Brought(private=part.private, version=part.version)
+                    return ReceivedFile(private=part.private, version=part.version)
                 if attempt == 2:
                     raise FetchError(
                         problem, hint="Try again later; if it persists, report it to the server's operator"

@@ -20,7 +20,7 @@ from r2i.sources.web.members import DamagedError, Member
 SMALL, RATIO = 256 * 1024**2, 200
 
 #: The first second of 1980, in which zips begin.
-OLDEST = 315_532_800.0
+OLDEST = 315_532_800
 
 #: What programs of other systems leave behind.
 LITTER = {"__MACOSX", ".DS_Store"}
@@ -43,6 +43,9 @@ class Unpacked:
     written: int = 0
     links: list[tuple[PurePosixPath, str]] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    #: An engine takes a file of the same path, size and time for the one that it was sent before, of whatever repository: an archive
+    #: could name those of another one, and get its content.
+    fraction: int = field(default_factory=lambda: secrets.randbelow(10**9))
     scratch: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,7 +81,7 @@ class Unpacked:
         elif member.read is not None:
             with member.read() as source:
                 self._write(place, source, executable=bool(member.mode & 0o111))
-            _set_time(place, member.moment)
+            _set_time(place, member.moment, fraction=self.fraction)
 
     def settle(self) -> None:
         """Lift a single directory at the top, and make the links."""
@@ -204,9 +207,9 @@ def _is_target(target: str) -> bool:
     return 0 < len(target) <= 4096 and not target.startswith("/") and target.isprintable()
 
 
-def _set_time(path: Path, moment: float | None) -> None:
-    """What has no time gets the oldest one that archives know, and not ours: the same archive gives the same files."""
+def _set_time(path: Path, moment: float | None, *, fraction: int) -> None:
+    """To the second; what has no time gets the oldest one that archives know, and not ours."""
     with suppress(OSError, OverflowError, ValueError):
-        os.utime(path, (OLDEST, OLDEST))
-        if moment is not None and moment > OLDEST:
-            os.utime(path, (moment, moment))
+        seconds = OLDEST if moment is None else max(OLDEST, int(moment))
+        nanoseconds = seconds * 10**9 + fraction
+        os.utime(path, ns=(nanoseconds, nanoseconds))
