@@ -34,6 +34,7 @@ FOREIGN = frozenset(
         ".tox",
         ".nox",
         ".mypy_cache",
+        ".virtual_documents",  # what a language server is shown of notebooks
         "_build",  # what Jupyter Book and Sphinx make
         "site-packages",
     }

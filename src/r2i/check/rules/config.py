@@ -133,6 +133,7 @@ def _hidden_by_directory(subject: Subject) -> Iterator[Finding]:
                 message=f"`{entry.file}` has no effect: Binder only reads `{directory}/`, {instead}",
                 file=entry.file,
                 hint=hint,
+                severity="info" if entry.file == "runtime.txt" else None,  # a version is chosen in any case
             )
 
 
