@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,9 @@ def _not_the_distribution(subject: Subject) -> Iterator[Finding]:
             else f"Write {quoted(text)}"
         )
         message = f"The package is named `{meant}`, not `{one.name}`"
-        yield _wrong(one, message, doing, edit)
+        found = _wrong(one, message, doing, edit)
+        # This release is empty but for what it requires, the real distribution.
+        yield replace(found, severity="info") if one.specifier == "==0.0" else found
 
 
 def _standard_library(subject: Subject) -> Iterator[Finding]:

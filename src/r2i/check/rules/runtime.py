@@ -24,6 +24,9 @@ OF_JULIA = re.compile(r"julia-(\d+(?:\.\d+){0,2})", re.ASCII)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 LANGUAGE_R = re.compile(r"^[ \t]*r\b", re.IGNORECASE | re.MULTILINE)
 
+#: A line that pip would understand.
+REQUIREMENT = re.compile(r"^[A-Za-z][\w.-]*(?:\[[\w,-]+\])?[ \t]*(?:==|>=|~=|<)", re.MULTILINE)
+
 #: Binder refuses R packages of earlier days, because their server, MRAN, no longer exists.
 FIRST_DATE = "2018-12-07"
 LAST_DATE = re.compile(r"\d{4}-\d{2}-\d{2}$", re.ASCII)
@@ -52,7 +55,9 @@ def _malformed(subject: Subject) -> Iterator[Finding]:
     versions += [f"r-{said}"] if DATE.fullmatch(said) else []
     fix = None
     hint = f"Write only `python-3.12` into `{path}`"
-    if LANGUAGE_R.search(text):
+    if REQUIREMENT.search(text):
+        hint = f"Rename it to `{subject.config_path('requirements.txt')}`, which lists packages"
+    elif LANGUAGE_R.search(text):
         hint = f"Write only one line, such as `r-4.4-2024-10-31`, into `{path}`"
     elif len(versions) == 1:
         right = versions[0]
