@@ -36,6 +36,7 @@ FOREIGN = frozenset(
         ".mypy_cache",
         ".virtual_documents",  # what a language server is shown of notebooks
         "_build",  # what Jupyter Book and Sphinx make
+        "_sources",
         "site-packages",
     }
 )

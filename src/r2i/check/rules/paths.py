@@ -18,7 +18,23 @@ from r2i.check.subject import Subject
 from r2i.check.wording import from_notebook
 
 #: Calls that only show their text.
-SHOWING = frozenset({"print", "display", "warn", "warnings.warn", "input", "help", "Markdown", "HTML"})
+SHOWING = frozenset(
+    {
+        "os.walk",
+        "glob.glob",
+        "os.path.exists",
+        "os.path.isdir",
+        "os.path.isfile",
+        "print",
+        "display",
+        "warn",
+        "warnings.warn",
+        "input",
+        "help",
+        "Markdown",
+        "HTML",
+    }
+)
 
 #: Strings of any language; a comment runs to the end of its line.
 QUOTED = re.compile(r"(?m)^[ \t]*(?:#|//).*$|\"([^\"\n]{3,400})\"|'([^'\n]{3,400})'")

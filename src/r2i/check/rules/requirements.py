@@ -38,6 +38,9 @@ TO_PIN = {
     "setuptools": "Write `-e .` into `requirements.in`, and run `uv pip compile --universal{python} requirements.in -o requirements.txt`",
 }
 
+#: Their wheels are for all systems, and do nothing on others.
+INSTALLED_EVERYWHERE = frozenset({"appnope", "py2app"})
+
 #: Which are chosen elsewhere, by whoever builds the environment.
 NOT_TO_PIN = {"python", "pip", "nodefaults"}
 
@@ -138,7 +141,8 @@ def _other_operating_system(subject: Subject) -> Iterator[Finding]:
         text = f"{one.text} ; {marker}" if not in_toml else f"{one.text} ; {marker.replace(chr(34), chr(39))}"
         doing = f"Write {quoted(text)}, or remove it"
         title = f"Require `{one.name}` only on {system}"
-        yield _wrong(one, f"`{one.name}` exists only for {system}", doing, altered(subject, one, text), title)
+        found = _wrong(one, f"`{one.name}` is only for {system}", doing, altered(subject, one, text), title)
+        yield replace(found, severity="info") if one.name in INSTALLED_EVERYWHERE else found
     if subject.environment is not None and subject.environment.buildpack == "conda":
         yield from _exported_elsewhere(subject, subject.environment.defined_by)
 

@@ -159,7 +159,6 @@ def _ignored(subject: Subject) -> Iterator[Finding]:
                 file=path,
                 line=notice.line,
                 hint=f"Delete `{path}`, or change the version in `{stronger}`",
-                severity="info",
             )
     evidence = plan.python.evidence
     if evidence.file == path:
@@ -206,7 +205,7 @@ RULES = (
     Rule(
         code="F112",
         name="runtime-ignored",
-        severity="warning",
+        severity="info",
         why="Binder ignores `runtime.txt` if `environment.yml` or `Pipfile` defines the environment.",
         find=_ignored,
     ),
