@@ -9,6 +9,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache
 
+from r2i.binder.making import binder_of
 from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.facts.distributions import distributions
 from r2i.check.facts.provided import STANDARD, of_pypi
@@ -31,6 +32,7 @@ from r2i.edits.fixes import Fix
 from r2i.errors import InvalidRepositoryError, R2iError
 from r2i.facts.server_parts import is_server_part
 from r2i.facts.tables import read_table
+from r2i.formats.julia.files import PROJECTS
 from r2i.formats.projects.reading import read_project
 from r2i.formats.requirements.lines import quoted
 from r2i.formats.requirements.local import PROJECT_FILES
@@ -46,6 +48,9 @@ OWN_PACKAGE = re.compile(
     re.MULTILINE,
 )
 
+#: Files that choose a language, and its version.
+LANGUAGE_FILES = frozenset({"runtime.txt", *PROJECTS})
+
 FOR_BINDER = (*OF_ENVIRONMENT, "apt.txt", "runtime.txt", "postBuild", "start", "install.R")
 
 
@@ -57,13 +62,20 @@ def _cannot_be_planned(subject: Subject) -> Iterator[Finding]:
             if _is_wide(subject, error.file):
                 continue  # F305 says so, and mends it
             yield Finding(
-                message=error.message,
+                message=error.message + _elsewhere(subject, error),
                 file=error.file,
                 line=error.line,
                 hint=error.hint,
                 fix=_corrected(subject, error),
                 targets=targets_of_error(subject, error),
             )
+
+
+def _elsewhere(subject: Subject, error: R2iError) -> str:
+    """Whether Binder has the language that r2i has not; of what a build does later, this says nothing."""
+    if posixpath.basename(error.file or "") not in LANGUAGE_FILES or binder_of(subject.checkout).error:
+        return ""
+    return "; mybinder.org builds this, r2i does not yet"
 
 
 def _is_wide(subject: Subject, file: str | None) -> bool:
@@ -138,6 +150,7 @@ def _hidden_by_directory(subject: Subject) -> Iterator[Finding]:
                 message=f"`{entry.file}` has no effect: Binder only reads `{directory}/`, {instead}",
                 file=entry.file,
                 hint=hint,
+                severity="info" if entry.file == "runtime.txt" else None,  # a version is chosen in any case
             )
 
 
@@ -357,7 +370,20 @@ def _warned_of(subject: Subject) -> Iterator[Finding]:
         if f"but `{runtime}`" in notice.message and posixpath.basename(notice.file or "") in STRONGER:
             continue  # F112 says what Binder makes of the two
         sentence = notice.message[:1].upper() + notice.message[1:]
+        if posixpath.basename(notice.file or "") == "REQUIRE":
+            yield _of_julia_0(subject, notice)
+            continue
         yield Finding(message=sentence, file=notice.file, line=notice.line)
+
+
+def _of_julia_0(subject: Subject, notice: Notice) -> Finding:
+    path = subject.config_path("Project.toml")
+    return Finding(
+        message=f"Binder refuses to build a repository with `{notice.file}`, which Julia 1 does not read",
+        file=notice.file,
+        hint=f"Write the packages into `{path}`: run `julia --project={posixpath.dirname(path) or '.'} -e 'using Pkg; Pkg.add([\"…\"])'`, and delete `{notice.file}`",
+        severity="error",
+    )
 
 
 RULES = (
