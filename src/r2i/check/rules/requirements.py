@@ -12,7 +12,7 @@ from r2i.check.declared import EXACT, Declared, is_exact, moving, of_conda
 from r2i.check.facts.distributions import distributions
 from r2i.check.facts.provided import is_no_python, names
 from r2i.check.findings import Finding, Rule
-from r2i.check.of_binder import python_of_binder
+from r2i.check.on_binder import python_of_binder
 from r2i.check.requirement_edits import altered, removed
 from r2i.check.subject import Subject
 from r2i.check.targets import BINDER_ONLY
