@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from r2i.building.launch import SERVER_PORT, wait_for_server
-from r2i.engines import choose
+from r2i.engines.choice import choose
 from r2i.engines.protocol import Container, Engine, Port, RunRequest
 from r2i.process import Completed, run
 from tests.building import build, built_steps, fresh_tag, image_of

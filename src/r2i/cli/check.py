@@ -17,6 +17,7 @@ from r2i.check.execution.runs import DynamicReport
 from r2i.check.formats import FORMATS
 from r2i.check.report import Report
 from r2i.check.subject import Subject
+from r2i.check.targets import CHOICES
 from r2i.checkout import Checkout
 from r2i.cli.building import BuildChoices, build_options
 from r2i.cli.check_text import show
@@ -58,12 +59,14 @@ class CheckChoices:
     select: tuple[str, ...]
     ignore: tuple[str, ...]
     max_size: str | None
+    target: str | None
     strict: bool
     verbose: bool
     fix: bool
     yes: bool
     form: str
     output: Path | None
+    online: bool
     rules: bool
 
 
@@ -72,6 +75,11 @@ check_options = collected(
     CheckChoices,
     "chosen",
     (
+        click.option(
+            "--online",
+            is_flag=True,
+            help="Ask package indexes for the dependencies of packages that r2i does not know.",
+        ),
         click.option("--rules", is_flag=True, help="List all rules and exit."),
         click.option(
             "-o",
@@ -95,6 +103,11 @@ check_options = collected(
         ),
         click.option("--verbose", is_flag=True, help="Show each finding, also those of one kind."),
         click.option("--strict", is_flag=True, help="Treat warnings as errors."),
+        click.option(
+            "--target",
+            type=click.Choice([*CHOICES]),
+            help="Report only findings about images of Binder, or of r2i. [default: both]",
+        ),
         click.option("--max-size", metavar="SIZE", help="Limit on the image size. [default: 4 GB]"),
         click.option(
             "--ignore",
@@ -139,7 +152,7 @@ def check(
     understood = typed.understood()
     if chosen.fix:
         _refuse_fixing(understood, chosen, execution)
-    look = partial(_subject, source=understood, chosen=chosen, plan=plan)
+    look = partial(_subject, source=understood, chosen=chosen, plan=plan, ca_bundle=building.ca_bundle)
     run = partial(dynamic_report, source=understood, chosen=execution, building=building, plan=plan)
     with checked_out(understood) as checkout:
         refuse_links(chosen.output, reports, checkout)
@@ -211,10 +224,12 @@ def _text(report: Report, chosen: CheckChoices, *, directory: str) -> str:
     return text.getvalue()
 
 
-def _subject(checkout: Checkout, *, source: Source, chosen: CheckChoices, plan: PlanChoices) -> Subject:
+def _subject(
+    checkout: Checkout, *, source: Source, chosen: CheckChoices, plan: PlanChoices, ca_bundle: Path | None
+) -> Subject:
     from r2i.check.rules import CODES
     from r2i.check.settings import with_chosen
-    from r2i.cli.subject import subject_of
+    from r2i.cli.subject import subject_of, with_answers
 
     subject = subject_of(checkout, source, plan)
     settings = with_chosen(
@@ -222,9 +237,11 @@ def _subject(checkout: Checkout, *, source: Source, chosen: CheckChoices, plan: 
         select=chosen.select,
         ignore=chosen.ignore,
         max_size=chosen.max_size,
+        target=chosen.target,
         codes=CODES,
     )
-    return replace(subject, settings=settings)
+    subject = replace(subject, settings=settings)
+    return with_answers(subject, ca_bundle=ca_bundle) if chosen.online else subject
 
 
 def _checked(subject: Subject, *, strict: bool) -> Report:
@@ -291,3 +308,4 @@ def _list_rules() -> None:
 
     for rule in RULES:
         click.echo(f"{click.style(rule.code, bold=True)}  {rule.severity:<7}  {rule.name}: {rule.why}")
+        click.echo(f"{'':15}Applies to: {rule.applies_to}")
