@@ -46,6 +46,7 @@ class Checkout:
     `content_id` is the resolved revision, None for a local directory; `complete` says that nothing of the revision
     could not be had. `date` is when the commit was made that it stands on, or the record published (RFC 3339, UTC), None
     where there is none; `date_of` says which of the two.
+    `content` names what was put into it of another repository (`URL@commit directory`).
     """
 
     root: Path
@@ -53,6 +54,7 @@ class Checkout:
     content_id: str | None = None
     complete: bool = True
     date: str | None = None
+    content: str = ""
     date_of: DateOf = "the last commit"
 
     @classmethod

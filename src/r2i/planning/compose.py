@@ -334,6 +334,8 @@ def _labels(
     if checkout.content_id is not None:
         labels["org.opencontainers.image.revision"] = checkout.content_id
         labels["repo2docker.ref"] = checkout.content_id
+    if checkout.content:
+        labels["io.r2i.content"] = checkout.content
     return labels | dict(options.labels) | ({"io.r2i.as-of": until.moment} if until else {})
 
 
