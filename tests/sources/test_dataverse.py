@@ -18,6 +18,7 @@ from r2i.facts.dataverse import installations
 from r2i.sources.dataverse import Dataverse
 from r2i.sources.web.records import Records
 from tests.sources.asking import asking, typed
+from tests.sources.record_servers import doi, resolved
 from tests.sources.web_servers import (
     Answer,
     Asked,
@@ -234,6 +235,23 @@ def test_a_file_names_its_dataset(page: str, tmp_path: Path, environ: dict[str, 
     assert [file.path for file in record.files] == ["data/raw/survey.dta"]
     of_file = next(request for request in dataverse.web.asked if request.route.startswith("/api/files/"))
     assert of_file.query["returnDatasetVersion"] == "true"
+
+
+@pytest.mark.parametrize("kind", ["citation", "file.xhtml"])
+def test_a_doi_of_any_installation_leads_to_its_dataset(kind: str, tmp_path: Path) -> None:
+    """The DOI of a file, too: it is registered with a page of its own."""
+    page = f"https://dataverse.nl/{kind}?persistentId=doi:10.34894/ABCDEF"
+    found = {"data": {"datasetVersion": {"datasetPersistentId": "doi:10.34894/ABCDEF"}}}
+    listed = version(entry(11, "index.ipynb", NOTEBOOK), datasetPersistentId="doi:10.34894/ABCDEF")
+    server = installation(json_answer(listed), files={"/api/files/:persistentId": json_answer(found)})
+    with web_servers({"doi.org": doi({"10.34894/abcdef": page}), "dataverse.nl": server}, tmp_path) as web:
+        revision, said = resolved("https://doi.org/10.34894/abcdef", web.environ)
+
+    assert (
+        revision.source.location
+        == "https://dataverse.nl/dataset.xhtml?persistentId=doi:10.34894/ABCDEF&version=2.1"
+    )
+    assert said == [f"`https://doi.org/10.34894/abcdef` leads to `{page}`"]
 
 
 def test_a_version_and_a_draft_are_asked_for_by_name(tmp_path: Path, environ: dict[str, str]) -> None:

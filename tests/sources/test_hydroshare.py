@@ -164,6 +164,14 @@ def test_files_that_the_server_has_lost_are_counted(tmp_path: Path, environ: dic
         )
 
 
+def test_a_file_that_is_listed_twice_hides_another_one(tmp_path: Path, environ: dict[str, str]) -> None:
+    twice = [listed("index.ipynb", NOTEBOOK), listed("index.ipynb", NOTEBOOK)]
+    answer = json_answer({"count": 2, "next": None, "results": twice})
+    with asking("hydroshare.HydroShare", {HOST: resource(answer)}, tmp_path, environ) as hydroshare:
+        assert "counts 1 more files" in hydroshare.record(PAGE).says
+        assert hydroshare.files(PAGE) == {"index.ipynb": NOTEBOOK}
+
+
 def test_pages_without_end_are_an_error(tmp_path: Path, environ: dict[str, str]) -> None:
     answer = json_answer({"count": 1, "next": f"https://{HOST}/again", "results": []})
     with (

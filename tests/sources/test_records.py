@@ -82,9 +82,12 @@ def test_the_record_that_a_provider_names_is_the_same_one(name: str, tmp_path: P
 def test_a_provider_says_that_there_is_no_such_record(name: str, tmp_path: Path) -> None:
     sample = SAMPLES[name]
     hosts = {host: lambda _: problem(404) for host in sample.hosts(FILES)}
-    with web_servers(hosts, tmp_path) as web, pytest.raises(FetchError, match="does not exist") as caught:
+    with web_servers(hosts, tmp_path) as web, pytest.raises(FetchError) as caught:
         resolved(sample.address, web.environ)
 
+    # By the address of its page, and not by one of an API.
+    location = parse(sample.address, cwd=Path("/")).location
+    assert caught.value.message == f"`{location}` does not exist (HTTP 404)"
     assert caught.value.hint
 
 

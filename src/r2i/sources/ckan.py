@@ -126,8 +126,12 @@ def _location(page: Page, base: tuple[str, ...], dataset: str, activity: str) ->
 
 def _asked(client: HttpClient, url: str, **query: str) -> dict[str, Any]:
     """What an action of the API answers; raise `FetchError` where this is no portal, or has no such dataset."""
+    from r2i.sources.web.refusals import AbsentError
+
     try:
         answer = client.json(url, query=query)
+    except AbsentError as error:
+        raise AbsentError(url, error.words, hint=IF_GIT) from error
     except FetchError as error:
         raise FetchError(error.message, hint=IF_GIT) from error
     found = at(answer, "result")

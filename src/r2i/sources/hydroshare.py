@@ -68,8 +68,9 @@ class HydroShare:
         identifier = source.location.rstrip("/").rpartition("/")[2]
         modified = _modified(identifier, client)
         listed, count = _listed(identifier, client)
-        files = tuple(_file(entry, identifier) for entry in listed)
-        # A file that its storage has lost is counted and not listed.
+        # By their paths: pages in no order can have a file twice, and another one never.
+        files = tuple({file.path: file for file in (_file(entry, identifier) for entry in listed)}.values())
+        # A file that its storage has lost is counted, too, and not listed.
         lost = count - len(files)
         says = (
             f"Warning: HydroShare counts {lost} more files of `{source.location}` than it lists"

@@ -105,8 +105,13 @@ class Records:
         self, source: Source, *, environ: Mapping[str, str], report: Callable[[str], None] = silent
     ) -> RecordRevision:
         from r2i.sources.web.client import HttpClient
+        from r2i.sources.web.refusals import AbsentError
 
-        record = self.server.record(source, HttpClient(environ=environ, report=report), environ=environ)
+        try:
+            record = self.server.record(source, HttpClient(environ=environ, report=report), environ=environ)
+        except AbsentError as error:
+            # An address of an API tells nobody which record it is.
+            raise AbsentError(source.location, error.words, hint=error.hint) from error
         _check(record)
         if record.says:
             report(record.says)

@@ -27,7 +27,11 @@ LOGIN = "If it is public, check the URL; a restricted record needs a token, see 
 
 
 class AbsentError(FetchError):
-    """There is nothing at this address, or no longer."""
+    """There is nothing at this address, or no longer: `words` say which, and can follow another name of what is not there."""
+
+    def __init__(self, url: str, words: str, *, hint: str | None) -> None:
+        super().__init__(f"`{url}` {words}", hint=hint)
+        self.words = words
 
 
 def of_status(response: requests.Response, *, secret: str = "") -> FetchError | BusyError:
@@ -50,9 +54,10 @@ def of_status(response: requests.Response, *, secret: str = "") -> FetchError | 
         return FetchError(f"{message} (HTTP {status})", hint=hint)
     if status == 407:
         return _proxy_login()
-    words, hint = LASTING.get(status, ("cannot be read", "Check the URL"))
-    kind = AbsentError if status in LASTING else FetchError
-    return kind(f"`{url}` {words} (HTTP {status})", hint=hint)
+    if status in LASTING:
+        words, hint = LASTING[status]
+        return AbsentError(url, f"{words} (HTTP {status})", hint=hint)
+    return FetchError(f"`{url}` cannot be read (HTTP {status})", hint="Check the URL")
 
 
 def of_exception(error: BaseException, url: str) -> FetchError | BusyError:
