@@ -19,7 +19,8 @@ from tests.sources.web_servers import Web, web_servers
 
 pytestmark = pytest.mark.engine
 
-FILES = {"index.ipynb": notebook("print(6 * 7)"), "data.csv": "a,b\n"}
+#: With a Python, which would else be that of the day of publication: all images share one environment.
+FILES = {"index.ipynb": notebook("print(6 * 7)"), "data.csv": "a,b\n", "runtime.txt": "python-3.13\n"}
 CONTENTS = {name: text.encode() for name, text in FILES.items()}
 #: It does not show its archive, so that the resolver is asked.
 DOI = "10.1234/waves"
@@ -63,6 +64,7 @@ def test_a_record_becomes_an_image_that_its_doi_finds_again(name: str, tmp_path:
         questions = set(web.urls())
         first = built(sample.address, web, tmp_path)
         assert first.returncode == 0, first.stderr
+        assert "Python environment] cached" in first.stderr
         tag = first.stdout.strip()
         try:
             asked = len(web.asked)
