@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from r2i.checkout import Checkout
 from r2i.errors import FetchError, UsageError
+from r2i.host.addresses import is_loopback
 from r2i.model import Source
 from r2i.sources.parse import BARE_LINK, URL, credentials_of, existing_file, location_of
 from r2i.sources.protocol import LastChange, Revision, Typed, Unknown, silent
@@ -42,12 +43,17 @@ class Archive:
         path_of = unquote(match["path"] or "")
         if not is_archive(path_of) or _is_of_repository(match["host"].lower(), path_of):
             return None
+        credentials = credentials_of(match)
+        if credentials and match["scheme"].lower() == "http" and not is_loopback(match["host"].lower()):
+            raise UsageError(
+                f"`{shown(text)}` would send its password without encryption", hint="Write `https://`"
+            )
         source = Source(
             provider=self.name,
             location=location_of(match),
             subdirectory=typed.subdirectory,
             query=match["query"] or "",
-            credentials=credentials_of(match),
+            credentials=credentials,
         )
         return self._checked(source, typed)
 
