@@ -8,7 +8,6 @@ from urllib.parse import unquote
 
 from r2i.checkout import Checkout
 from r2i.errors import FetchError, UsageError
-from r2i.host.addresses import is_loopback
 from r2i.model import Source
 from r2i.sources.parse import BARE_LINK, URL, credentials_of, existing_file, location_of
 from r2i.sources.protocol import LastChange, Revision, Typed, Unknown, silent
@@ -44,10 +43,8 @@ class Archive:
         if not is_archive(path_of) or _is_of_repository(match["host"].lower(), path_of):
             return None
         credentials = credentials_of(match)
-        if credentials and match["scheme"].lower() == "http" and not is_loopback(match["host"].lower()):
-            raise UsageError(
-                f"`{shown(text)}` would send its password without encryption", hint="Write `https://`"
-            )
+        if credentials and match["scheme"].lower() == "http":
+            _refuse_plain(match["host"].lower(), text)
         source = Source(
             provider=self.name,
             location=location_of(match),
@@ -99,6 +96,15 @@ class Archive:
                 hint="Remove `--ref`, or pass the URL of the repository",
             )
         return source
+
+
+def _refuse_plain(host: str, text: str) -> None:
+    from r2i.host.addresses import is_loopback
+
+    if not is_loopback(host):
+        raise UsageError(
+            f"`{shown(text)}` would send its password without encryption", hint="Write `https://`"
+        )
 
 
 def _is_of_repository(host: str, path: str) -> bool:
