@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote, unquote
 
 from r2i.checkout import Checkout
 from r2i.sources import Revision, fetched, parse, resolve
+from r2i.sources.tree_id import TreeId
 from tests.sources.web_servers import (
     Answer,
     Asked,
@@ -258,6 +261,141 @@ class _Tree:
         }
 
 
+def dataverse(files: Files, /, *, host: str = "dataverse.harvard.edu", **more: Any) -> dict[str, Handler]:
+    """A dataset of an installation: a version lists its files, whose folders have a field of their own."""
+    entries = [
+        {
+            "label": name.rpartition("/")[2],
+            "restricted": False,
+            "directoryLabel": name.rpartition("/")[0],
+            "dataFile": {
+                "id": 100 + number,
+                "filename": name.rpartition("/")[2],
+                "filesize": len(content),
+                "md5": md5(content),
+                "checksum": {"type": "MD5", "value": md5(content)},
+                "tabularData": False,
+            },
+        }
+        for number, (name, content) in enumerate(files.items())
+    ]
+    version = {
+        "datasetPersistentId": "doi:10.7910/DVN/WAVES",
+        "versionNumber": 2,
+        "versionMinorNumber": 1,
+        "versionState": "RELEASED",
+        "releaseTime": "2021-06-30T08:09:10Z",
+        "files": entries,
+        **more,
+    }
+    answer = json_answer({"status": "OK", "data": version})
+    table: dict[str, Answer | Handler] = {
+        f"/api/datasets/:persistentId/versions/{name}": answer for name in (":latest-published", "2.1")
+    }
+    table |= {
+        f"/api/access/datafile/{100 + number}": _serving(content)
+        for number, content in enumerate(files.values())
+    }
+    return {host: routes(table)}
+
+
+def hydroshare(files: Files, /, *, id_: str = "b8f6eae9d89241cf8b5904033460af61") -> dict[str, Handler]:
+    """A resource: the date of its last change, and pages of files."""
+    top = f"/resource/{id_}/data/contents"
+    entries = [
+        {
+            "url": f"http://www.hydroshare.org{top}/{quote(name)}",
+            "file_name": name.rpartition("/")[2],
+            "size": len(content),
+            "content_type": "text/plain",
+            "modified_time": "2021-06-30T08:09:10",
+            "checksum": md5(content),
+        }
+        for name, content in files.items()
+    ]
+    dates = [{"type": "modified", "start_date": "2021-06-30T08:09:10.123456Z", "end_date": None}]
+    listed = {"count": len(entries), "next": None, "previous": None, "results": entries}
+    table: dict[str, Answer | Handler] = {
+        f"/hsapi/resource/{id_}/scimeta/elements/": json_answer({"title": "Waves", "dates": dates}),
+        f"/hsapi/resource/{id_}/files/": json_answer(listed),
+        **{f"{top}/{quote(name)}": _serving(content) for name, content in files.items()},
+    }
+    return {"www.hydroshare.org": routes(table)}
+
+
+def ckan(files: Files, /, *, host: str = "data.example.org") -> dict[str, Handler]:
+    """A dataset of a portal: resources that were uploaded to it."""
+    id_ = "3f1b2c4d-0000-4000-8000-00000000abcd"
+    paths = {
+        name: f"/dataset/{id_}/resource/{number}/download/{quote(name)}" for number, name in enumerate(files)
+    }
+    resources = [
+        {
+            "id": f"11111111-2222-4333-8444-{number:012}",
+            "name": name,
+            "url": f"https://{host}{paths[name]}",
+            "url_type": "upload",
+            "format": "",
+            "hash": md5(content),
+            "size": len(content),
+        }
+        for number, (name, content) in enumerate(files.items())
+    ]
+    dataset = {
+        "id": id_,
+        "name": "waves",
+        "metadata_modified": "2021-06-30T08:09:10.123456",
+        "resources": resources,
+    }
+    table: dict[str, Answer | Handler] = {
+        "/api/3/action/package_show": json_answer({"success": True, "result": dataset}),
+        **{paths[name]: _serving(content) for name, content in files.items()},
+    }
+    return {host: routes(table)}
+
+
+def software_heritage(files: Files, /) -> dict[str, Handler]:
+    """A snapshot, its default branch, the revision there, and its directory, which is packed on demand."""
+    revision, snapshot = "5" * 40, "7" * 40
+    with TemporaryDirectory() as scratch:
+        for name, content in files.items():
+            path = Path(scratch, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        directory = f"swh:1:dir:{TreeId(Path(scratch)).hexdigest()}"
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(f"{directory}/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    vault = f"/api/1/vault/flat/{directory}/"
+
+    def branches(asked: Asked) -> Answer:
+        known = {
+            "HEAD": {"target": "refs/heads/main", "target_type": "alias"},
+            "refs/heads/main": {"target": revision, "target_type": "revision"},
+        }
+        name = asked.query["branches_from"]
+        return json_answer(
+            {"id": snapshot, "branches": {name: known[name]} if name in known else {}, "next_branch": None}
+        )
+
+    state = {"status": "done", "progress_message": None, "id": 1, "swhid": directory}
+    found = {
+        "id": revision,
+        "directory": directory.rpartition(":")[2],
+        "committer_date": "2021-06-30T08:09:10Z",
+    }
+    table: dict[str, Answer | Handler] = {
+        f"/api/1/snapshot/{snapshot}/": branches,
+        f"/api/1/revision/{revision}/": json_answer(found),
+        vault: json_answer(state),
+        f"{vault}raw/": _serving(body.getvalue()),
+    }
+    return {"archive.softwareheritage.org": routes(table)}
+
+
 def doi(pages: Mapping[str, str]) -> Handler:
     """The API of the resolver: the page that each DOI is registered with."""
 
@@ -279,6 +417,15 @@ SAMPLES: dict[str, Sample] = {
     "zenodo": Sample(address="https://zenodo.org/records/1234567", hosts=zenodo),
     "figshare": Sample(address="https://figshare.com/articles/dataset/Waves/9782777/3", hosts=figshare),
     "osf": Sample(address="https://osf.io/abcde", hosts=osf),
+    "dataverse": Sample(
+        address="https://dataverse.harvard.edu/dataset.xhtml?persistentId=doi:10.7910/DVN/WAVES",
+        hosts=dataverse,
+    ),
+    "hydroshare": Sample(
+        address="https://www.hydroshare.org/resource/b8f6eae9d89241cf8b5904033460af61/", hosts=hydroshare
+    ),
+    "software_heritage": Sample(address=f"swh:1:snp:{'7' * 40}", hosts=software_heritage),
+    "ckan": Sample(address="https://data.example.org/dataset/waves", hosts=ckan),
 }
 
 

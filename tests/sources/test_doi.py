@@ -9,7 +9,7 @@ import pytest
 from r2i.errors import FetchError, UsageError
 from r2i.sources import fetched, parse
 from tests.sources.record_servers import FILES, contents, doi, figshare, invenio, resolved, zenodo
-from tests.sources.web_servers import html_answer, json_answer, redirect, web_servers
+from tests.sources.web_servers import html_answer, json_answer, problem, redirect, web_servers
 
 pytestmark = pytest.mark.usefixtures("kept")
 
@@ -107,8 +107,14 @@ def test_a_page_that_r2i_cannot_read_is_named(tmp_path: Path) -> None:
 def test_a_doi_that_nobody_registered(tmp_path: Path) -> None:
     with (
         web_servers({"doi.org": doi({})}, tmp_path) as web,
-        pytest.raises(FetchError, match="does not exist"),
+        pytest.raises(FetchError, match="is not registered"),
     ):
+        resolved("10.1234/abc", web.environ)
+
+
+def test_a_resolver_that_refuses_says_so(tmp_path: Path) -> None:
+    hosts = {"doi.org": lambda _: problem(403)}
+    with web_servers(hosts, tmp_path) as web, pytest.raises(FetchError, match="HTTP 403"):
         resolved("10.1234/abc", web.environ)
 
 

@@ -131,15 +131,16 @@ def test_an_id_of_a_file_is_of_its_project(tmp_path: Path) -> None:
     assert revision.source.location == PROJECT
 
 
-def test_a_token_is_for_the_servers_of_the_osf(tmp_path: Path) -> None:
-    with web_servers(osf(FILES), tmp_path) as web:
+@pytest.mark.parametrize(("public", "sent"), [(False, "Bearer secret-of-osf"), (True, None)])
+def test_a_token_is_for_the_servers_of_the_osf(public: bool, sent: str | None, tmp_path: Path) -> None:  # noqa: FBT001
+    with web_servers(osf(FILES, public=public), tmp_path) as web:
         environ = web.environ | {"OSF_TOKEN": "secret-of-osf"}
         revision, _ = resolved(PROJECT, environ)
         with checked_out(PROJECT, environ):
             pass
         seen = {(asked.host, asked.headers.get("authorization")) for asked in web.asked}
 
-    assert seen == {("api.osf.io", "Bearer secret-of-osf"), ("files.osf.io", "Bearer secret-of-osf")}
+    assert seen == {("api.osf.io", "Bearer secret-of-osf"), ("files.osf.io", sent)}
     assert "secret-of-osf" not in repr(revision)
 
 

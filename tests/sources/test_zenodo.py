@@ -203,6 +203,15 @@ def test_a_token_opens_closed_files_and_is_for_its_host(tmp_path: Path) -> None:
     assert seen == {("zenodo.org", "Bearer secret-of-zenodo"), ("storage.example.org", None)}
 
 
+def test_public_files_are_fetched_without_the_token(tmp_path: Path) -> None:
+    with web_servers(zenodo(FILES), tmp_path) as web:
+        with checked_out(RECORD, web.environ | {"ZENODO_TOKEN": "secret"}):
+            pass
+        seen = {asked.headers.get("authorization") for asked in web.asked if asked.route.endswith("/content")}
+
+    assert seen == {None}
+
+
 def test_the_sandbox_does_not_see_the_token_of_zenodo(tmp_path: Path) -> None:
     hosts = {"sandbox.zenodo.org": zenodo(FILES)["zenodo.org"]}
     with web_servers(hosts, tmp_path) as web:

@@ -21,6 +21,8 @@ REFERENCE = re.compile(
 )
 
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+#: Its pages are named by hashes: no owner and no name stands in their addresses.
+NAMELESS = {"software_heritage"}
 #: As much of the version of a record as the names of its images show.
 LONGEST_VERSION = 64
 
@@ -34,8 +36,9 @@ def image_reference(source: Source, options: Options, *, revision: str | None) -
     slug = _slug(source)
     if revision is None:
         return f"r2i/{slug}:{_short(source.location, source.subdirectory)}"
-    chosen = [__version__, source.location, source.subdirectory, asdict(options)]
-    if COMMIT.fullmatch(revision):
+    content = [] if source.content is None else [source.content.words]
+    chosen = [__version__, source.location, source.subdirectory, asdict(options), *content]
+    if COMMIT.fullmatch(revision) and source.provider not in NAMELESS:
         return f"r2i/{slug}:{revision[:12]}-{_short(json.dumps(chosen, sort_keys=True))}"
     version = re.sub(r"[^A-Za-z0-9.]+", "-", revision).strip("-.")[:LONGEST_VERSION]
     short = _short(json.dumps([*chosen, revision], sort_keys=True))

@@ -43,6 +43,8 @@ FORMS = tuple(
         ),
     )
 )
+#: How the resolver says that it knows no such DOI.
+NOT_THERE = "(HTTP 404)"
 HINT = (
     "r2i reads records of Zenodo and other InvenioRDM sites, Figshare, OSF, Dataverse and HydroShare; of any other "
     "record, download the files and build the directory"
@@ -130,7 +132,14 @@ class Doi:
 
 def _registered(doi: str, client: HttpClient) -> str:
     """The page of a DOI, as the resolver's own API has it: https://www.doi.org/the-identifier/resources/handbook."""
-    answer = client.json(f"{RESOLVER}/api/handles/{doi}", query={"type": "URL"})
+    try:
+        answer = client.json(f"{RESOLVER}/api/handles/{doi}", query={"type": "URL"})
+    except FetchError as error:
+        if NOT_THERE not in error.message:
+            raise
+        raise FetchError(
+            f"The DOI `{unquote(doi)}` is not registered", hint="Check the spelling; a new DOI may take a day"
+        ) from error
     for value in items_at(answer, "values"):
         page = text_at(value, "data", "value")
         if text_at(value, "type") == "URL" and page.startswith(("https://", "http://")):

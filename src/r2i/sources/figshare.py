@@ -67,7 +67,10 @@ ID = re.compile(r"[0-9]{1,12}")
 #: An item lists no more of its files itself.
 LISTED = 10
 PAGE_SIZE = 1_000
-MOST_PAGES = 20
+#: One more than a record may have, so that none is left out without a word.
+MOST_PAGES = 21
+#: Of what a sentence enumerates.
+MOST_NAMES = 5
 HINT = (
     "Pass the address of an item, such as `https://figshare.com/articles/dataset/TITLE/1234567/2`, or its DOI"
 )
@@ -115,7 +118,8 @@ class Figshare:
         item = _item(page) if page else None
         if item is None:
             raise FetchError(f"`{source.location}` is not an item of Figshare", hint=HINT)
-        token = _token("api.figshare.com", environ)
+        # What is public needs no token, and what is not is a page of its owner.
+        token = _token("api.figshare.com", environ) if item.own else None
         item = item if token else replace(item, own=False)
         url = f"{API}/account/articles/{item.id}" if item.own else f"{API}/articles/{item.id}"
         url += f"/versions/{item.version}" if item.version and not item.own else ""
@@ -244,7 +248,7 @@ def _says(asked: _Item, exact: _Item, listed: list[Any], *, left_out: int) -> st
         sentences.append(f"`{asked.page}` names no version: r2i uses the newest, `{exact.page}`")
     if left_out:
         names = [shown(text_at(entry, "name")) for entry in listed if at(entry, "is_link_only") is True]
-        sentences.append(
-            f"left out what is only a link to another server: {', '.join(f'`{n}`' for n in names[:5])}"
-        )
+        few = ", ".join(f"`{name}`" for name in names[:MOST_NAMES])
+        more = f" and {left_out - MOST_NAMES} more" if left_out > MOST_NAMES else ""
+        sentences.append(f"r2i leaves out links of `{exact.page}` to other servers: {few}{more}")
     return "; ".join(sentences)

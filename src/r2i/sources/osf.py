@@ -93,7 +93,9 @@ class Osf:
             text_at(storage, "attributes", "provider"): storage for storage in asking.items(f"{url}files/")
         }
         entries = list(_tree(storages[STORAGE], asking)) if STORAGE in storages else []
-        files = tuple(_file(entry, environ, url=url) for entry in entries)
+        # Public files need no token, and are kept for the next time.
+        secrets = {} if at(node, "data", "attributes", "public") is True else environ
+        files = tuple(_file(entry, secrets, url=url) for entry in entries)
         page = f"https://osf.io/{id_}"
         return PublishedRecord(
             source=replace(source, location=page),

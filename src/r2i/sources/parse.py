@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 
 from r2i.errors import FetchError, R2iError, UsageError
 from r2i.model import Credentials, Source
+from r2i.sources.doi_text import read_doi
 from r2i.sources.links import Link, read_link
 from r2i.sources.protocol import Typed
 from r2i.sources.typed import FORMS, LONGEST, shown
@@ -111,9 +112,13 @@ def remote_location(url: str, *, parent: str) -> tuple[str, Credentials | None]:
 
 def not_understood(typed: Typed) -> R2iError:
     """What to say of something that no provider understands."""
+    from r2i.sources.misspelt import meant
+
     if re.search(r"[:@]", typed.text) is None:
         return _no_directory(typed, typed.cwd / typed.text)
-    return UsageError(f"`{shown(typed.text)}` is not a directory, URL or repository name", hint=FORMS)
+    return UsageError(
+        f"`{shown(typed.text)}` is not a directory, URL or repository name", hint=meant(typed.text)
+    )
 
 
 def _url_source(match: re.Match[str], typed: Typed) -> Source:
@@ -236,7 +241,8 @@ def _joined(parent: str, url: str) -> str:
 def _looks_like_path(text: str) -> bool:
     if text in {".", "..", "~"} or text.startswith(("./", "../", "/", "~")):
         return True
-    return text.endswith("/") and "://" not in text and not BARE_LINK.fullmatch(text) and "@" not in text
+    other = "://" in text or "@" in text or BARE_LINK.fullmatch(text) or read_doi(text)
+    return text.endswith("/") and not other
 
 
 def _no_directory(typed: Typed, path: Path) -> FetchError:
@@ -246,13 +252,15 @@ def _no_directory(typed: Typed, path: Path) -> FetchError:
         )
     from difflib import get_close_matches
 
+    from r2i.sources.misspelt import meant
+
     missing = path
     while not _is_directory(missing.parent) and missing.parent != missing:
         missing = missing.parent
     noun = "archive" if is_archive(typed.text) else "directory"
     near = get_close_matches(missing.name, _directories(missing.parent), n=3)
     shown_names = [f"`{shown(str(_relative(missing.parent / name, typed.cwd)))}`" for name in near]
-    hint = f"Did you mean {' or '.join(shown_names)}?" if near else FORMS
+    hint = f"Did you mean {' or '.join(shown_names)}?" if near else meant(typed.text)
     return FetchError(f"The {noun} `{shown(typed.text)}` does not exist", hint=hint)
 
 

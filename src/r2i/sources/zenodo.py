@@ -157,10 +157,10 @@ def _token(host: str, environ: Mapping[str, str]) -> HostToken | None:
 
 def _check_open(document: Any, place: _Place, *, environ: Mapping[str, str]) -> None:
     """Raise `FetchError` where files cannot be seen; with a token of their owner they can, and are listed."""
-    right = text_at(document, "metadata", "access_right") or text_at(document, "access", "files")
-    if right not in CLOSED or _listed(document):
+    if not _is_closed(document) or _listed(document):
         return
     until = text_at(document, "access", "embargo", "until") or text_at(document, "metadata", "embargo_date")
+    right = text_at(document, "metadata", "access_right")
     embargoed = right == "embargoed" or at(document, "access", "embargo", "active") is True
     what = f"under embargo{f' until {until}' if until else ''}" if embargoed else "restricted"
     variable = SITES.get(place.host, "")
@@ -169,6 +169,11 @@ def _check_open(document: Any, place: _Place, *, environ: Mapping[str, str]) -> 
     else:
         hint = f"Ask for access at `{place.page}`, download the files and build the directory"
     raise FetchError(f"The files of `{place.page}` are {what}", hint=hint)
+
+
+def _is_closed(document: Any) -> bool:
+    right = text_at(document, "metadata", "access_right") or text_at(document, "access", "files")
+    return right in CLOSED
 
 
 def _listed(document: Any) -> list[Any] | None:
@@ -185,6 +190,8 @@ def _files(document: Any, place: _Place, client: HttpClient, token: HostToken | 
     listed = _listed(document)
     if listed is None:
         listed = items_at(client.json(f"{place.api}/files", token=token), "entries")
+    # Public files need no token, and are kept for the next time.
+    token = token if _is_closed(document) else None
     return [_file(entry, place, token) for entry in listed]
 
 

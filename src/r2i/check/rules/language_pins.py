@@ -21,12 +21,12 @@ def _undated(subject: Subject) -> Iterator[Finding]:
     fix = dated(subject)
     text = found.text if found.day else f"{found.text}-2026-06-30"
     unread = posixpath.basename(found.file) != DESCRIPTION and not subject.config(DESCRIPTION)
-    of_r2i = "of the last commit" if found.day else "the newest"
+    of_r2i = f"of {subject.checkout.date_of}" if found.day else "the newest"
     yield Finding(
         message=f"mybinder.org ignores `{found.file}` and has no R, because no file sets the day of the R packages; those of r2i are {of_r2i}"
         if unread
         else "No file sets the day of the R packages: "
-        + ("they are of the last commit, and change with the next" if found.day else "they are the newest"),
+        + (f"they are {of_r2i}, and change with the next" if found.day else "they are the newest"),
         file=found.file,
         line=found.line,
         hint=fix.title if fix else f"Write the day of the packages into `runtime.txt`, such as `{text}`",

@@ -8,15 +8,19 @@ from urllib.parse import parse_qsl, unquote
 
 #: With or without a scheme and a port that says nothing; no user, no password: those are for git.
 ADDRESS = re.compile(
-    r"(?:https?://)?(?P<host>[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::(?:80|443))?(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?(?:#.*)?",
+    r"(?:(?P<scheme>https?)://)?(?P<host>[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::(?:80|443))?(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?(?:#.*)?",
     re.IGNORECASE,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """`host` in lower case and without `www.`; `parts` of the path, decoded; `query`, of a name the last value."""
+    """`host` in lower case and without `www.`; `parts` of the path, decoded; `query`, of a name the last value.
 
+    `site` is what to ask: the scheme and the host as they were typed, in lower case.
+    """
+
+    site: str
     host: str
     parts: tuple[str, ...]
     query: dict[str, str]
@@ -28,6 +32,7 @@ def read_page(text: str) -> Page | None:
     if match is None:
         return None
     return Page(
+        site=f"{match['scheme'] or 'https'}://{match['host']}".lower(),
         host=match["host"].lower().removeprefix("www."),
         parts=tuple(unquote(part) for part in (match["path"] or "").split("/") if part),
         query=dict(parse_qsl(match["query"] or "")),

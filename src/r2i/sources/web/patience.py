@@ -105,3 +105,11 @@ def retry_after(value: str | None, *, now: datetime | None = None) -> float | No
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+def limit_reset(value: str | None, *, now: datetime | None = None) -> float | None:
+    """The seconds until a server counts requests anew: `X-RateLimit-Reset` of GitHub, Software Heritage and others is a Unix time."""
+    text = (value or "").strip()
+    if not (text.isascii() and text.isdecimal()) or len(text) > 12:
+        return None
+    return max(0.0, int(text) - (now or datetime.now(UTC)).timestamp())

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
-from r2i.checkout import Checkout
+from r2i.checkout import Checkout, DateOf
 from r2i.errors import FetchError, UsageError
 from r2i.model import Source
 from r2i.sources.private import private_directory
@@ -41,17 +41,23 @@ class PublishedRecord:
     same as long as its files do, fit for the tag of an image (letters, digits, dots, dashes). `says` is a sentence for
     the user where something was chosen or left out (the newest version of a concept DOI), else empty.
 
+    `published` is the day of that, or of what `date_of` says.
+
     `folder` is where the repository lies in the one archive of a record that wraps it (`data/contents` of a bag).
-    `prepare` is called before the files are downloaded, where the server makes them on demand.
+    `prepare` is called before the files are downloaded, where the server makes them on demand. `verify` is called with
+    the directory in which they were laid out: it raises `FetchError` where they are not what `content_id` names, and
+    tells whether nothing of it is missing.
     """
 
     source: Source
     content_id: str
     files: tuple[RemoteFile, ...]
     published: datetime | None = None
+    date_of: DateOf = "the publication"
     says: str = ""
     folder: str = ""
     prepare: Callable[[HttpClient], None] | None = field(default=None, repr=False, compare=False)
+    verify: Callable[[Path], bool] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,11 +126,14 @@ class Records:
         record = revision.record
         with private_directory() as directory:
             report(f"Fetching `{record.source.location}`")
+            top = _laid_out(record, directory, environ=environ, report=report)
             yield Checkout.open(
-                _laid_out(record, directory, environ=environ, report=report),
+                top,
                 subdirectory=record.source.subdirectory,
                 content_id=record.content_id,
+                complete=record.verify is None or record.verify(top),
                 date=record.published.astimezone(UTC).strftime(DATE) if record.published else None,
+                date_of=record.date_of,
             )
 
     def last_change(
@@ -141,11 +150,13 @@ class Records:
 
 
 def published(source: Source, checkout: Checkout) -> LastChange | Unknown:
-    """All files of a record are of the day on which this version of it was published."""
+    """All files of a record are of the day on which this version of it was published, or of its commit."""
     if checkout.date is None:
         reason = f"the server does not say when `{source.location}` was published"
         return Unknown(reason=reason, hint=NAME_A_DATE)
     moment = datetime.strptime(checkout.date, DATE).replace(tzinfo=UTC)
+    if checkout.date_of == "the last commit":
+        return LastChange(commit=str(checkout.content_id), moment=moment)
     return LastChange(record=source.location, moment=moment)
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from r2i.errors import FetchError
 from r2i.host.addresses import mask
 from r2i.sources.typed import shown
-from r2i.sources.web.patience import BusyError, retry_after
+from r2i.sources.web.patience import BusyError, limit_reset, retry_after
 
 if TYPE_CHECKING:
     import requests
@@ -26,6 +26,10 @@ CERTIFICATES = "Set `SSL_CERT_FILE` to the certificates of your network"
 LOGIN = "If it is public, check the URL; a restricted record needs a token, see docs/sources.md"
 
 
+class AbsentError(FetchError):
+    """There is nothing at this address, or no longer."""
+
+
 def of_status(response: requests.Response, *, secret: str = "") -> FetchError | BusyError:
     """What an answer with an error status means; `secret` is the variable whose token was sent."""
     url, status = shown(response.url or ""), response.status_code
@@ -33,6 +37,8 @@ def of_status(response: requests.Response, *, secret: str = "") -> FetchError | 
     if status in PASSING or status >= 500:
         words = "is busy" if status == 429 else "cannot answer now"
         after = retry_after(response.headers.get("Retry-After"))
+        if after is None and status == 429:
+            after = limit_reset(response.headers.get("X-RateLimit-Reset"))
         hint = f"Try again in {_duration(after)}" if after and after > 120 else None
         return BusyError(f"`{host}` {words} (HTTP {status})", hint=hint, after=after)
     if status in (401, 403):
@@ -45,7 +51,8 @@ def of_status(response: requests.Response, *, secret: str = "") -> FetchError | 
     if status == 407:
         return _proxy_login()
     words, hint = LASTING.get(status, ("cannot be read", "Check the URL"))
-    return FetchError(f"`{url}` {words} (HTTP {status})", hint=hint)
+    kind = AbsentError if status in LASTING else FetchError
+    return kind(f"`{url}` {words} (HTTP {status})", hint=hint)
 
 
 def of_exception(error: BaseException, url: str) -> FetchError | BusyError:
