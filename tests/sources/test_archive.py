@@ -92,6 +92,13 @@ def test_a_query_and_a_login_are_for_the_server_alone(tmp_path: Path) -> None:
     assert "s1gned" not in repr(source)
 
 
+def test_a_password_is_not_sent_without_encryption(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="would send its password without encryption") as caught:
+        understood("http://ada:s3cret@example.org/a.zip", tmp_path)
+    assert "s3cret" not in caught.value.message
+    assert understood("http://ada:s3cret@127.0.0.1/a.zip", tmp_path).credentials is not None
+
+
 def test_a_file_is_an_archive(tmp_path: Path) -> None:
     zipped(tmp_path / "a.zip", FILES)
     (tmp_path / "directory.zip").mkdir()

@@ -42,12 +42,15 @@ class Archive:
         path_of = unquote(match["path"] or "")
         if not is_archive(path_of) or _is_of_repository(match["host"].lower(), path_of):
             return None
+        credentials = credentials_of(match)
+        if credentials and match["scheme"].lower() == "http":
+            _refuse_plain(match["host"].lower(), text)
         source = Source(
             provider=self.name,
             location=location_of(match),
             subdirectory=typed.subdirectory,
             query=match["query"] or "",
-            credentials=credentials_of(match),
+            credentials=credentials,
         )
         return self._checked(source, typed)
 
@@ -93,6 +96,15 @@ class Archive:
                 hint="Remove `--ref`, or pass the URL of the repository",
             )
         return source
+
+
+def _refuse_plain(host: str, text: str) -> None:
+    from r2i.host.addresses import is_loopback
+
+    if not is_loopback(host):
+        raise UsageError(
+            f"`{shown(text)}` would send its password without encryption", hint="Write `https://`"
+        )
 
 
 def _is_of_repository(host: str, path: str) -> bool:
