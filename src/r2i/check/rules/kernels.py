@@ -54,7 +54,9 @@ def _not_installed(subject: Subject) -> Iterator[Finding]:
         known = _fitting(notebook)
         if (not known and notebook.language in PYTHON) or is_of_website(subject, notebook):
             continue
-        if _installed(subject, said, notebook, known):
+        # Of a language that nobody knows, a package of its name may well bring the kernel: `kotlin-jupyter-kernel`.
+        named = not known and any(word in said for word in (notebook.kernel.lower(), notebook.language))
+        if named or _installed(subject, said, notebook, known):
             if step := _lacking_step(subject, notebook, known):
                 yield step
             elif known and _lacks_on_binder(subject, notebook, known):
@@ -255,9 +257,6 @@ def _fitting(notebook: Notebook) -> tuple[Kernel, ...]:
 def _installed(subject: Subject, said: str, notebook: Notebook, known: Iterable[Kernel]) -> bool:
     """Whether a file says something that sounds like it; `said` is what the configuration says."""
     words = [word for one in known for word in one.words]
-    # Of a language that nobody knows, a package of its name may well bring the kernel: `kotlin-jupyter-kernel`.
-    if not known and any(word and word in said for word in (notebook.kernel.lower(), notebook.language)):
-        return True
     if _mentions(said, [notebook.kernel.lower(), *words, "nb_conda_kernels", "nb-conda-kernels"]):
         return True
     return any(path.endswith(f"{notebook.kernel}/kernel.json") for path in subject.files)
