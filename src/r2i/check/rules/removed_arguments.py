@@ -104,13 +104,12 @@ def _programs(
 def _given(
     subject: Subject, path: str, notebook: Notebook | None, pieces: list[tuple[Cell | None, Facts]]
 ) -> Iterator[GivenArgument]:
-    if not any(_words().search(facts.source) for _, facts in pieces):
+    likely = [(cell, facts) for cell, facts in pieces if _may_give(facts.source)]
+    if not likely:
         return
     bound = _bound(facts for _, facts in pieces)
     found = subject.once(uses)
-    for cell, facts in pieces:
-        if not _words().search(facts.source):
-            continue
+    for cell, facts in likely:
         for call in facts.calls:
             first, dot, rest = call.name.partition(".")
             rows = _rows().get(f"{bound[first]}{dot}{rest}", ()) if first in bound else ()
@@ -148,11 +147,24 @@ def _rows() -> Mapping[str, tuple[RemovedArgument, ...]]:
     return found
 
 
+def _may_give(source: str) -> bool:
+    """Whether the text has a function and one of its arguments: most code, which need not be parsed, has not."""
+    return any(
+        called in source and any(word in source for word in words) for called, words in _arguments().items()
+    )
+
+
 @cache
-def _words() -> re.Pattern[str]:
-    """The last names of the functions: most code calls none of them."""
-    names = sorted({name.rpartition(".")[2] for name in _rows()})
-    return re.compile(rf"\b(?:{'|'.join(names)})\(")
+def _arguments() -> Mapping[str, tuple[str, ...]]:
+    """By the last names of functions, as they are called, how their arguments look in code."""
+    found: dict[str, tuple[str, ...]] = {}
+    for full, rows in _rows().items():
+        name = full.rpartition(".")[2]
+        for row in rows:
+            said = (row.value,) if row.value else (f"{row.keyword}=", f"{row.keyword} =")
+            called = f"{name}("
+            found[called] = (*found.get(called, ()), *((called,) if row.positional else said))
+    return found
 
 
 def _finding(subject: Subject, places: list[GivenArgument], targets: tuple[str, ...]) -> Finding:
