@@ -45,7 +45,9 @@ MAY_HAVE = re.compile(
     r"|[(,][ \t\n]*/[ \t\n]*[,):]",
     re.MULTILINE,
 )
-WORDS = ("match", "type ", "type\t", "except*", "except *", ":=", "/)", "/,", "/:", "/ ", "/\n")
+WORDS = ("match ", "match(", "match[", "match{", "type ", "type\t", "except*", "except *")
+#: Those of syntax that only Pythons before 3.8 lack.
+OLD_WORDS = (":=", "/)", "/,", "/:", "/ ", "/\n")
 GENERICS = (re.compile(r"def[ \t]+\w+\["), re.compile(r"class[ \t]+\w+\["))
 TEXTS = (
     (re.compile(r"^[ \t]*type[ \t]+[^\W\d]\w*[ \t]*(?:\[[^\]\n]*\][ \t]*)?=(?!=)", re.MULTILINE), ALIAS),
@@ -73,15 +75,16 @@ def newer_syntax(source: str, *, than: str) -> NewSyntax | None:
     if target >= version_tuple(NEWEST):
         return None
     nested = _may_be_nested(source)
-    if not nested and not (_has_words(source) and MAY_HAVE.search(source)):
+    if not nested and not (_has_words(source, target) and MAY_HAVE.search(source)):
         return None
     found = [one for one in _found(source, nested=nested) if version_tuple(one.minor) > target]
     return max(found, key=lambda one: (version_tuple(one.minor), -one.line), default=None)
 
 
-def _has_words(source: str) -> bool:
+def _has_words(source: str, target: tuple[int, ...]) -> bool:
     """To find a string is ten times as fast as the pattern."""
-    return any(word in source for word in WORDS) or any(pattern.search(source) for pattern in GENERICS)
+    words = WORDS if target >= version_tuple(WALRUS.minor) else (*WORDS, *OLD_WORDS)
+    return any(word in source for word in words) or any(pattern.search(source) for pattern in GENERICS)
 
 
 def _may_be_nested(source: str) -> bool:
