@@ -9,6 +9,7 @@ from functools import cache
 
 from r2i.check.code.notebooks import Cell, Notebook
 from r2i.check.code.python_code import Call, Facts
+from r2i.check.facts.provided import beginnings
 from r2i.check.facts.removed import Removed
 from r2i.check.findings import Finding, Rule
 from r2i.check.imports import Use, uses
@@ -105,19 +106,18 @@ def _programs(
 def _given(
     subject: Subject, path: str, notebook: Notebook | None, pieces: list[tuple[Cell | None, Facts]]
 ) -> Iterator[GivenArgument]:
-    if not any(_words().search(facts.source) for _, facts in pieces):
-        return
     bound = _bound(facts for _, facts in pieces)
-    found = subject.once(uses)
-    for cell, facts in pieces:
-        if not _words().search(facts.source):
+    called = _called(bound, "\n".join(facts.source for _, facts in pieces))
+    found = subject.once(uses) if called else None
+    for cell, facts in pieces if found else ():
+        if not any(one in facts.source for one in called):
             continue
         for call in facts.calls:
             first, dot, rest = call.name.partition(".")
             rows = _rows().get(f"{bound[first]}{dot}{rest}", ()) if first in bound else ()
             for argument in rows if not call.optional else ():
                 around = Use(module="", path=path, line=call.line, functions=facts.functions_at(call.line))
-                if argument.is_given(call) and not found.uncalled(around):
+                if argument.is_given(call) and found and not found.uncalled(around):
                     yield GivenArgument(argument=argument, call=call, path=path, notebook=notebook, cell=cell)
 
 
@@ -129,6 +129,29 @@ def _bound(pieces: Iterable[Facts]) -> Mapping[str, str]:
             for name, full in one.bound:
                 found.setdefault(name, set()).add("" if one.level else full)
     return {name: next(iter(full)) for name, full in found.items() if len(full) == 1 and "" not in full}
+
+
+def _called(bound: Mapping[str, str], text: str) -> list[str]:
+    """The functions that the text may give one of the arguments, as it calls them: most code calls none and need not be parsed."""
+    return [
+        called
+        for own, full in bound.items()
+        for rest, words in _below().get(full, ())
+        if (called := f"{own}{rest}(") in text and any(word in text for word in words)
+    ]
+
+
+@cache
+def _below() -> Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]:
+    """By each beginning of a function's name, the rest of it, and how its arguments look in code; one of them stands for any
+    positional ones."""
+    found: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {}
+    for full, rows in _rows().items():
+        said = ((row.value,) if row.value else (f"{row.keyword}=", f"{row.keyword} =") for row in rows)
+        words = ("(",) if any(row.positional for row in rows) else tuple(word for one in said for word in one)
+        for part in beginnings(full):
+            found[part] = (*found.get(part, ()), (full[len(part) :], words))
+    return found
 
 
 @cache
@@ -147,13 +170,6 @@ def _rows() -> Mapping[str, tuple[RemovedArgument, ...]]:
         for name in row["functions"].split():
             found[name] = (*found.get(name, ()), one)
     return found
-
-
-@cache
-def _words() -> re.Pattern[str]:
-    """The last names of the functions: most code calls none of them."""
-    names = sorted({name.rpartition(".")[2] for name in _rows()})
-    return re.compile(rf"\b(?:{'|'.join(names)})\(")
 
 
 def _finding(subject: Subject, places: list[GivenArgument], targets: Targets) -> Finding:
