@@ -130,8 +130,9 @@ def shown(report: Report) -> str:
         finding = one.finding
         cell = f" (cell {finding.cell})" if finding.cell else ""
         only = f" ({one.limited})" if one.limited else ""
+        less = f" ({finding.severity})" if finding.severity else ""
         lines.append(
-            f"{finding.file or '-'}:{finding.line or '-'}: {one.rule.code}{only} {finding.message}{cell}"
+            f"{finding.file or '-'}:{finding.line or '-'}: {one.rule.code}{only}{less} {finding.message}{cell}"
         )
         if finding.hint:
             lines.append(f"    {finding.hint}")

@@ -41,6 +41,7 @@ def check(subject: Subject, rules: Iterable[Rule] = RULES, *, strict: bool = Fal
         prefix=_prefix(subject),
         size=subject.once(forecast_of),
         hermeticity=hermeticity(subject),
+        online=subject.online,
     )
 
 
@@ -65,7 +66,7 @@ class _Told:
         if not (one.rule.general and one.finding.file):
             return False
         # What fails for one of the two is news, a warning beside another finding is none.
-        return one.targets <= others if one.rule.severity == "error" else bool(others)
+        return one.targets <= others if one.severity == "error" else bool(others)
 
 
 def _prefix(subject: Subject) -> str:

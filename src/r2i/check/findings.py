@@ -22,8 +22,8 @@ class Finding:
     """Something to mend, and where: a file relative to the checkout's root, a line of it counted from 1.
 
     `message` is a sentence without a full stop, literals in backticks, `hint` an imperative. In a notebook `cell`
-    counts its cells from 1, and `line` is that of the file, as everywhere. `targets` says whose image it is about: None
-    where that is as for its rule.
+    counts its cells from 1, and `line` is that of the file, as everywhere. `targets` says whose image it is about, `severity`
+    is for what breaks nothing, though its rule is about what does; both are None where that is as for its rule.
     """
 
     message: str
@@ -33,6 +33,7 @@ class Finding:
     hint: str | None = None
     fix: Fix | None = None
     targets: Targets | None = None
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,3 +94,8 @@ class Reported:
     def limited(self) -> str:
         """`Binder only` or `r2i only`; empty for both."""
         return limited(self.targets)
+
+    @property
+    def severity(self) -> Severity:
+        """How much it matters."""
+        return self.finding.severity or self.rule.severity

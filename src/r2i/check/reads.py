@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from urllib.parse import unquote
 
+from r2i.check.code.command_files import needed_files
 from r2i.check.code.ipython_code import IPythonCommand
 from r2i.check.code.matches import numbered
 from r2i.check.code.notebooks import Cell, Notebook
@@ -41,7 +42,9 @@ SHOWING, RUNNING = (
     frozenset({"python", "python3", "bash", "sh"}),
 )
 RUN_MAGICS = frozenset({"run", "load"})
-PROGRAMS = SHOWING | RUNNING | RUN_MAGICS
+#: Those that need files among other words.
+NEEDING = frozenset({"pip", "pip3", "uv", "conda", "mamba", "source"})
+PROGRAMS = SHOWING | RUNNING | RUN_MAGICS | NEEDING
 
 PICTURE = re.compile(
     r"!\[[^\[\]\n]{0,500}\]\(<?([^)\s>]{1,500})|<img\b[^<>]{0,500}?\bsrc=[\"']([^\"']{1,500})[\"']",
@@ -194,6 +197,8 @@ def _paths_of(command: IPythonCommand) -> Iterator[str]:
         yield from files
     elif command.sign == "!" and words[0] in RUNNING and "-m" not in words and "-c" not in words:
         yield from (file for file in files[:1] if file.endswith((".py", ".sh")))
+    elif words[0] in NEEDING:
+        yield from (file for verb, file in needed_files(words) if verb != "installs")
     elif command.sign == "%" and words[0] in RUN_MAGICS:
         yield from (file for file in files[:1] if file.endswith((".py", ".ipynb")))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from r2i.check.execution.runs import DynamicReport
+from r2i.check.facts.answers import NOBODY, Online
 from r2i.check.findings import Reported, Rule, Severity
 from r2i.check.hermeticity import Hermeticity
 from r2i.check.size import Forecast
@@ -20,7 +21,7 @@ class Report:
     checked, which all files are relative to: empty, or with a slash at its end. `size` is about what the image will
     weigh, `hermeticity` what it takes from outside that nobody pinned; both are None where nothing can be planned.
     `dynamic` is what came of a build, where one was asked for; `unfinished` says why nothing came of it, where that is
-    not for the repository to mend.
+    not for the repository to mend. `online` says who was asked over the network.
     """
 
     findings: tuple[Reported, ...]
@@ -33,18 +34,19 @@ class Report:
     hermeticity: Hermeticity | None = None
     dynamic: DynamicReport | None = None
     unfinished: str | None = None
+    online: Online = NOBODY
 
     def count(self, severity: Severity) -> int:
-        return sum(reported.rule.severity == severity for reported in self.findings)
+        return sum(reported.severity == severity for reported in self.findings)
 
     @property
     def fixable(self) -> int:
         return sum(reported.finding.fix is not None for reported in self.findings)
 
-    def is_wrong(self, rule: Rule) -> bool:
-        """Whether a repository in which the rule finds something is not ready."""
-        return rule.severity == "error" or (self.strict and rule.severity == "warning")
+    def is_wrong(self, reported: Reported) -> bool:
+        """Whether a repository with this finding is not ready."""
+        return reported.severity == "error" or (self.strict and reported.severity == "warning")
 
     @property
     def ready(self) -> bool:
-        return not any(self.is_wrong(reported.rule) for reported in self.findings)
+        return not any(map(self.is_wrong, self.findings))

@@ -12,6 +12,7 @@ from r2i.check.code.notebooks import LARGEST, Cell, Notebook, Places, read_noteb
 from r2i.check.code.python_code import Facts, facts_of_cell, facts_of_module
 from r2i.check.code.text_notebooks import text_notebook
 from r2i.check.declared import Declared, declared
+from r2i.check.facts.answers import NOBODY, Online
 from r2i.check.git_facts import GitFacts
 from r2i.check.settings import COMMENT, CheckSettings
 from r2i.checkout import Checkout
@@ -22,7 +23,7 @@ from r2i.planning.detect import Detections, config_names, detect
 
 T = TypeVar("T")
 
-#: Directories that hold what somebody else wrote, or a program: nothing of the repository.
+#: Directories that hold what somebody else wrote, or a program made: nothing of the repository.
 FOREIGN = frozenset(
     {
         ".git",
@@ -34,6 +35,8 @@ FOREIGN = frozenset(
         ".tox",
         ".nox",
         ".mypy_cache",
+        "_build",  # what Jupyter Book and Sphinx make
+        "site-packages",
     }
 )
 
@@ -43,13 +46,15 @@ LARGEST_MODULE = 300_000
 
 @dataclass(frozen=True)
 class Subject:
-    """Everything is read when it is asked for, and once. `git` is None outside of a work tree."""
+    """Everything is read when it is asked for, and once. `git` is None outside of a work tree, and `online` what package
+    indexes said, where they were asked."""
 
     checkout: Checkout
     options: Options = field(default_factory=Options)
     git: GitFacts | None = None
     settings: CheckSettings = field(default_factory=CheckSettings)
     source: Source | None = None
+    online: Online = NOBODY
 
     @cached_property
     def files(self) -> dict[str, int]:

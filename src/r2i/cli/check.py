@@ -66,6 +66,7 @@ class CheckChoices:
     yes: bool
     form: str
     output: Path | None
+    online: bool
     rules: bool
 
 
@@ -74,6 +75,11 @@ check_options = collected(
     CheckChoices,
     "chosen",
     (
+        click.option(
+            "--online",
+            is_flag=True,
+            help="Ask package indexes for the dependencies of packages that r2i does not know.",
+        ),
         click.option("--rules", is_flag=True, help="List all rules and exit."),
         click.option(
             "-o",
@@ -146,7 +152,7 @@ def check(
     understood = typed.understood()
     if chosen.fix:
         _refuse_fixing(understood, chosen, execution)
-    look = partial(_subject, source=understood, chosen=chosen, plan=plan)
+    look = partial(_subject, source=understood, chosen=chosen, plan=plan, ca_bundle=building.ca_bundle)
     run = partial(dynamic_report, source=understood, chosen=execution, building=building, plan=plan)
     with checked_out(understood) as checkout:
         refuse_links(chosen.output, reports, checkout)
@@ -218,10 +224,12 @@ def _text(report: Report, chosen: CheckChoices, *, directory: str) -> str:
     return text.getvalue()
 
 
-def _subject(checkout: Checkout, *, source: Source, chosen: CheckChoices, plan: PlanChoices) -> Subject:
+def _subject(
+    checkout: Checkout, *, source: Source, chosen: CheckChoices, plan: PlanChoices, ca_bundle: Path | None
+) -> Subject:
     from r2i.check.rules import CODES
     from r2i.check.settings import with_chosen
-    from r2i.cli.subject import subject_of
+    from r2i.cli.subject import subject_of, with_answers
 
     subject = subject_of(checkout, source, plan)
     settings = with_chosen(
@@ -232,7 +240,8 @@ def _subject(checkout: Checkout, *, source: Source, chosen: CheckChoices, plan: 
         target=chosen.target,
         codes=CODES,
     )
-    return replace(subject, settings=settings)
+    subject = replace(subject, settings=settings)
+    return with_answers(subject, ca_bundle=ca_bundle) if chosen.online else subject
 
 
 def _checked(subject: Subject, *, strict: bool) -> Report:

@@ -49,6 +49,7 @@ def _kind(one: Reported) -> object:
     return (
         one.rule.code,
         one.targets,
+        one.severity,
         LITERAL.sub("``", finding.message),
         LITERAL.sub("``", finding.hint or ""),
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from r2i.check.facts.answers import NOBODY
 from r2i.check.findings import Reported, Severity
 from r2i.check.report import Report
 from r2i.cli.check_groups import Group, also, one_by_one, together
@@ -51,6 +52,8 @@ def show(report: Report, console: Console, *, directory: str = "", verbose: bool
         _print(console, _with_literals(report.size.sentence, before="Size: "))
     if report.hermeticity is not None:
         _print(console, _with_literals(report.hermeticity.sentence, before="Not pinned: "))
+    if report.online is not NOBODY:
+        _print(console, _with_literals(report.online.sentence, before="Online: "))
     if report.dynamic is not None:
         from r2i.cli.execution_text import lines
 
@@ -92,7 +95,7 @@ def _heading(reported: Reported, place: str, width: int) -> Text:
     return Text.assemble(
         (place, "bold"),
         " " * (width - len(place) + 2),
-        (f"{rule.severity:<7}", COLOURS[rule.severity]),
+        (f"{reported.severity:<7}", COLOURS[reported.severity]),
         f"  {rule.code} ",
         (rule.name, "dim"),
         (f"  cell {finding.cell}" if finding.cell else "", "dim"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import click
 
-from r2i.binder.ubuntu import UBUNTU
-from r2i.binder.values import Binder, BinderContents, BinderLanguage, Difference
 from r2i.model import Evidence, Ignored, Layer, Notice, Plan
 from r2i.quoting import printable
+
+if TYPE_CHECKING:
+    from r2i.binder.values import Binder, BinderContents, BinderLanguage, Difference
 
 PROVIDERS = {"base": "from the base image", "uv": "installed by uv", "conda": "from conda packages"}
 
@@ -74,6 +76,8 @@ def _binder_contents(contents: BinderContents) -> Iterator[str]:
         yield _fact("Environment", f"{len(contents.packages)} conda packages, before those of the repository")
     lacking = [package for package in contents.apt if not package.exists]
     if lacking:
+        from r2i.binder.ubuntu import UBUNTU
+
         yield _heading(f"Packages in apt.txt that {UBUNTU} does not have")
         for package in lacking:
             instead = f"it has {', '.join(package.instead)} instead" if package.instead else ""

@@ -152,14 +152,14 @@ def _gather(
     """The variables, still with their credentials, and the certificates."""
     pip = read_pip(environ, home, system, notices)
     conda = read_conda(environ, home, system, notices)
-    exports = _pick(environ, {**conda, **pip}, read_uv(environ, home, system, notices))
+    exports = picked(environ, {**conda, **pip}, read_uv(environ, home, system, notices))
     exports = with_logins(reachable(exports, notices), environ, home, notices)
     exports = _bridge(exports)
     named = {"cert` of `pip.conf": pip.get("PIP_CERT"), "ssl_verify` of conda": conda.get("CONDA_SSL_VERIFY")}
     return exports, read_bundle(environ, named, ca_bundle, system, notices)
 
 
-def _pick(environ: Mapping[str, str], files: Mapping[str, str], uv: Mapping[str, str]) -> dict[str, str]:
+def picked(environ: Mapping[str, str], files: Mapping[str, str], uv: Mapping[str, str]) -> dict[str, str]:
     """What may pass, an allowlist: the environment counts before the files, as for pip and uv themselves."""
     if "UV_INDEX_URL" in environ:
         uv = {name: value for name, value in uv.items() if name != "UV_DEFAULT_INDEX"}

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from r2i.binder.values import Binder, BinderContents, Difference
 from r2i.errors import R2iError
 from r2i.model import Plan
+
+if TYPE_CHECKING:
+    from r2i.binder.values import Binder, BinderContents, Difference
 
 #: Raised when a field changes its meaning or goes away; new fields do not raise it.
 SCHEMA_VERSION = 1

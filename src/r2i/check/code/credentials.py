@@ -23,7 +23,7 @@ from r2i.facts.tables import read_table
 class Credential:
     """Something that opens a door. `secret` is never shown; `what` and `begin`, what all of its kind begin with, may be.
 
-    `line` is that of the text, counted from 1.
+    `line` is that of the text, counted from 1. `of_guests` says that the account is one that everybody may use.
     """
 
     what: str
@@ -31,6 +31,7 @@ class Credential:
     secret: str = field(repr=False)
     begin: str = ""
     who: str = ""
+    of_guests: bool = False
 
 
 #: Names of files that hold a key or a password.
@@ -58,6 +59,7 @@ UNQUOTED = re.compile(
     r"""[ \t]*[=:][ \t]*(?:(?P<quote>["'])(?P<quoted>[^"'\s]{8,200})(?P=quote)|(?P<value>[^"'\s#]{8,200}))[ \t]*$""",
     re.IGNORECASE | re.MULTILINE,
 )
+ASSIGNED = re.compile(UNQUOTED.pattern.replace("(?:export", "(?:(?:export|ENV|ARG)", 1), UNQUOTED.flags)
 NETRC = re.compile(r"\bpassword[ \t]+(?P<value>\S{4,200})")
 
 #: Addresses with a password: `postgresql://anna:…@db.example.org/tides`. On the same machine it opens nothing to others.
@@ -74,6 +76,23 @@ OF_SERVER = re.compile(
 #: Values that are no text.
 NO_VALUE = frozenset({"None", "True", "False", "token", "password"})
 
+#: How commands are given them: a header, an option, a line of `.netrc`, and the file of Kaggle's program.
+OF_COMMANDS = re.compile(
+    r"""Authorization:[ \t]*(?:Bearer|token|Basic)[ \t]+(?P<header>[\w.~+/=-]{16,300})"""
+    r"""|(?<=\s)--?(?P<option>(?:[a-z]+-)*(?:password|passwd|token|api-?key|access-?key|secret(?:-?key)?))(?:[ \t]+|=)["']?(?P<given>[^\s"'$-][^\s"'$]{7,200})"""
+    r"""|\bcurl\b[^\n|;]*?\s(?:-u|--user)[ \t]*["']?[\w.@+-]{1,80}:(?P<user>[^\s"'$@]{8,200})"""
+    r"""|\bmachine[ \t]+\S+[ \t]+login[ \t]+\S+[ \t]+password[ \t]+["']?(?P<netrc>[^\s"'$\\]{8,200})"""
+    r"""|"username":[ \t]*"[\w.@-]+",[ \t]*"key":[ \t]*"(?P<kaggle>[0-9a-f]{32})\"""",
+    re.IGNORECASE,
+)
+WHAT = {
+    "header": "a token in a header",
+    "given": "the value of an option",
+    "user": "a password for `curl`",
+    "netrc": "a password",
+    "kaggle": "a Kaggle key",
+}
+
 #: Words by which `NAMED` has a chance: looking for them first is faster.
 NAMES = ("password", "passwd", "pwd", "secret", "token", "key")
 
@@ -81,6 +100,17 @@ PLACEHOLDER = re.compile(
     r"example|sample|dummy|fake|test|placeholder|change_?me|replace|insert|your|xxx|\*\*\*|\.\.\.|…|<|>|\$\{|\{|todo|redacted"
     r"|(.)\1{5}|abcdef|123456|password|secret",
     re.IGNORECASE,
+)
+
+#: Tokens that services give out to be in web pages, as Mapbox (`pk.…`) and Stripe (`pk_live_…`) do.
+PUBLIC = re.compile(r"pk\.eyJ|pk_(?:live|test)_")
+
+#: What comes before the id of a key in a signed address: the key itself is not there, and the address soon opens nothing.
+SIGNED = re.compile(r"(?:X-Amz-Credential|AWSAccessKeyId|GoogleAccessId)(?:=|%3D)\Z")
+
+#: Accounts that everybody may use.
+OF_GUESTS = re.compile(
+    r"(?i)[\"'](?:guest|demo|anonymous|public|visitor|read_?only)\w*[\"']|\b(?:guest|demo)[ _-]?(?:user|account|login)\b"
 )
 
 
@@ -105,6 +135,15 @@ def credentials_in_code(source: str) -> tuple[Credential, ...]:
     return (*found, *islice(_in_addresses(source, found), MOST))
 
 
+def credentials_in_script(text: str) -> tuple[Credential, ...]:
+    """Those in a script for a shell, or in a `Dockerfile`: values may have no quotes, and commands are given them."""
+    found = list(credentials_in_code(text))
+    for more in (_named(text, ASSIGNED, {one.secret for one in found}), _of_commands(text)):
+        known = {one.secret for one in found}
+        found += [one for one in islice(more, MOST) if one.secret not in known and "$" not in one.secret]
+    return (*found,)
+
+
 def credentials_in_settings(text: str, *, netrc: bool = False) -> tuple[Credential, ...]:
     """Those in files of settings such as `.env`, whose values have no quotes; of a `.netrc`, all."""
     found = list(credentials_in(text))
@@ -124,6 +163,8 @@ def _shaped(text: str) -> Iterator[Credential]:
         if not any(begin in text for begin in shape["begin"]):
             continue
         for match in pattern.finditer(text):
+            if SIGNED.search(text[max(0, match.start() - 30) : match.start()]):
+                continue
             if shape.get("even") or _random(match["rest"]):
                 yield Credential(
                     what=shape["what"],
@@ -139,8 +180,27 @@ def _named(text: str, pattern: re.Pattern[str], known: set[str]) -> Iterator[Cre
         value = match["value"] or match["quoted"]
         if value not in known and _strong(value, password="pass" in match["name"].lower()):
             yield Credential(
-                what=f"the value of `{match['name']}`", line=_line(text, match.start("name")), secret=value
+                what=f"the value of `{match['name']}`",
+                line=_line(text, match.start("name")),
+                secret=value,
+                of_guests=OF_GUESTS.search(_around(text, match)) is not None,
             )
+
+
+def _around(text: str, match: re.Match[str]) -> str:
+    """The line of a password, and those beside it, in which the name of the account stands."""
+    start, end = text.rfind("\n", 0, match.start()), text.find("\n", match.end())
+    before = text.rfind("\n", 0, max(start, 0))
+    after = text.find("\n", end + 1) if end >= 0 else -1
+    return text[before + 1 : after if after >= 0 else len(text)]
+
+
+def _of_commands(text: str) -> Iterator[Credential]:
+    for match in OF_COMMANDS.finditer(text):
+        kind = next(name for name in WHAT if match[name])
+        if kind == "kaggle" or _strong(match[kind], password=kind != "header"):
+            what = f"the value of `--{match['option']}`" if kind == "given" else WHAT[kind]
+            yield Credential(what=what, line=_line(text, match.start(kind)), secret=match[kind])
 
 
 def _of_servers(text: str, known: set[str]) -> Iterator[Credential]:
@@ -179,7 +239,7 @@ def _random(rest: str) -> bool:
 
 def _strong(value: str, *, password: bool) -> bool:
     """Whether nobody writes such a value as a word, a path, a version or a placeholder."""
-    if PLACEHOLDER.search(value) or re.match(r"https?://|[~./]", value):
+    if PLACEHOLDER.search(value) or re.match(r"https?://|[~./]", value) or PUBLIC.match(value):
         return False
     kinds = sum(bool(re.search(kind, value)) for kind in ("[a-z]", "[A-Z]", "[0-9]", "[^A-Za-z0-9_. -]"))
     if password and kinds >= 3:

@@ -6,12 +6,14 @@ distribution of its name). Nothing of a repository is installed here, and what i
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
+from r2i.check.facts.answers import NOBODY, Answer, expanded
 from r2i.check.facts.distributions import closure, distributions
 from r2i.facts.tables import read_table
 from r2i.formats.requirements.specifiers import normalised
@@ -95,11 +97,13 @@ VARIANTS = ("-base", "-core", "-cpu", "-gpu", "-mkl")
 class Provided:
     """`modules` are dotted names of what is surely there, `unknown` the distributions that may bring anything else.
 
+    Of `nameless` distributions it is known what they need, and not which modules they have themselves.
     `vague` says what may bring something else, however unlikely (`a package of conda's`); empty where nothing can.
     """
 
     modules: frozenset[str]
     unknown: tuple[str, ...] = ()
+    nameless: tuple[str, ...] = ()
     vague: str = ""
 
     def has(self, module: str) -> bool:
@@ -112,6 +116,12 @@ class Provided:
         """As if these were asked for, too."""
         brought = {module for name in closure(names) for module in modules_of(name)}
         return replace(self, modules=self.modules | brought)
+
+    def of_its_own(self, module: str, distributions: Iterable[str] = ()) -> str:
+        """One of those whose modules are not known that a module may be of, by its name or by those of the distributions
+        that are known to have it; empty where there is none."""
+        words = {word for name in (module, *distributions) for word in _words(name)}
+        return next((name for name in (*self.unknown, *self.nameless) if _alike(_words(name), words)), "")
 
     @cached_property
     def _shown(self) -> frozenset[str]:
@@ -128,12 +138,14 @@ def provided(
     vague: str = "",
     extras: Iterable[str] = (),
     brought: Iterable[str] = (),
+    answers: Mapping[str, Answer] = NOBODY.answers,
 ) -> Provided:
     """What these distributions bring, and those of an image: `kernel` says whether what a kernel needs counts, too.
 
-    `complete` says that all are named, `extras` are those of which more is asked for, `brought` what conda packages need besides.
+    `complete` says that all are named, `extras` are those of which more is asked for, `brought` what conda packages need besides,
+    `answers` what indexes said of distributions that no table has.
     """
-    asked = {of_pypi(name) if conda else name for name in names}
+    asked = expanded((of_pypi(name) if conda else name for name in names), answers, extras)
     of_kernel = KERNEL_PACKAGES if kernel else ()
     of_image = {*of_kernel, *(SERVER_PACKAGES if server else ()), *(OF_CONDA if conda else ())}
     under_extras = {other for name in extras for other in optional().get(name, ())}
@@ -141,14 +153,23 @@ def provided(
     needed = closure(of_image | there)
     found = needed | closure(under_extras)
     modules = {module for name in found for module in modules_of(name)} | OF_IPYTHON
+    modules |= {module for name in asked if name in answers for module in answers[name].modules}
+    modules |= {module for module, row in renamed_modules().items() if row.split()[0] in needed}
     # Who is asked for by name, and known by nothing else, has that name as most do; nothing more is taken from it.
     modules |= {name.replace("-", "_") for name in there if not modules_of(name)}
     unknown = [name for name in asked if name not in distributions() and not is_no_python(name, conda=conda)]
     if complete:
         unknown = [name for name in unknown if not modules_of(name)]
-    elif not vague and (gap := next((name for name, row in needed.items() if row is None), "")):
+    elif not vague and (
+        gap := next((name for name, row in needed.items() if row is None and name not in answers), "")
+    ):
         vague = f"`{gap}`"
-    return Provided(modules=frozenset(modules), unknown=tuple(sorted(unknown)), vague=vague)
+    return Provided(
+        modules=frozenset(modules),
+        unknown=tuple(sorted(name for name in unknown if name not in answers)),
+        nameless=tuple(sorted(name for name in unknown if name in answers and not answers[name].modules)),
+        vague=vague,
+    )
 
 
 def modules_of(name: str) -> tuple[str, ...]:
@@ -169,7 +190,15 @@ def providers(module: str) -> tuple[str, ...]:
 
 def of_pypi(name: str) -> str:
     """The distribution in a package of conda's."""
-    return names()["of-pypi"].get(normalised(name), normalised(name))
+    known = normalised(name)
+    if (
+        known not in (of_pypi := names()["of-pypi"])
+        and known.endswith(VARIANTS)
+        and known not in distributions()
+    ):
+        whole = known.rpartition("-")[0]
+        known = whole if whole in distributions() else known  # `geoviews-core`
+    return of_pypi.get(known, known)
 
 
 def of_conda(name: str) -> str:
@@ -202,6 +231,13 @@ def optional() -> Mapping[str, tuple[str, ...]]:
 
 
 @cache
+def renamed_modules() -> Mapping[str, str]:
+    """Old names of modules: their distribution, the first release without that name, and the new one."""
+    renamed: Mapping[str, str] = _table("removed_names.toml")["renamed"]
+    return renamed
+
+
+@cache
 def _others() -> Mapping[str, tuple[str, ...]]:
     return _rows(_table("modules.toml")["modules"])
 
@@ -217,6 +253,8 @@ def _by_module() -> Mapping[str, list[str]]:
     for name in (*distributions(), *_others()):
         for module in modules_of(name):
             found.setdefault(module, []).append(name)
+    for module, row in renamed_modules().items():
+        found.setdefault(module, []).append(row.split()[0])
     return found
 
 
@@ -240,6 +278,26 @@ def _rows(text: str) -> dict[str, tuple[str, ...]]:
     return {
         name: tuple(rest.split()) for name, _, rest in (line.partition(":") for line in text.splitlines())
     }
+
+
+#: Words that say nothing of what a distribution has.
+COMMON_WORDS = frozenset({"python", "py", "lib", "tools", "utils", "toolkit", "core", "the", "for"})
+SHORTEST_WORD = 3
+
+
+def _words(name: str) -> set[str]:
+    """Those of a name, and the name as one word: `scikit-build` is `scikit`, `build` and `scikitbuild`."""
+    parts = re.split(r"[-_.\d]+", name.lower())
+    return {part for part in (*parts, "".join(parts)) if part and part not in COMMON_WORDS}
+
+
+def _alike(some: Iterable[str], others: Iterable[str]) -> bool:
+    """Whether a word is a part of another one."""
+    return any(
+        one == other or (min(len(one), len(other)) >= SHORTEST_WORD and (one in other or other in one))
+        for one in some
+        for other in others
+    )
 
 
 def beginnings(module: str) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from r2i.check.facts.provided import modules_of
+from r2i.check.facts.provided import modules_of, renamed_modules
 from r2i.diagnosis.rules import by_name
 from r2i.facts.tables import read_table
 
@@ -50,6 +50,9 @@ def removed_names() -> Mapping[str, Removed]:
     for name, last in by_name("gone").items():
         if (name.islower() and "." in name) or name.startswith("collections."):
             found[name] = _removed(name, PYTHON, last)
+    for module, row in renamed_modules().items():
+        distribution, before, instead = row.split()
+        found[module] = Removed(name=module, distribution=distribution, before=before, instead=instead)
     return found | {name: _removed(name, PYTHON, "2.7") for name in _words("python2")}
 
 

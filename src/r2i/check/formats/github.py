@@ -83,7 +83,7 @@ def _command(report: Report, reported: Reported) -> str:
     said = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
     cell = f" (cell {finding.cell})" if finding.cell else ""
     hint = f"\n{finding.hint}" if finding.hint else ""
-    return f"::{COMMANDS[rule.severity]} {said}::{_data(f'{finding.message}{cell}{hint}')}"
+    return f"::{COMMANDS[reported.severity]} {said}::{_data(f'{finding.message}{cell}{hint}')}"
 
 
 def _data(text: str) -> str:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from r2i.check.execution.runs import to_json as dynamic_to_json
+from r2i.check.facts.answers import NOBODY, Online
 from r2i.check.findings import Reported
 from r2i.check.report import Report
 
@@ -28,9 +29,21 @@ def to_json(report: Report) -> str:
         "hermeticity": None if report.hermeticity is None else _hermeticity(report.hermeticity),
         "dynamic": None if report.dynamic is None else dynamic_to_json(report.dynamic),
         "unfinished": report.unfinished,
+        "online": None if report.online is NOBODY else _online(report.online),
     }
     # ASCII, so that names which are no UTF-8 get through, and nothing that a terminal would obey.
     return json.dumps(document, indent=2) + "\n"
+
+
+def _online(online: Online) -> dict[str, object]:
+    return {
+        "asked": [
+            {"index": one.index, "packages": list(one.names), "cached": list(one.cached)}
+            for one in online.questions
+        ],
+        "unanswered": list(online.unanswered),
+        "failure": online.failure or None,
+    }
 
 
 def _size(forecast: Forecast) -> dict[str, object]:
@@ -69,7 +82,7 @@ def _finding(reported: Reported) -> dict[str, object]:
     return {
         "code": rule.code,
         "name": rule.name,
-        "severity": rule.severity,
+        "severity": reported.severity,
         "targets": sorted(reported.targets),
         "file": finding.file,
         "line": finding.line,

@@ -64,7 +64,7 @@ def _result(reported: Reported, report: Report, index: int) -> Json:
     result: dict[str, Json] = {
         "ruleId": rule.code,
         "ruleIndex": index,
-        "level": LEVELS[rule.severity],
+        "level": LEVELS[reported.severity],
         "message": {"text": f"{only}{printable(finding.message)}{cell}{hint}"},
         "locations": [
             {

@@ -13,12 +13,13 @@ from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.facts.distributions import distributions
 from r2i.check.facts.provided import STANDARD, of_pypi
 from r2i.check.findings import Finding, Rule
-from r2i.check.imports import all_imports, is_imported, out_of_reach
+from r2i.check.imports import ELSEWHERE, all_imports, is_imported, out_of_reach
 from r2i.check.on_binder import is_read
 from r2i.check.refusals import targets_of_error
 from r2i.check.requirement_edits import added
 from r2i.check.rules.imports import BY_HABIT
 from r2i.check.rules.runtime import STRONGER
+from r2i.check.script_installs import brought_by_scripts
 from r2i.check.scripts import READ_AS_UTF8, bytes_of, scripts, wide
 from r2i.check.subject import Subject
 from r2i.check.targets import R2I_ONLY
@@ -170,7 +171,9 @@ def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: s
     brought = _brought_by_package(subject, environment)
     if brought is None:
         return
-    heard = {of_pypi(name) for name in environment.names} | brought
+    heard = (
+        {of_pypi(name) for name in environment.names} | brought | {*subject.once(brought_by_scripts).names}
+    )
     imports = frozenset(all_imports(subject))
     missing = [
         name
@@ -188,6 +191,7 @@ def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: s
             file=file,
             line=asked[missing[0]].line,
             hint=hint,
+            severity="info",  # D301 says what the imports lack
         )
 
 
@@ -284,7 +288,12 @@ def _package_not_installed(subject: Subject, notice: Notice) -> Iterator[Finding
     if (
         notebook is None
         or environment is None
-        or any(OWN_PACKAGE.search(script.text) for script in subject.once(scripts))
+        or any(
+            OWN_PACKAGE.search(script.text)
+            or package in script.text
+            or any(word in script.text for word in ELSEWHERE)
+            for script in subject.once(scripts)
+        )
     ):
         return
     where = "the `pip:` list of " if environment.buildpack == "conda" else ""
@@ -309,9 +318,13 @@ def _warnings(subject: Subject, *, of_ignored: bool) -> Iterator[Notice]:
 
 def _hidden_by_dockerfile(subject: Subject) -> Iterator[Finding]:
     dockerfile = subject.config("Dockerfile")
-    words = (subject.text(dockerfile) or "").replace("/", " ").replace(",", " ").split() if dockerfile else ()
-    if any("onbuild" in word.lower() for word in words):
-        return  # the base image may use them
+    text = (subject.text(dockerfile) or "") if dockerfile else ""
+    words = text.replace("/", " ").replace(",", " ").split()
+    if (
+        any("onbuild" in word.lower() for word in words)
+        or len(re.findall(r"^[ \t]*\w", text, re.MULTILINE)) < 2
+    ):
+        return  # the base image may use them, as where the file says nothing else
     for name in FOR_BINDER:
         path = subject.config(name)
         if not dockerfile or path is None:
@@ -337,7 +350,10 @@ def _below_the_top(subject: Subject) -> Iterator[Finding]:
 
 def _warned_of(subject: Subject) -> Iterator[Finding]:
     runtime = subject.config("runtime.txt")
+    of_lab = {notice for pack in subject.detections.packs for notice in pack.labextensions}
     for notice in _warnings(subject, of_ignored=False):
+        if notice in of_lab:
+            continue  # F315 says so
         if f"but `{runtime}`" in notice.message and posixpath.basename(notice.file or "") in STRONGER:
             continue  # F112 says what Binder makes of the two
         sentence = notice.message[:1].upper() + notice.message[1:]
@@ -386,14 +402,14 @@ RULES = (
     Rule(
         code="F106",
         name="hidden-by-dockerfile",
-        severity="warning",
+        severity="info",
         why="If there is a `Dockerfile`, it alone defines the image.",
         find=_hidden_by_dockerfile,
     ),
     Rule(
         code="F107",
         name="plan-warning",
-        severity="warning",
+        severity="info",
         why="r2i builds the repository, with a warning.",
         find=_warned_of,
         targets=R2I_ONLY,

@@ -6,9 +6,14 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from r2i.check.code.credentials import Credential, credentials_in_code, credentials_in_settings
+from r2i.check.code.credentials import (
+    Credential,
+    credentials_in_code,
+    credentials_in_script,
+    credentials_in_settings,
+)
 from r2i.check.code.notebooks import LARGEST
-from r2i.check.findings import Finding, Rule
+from r2i.check.findings import Finding, Rule, Severity
 from r2i.check.subject import Subject
 from r2i.errors import R2iError
 
@@ -17,7 +22,11 @@ UNQUOTED = re.compile(
     r"(?:^|/)(?:\.env(?:\.\w+)?|[\w-]+\.env|\.?_?netrc|\.pypirc|\.npmrc|\.Renviron|kaggle\.json|\.s3cfg|credentials"
     r"|[^/]+\.(?:ini|cfg|conf|properties|pem|key)|id_(?:rsa|dsa|ecdsa|ed25519))$"
 )
-QUOTED = re.compile(r"(?:^|/)(?:postBuild|start|Dockerfile|[^/]+\.(?:py|R|jl|sh|toml|ya?ml|json))$")
+QUOTED = re.compile(
+    r"(?:^|/)(?:\.Rprofile|Pipfile|[^/]*(?:requirements|constraints)[^/]*\.(?:txt|in)|[^/]+\.(?:py|R|jl|toml|ya?ml|json))$"
+)
+SCRIPTS = re.compile(r"(?:^|/)(?:postBuild|start|(?:[^/]+\.)?Dockerfile(?:\.\w+)?|[^/]+\.(?:sh|bash))$")
+YAML = (".yml", ".yaml")
 NETRC = re.compile(r"(?:^|/)[._]netrc$")
 #: Files that a server of Jupyter makes for itself: keys of its cookies and signatures, and how to reach it while it runs.
 OF_SERVER = re.compile(
@@ -40,6 +49,7 @@ def _in_notebooks(subject: Subject) -> Iterator[Finding]:
                     line=subject.line_of(notebook, cell, one.line),
                     cell=cell.number,
                     hint=_hint(one),
+                    severity=_severity(one),
                 )
             for one in cell.leaks:
                 yield Finding(
@@ -56,23 +66,31 @@ def _in_files(subject: Subject) -> Iterator[Finding]:
         if size and OF_SERVER.search(path):
             yield _of_server(path)
             continue
-        unquoted = UNQUOTED.search(path)
-        if (
-            not 0 < size <= LARGEST_SETTINGS
-            or not (unquoted or QUOTED.search(path))
-            or EXAMPLES.search(path)
-            or LOCKS.search(path)
-        ):
+        if not 0 < size <= LARGEST_SETTINGS or EXAMPLES.search(path) or LOCKS.search(path):
             continue
-        text = subject.text(path) or ""
-        if unquoted:
-            found = credentials_in_settings(text, netrc=bool(NETRC.search(path)))
-        else:
-            found = credentials_in_code(text)
-        for one in found:
+        for one in _in_file(subject, path):
             yield Finding(
-                message=f"The file contains {_what(one)}", file=path, line=one.line, hint=_hint(one)
+                message=f"The file contains {_what(one)}",
+                file=path,
+                line=one.line,
+                hint=_hint(one),
+                severity=_severity(one),
             )
+
+
+def _in_file(subject: Subject, path: str) -> tuple[Credential, ...]:
+    if UNQUOTED.search(path):
+        return credentials_in_settings(subject.text(path) or "", netrc=bool(NETRC.search(path)))
+    if SCRIPTS.search(path):
+        return credentials_in_script(subject.text(path) or "")
+    if not QUOTED.search(path):
+        return ()
+    text = subject.text(path) or ""
+    found = credentials_in_code(text)
+    if path.endswith(YAML):
+        known = {one.secret for one in found}
+        found += tuple(one for one in credentials_in_settings(text) if one.secret not in known)
+    return found
 
 
 def _of_server(path: str) -> Finding:
@@ -86,6 +104,11 @@ def _of_server(path: str) -> Finding:
 def _what(one: Credential) -> str:
     shown = f" (`{one.begin}…`)" if one.begin and not one.begin.startswith("-") else ""
     return f"{one.what}{shown}"
+
+
+def _severity(one: Credential) -> Severity | None:
+    """What is given to everybody opens nothing else."""
+    return "info" if one.of_guests else None
 
 
 def _hint(one: Credential) -> str:

@@ -10,6 +10,7 @@ from r2i.check.apt_txt import apt_txt
 from r2i.check.code.notebooks import Notebook, line_of_value, place_of
 from r2i.check.facts.notebook_tables import Kernel, is_of_python, kernels
 from r2i.check.findings import Finding, Rule
+from r2i.check.jupyterlite import is_of_website
 from r2i.check.on_binder import binder, has_kernel_for, refusal
 from r2i.check.requirement_edits import where
 from r2i.check.script_installs import brought_by_scripts
@@ -49,7 +50,7 @@ def _not_installed(subject: Subject) -> Iterator[Finding]:
     said = _configuration(subject)
     for notebook in _asking(subject):
         known = _fitting(notebook)
-        if not known and notebook.language in PYTHON:
+        if (not known and notebook.language in PYTHON) or is_of_website(subject, notebook):
             continue
         if _installed(subject, said, notebook, known):
             if step := _lacking_step(subject, notebook, known):

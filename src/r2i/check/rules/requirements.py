@@ -296,7 +296,7 @@ RULES = (
     Rule(
         code="D107",
         name="git-without-commit",
-        severity="warning",
+        severity="info",
         why="A branch changes, so the same image cannot be built again.",
         find=_git_without_commit,
         follows_file=True,

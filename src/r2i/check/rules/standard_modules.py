@@ -12,13 +12,14 @@ from r2i.check.facts.standard import backport, is_gone, kept_apart, last_python
 from r2i.check.findings import Finding, Rule
 from r2i.check.imports import Use, found_at, uses
 from r2i.check.on_binder import python_of_binder
-from r2i.check.requirement_edits import added
+from r2i.check.requirement_edits import added, where
 from r2i.check.subject import Subject
 from r2i.check.targets import R2I_ONLY, Target
 from r2i.edits.fixes import Fix
 from r2i.facts.pins import is_default
 from r2i.formats.language_versions import minor_of
 from r2i.model import Python
+from r2i.planning.imported import undeclared
 
 #: The last setuptools with `pkg_resources`, which many take for a part of Python.
 RESOURCES, WITH_RESOURCES = "pkg_resources", "setuptools<81"
@@ -78,10 +79,13 @@ def _resources(subject: Subject, use: Use) -> Iterator[Finding]:
         subject,
         use,
         message=f"`{RESOURCES}` is imported, but no file requires `{WITH_RESOURCES}`, which has it",
-        hint=fix.title if fix else f"Add `{WITH_RESOURCES}` to `{environment.defined_by}`",
+        hint=fix.title if fix else f"Add `{WITH_RESOURCES}` {where(subject)}",
         fix=fix,
     )
-    yield replace(found, targets=R2I_ONLY)  # the environment of Binder has an older setuptools
+    # Binder has it, and r2i installs what Binder has.
+    found = replace(found, targets=R2I_ONLY)  # the environment of Binder has an older setuptools
+    installed = WITH_RESOURCES in undeclared(environment, subject.detections.packs)
+    yield replace(found, severity="info") if installed else found
 
 
 def _names(subject: Subject) -> set[str]:
