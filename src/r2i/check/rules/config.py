@@ -72,10 +72,10 @@ def _cannot_be_planned(subject: Subject) -> Iterator[Finding]:
 
 
 def _elsewhere(subject: Subject, error: R2iError) -> str:
-    """Whether Binder has the language that r2i has not; of what a build does later, this says nothing."""
+    """What to say of a language that Binder has: of what a build there does later, this says nothing."""
     if posixpath.basename(error.file or "") not in LANGUAGE_FILES or binder_of(subject.checkout).error:
         return ""
-    return "; mybinder.org builds this, r2i does not yet"
+    return "; r2i does not build this yet"
 
 
 def _is_wide(subject: Subject, file: str | None) -> bool:
