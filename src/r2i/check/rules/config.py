@@ -11,6 +11,7 @@ from functools import cache
 
 from r2i.binder.making import binder_of
 from r2i.buildpacks import ENVIRONMENTS
+from r2i.buildpacks.julia import REQUIRE
 from r2i.check.facts.distributions import distributions
 from r2i.check.facts.provided import STANDARD, of_pypi
 from r2i.check.findings import Finding, Rule
@@ -369,21 +370,10 @@ def _warned_of(subject: Subject) -> Iterator[Finding]:
             continue  # F315 says so
         if f"but `{runtime}`" in notice.message and posixpath.basename(notice.file or "") in STRONGER:
             continue  # F112 says what Binder makes of the two
+        if posixpath.basename(notice.file or "") == REQUIRE:
+            continue  # F109 says so
         sentence = notice.message[:1].upper() + notice.message[1:]
-        if posixpath.basename(notice.file or "") == "REQUIRE":
-            yield _of_julia_0(subject, notice)
-            continue
         yield Finding(message=sentence, file=notice.file, line=notice.line)
-
-
-def _of_julia_0(subject: Subject, notice: Notice) -> Finding:
-    path = subject.config_path("Project.toml")
-    return Finding(
-        message=f"Binder refuses to build a repository with `{notice.file}`, which Julia 1 does not read",
-        file=notice.file,
-        hint=f"Write the packages into `{path}`: run `julia --project={posixpath.dirname(path) or '.'} -e 'using Pkg; Pkg.add([\"…\"])'`, and delete `{notice.file}`",
-        severity="error",
-    )
 
 
 RULES = (
