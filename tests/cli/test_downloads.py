@@ -45,6 +45,7 @@ def test_an_archive_is_planned_checked_and_has_no_badge(tmp_path: Path) -> None:
     archive = zipped(tmp_path / "p.zip", {"p/requirements.txt": "six==1.17.0\n", "p/index.ipynb": "{}"})
     plan = json.loads(r2i(tmp_path, "plan", "p.zip", "--json").stdout)
     assert str(tmp_path) not in json.dumps(plan)
+    assert "last commit" not in json.dumps(plan)
     with web_servers({"127.0.0.1": lambda asked: file_answer(asked, archive.read_bytes())}, tmp_path) as web:
         assert r2i(tmp_path, "dockerfile", f"{web.url}/p.zip").stdout.count("six==1.17.0") <= 1
         badge = r2i(tmp_path, "badge", f"{web.url}/p.zip")
