@@ -50,7 +50,9 @@ def test_an_archive_is_planned_checked_and_has_no_badge(tmp_path: Path) -> None:
         assert r2i(tmp_path, "dockerfile", f"{web.url}/p.zip").stdout.count("six==1.17.0") <= 1
         badge = r2i(tmp_path, "badge", f"{web.url}/p.zip")
     assert badge.returncode == 2
-    assert "which is an archive file\nHint: Publish the files in a git repository or on Zenodo" in badge.stderr
+    assert (
+        "which is an archive file\nHint: Publish the files in a git repository or on Zenodo" in badge.stderr
+    )
     check = r2i(tmp_path, "check", "p.zip")
     assert check.returncode in (0, 8)
     assert "index.ipynb" in check.stdout
