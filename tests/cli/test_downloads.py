@@ -45,11 +45,14 @@ def test_an_archive_is_planned_checked_and_has_no_badge(tmp_path: Path) -> None:
     archive = zipped(tmp_path / "p.zip", {"p/requirements.txt": "six==1.17.0\n", "p/index.ipynb": "{}"})
     plan = json.loads(r2i(tmp_path, "plan", "p.zip", "--json").stdout)
     assert str(tmp_path) not in json.dumps(plan)
+    assert "last commit" not in json.dumps(plan)
     with web_servers({"127.0.0.1": lambda asked: file_answer(asked, archive.read_bytes())}, tmp_path) as web:
         assert r2i(tmp_path, "dockerfile", f"{web.url}/p.zip").stdout.count("six==1.17.0") <= 1
         badge = r2i(tmp_path, "badge", f"{web.url}/p.zip")
     assert badge.returncode == 2
-    assert "which is an archive\nHint: Publish it on Zenodo" in badge.stderr
+    assert (
+        "which is an archive file\nHint: Publish the files in a git repository or on Zenodo" in badge.stderr
+    )
     check = r2i(tmp_path, "check", "p.zip")
     assert check.returncode in (0, 8)
     assert "index.ipynb" in check.stdout

@@ -174,7 +174,7 @@ def test_the_newest_file_tells_the_day(tmp_path: Path, environ: Mapping[str, str
     for name, expected in (("a.tgz", "2017-07-14T02:40:00Z"), ("b.tgz", None)):
         source = understood(name, tmp_path)
         with fetched(source, environ=environ, report=lambda _: None) as checkout:
-            assert checkout.date == expected
+            assert (checkout.date, checkout.date_of) == (expected, "the newest file")
             change = last_change(source, checkout, ["a"], environ=environ, report=lambda _: None)
         assert isinstance(change, LastChange if expected else Unknown)
         assert str(tmp_path) not in repr(change)

@@ -172,6 +172,27 @@ def test_links_inside_stay(tmp_path: Path, place: Path) -> None:
     assert (tmp_path / "z" / "link").read_bytes() == b"1"
 
 
+def test_an_archive_that_is_compared_as_a_whole_keeps_everything(tmp_path: Path, place: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    entries: list[tarfile.TarInfo | tuple[str, bytes]] = [
+        ("p/.DS_Store", b"1"),
+        tar_entry("p/absolute", kind=tarfile.SYMTYPE, target="/etc/passwd"),
+        tar_entry("p/door", kind=tarfile.SYMTYPE, target=str(outside)),
+        tar_entry("p/door/link", kind=tarfile.SYMTYPE, target="x"),
+        ("p/other/file", b"1"),
+        tar_entry("p/other", kind=tarfile.SYMTYPE, target=str(outside)),
+    ]
+    said: list[str] = []
+    archive = tarred(tmp_path / "a.tar.gz", entries)
+    unpack(archive, place, name="a.tar.gz", report=said.append, exact=True)
+    assert str((place / "absolute").readlink()) == "/etc/passwd"
+    assert files_of(place) == {".DS_Store": b"1", "other/file": b"1"}
+    assert str((place / "door").readlink()) == str(outside)
+    assert list(outside.iterdir()) == []
+    assert "`p/door/link`" in said[0]
+
+
 @pytest.mark.parametrize(
     ("names", "expected"),
     [

@@ -32,7 +32,7 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
-DateOf = Literal["the last commit", "the publication"]
+DateOf = Literal["the last commit", "the publication", "the newest file"]
 
 CONFIG_DIRECTORIES = ("binder", ".binder")
 
@@ -45,7 +45,7 @@ class Checkout:
     `boundary` is the top of the repository: symbolic links may lead anywhere below it, and nowhere else.
     `content_id` is the resolved revision, None for a local directory; `complete` says that nothing of the revision
     could not be had. `date` is when the commit was made that it stands on, or the record published (RFC 3339, UTC), None
-    where there is none; `date_of` says which of the two.
+    where there is none; `date_of` says which of these, or that it is the day of the newest file of an archive.
     `content` names what was put into it of another repository (`URL@commit directory`).
     """
 

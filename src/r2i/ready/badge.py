@@ -112,11 +112,6 @@ def public_address(source: Source, typed: str) -> str:
             f"A hub cannot fetch `{shown(location)}`, which is a directory on this machine",
             hint="Push the repository to a server, and pass its URL: `r2i badge https://…`",
         )
-    if source.provider == "archive":
-        raise UsageError(
-            f"A hub cannot build `{shown(location)}`, which is an archive",
-            hint="Publish it on Zenodo, and pass its DOI, or put its files into a git repository",
-        )
     if "://" not in location and (scp := SCP.fullmatch(location)):
         location = f"ssh://{scp['host'].lower()}/{quote(scp['path'], safe='/~%')}"
     parts = urlsplit(location)

@@ -62,7 +62,11 @@ def fetched(
         if not _is_here(source):
             archive.unlink()
         yield Checkout.open(
-            top, subdirectory=source.subdirectory, content_id=digest, date=_newest(top, now=datetime.now(UTC))
+            top,
+            subdirectory=source.subdirectory,
+            content_id=digest,
+            date=_newest(top, now=datetime.now(UTC)),
+            date_of="the newest file",
         )
 
 

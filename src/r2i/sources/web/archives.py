@@ -24,11 +24,14 @@ def unpack(
     name: str,
     report: Callable[[str], None] = lambda _: None,
     environ: Mapping[str, str] | None = None,
+    exact: bool = False,
 ) -> None:
     """Unpack into an empty directory; a single directory at its top is lifted.
 
     `name` is what messages call it; `environ` finds the programs that unpack what Python does not. Raises `FetchError` for a
-    damaged or hostile archive, with the limit or the member, and leaves the directory empty then.
+    damaged or hostile archive, with the limit or the member, and leaves the directory empty then. With `exact`, what other systems leave
+    behind and links that lead out stay, for whoever compares the whole with a hash: nothing is written through them here, and only
+    `Checkout` may read what is there.
     """
     from r2i.sources.private import private_directory
     from r2i.sources.web.archive_formats import failures, members_of
@@ -38,7 +41,9 @@ def unpack(
     called = shown(name)
     with private_directory() as scratch:
         try:
-            with unpacking(directory, name=called, size=archive.stat().st_size, report=report) as unpacked:
+            with unpacking(
+                directory, name=called, size=archive.stat().st_size, exact=exact, report=report
+            ) as unpacked:
                 for member in members_of(archive, scratch, environ or {}):
                     unpacked.add(member)
         except DamagedError as error:

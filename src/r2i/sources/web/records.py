@@ -189,7 +189,8 @@ def _laid_out(
     if len(record.files) > 1 or not is_archive(first):
         return downloaded
     top.mkdir()
-    unpack(downloaded / first, top, name=first, report=report, environ=environ)
+    exact = record.verify is not None
+    unpack(downloaded / first, top, name=first, report=report, environ=environ, exact=exact)
     (downloaded / first).unlink()
     wrapped = (top / record.folder).resolve()
     if not wrapped.is_relative_to(top) or not wrapped.is_dir():

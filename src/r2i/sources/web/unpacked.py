@@ -39,6 +39,7 @@ class Unpacked:
     size: int
     allowance: Allowance
     report: Callable[[str], None]
+    exact: bool
     names: Names = field(default_factory=Names)
     written: int = 0
     links: list[tuple[PurePosixPath, str]] = field(default_factory=list)
@@ -115,7 +116,7 @@ class Unpacked:
     def _path(self, text: str) -> PurePosixPath | None:
         """Where a member goes; None for what is not wanted. A leading slash means the top of the archive."""
         path = safe_path(text.lstrip("/"), what=self.name) if text.strip("/.") or ".." in text else None
-        if path is None or LITTER & set(path.parts):
+        if path is None or (not self.exact and LITTER & set(path.parts)):
             return None
         return path
 
@@ -160,13 +161,20 @@ class Unpacked:
         for path, target in self.links:
             inner = path.relative_to(lifted) if lifted else path
             place = root / inner
-            if not _is_target(target) or os.path.lexists(place) or not _inside(place.parent, root):
+            # A link may not lie behind another link, which could lead out by now.
+            if (
+                not _is_target(target, exact=self.exact)
+                or os.path.lexists(place)
+                or not _inside(place.parent, root)
+            ):
                 self.left_out.append(str(path))
                 continue
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(target)
             made.append((place, path))
-        while outside := [(place, path) for place, path in made if not _inside(place, root)]:
+        while not self.exact and (
+            outside := [(place, path) for place, path in made if not _inside(place, root)]
+        ):
             for place, path in outside:
                 place.unlink()
                 self.left_out.append(str(path))
@@ -174,10 +182,14 @@ class Unpacked:
 
 
 @contextmanager
-def unpacking(directory: Path, *, name: str, size: int, report: Callable[[str], None]) -> Iterator[Unpacked]:
+def unpacking(
+    directory: Path, *, name: str, size: int, exact: bool, report: Callable[[str], None]
+) -> Iterator[Unpacked]:
     """A directory that is filled in the block, or else is left empty."""
     allowance = Allowance(what=name, directory=directory)
-    unpacked = Unpacked(directory=directory, name=name, size=size, allowance=allowance, report=report)
+    unpacked = Unpacked(
+        directory=directory, name=name, size=size, allowance=allowance, exact=exact, report=report
+    )
     try:
         yield unpacked
         unpacked.settle()
@@ -203,7 +215,9 @@ def _inside(path: Path, root: Path) -> bool:
         return True
 
 
-def _is_target(target: str) -> bool:
+def _is_target(target: str, *, exact: bool) -> bool:
+    if exact:
+        return 0 < len(target) <= 4096 and "\0" not in target
     return 0 < len(target) <= 4096 and not target.startswith("/") and target.isprintable()
 
 
