@@ -6,6 +6,7 @@ The host's `CONDA_CHANNEL_ALIAS` names it, so a repository asks for `conda-forge
 from __future__ import annotations
 
 import json
+import os
 import platform
 import tarfile
 import tempfile
@@ -21,6 +22,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from r2i.process import run
 from tests.pythons import SOURCES, pyenv_tree, python_archive
 from tests.serving import served
 from tests.waiting import alone
@@ -60,6 +62,10 @@ class Package:
     depends: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     noarch: str = "generic"
+
+    @property
+    def moment(self) -> datetime:
+        return datetime.fromisoformat(self.day).replace(tzinfo=UTC)
 
 
 def module(name: str, version: str, *, day: str, depends: tuple[str, ...] = ()) -> Package:
@@ -161,6 +167,7 @@ def _make(target: Path, work: Path) -> None:
         with tarfile.open(archive.file) as tar:
             tar.extractall(work / minor, filter="tar")
         python = Package(name="python", version=archive.version, day=PYTHONS[minor], noarch="")
+        _compile(work / minor / "python", minor, python.moment)
         _pack(target, made, python, work / minor / "python")
         for wheel in work.glob(f"{minor}/python/lib/python*/ensurepip/_bundled/*.whl"):
             _pack_wheel(target, made, minor, wheel)
@@ -172,6 +179,24 @@ def _make(target: Path, work: Path) -> None:
             "repodata_version": 1,
         }
         (target / subdir / "repodata.json").write_text(json.dumps(index), encoding="utf-8")
+
+
+def _compile(tree: Path, minor: str, moment: datetime) -> None:
+    """The Pythons of conda-forge come with bytecode. One that does not run on this machine is compiled in each build."""
+    for path in tree.rglob("*.py"):
+        os.utime(path, (moment.timestamp(), moment.timestamp()))  # as it will be in the package
+    run(
+        [
+            str(tree / "bin" / f"python{minor}"),
+            "-ES",
+            "-m",
+            "compileall",
+            "-q",
+            "-x",
+            "/tests?/",
+            str(tree / "lib"),
+        ]
+    )
 
 
 def _pack_wheel(target: Path, made: dict[str, dict[str, object]], minor: str, wheel: Path) -> None:
@@ -190,7 +215,6 @@ def _pack(target: Path, made: dict[str, dict[str, object]], package: Package, tr
     from rattler_build import assemble_package, collect_files
 
     subdir = "noarch" if package.noarch else SUBDIR
-    moment = datetime.fromisoformat(package.day).replace(tzinfo=UTC)
     (target / subdir).mkdir(parents=True, exist_ok=True)
     file = assemble_package(
         package.name,
@@ -201,7 +225,7 @@ def _pack(target: Path, made: dict[str, dict[str, object]], package: Package, tr
         files=collect_files(tree, include_hidden=True),
         depends=package.depends,
         noarch=package.noarch or None,  # type: ignore[arg-type]
-        timestamp=moment,
+        timestamp=package.moment,
         compression_level=1,
         detect_prefix=False,
     ).path
@@ -215,7 +239,7 @@ def _pack(target: Path, made: dict[str, dict[str, object]], package: Package, tr
         "build_number": 0,
         "depends": list(package.depends),
         "subdir": subdir,
-        "timestamp": int(moment.timestamp() * 1000),
+        "timestamp": int(package.moment.timestamp() * 1000),
         "size": len(data),
         "md5": md5(data).hexdigest(),
         "sha256": sha256(data).hexdigest(),

@@ -36,11 +36,41 @@ def pytest_configure() -> None:
 #: Where each test builds an image of its own: a worker takes single ones, and other files whole, which share images.
 SPREAD = "tests/test_images.py"
 
+#: Workers of `make test`: so many builds run at the same time.
+AT_ONCE = 4
+
+
+#: How a step mounts the cache that it holds alone.
+APT = "--mount=type=cache,id=r2i-apt-lists-"
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What builds images comes first, and the largest file of it before all: none is left alone at the end."""
     built = Counter(item.path for item in items if item.get_closest_marker("engine"))
     items.sort(key=lambda item: (not built[item.path], item.nodeid.startswith(SPREAD), -built[item.path]))
+    places = [place for place, item in enumerate(items) if item.nodeid.startswith(SPREAD)]
+    for place, item in zip(places, _in_turn([items[place] for place in places]), strict=True):
+        items[place] = item
+
+
+def _in_turn(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Of those that run at the same time, one installs packages of the distribution: a build holds the cache of apt alone."""
+    waiting = [item for item in items if _installs_more(item)]
+    others = [item for item in items if not _installs_more(item)]
+    ordered: list[pytest.Item] = []
+    while waiting or others:
+        ordered += waiting[:1] + others[: AT_ONCE - 1]
+        waiting, others = waiting[1:], others[AT_ONCE - 1 :]
+    return ordered
+
+
+def _installs_more(item: pytest.Item) -> bool:
+    """Whether its Dockerfile installs more than the system packages of every image."""
+    from tests.cases import Case
+
+    case = item.callspec.params.get("case") if isinstance(item, pytest.Function) else None
+    dockerfile = case.directory / "Dockerfile" if isinstance(case, Case) else None
+    return dockerfile is not None and dockerfile.exists() and dockerfile.read_text().count(APT) > 1
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from r2i.engines import choose
-from r2i.engines.protocol import Engine, EngineName
+from r2i.engines import EngineName
+from r2i.engines.choice import choose
+from r2i.engines.protocol import Engine
 from r2i.errors import EngineError
 from r2i.process import run
 

@@ -87,9 +87,14 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def compiled(sdist: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    directory = tmp_path_factory.mktemp("compiled") / "compiled"
-    with image_of(write(directory, {"requirements.txt": f"fast @ {sdist}\n"})) as image:
+def directory(sdist: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    requirements = {"requirements.txt": f"fast @ {sdist}\n"}
+    return write(tmp_path_factory.mktemp("compiled") / "compiled", requirements)
+
+
+@pytest.fixture(scope="module")
+def compiled(directory: Path) -> Iterator[Built]:
+    with image_of(directory) as image:
         yield image
 
 
@@ -110,22 +115,26 @@ def test_a_compiled_package_is_as_small_as_one_that_came_compiled(compiled: Buil
     assert more < 4_000_000
 
 
-def test_what_was_compiled_before_is_taken_again_and_gets_its_libraries(sdist: str, tmp_path: Path) -> None:
-    directory = write(tmp_path / "again", {"requirements.txt": f"fast @ {sdist}\n"})
-    with image_of(directory):
-        write(directory, {"requirements.txt": f"fast @ {sdist}\nsix\n"})
+@pytest.mark.usefixtures("compiled")
+def test_what_was_compiled_before_is_taken_again_and_gets_its_libraries(directory: Path, sdist: str) -> None:
+    write(directory, {"requirements.txt": f"fast @ {sdist}\nsix\n"})
     with image_of(directory) as image:
         assert COMPILER not in image.log
         assert image.answer(WORKS) == "True\n"
         assert leftovers(image) == ""
 
 
-@pytest.mark.parametrize("requirement", ["./fast", "-e ./fast"])
-def test_a_package_of_the_repository_is_compiled(requirement: str, tmp_path: Path) -> None:
-    directory = write(tmp_path / "local", {"requirements.txt": f"{requirement}\n", **project()})
-    with image_of(directory) as image:
-        assert COMPILER in image.log
+def test_packages_of_the_repository_are_compiled(tmp_path: Path) -> None:
+    faster = {
+        name.replace("fast", "faster"): text.replace("fast", "faster") for name, text in project().items()
+    }
+    files = {"requirements.txt": "./fast\n-e ./faster\n", **project(), **faster}
+    with image_of(write(tmp_path / "local", files)) as image:
+        assert image.log.count(COMPILER) == 1
         assert image.answer(WORKS) == "True\n"
+        assert image.answer(WORKS.replace("fast", "faster")) == "True\n"
+        assert "site-packages" in image.answer("cd /tmp; python -c 'import fast; print(fast.__file__)'")
+        assert "/home/jovyan/" in image.answer("cd /tmp; python -c 'import faster; print(faster.__file__)'")
         assert leftovers(image) == ""
 
 

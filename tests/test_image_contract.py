@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from r2i.building.launch import SERVER_PORT, wait_for_server
-from r2i.engines import choose
+from r2i.engines.choice import choose
 from r2i.engines.protocol import Container, Engine, Port, RunRequest
 from r2i.process import Completed, run
 from tests.building import build, built_steps, fresh_tag, image_of
@@ -108,6 +108,19 @@ def test_modules_are_compiled_to_bytecode_and_tests_are_not(container: Container
 
     assert found.returncode == 0, found.stderr
     assert len(found.stdout.split()) == 3
+
+
+def test_python_takes_all_bytecode_of_the_environment_as_it_is(container: Container) -> None:
+    script = """
+        touch /tmp/before
+        /srv/env/bin/python -W ignore -m compileall -q -q -x '/tests?/' /srv/env/lib || true
+        find /srv/env -name "*.pyc" -newer /tmp/before
+        find /srv/env -name "*.pyc" | wc -l
+    """
+    *rewritten, count = inside(container, script).stdout.split()
+
+    assert rewritten == []
+    assert int(count) > 1000
 
 
 def test_it_runs_as_an_ordinary_user_who_cannot_gain_privileges(container: Container) -> None:

@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from r2i.building.launch import SERVER_PORT, server_command, wait_for_server
-from r2i.engines.protocol import Engine, EngineName, Mount, Port, RunRequest
+from r2i.engines import EngineName
+from r2i.engines.protocol import Engine, Mount, Port, RunRequest
 from r2i.process import Completed, run
 from tests.building import R2I, fresh_tag
 from tests.cases import Case, all_cases, asking_kernel

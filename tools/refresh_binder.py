@@ -1,4 +1,4 @@
-"""Read the tables of the builder behind Binder anew: rewrites `src/r2i/facts/binder.toml` from the wheel of repo2docker.
+"""Read the tables of the builder behind Binder anew: rewrites `src/r2i/facts/binder.toml` and `binder_packages.toml` from the wheel of repo2docker.
 
     python tools/refresh_binder.py [VERSION]
 
@@ -24,9 +24,15 @@ from typing import Any
 
 from r2i.facts.julia import SERVER, release_number
 
-TABLE = Path(__file__).parents[1] / "src" / "r2i" / "facts" / "binder.toml"
+FACTS = Path(__file__).parents[1] / "src" / "r2i" / "facts"
+TABLE, PACKAGES = FACTS / "binder.toml", FACTS / "binder_packages.toml"
 HEADER = """\
 # What repo2docker, the builder behind Binder, decides by tables of its own. Refreshed by `make pins` (tools/refresh_binder.py).
+"""
+
+HEADER_OF_PACKAGES = """\
+# The conda packages in the environments of repo2docker, by Python, before it adds those of a repository: names and versions of its locks.
+# Refreshed by `make pins` (tools/refresh_binder.py).
 """
 
 #: What its environments are judged by; the locks have some 170 packages each.
@@ -98,6 +104,7 @@ def locks(folder: Path) -> Iterator[dict[str, Any]]:
                 "exact": versions["python"],
                 "frozen": frozen[1] if frozen else "",
                 "parts": {name: versions[name] for name in PARTS if name in versions},
+                "packages": versions,
             }
 
 
@@ -115,7 +122,23 @@ def julia_before_1() -> list[str]:
     return sorted(found, key=release_number)
 
 
-def table(package: Path) -> str:
+def of_python(row: dict[str, Any]) -> list[int]:
+    return [int(part) for part in row["python"].split(".")]
+
+
+def packages_table(version: str, rows: list[dict[str, Any]]) -> str:
+    parts = [HEADER_OF_PACKAGES, f"release = {json.dumps(version)}", "\n[packages]"]
+    for row in rows:
+        lines = (f"{name} {there}" for name, there in sorted(row["packages"].items()))
+        parts += [f'"{row["python"]}" = """', *lines, '"""']
+    return "\n".join(parts) + "\n"
+
+
+def released(package: Path) -> str:
+    return next(value for value in assigned(package / "_version.py", "version") if isinstance(value, str))
+
+
+def table(package: Path, rows: list[dict[str, Any]]) -> str:
     packs = package / "buildpacks"
     (major,) = assigned(packs / "conda" / "__init__.py", "major_pythons")
     (cutoff,) = assigned(packs / "conda" / "__init__.py", "kernel_env_cutoff_version")
@@ -124,12 +147,10 @@ def table(package: Path) -> str:
     (first_day,) = assigned(packs / "r.py", "RSPM_CUTOFF_DATE")
     (compat,) = assigned(packs / "julia" / "julia_project.py", "compat")
     (base, *_) = next(assigned(package / "app.py", "base_image"))
-    version = next(value for value in assigned(package / "_version.py", "version") if isinstance(value, str))
-    rows = sorted(locks(packs / "conda"), key=lambda row: [int(part) for part in row["python"].split(".")])
     q = json.dumps
     head = [
         HEADER,
-        f"version = {q(version)}",
+        f"version = {q(released(package))}",
         f"base_image = {q(base)}",
         "\n[python]",
         f"default = {q(major['3'])}",
@@ -160,8 +181,10 @@ def table(package: Path) -> str:
 def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         package = unpacked(sys.argv[1] if len(sys.argv) > 1 else None, Path(scratch))
-        text = table(package)
+        rows = sorted(locks(package / "buildpacks" / "conda"), key=of_python)
+        text, packages = table(package, rows), packages_table(released(package), rows)
     TABLE.write_text(text, encoding="utf-8")
+    PACKAGES.write_text(packages, encoding="utf-8")
 
 
 if __name__ == "__main__":

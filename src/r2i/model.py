@@ -27,6 +27,9 @@ class Source:
     `location` is a URL without credentials, or an absolute path for provider `local`. `ref_path` is the end of a
     link: a ref, a slash, and a directory (or a file, where `ref_path_is_file`). Both may contain slashes, so that
     only the repository can tell where the one ends and the other begins.
+
+    `opens` is what a link to a hub opens in the browser: a path below the server's own, as in its `urlpath`
+    (`lab/tree/index.ipynb`). It is no part of the image.
     """
 
     provider: str
@@ -35,6 +38,7 @@ class Source:
     subdirectory: str = ""
     ref_path: str = ""
     ref_path_is_file: bool = False
+    opens: str = field(default="", compare=False)
     credentials: Credentials | None = field(default=None, repr=False, compare=False)
 
 

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.writing import write
 
+from r2i.binder.contents import contents_of
 from r2i.binder.making import binder_of
 
 NAMES = (
@@ -86,7 +87,9 @@ CONTENTS = st.one_of(
 @example({"Pipfile": b"[requires]\npython_version = '" + b"9" * 5000 + b"'\n"})
 def test_any_bytes_give_a_buildpack_or_an_error(files: dict[str, bytes]) -> None:
     with TemporaryDirectory() as directory:
-        binder = binder_of(write(Path(directory), files))
+        checkout = write(Path(directory), files)
+        binder = binder_of(checkout)
+        contents_of(checkout, binder)
 
     assert binder.buildpack or binder.error
     assert binder.error is None or binder.error.message

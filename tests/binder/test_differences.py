@@ -13,6 +13,7 @@ from referencing import Registry, Resource
 from tests.cases import ROOT, Case, all_cases
 from tests.writing import Files, write
 
+from r2i.binder.contents import contents_of
 from r2i.binder.differences import differences
 from r2i.binder.making import binder_of
 from r2i.binder.values import Binder, Difference
@@ -140,7 +141,7 @@ def test_the_same_dockerfile_is_no_difference(tmp_path: Path) -> None:
 def test_only_r2i_builds(tmp_path: Path) -> None:
     found = compared(tmp_path, {"runtime.txt": "python-3.12.1\n", "requirements.txt": ""})["Build"]
 
-    assert (found.r2i, found.binder) == ("builds", "stops with an error")
+    assert (found.r2i, found.binder) == ("accepts the files", "stops with an error")
     assert found.binder_reason is not None
     assert found.binder_reason.file == "runtime.txt"
 
@@ -149,7 +150,7 @@ def test_only_binder_builds(tmp_path: Path) -> None:
     checkout = write(tmp_path, {"requirements.txt": "--nope\n"})
     [found] = differences(None, binder_of(checkout))
 
-    assert (found.what, found.r2i, found.binder) == ("Build", "stops with an error", "builds")
+    assert (found.what, found.r2i, found.binder) == ("Build", "stops with an error", "accepts the files")
 
 
 def test_neither_builds(tmp_path: Path) -> None:
@@ -170,7 +171,9 @@ def test_the_json_follows_its_published_schema(case: Case) -> None:
     checkout = Checkout.open(case.repo, subdirectory=case.subdir)
     made, failure = _planned(checkout, case)
     binder: Binder = binder_of(checkout)
-    document = json.loads(to_json_beside_binder(made, failure, binder, differences(made, binder)))
+    contents = contents_of(checkout, binder)
+    found = differences(made, binder, contents)
+    document = json.loads(to_json_beside_binder(made, failure, binder, contents, found))
     own, registry = schema()
 
     jsonschema.Draft202012Validator(own, registry=registry).validate(document)

@@ -115,7 +115,7 @@ def test_a_script_decides_beside_a_description(tmp_path: Path) -> None:
     assert [(i.file, i.reason) for i in plan.ignored] == [
         ("DESCRIPTION", "`install.R` decides what is installed")
     ]
-    assert [layer.title for layer in layers(plan)][2:] == ["install.R: 1 package"]
+    assert [layer.title for layer in layers(plan)][3:] == ["install.R: 1 package"]
 
 
 def test_packages_go_into_the_r_of_conda(tmp_path: Path) -> None:
@@ -454,17 +454,20 @@ def test_a_script_is_cached_by_itself_and_run_late_where_it_uses_other_files(tmp
 def test_a_description_installs_dependencies_before_the_source_and_the_package_after(tmp_path: Path) -> None:
     made = layers(plan_of(tmp_path, {"DESCRIPTION": "Package: ours\nImports: a1,\n  b2\n"}))
 
-    assert [(layer.title, layer.stage) for layer in made[2:]] == [
+    assert [(layer.title, layer.stage) for layer in made[1:]] == [
+        ("R package `remotes` from Debian", Stage.LANGUAGE),
+        ("CRAN snapshot: latest", Stage.DEPENDENCIES),
         ("DESCRIPTION: 2 packages", Stage.DEPENDENCIES),
         ("DESCRIPTION: package `ours`", Stage.PACKAGE),
     ]
-    assert "r-cran-remotes" in packages(made[0])
+    assert packages(made[1]) == {"r-cran-remotes"}
+    assert [(each.file, each.why) for each in made[1].evidence] == [("DESCRIPTION", "installs what it names")]
 
 
 def test_a_description_in_binder_installs_dependencies_alone(tmp_path: Path) -> None:
     made = layers(plan_of(tmp_path, {"binder/DESCRIPTION": "Package: ours\nImports: a1\n"}))
 
-    assert [layer.title for layer in made[2:]] == ["binder/DESCRIPTION: 1 package"]
+    assert [layer.title for layer in made[3:]] == ["binder/DESCRIPTION: 1 package"]
 
 
 @pytest.mark.parametrize(("base", "there"), [("", True), (BOOKWORM, False)])
@@ -476,7 +479,8 @@ def test_a_lock_is_restored_from_it_alone_by_the_renv_of_the_release(
     )
     made = layers(plan_of(tmp_path, {"renv.lock": lock}, **({"base_image": base} if base else {})))
 
-    assert ("r-cran-renv" in packages(made[0])) == there
+    assert ("R package `renv` from Debian" in [layer.title for layer in made]) == there
+    assert all("r-cran-renv" in packages(layer) for layer in made if layer.title.endswith("from Debian"))
     assert made[-1].support == {"r/lock/renv.lock": lock}
     assert made[-1].variables["words"] == ("u1=https://u1.example.org",)
     # So does `renv::restore()` in `postBuild` or a notebook.
@@ -491,7 +495,8 @@ def test_what_a_release_does_not_have_comes_from_cran(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, {"install.R": script}, base_image="debian:forky-slim")
     made = {layer.title: layer for layer in layers(plan)}
 
-    assert made["R 4.6"].variables["packages"] == ("r-base-core", "r-base-dev", "r-cran-remotes")
+    assert made["R 4.6"].variables["packages"] == ("r-base-core", "r-base-dev")
+    assert made["R package `remotes` from Debian"].variables["packages"] == ("r-cran-remotes",)
     assert "libzmq3-dev" in packages(layers(plan)[0])
     assert made["R kernel from CRAN"].variables["command"] == "need"
     assert made["install.R: 2 packages"].variables["words"] == ("devtools", "remotes")
@@ -505,10 +510,10 @@ def test_packages_that_scripts_install_with_are_there(tmp_path: Path, name: str)
         name: "#!/bin/sh\n# remotes\nRscript -e 'devtools::x(); renv::restore()'\n",
     }
     plan = plan_of(tmp_path, files)
-    [r, settings, renv] = layers(plan)
+    [_, tools, settings, renv] = layers(plan)
 
-    assert packages(r) & {"r-cran-devtools", "r-cran-remotes", "r-cran-renv"} == {"r-cran-devtools"}
-    assert [(each.file, each.line, each.why) for each in r.evidence[1:]] == [
+    assert (tools.title, packages(tools)) == ("R package `devtools` from Debian", {"r-cran-devtools"})
+    assert [(each.file, each.line, each.why) for each in (*tools.evidence, renv.evidence[0])] == [
         (name, 3, "calls `devtools`"),
         (name, 3, "calls `renv`"),
     ]
@@ -527,7 +532,9 @@ def test_tools_that_scripts_install_with_are_there(tmp_path: Path) -> None:
     )
     plan = plan_of(tmp_path, {"install.R": script})
 
-    assert {"r-cran-biocmanager", "r-cran-devtools"} <= packages(layers(plan)[0])
+    tools = layers(plan)[1]
+    assert tools.title == "R packages `BiocManager`, `devtools` from Debian"
+    assert packages(tools) == {"r-cran-biocmanager", "r-cran-devtools"}
     assert [(n.level, n.line) for n in plan.notices] == [("info", 1)]
     assert "`BiocManager::install` is called instead" in said(plan)[0]
 
@@ -574,7 +581,16 @@ def test_facts_of_r_name_releases_and_packages_that_there_are() -> None:
 def test_a_script_that_uses_renv_gets_it(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, {"install.R": "renv::restore()\n"})
 
-    assert "r-cran-renv" in packages(layers(plan)[0])
+    assert "r-cran-renv" in packages(layers(plan)[1])
+
+
+def test_all_repositories_have_the_same_layer_of_r(tmp_path: Path) -> None:
+    """It is the largest, and stored once for all images."""
+    lock = '{"R": {"Repositories": []}, "Packages": {"a1": {}}}'
+    wanted = [{"renv.lock": lock}, {"DESCRIPTION": "Package: ours\nImports: a1\n"}, SCRIPT]
+    made = [layers(plan_of(tmp_path / str(number), files))[0] for number, files in enumerate(wanted)]
+
+    assert len({(layer.title, layer.template, repr(layer.variables)) for layer in made}) == 1
 
 
 def test_the_tidyverse_of_cran_needs_more_than_that_of_debian(tmp_path: Path) -> None:

@@ -129,7 +129,11 @@ def shown(report: Report) -> str:
     for one in report.findings:
         finding = one.finding
         cell = f" (cell {finding.cell})" if finding.cell else ""
-        lines.append(f"{finding.file or '-'}:{finding.line or '-'}: {one.rule.code} {finding.message}{cell}")
+        only = f" ({one.limited})" if one.limited else ""
+        less = f" ({finding.severity})" if finding.severity else ""
+        lines.append(
+            f"{finding.file or '-'}:{finding.line or '-'}: {one.rule.code}{only}{less} {finding.message}{cell}"
+        )
         if finding.hint:
             lines.append(f"    {finding.hint}")
     return "".join(f"{line}\n" for line in lines)

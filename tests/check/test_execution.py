@@ -19,7 +19,7 @@ from r2i.check.execution.runs import Level
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 from r2i.cli.execution import ExecutionChoices, levels
-from r2i.engines.protocol import EngineName
+from r2i.engines import EngineName
 from r2i.process import Completed, run
 from tests.building import R2I, fresh_tag, notebook, write
 from tests.children import started

@@ -19,6 +19,7 @@ from r2i.check.findings import Finding, Reported, Rule
 from r2i.check.formats import FORMATS
 from r2i.check.report import Report
 from r2i.check.rules import RULES
+from r2i.check.targets import BINDER_ONLY, BOTH, R2I_ONLY
 from r2i.cli.check_text import show
 from r2i.edits.fixes import Edit, Fix
 
@@ -57,6 +58,7 @@ findings = st.builds(
     cell=st.none() | st.integers(1, 99),
     hint=st.none() | text,
     fix=st.none() | fixes,
+    targets=st.sampled_from([None, BOTH, BINDER_ONLY, R2I_ONLY]),
 )
 reports = st.builds(
     Report,

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from r2i.binder.ubuntu import RELEASE
 from r2i.buildpacks.apt_names import Renamed, look_up, names
 from r2i.check.code.name_uses import merged, name_uses
 from r2i.check.facts.removed import (
@@ -17,7 +18,6 @@ from r2i.check.facts.removed import (
     removed_names,
     removed_styles,
 )
-from r2i.check.of_binder import RELEASE
 from r2i.check.rules.dead_commands import dead_command
 from r2i.check.rules.hub_files import public_address
 from r2i.facts.python_wheels import newest, pythons_of

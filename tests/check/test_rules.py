@@ -10,6 +10,7 @@ import pytest
 from r2i.check.checking import check
 from r2i.check.findings import Rule
 from r2i.check.rules import RULES
+from r2i.check.targets import limited as words
 from r2i.edits.applying import combined, write
 from tests.check.cases import CheckCase, all_check_cases, golden_files, laid_out, shown, subject_of
 
@@ -53,8 +54,41 @@ def test_fixes_mend_what_they_say(case: CheckCase, tmp_path: Path) -> None:
 def test_a_rule_has_a_page_and_a_case(rule: Rule) -> None:
     page = (PAGES / f"{rule.code}.md").read_text(encoding="utf-8")
 
-    assert page.startswith(f"# {rule.code} {rule.name}\n")
+    assert page.startswith(f"# {rule.code} {rule.name}\n\nApplies to: {rule.applies_to}.\n\n")
     assert any(case.name.startswith(f"{rule.code}-") for case in CASES)
+
+
+LIMITED = re.compile(
+    r"^\S.*?: (?P<code>[A-Z]\d{3})(?: \((?P<only>Binder|r2i) only\))? (?P<message>.*)$", re.MULTILINE
+)
+
+
+def golden_findings() -> list[tuple[Rule, str, str]]:
+    """Of each golden finding the rule, whose image it is about (empty for both), and the message."""
+    rules = {rule.code: rule for rule in RULES}
+    texts = ((case.directory / "expected.txt").read_text(encoding="utf-8") for case in CASES)
+    found = (match for text in texts for match in LIMITED.finditer(text))
+    return [(rules[match["code"]], match["only"] or "", match["message"]) for match in found]
+
+
+def test_findings_are_about_whom_their_rule_says() -> None:
+    for rule, only, message in golden_findings():
+        if rule.short != "varies":
+            assert only == words(rule.targets).removesuffix(" only"), (rule.code, message)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.varying], ids=lambda rule: rule.code)
+def test_a_rule_that_varies_has_a_case_about_one_target(rule: Rule) -> None:
+    assert any(only for other, only, _ in golden_findings() if other is rule)
+
+
+def test_a_finding_about_one_target_does_not_speak_of_the_other() -> None:
+    for rule, only, message in golden_findings():
+        assert not (only == "r2i" and re.search(r"binder\b(?!/)", message, re.IGNORECASE)), (
+            rule.code,
+            message,
+        )
+        assert not (only == "Binder" and re.search(r"\br2i\b", message)), (rule.code, message)
 
 
 def test_a_case_is_named_after_the_rule_that_it_shows() -> None:
@@ -78,11 +112,13 @@ def test_codes_are_stable_and_of_one_kind() -> None:
 def test_the_documentation_lists_every_rule(*, update_golden: bool) -> None:
     mended = {case.name.partition("-")[0] for case in CASES if (case.directory / "fixed.diff").exists()}
     rows = (
-        f"| [{rule.code}](check/{rule.code}.md) | {rule.name} | {rule.severity} | {rule.why}"
+        f"| [{rule.code}](check/{rule.code}.md) | {rule.name} | {rule.severity} | {rule.short} | {rule.why}"
         f" | {'yes' if rule.code in mended else ''} |"
         for rule in RULES
     )
-    table = "\n".join(("| code | name | severity | why | `--fix` |", "|---|---|---|---|---|", *rows))
+    table = "\n".join(
+        ("| code | name | severity | applies to | why | `--fix` |", "|---|---|---|---|---|---|", *rows)
+    )
     page = DOCS / "check.md"
     text = page.read_text(encoding="utf-8")
     current = re.sub(

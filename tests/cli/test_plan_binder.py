@@ -37,7 +37,7 @@ def test_an_error_of_binder_alone(tmp_path: Path) -> None:
 
     assert done.returncode == 0
     assert "Error:        the build stops: runtime.txt:1: " in done.stdout
-    assert "  Build  r2i: builds; Binder: stops with an error" in done.stdout
+    assert "  Build  r2i: accepts the files; Binder: stops with an error" in done.stdout
 
 
 def test_an_error_of_r2i_alone_keeps_its_exit_code(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_an_error_of_r2i_alone_keeps_its_exit_code(tmp_path: Path) -> None:
 
     assert (text.returncode, program.returncode) == (5, 5)
     assert "Error: requirements.txt:1:" in text.stderr
-    assert "Build  r2i: stops with an error; Binder: builds" in text.stdout
+    assert "Build  r2i: stops with an error; Binder: accepts the files" in text.stdout
     assert document["plan"] is None
     assert (document["error"]["exit_code"], document["error"]["file"]) == (5, "requirements.txt")
     assert (document["binder"]["buildpack"], document["binder"]["python"]) == ("PythonBuildPack", "3.12")

@@ -13,7 +13,7 @@ from tests.real_engines import BASE, engine_of, remove_image
 from tests.serving import docker_over_a_network
 from tests.writing import write
 
-from r2i.engines.protocol import EngineName
+from r2i.engines import EngineName
 from r2i.process import Completed, run
 
 pytestmark = pytest.mark.engine

@@ -326,7 +326,7 @@ def test_output_of_any_bytes_is_lines(build: Build) -> None:
 BUILD_AND_HANG = """
 import os, sys
 from pathlib import Path
-from r2i.engines import choose
+from r2i.engines.choice import choose
 from r2i.engines.protocol import BuildRequest
 from r2i.model import Dockerfile
 text = f"FROM {sys.argv[2]}\\nRUN echo {sys.argv[3]} && sleep 98.{sys.argv[3]}\\n"

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.children import started
 
-from r2i.engines import buildah, docker, podman, podman_container
+from r2i.engines import EngineName, buildah, docker, podman, podman_container
 from r2i.engines.bounds import Bounds
 from r2i.engines.buildkit import SolveProgress
 from r2i.engines.choice import choose
@@ -28,7 +28,7 @@ from r2i.engines.failure import engine_failure, start_failure
 from r2i.engines.mounts import mounts
 from r2i.engines.ownership import is_abandoned, labels
 from r2i.engines.podman import Podman
-from r2i.engines.protocol import BuildRequest, EngineName, Mount, Port, RunRequest, StepEvent
+from r2i.engines.protocol import BuildRequest, Mount, Port, RunRequest, StepEvent
 from r2i.errors import EngineError, R2iError, TemporaryError
 from r2i.formats.dockerfile import stages
 from r2i.model import Dockerfile

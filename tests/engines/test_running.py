@@ -87,7 +87,7 @@ def test_container_is_removed_when_we_are_interrupted(engine: Engine) -> None:
 
 RUN_AND_HANG = """
 import os, sys
-from r2i.engines import choose
+from r2i.engines.choice import choose
 from r2i.engines.protocol import RunRequest
 with choose(sys.argv[1], os.environ).start(RunRequest(image=sys.argv[2], command=("sleep", "100"))) as container:
     print(container.id, flush=True)

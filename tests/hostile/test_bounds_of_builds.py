@@ -13,10 +13,11 @@ import pytest
 from r2i.building.requests import check_bounds, check_files
 from r2i.checkout import Checkout
 from r2i.checkout.ignore import dockerignore
+from r2i.engines import EngineName
 from r2i.engines.bounds import BoundName, Bounds, duration_from, size_from, written_duration, written_size
 from r2i.engines.docker import Docker
 from r2i.engines.pace import BURST, Paced
-from r2i.engines.protocol import EngineName, StepEvent
+from r2i.engines.protocol import StepEvent
 from r2i.engines.watch import written_in
 from r2i.errors import BuildFailedError, EngineError, UsageError
 from r2i.machine import doctor

@@ -9,6 +9,7 @@ import sys
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from hashlib import md5, sha256
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ class Package:
         known: dict[str, object] = {"name": self.name, "version": "1.0", "build": "0", "build_number": 0}
         return {**known, "depends": [], "subdir": "noarch", "noarch": "generic"}
 
+    @cached_property
     def archive(self) -> bytes:
         paths = self.paths
         if paths is None:
@@ -96,7 +98,7 @@ class Machine:
         for subdir in ("noarch", "linux-64", "linux-aarch64"):
             (directory / subdir).mkdir(parents=True)
         for package in (PYTHON, *packages):
-            data = package.archive()
+            data = package.archive
             file = f"{package.name}-1.0-0.tar.bz2"
             (directory / "noarch" / file).write_bytes(data)
             hashes = {"sha256": sha256(data).hexdigest(), "md5": md5(data).hexdigest()}

@@ -134,19 +134,26 @@ def test_no_file_of_the_image_has_the_password(built: Built) -> None:
 
 
 def test_a_name_of_the_host_gets_its_password_to_no_other_address(tmp_path: Path, evil: Index) -> None:
-    """uv looks for the credentials of an index by the name that the repository gives to it."""
+    """uv looks for the credentials of an index by the name that the repository gives to it.
+
+    All that it needs are wheels, of which nothing runs before a program of the user does, although they are compiled.
+    """
     name = f"named-{secrets.token_hex(4)}"
-    project = f'[project]\nname = "{name}"\nversion = "1"\ndependencies = ["evil-both"]\n'
+    project = f'[project]\nname = "{name}"\nversion = "1"\ndependencies = ["evil-both", "evil-wheel"]\n'
     table = f'[[tool.uv.index]]\nname = "corp"\nurl = "{evil.address}"\n'
     write(tmp_path / "named", {"pyproject.toml": project + table})
     evil.heard.clear()
     settings = {"UV_INDEX_CORP_USERNAME": LOGIN, "UV_INDEX_CORP_PASSWORD": PASSWORD}
     with image_of(tmp_path / "named", **settings) as image:
         log = image.log
+        ran = image.answer("python -c 1; ls /srv/env/loot")
+        assert image.answer("ls /srv/env/lib/python3*/site-packages/__pycache__/evil_wheel_spy.*")
 
     assert [path for path, _ in evil.heard if "evil-both" in path]
     assert [given for _, given in evil.heard if given] == []
     assert "`UV_INDEX_CORP_PASSWORD` is not used" in log
+    assert "startup-1000" in ran
+    assert "-65533-" not in ran
 
 
 def test_a_repository_that_is_trusted_gets_the_password(tmp_path: Path, corp: Index) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from r2i.engines.protocol import EngineName
+from r2i.engines import EngineName
 from r2i.process import run
 from tests.building import R2I, fresh_tag, write
 from tests.real_engines import engine_of, remove_image

@@ -56,7 +56,7 @@ def build(engine: Store, location: str, settings: BuildSettings = SETTINGS) -> I
 
 def name_of(location: str) -> str:
     revision = resolve(parse(location, cwd=Path("/")), environ={})
-    return image_reference(revision.source, Options(), revision=revision.commit)
+    return image_reference(revision.source, Options(), revision=revision.content_id)
 
 
 def test_an_image_that_only_has_the_name_is_not_it(location: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from r2i.engines.protocol import EngineName
+from r2i.engines import EngineName
 from r2i.machine import Machine
 from r2i.machine.doctor import check_engine, check_image
 from r2i.process import run

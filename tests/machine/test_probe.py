@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from r2i.engines.protocol import EngineName
+from r2i.engines import EngineName
 from r2i.facts.pins import base_image
 from r2i.host.settings import HostSettings, host_script
 from r2i.machine import Machine

@@ -80,7 +80,7 @@ def test_a_ref_is_resolved_and_fetched(
         commits = git("rev-list", "--all", "--count", cwd=checkout.root)
         text = checkout.read("README")
 
-    assert (revision.commit, revision.ref) == (commit, full)
+    assert (revision.content_id, revision.ref) == (commit, full)
     assert (checkout.content_id, head) == (commit, commit)
     assert text == git("show", f"{commit}:README", cwd=project.work) + "\n"
     assert commits == "1" if ref in {None, "main"} else int(commits) <= 1
@@ -96,7 +96,7 @@ def test_resolving_fetches_nothing(smart: Server, environ: dict[str, str]) -> No
 def test_a_full_id_is_resolved_without_asking(environ: dict[str, str]) -> None:
     revision = resolving("https://nowhere.invalid/o/n", environ, ref="A" * 40)
 
-    assert (revision.commit, revision.ref) == ("a" * 40, "a" * 40)
+    assert (revision.content_id, revision.ref) == ("a" * 40, "a" * 40)
 
 
 def test_a_ref_with_a_slash_is_never_its_last_part(project: Repository, environ: dict[str, str]) -> None:
@@ -108,15 +108,15 @@ def test_a_ref_with_a_slash_is_never_its_last_part(project: Repository, environ:
         resolving(project.url, environ, ref="feature/fix")
 
     assert "`fix`" in str(caught.value.hint)
-    assert resolving(project.url, environ, ref="fix").commit == id_of(project, "refs/heads/fix")
+    assert resolving(project.url, environ, ref="fix").content_id == id_of(project, "refs/heads/fix")
 
 
 def test_a_branch_wins_over_a_tag_of_its_name(project: Repository, environ: dict[str, str]) -> None:
     git("tag", "fix", "v1", cwd=project.work)
     project.publish()
 
-    assert resolving(project.url, environ, ref="fix").commit == id_of(project, "refs/heads/fix")
-    assert resolving(project.url, environ, ref="tags/fix").commit == id_of(project, "v1")
+    assert resolving(project.url, environ, ref="fix").content_id == id_of(project, "refs/heads/fix")
+    assert resolving(project.url, environ, ref="tags/fix").content_id == id_of(project, "v1")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_link_is_split_where_its_ref_ends(
 
     assert (revision.source.ref, revision.source.subdirectory) == (ref, subdirectory)
     assert revision.source.ref_path == ""
-    assert revision.commit == id_of(project, "main" if ref == "HEAD" else f"{ref}")
+    assert revision.content_id == id_of(project, "main" if ref == "HEAD" else f"{ref}")
 
 
 def test_a_link_with_a_commit_is_split_behind_it(project: Repository, environ: dict[str, str]) -> None:
@@ -172,8 +172,8 @@ def test_a_link_with_a_commit_is_split_behind_it(project: Repository, environ: d
     whole = resolve(link(project.url, f"{commit}/docs"), environ=environ)
     short = resolve(link(project.url, f"{commit[:8]}/docs"), environ=environ)
 
-    assert (whole.commit, whole.source.subdirectory) == (commit, "docs")
-    assert (short.commit, short.source.subdirectory) == (commit, "docs")
+    assert (whole.content_id, whole.source.subdirectory) == (commit, "docs")
+    assert (short.content_id, short.source.subdirectory) == (commit, "docs")
 
 
 def test_the_longest_ref_of_a_link_wins(project: Repository, environ: dict[str, str]) -> None:
@@ -334,7 +334,7 @@ def test_resolving_before_saves_asking_again(
     project.publish()
 
     with fetched(source, environ=environ, report=print, revision=revision) as checkout:
-        assert checkout.content_id == revision.commit
+        assert checkout.content_id == revision.content_id
     assert len(smart.requests) - before <= 4
 
 

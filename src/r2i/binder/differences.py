@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from r2i.binder.detection import DOCKER, NIX
-from r2i.binder.values import Binder, BinderLanguage, Difference
+from r2i.binder.ubuntu import UBUNTU
+from r2i.binder.values import Binder, BinderContents, BinderLanguage, Difference
 from r2i.facts.binder import environments
 from r2i.model import Evidence, Language, Plan
 
@@ -15,25 +16,44 @@ NONE = "none"
 PYTHON_KERNEL = "python3"
 
 
-def differences(plan: Plan | None, binder: Binder) -> tuple[Difference, ...]:
+#: Neither knows before the build whether what the files ask for can be installed.
+ACCEPTS, STOPS = "accepts the files", "stops with an error"
+
+
+def differences(
+    plan: Plan | None, binder: Binder, contents: BinderContents | None = None
+) -> tuple[Difference, ...]:
     """None of a plan stands for one that r2i cannot make."""
-    return tuple(_differences(plan, binder))
+    return tuple(_differences(plan, binder, contents or BinderContents()))
 
 
-def _differences(plan: Plan | None, binder: Binder) -> Iterator[Difference]:
+def _differences(plan: Plan | None, binder: Binder, contents: BinderContents) -> Iterator[Difference]:
     stops = binder.error or binder.build_error
     if stops is not None and plan is not None:
         reason = Evidence(why=stops.message, file=stops.file, line=stops.line)
-        yield Difference(what="Build", r2i="builds", binder="stops with an error", binder_reason=reason)
-    if stops is None and plan is None:
-        yield Difference(
-            what="Build", r2i="stops with an error", binder="builds", binder_reason=binder.reason
-        )
+        yield Difference(what="Build", r2i=ACCEPTS, binder=STOPS, binder_reason=reason)
+    elif stops is None and plan is None:
+        yield Difference(what="Build", r2i=STOPS, binder=ACCEPTS, binder_reason=binder.reason)
+    elif plan is not None and binder.default:
+        why = Evidence(why="no file chooses a buildpack")
+        yield Difference(what="Build", r2i=ACCEPTS, binder="mybinder.org refuses them", binder_reason=why)
     if plan is None or binder.buildpack is None:
         return
+    yield from _packages(contents)
     if plan.dockerfile is None or binder.buildpack != DOCKER:
         yield from _of_images(plan, binder)
     yield from _of_files(plan, binder)
+
+
+def _packages(contents: BinderContents) -> Iterator[Difference]:
+    """r2i has refused what its base image does not have, or knows another name for it."""
+    lacking = [package for package in contents.apt if not package.exists]
+    if lacking:
+        names = ", ".join(f"`{package.name}`" for package in lacking)
+        why = Evidence(why=f"{UBUNTU} has no {names}", line=lacking[0].line, file=contents.apt_file)
+        yield Difference(
+            what="Ubuntu packages", r2i="installs all", binder="the build fails", binder_reason=why
+        )
 
 
 def _of_images(plan: Plan, binder: Binder) -> Iterator[Difference]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from r2i.binder.files import BinderFiles
@@ -14,12 +14,18 @@ from r2i.facts.binder import table
 from r2i.model import Evidence
 
 PYTHON = re.compile(r"python\s*=+\s*([\d\.]*)")
+#: Any requirement of Python, of any channel.
+ANY_PYTHON = re.compile(r"(?:\S*::)?python(?![\w.-])\s*(?P<version>\S?)")
+#: How entries begin that it looks for.
+TOLD = re.compile(r"r-|(?:\S*::)?python")
+#: What an entry has that begins so, or that may be a local file for `is_local`.
+MATTERS = re.compile(r"\A(?:python|r-|\s*[-.])|:(?://|:python)")
 R_BASE = re.compile(r"r-base\s*=+\s*([\d\.]*)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class BinderEnvironment:
-    """The file, and its dependencies that are text: others play no part."""
+    """The file, and those of its dependencies that mean something to repo2docker itself, which are texts that begin so."""
 
     path: str
     entries: tuple[YamlText, ...]
@@ -45,6 +51,21 @@ class BinderEnvironment:
         why = "names no Python version that repo2docker recognizes (`python=X.Y`), so it starts with its default"
         return Chosen(version=table()["python"]["default"], evidence=Evidence(why=why, file=self.path))
 
+    def solved_python(self, taken: str) -> Evidence | None:
+        """What makes mamba install another Python than the one that repo2docker takes, which it only starts with."""
+        for entry in self.entries:
+            match = ANY_PYTHON.match(entry.text)
+            if match and match["version"] and not self._is_taken(entry, taken):
+                why = f"asks for `{entry.text[:60]}`, by which mamba may replace this Python"
+                return Evidence(why=why, file=self.path, line=entry.line)
+        return None
+
+    @staticmethod
+    def _is_taken(entry: YamlText, taken: str) -> bool:
+        match = PYTHON.match(entry.text)
+        asked = f"{match[1]}." if match and match[1] else ""
+        return bool(asked) and (asked.startswith(f"{taken}.") or f"{taken}.".startswith(asked))
+
     def check_pip(self) -> None:
         """repo2docker looks for local files in the list of pip until it finds one."""
         if not isinstance(self.pip, YamlSequence):
@@ -65,7 +86,7 @@ def read_environment(files: BinderFiles) -> BinderEnvironment | None:
     path = environment_path(files)
     if path is None:
         return None
-    whole = parse_nodes(files.text(path), path)
+    whole = parse_nodes(files.text(path), path, MATTERS)
     if whole is None:
         return BinderEnvironment(path=path, entries=())
     if not isinstance(whole, YamlMapping):
@@ -73,22 +94,24 @@ def read_environment(files: BinderFiles) -> BinderEnvironment | None:
     dependencies, there = whole.get("dependencies")
     if not there:
         return BinderEnvironment(path=path, entries=())
-    items = tuple(_items(dependencies, path))
+    items = _items(dependencies, path)
     lists = [item.get("pip")[0] for item in items if isinstance(item, YamlMapping)]
     pip = next((found for found in reversed(lists) if found), None)
-    texts = tuple(item for item in items if isinstance(item, YamlText) and item.is_text)
+    texts = tuple(
+        item for item in items if isinstance(item, YamlText) and item.is_text and TOLD.match(item.text)
+    )
     return BinderEnvironment(path=path, entries=texts, pip=pip)
 
 
-def _items(value: YamlValue, path: str) -> Iterator[YamlValue]:
+def _items(value: YamlValue, path: str) -> Sequence[YamlValue]:
     """What Python gives when it loops over the value: the keys of a mapping, the characters of a text."""
     match value:
         case YamlSequence():
-            yield from value.items
+            return value.items
         case YamlMapping():
-            yield from value.keys
+            return value.keys
         case YamlText(is_text=True):
-            yield from (YamlText(text=character, line=value.line) for character in value.text)
+            return [YamlText(text=character, line=value.line) for character in value.text]
         case _:
             line = value.line if isinstance(value, YamlText) else None
             raise RefusedByBinder("`dependencies` is not a list", file=path, line=line)

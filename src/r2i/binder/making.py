@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 from r2i.binder import detection as packs
@@ -73,6 +74,7 @@ class _Making:
             base_image=None if name == packs.DOCKER else table()["base_image"],
             python=python.version if python is not None else None,
             python_reason=python.evidence if python is not None else None,
+            python_change=environment.solved_python(python.version) if environment and python else None,
             server_python=table()["python"]["default"] if separate else None,
             r=r or (_of_conda(environment) if environment is not None else None),
             julia=julia,
@@ -99,15 +101,18 @@ class _Making:
             case packs.DOCKER | packs.NIX:
                 return None
             case packs.CONDA:
-                environment = read_environment(self.files)
-                return environment.python() if environment is not None else None
+                return self.conda.python() if self.conda is not None else None
             case packs.PIPFILE:
                 return of_pipfile(self.files)
             case _:
                 return of_runtime(self.files, read_runtime(self.files))
 
+    @cached_property
+    def conda(self) -> BinderEnvironment | None:
+        return read_environment(self.files)
+
     def environment(self) -> BinderEnvironment | None:
-        return read_environment(self.files) if self.chosen.name in (*OF_PYTHON, packs.CONDA) else None
+        return self.conda if self.chosen.name in (*OF_PYTHON, packs.CONDA) else None
 
     def r(self) -> BinderLanguage:
         """`runtime.txt` sets it even where it names Python: only the number counts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -30,6 +31,37 @@ class BinderKernel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BinderPackage:
+    """A package that `apt.txt` asks for; `exists` is false where Ubuntu is known not to have it, `instead` what it has in its place."""
+
+    name: str
+    line: int
+    exists: bool = True
+    instead: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinderCommand:
+    """A command that `postBuild` calls, first in that line; `why` says why the image does not have it."""
+
+    name: str
+    line: int
+    exists: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinderContents:
+    """What is in the image: the packages that `apt.txt` asks for, and where that file is, the commands of `postBuild` of which it is known whether it has
+    them, and the conda packages beside which those of the repository are installed, with their versions."""
+
+    apt: tuple[BinderPackage, ...] = ()
+    apt_file: str | None = None
+    commands: tuple[BinderCommand, ...] = ()
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class BinderLanguage:
     """The version of R or Julia; `day` is the one whose R packages are installed, empty where it is that of the build."""
 
@@ -45,7 +77,7 @@ class Binder:
     `buildpack` is the name of its class, None where it stops before it has one; `reason` is why, and `default` says that no
     file chose it: then mybinder.org refuses the repository. `python` is that of the notebooks (`3.10`, or words that it takes for
     a version where there is an error), None where the buildpack has none; `server_python` that of the server where it is
-    another one. `base_image` is None where the repository's own Dockerfile names it. `reads` are the files that it takes
+    another one; `python_change` is what makes conda install another Python in the end, which nobody knows before. `base_image` is None where the repository's own Dockerfile names it. `reads` are the files that it takes
     into account, and `ignored` those that it passes over.
 
     `error` stops it before it builds anything (`repo2docker --no-build` fails), `build_error` when it starts to build.
@@ -59,6 +91,7 @@ class Binder:
     base_image: str | None = None
     python: str | None = None
     python_reason: Evidence | None = None
+    python_change: Evidence | None = None
     server_python: str | None = None
     r: BinderLanguage | None = None
     julia: BinderLanguage | None = None

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from r2i.binder.values import RefusedByBinder
 
@@ -32,8 +32,7 @@ NO_TEXT = re.compile(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class YamlText:
+class YamlText(NamedTuple):
     """A scalar as it is written; `is_text` says that it is a text of YAML, and no number and the like."""
 
     text: str
@@ -48,11 +47,11 @@ class YamlSequence:
 
 @dataclass(frozen=True, eq=False)
 class YamlMapping:
-    """`values` has only what belongs to a key of text, `keys` every key."""
+    """`values` has only what belongs to a key of text, `keys` every key, `others` the scalars among them that are no text."""
 
     keys: list[YamlValue] = field(default_factory=list)
     values: dict[str, YamlValue] = field(default_factory=dict)
-    seen: set[tuple[str, bool]] = field(default_factory=set)
+    others: set[str] = field(default_factory=set)
     merged: list[YamlMapping] = field(default_factory=list)
 
     def get(self, key: str) -> tuple[YamlValue, bool]:
@@ -67,14 +66,17 @@ YamlValue: TypeAlias = "YamlText | YamlSequence | YamlMapping | None"
 
 
 @lru_cache(maxsize=2)  # several steps look at the same environment
-def parse_nodes(text: str, path: str) -> YamlValue:
-    """The one document, None where it is empty; nobody may change it."""
+def parse_nodes(text: str, path: str, matters: re.Pattern[str] | None = None) -> YamlValue:
+    """The one document, None where it is empty; nobody may change it.
+
+    Of a list, texts in which `matters` finds nothing may be left out: there may be a million of them.
+    """
     import yaml
 
     # In small things, such as a tab between brackets, the library of C differs from that of repo2docker.
     loader = yaml.BaseLoader if len(text) < LONG else getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
-        return _Nodes(path).build(yaml.parse(text, Loader=loader))
+        return _Nodes(path, matters).build(yaml.parse(text, Loader=loader))
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "a character that YAML does not allow"
@@ -91,8 +93,9 @@ class _Unfinished:
 
 
 class _Nodes:
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, matters: re.Pattern[str] | None) -> None:
         self.path = path
+        self.matters = matters
         self.documents = YamlSequence()
         self.open = [_Unfinished(self.documents)]
         self.anchors: dict[str, YamlValue] = {}
@@ -102,15 +105,17 @@ class _Nodes:
 
         for event in events:
             if isinstance(event, yaml.ScalarEvent):
-                scalar = YamlText(text=event.value, line=_line(event), is_text=_is_text(event))
-                self.named(event.anchor, scalar)
-                self.add(scalar, event)
+                text = event.value
+                is_text = event.tag is None and (event.style is not None or _is_plain_text(text))
+                if event.anchor is not None or not is_text or self.counts(text):
+                    scalar = YamlText(text, _line(event), is_text)
+                    if event.anchor is not None:
+                        self.anchors[event.anchor] = scalar
+                    self.add(scalar, event)
             elif isinstance(event, yaml.CollectionStartEvent):
-                value = YamlMapping() if isinstance(event, yaml.MappingStartEvent) else YamlSequence()
-                self.named(event.anchor, value)
-                self.open.append(_Unfinished(value, event.anchor))
-                if len(self.open) > MAX_DEPTH:
-                    raise self.error("it is nested too deeply", event)
+                self.begin(
+                    YamlMapping() if isinstance(event, yaml.MappingStartEvent) else YamlSequence(), event
+                )
             elif isinstance(event, yaml.CollectionEndEvent):
                 self.add(self.open.pop().value, event)
             elif isinstance(event, yaml.AliasEvent):
@@ -122,9 +127,17 @@ class _Nodes:
         only = self.documents.items[0] if self.documents.items else None
         return None if isinstance(only, YamlText) and not only.is_text and only.text in _NOTHING else only
 
-    def named(self, anchor: str | None, value: YamlValue) -> None:
-        if anchor is not None:
-            self.anchors[anchor] = value
+    def counts(self, text: str) -> bool:
+        """False for an item of a list that means nothing to the caller."""
+        of_list = type(self.open[-1].value) is YamlSequence and len(self.open) > 1
+        return not of_list or self.matters is None or self.matters.search(text) is not None
+
+    def begin(self, value: YamlSequence | YamlMapping, event: yaml.CollectionStartEvent) -> None:
+        if event.anchor is not None:
+            self.anchors[event.anchor] = value
+        self.open.append(_Unfinished(value, event.anchor))
+        if len(self.open) > MAX_DEPTH:
+            raise self.error("it is nested too deeply", event)
 
     def add(self, value: YamlValue, event: yaml.Event) -> None:
         parent = self.open[-1]
@@ -139,14 +152,14 @@ class _Nodes:
     def put(self, mapping: YamlMapping, key: YamlValue, value: YamlValue, event: yaml.Event) -> None:
         mapping.keys.append(key)
         if isinstance(key, YamlText):
-            identity = (key.text, key.is_text)
-            if identity in mapping.seen:
+            if key.text in (mapping.values if key.is_text else mapping.others):
                 raise self.error(f"the key `{key.text[:60]}` occurs twice", event)
-            mapping.seen.add(identity)
-            if key.text == "<<" and not key.is_text:
-                self.merge(mapping, value)
-            elif key.is_text:
+            if key.is_text:
                 mapping.values[key.text] = value
+            else:
+                mapping.others.add(key.text)
+                if key.text == "<<":
+                    self.merge(mapping, value)
 
     @staticmethod
     def merge(mapping: YamlMapping, value: YamlValue) -> None:
@@ -164,10 +177,10 @@ class _Nodes:
 _NOTHING = ("", "~", "null", "Null", "NULL")
 
 
-def _is_text(event: yaml.ScalarEvent) -> bool:
-    if event.tag is not None:
-        return False  # the library keeps what has a tag as a value of its own
-    return event.style is not None or not NO_TEXT.fullmatch(event.value)
+@lru_cache(maxsize=1024)
+def _is_plain_text(word: str) -> bool:
+    """Of a word without quotes and tag; the library keeps what has a tag as a value of its own."""
+    return not NO_TEXT.fullmatch(word)
 
 
 def _line(event: yaml.Event) -> int:

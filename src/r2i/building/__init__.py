@@ -29,7 +29,7 @@ def build(
     from r2i.building.listener import Silent
     from r2i.building.rescuing import rescued
     from r2i.building.settings import BuildSettings
-    from r2i.engines import choose
+    from r2i.engines.choice import choose
     from r2i.sources import parse
 
     wanted = settings or BuildSettings()

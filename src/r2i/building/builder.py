@@ -81,7 +81,7 @@ class Builder:
                 self.listener.unchanged(known)
                 return known
             plan, dockerfile = _rendered(source, checkout, settings)
-            reference = image_reference(source, settings.options, revision=revision.commit)
+            reference = image_reference(source, settings.options, revision=revision.content_id)
             # An image of pointers must not pass for the revision once `git-lfs` is there.
             name = reference if checkout.complete else f"{reference}-incomplete"
             tags = (*settings.tags, name)
@@ -111,7 +111,7 @@ class Builder:
         """The image that was built of a revision before: any image can have its name, so its id has to be on record."""
         if settings.no_cache or settings.tags:
             return None
-        reference = image_reference(source, settings.options, revision=revision.commit)
+        reference = image_reference(source, settings.options, revision=revision.content_id)
         record = self._record(reference)
         if record.get("fingerprint") != _revision_state(source, settings, revision):
             return None
@@ -198,7 +198,7 @@ def _with_own_python(work: Work, settings: BuildSettings, error: BuildFailedErro
 
 def _revision_state(source: Source, settings: BuildSettings, revision: Revision) -> str:
     return revision_state(
-        source, settings.options, commit=str(revision.commit), settings=str(settings.trusted)
+        source, settings.options, commit=str(revision.content_id), settings=str(settings.trusted)
     )
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from r2i.building.settings import DateAsked
 from r2i.checkout import Checkout
 from r2i.errors import UsageError
 from r2i.formats.as_of import written
 from r2i.model import DatedFiles, Evidence, Options, Source
 
 if TYPE_CHECKING:
+    from r2i.building.settings import DateAsked
     from r2i.sources.protocol import LastChange
 
 #: Younger environments are taken to work with what is there today.

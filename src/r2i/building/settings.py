@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from r2i.engines import EngineChoice
 from r2i.engines.bounds import Bounds
-from r2i.engines.protocol import EngineChoice
 from r2i.model import Options
 
 #: What git has to be asked for; every other date stands in the options.

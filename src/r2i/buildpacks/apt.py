@@ -10,7 +10,7 @@ from typing import Literal
 from r2i.buildpacks.apt_names import Gone, Renamed, compiles, locale_of, look_up
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
-from r2i.facts.pins import base_of, image_of
+from r2i.facts.pins import base_of, image_of, title_of
 from r2i.formats.language_versions import place_of
 from r2i.model import BaseImage, Detection, Evidence, Layer, Notice, Options, Stage
 
@@ -202,6 +202,7 @@ def _in_release(
 ) -> Iterator[AptPackage]:
     """The packages to install for one that is asked for, under the names of the base image's release."""
     release = base.release.name if base.release else ""
+    title = title_of(base.release) if base.release else ""
 
     def notice(message: str, *, warning: bool) -> None:
         level: Literal["info", "warning"] = "warning" if warning else "info"
@@ -211,19 +212,17 @@ def _in_release(
     match found:
         case Renamed():
             notice(
-                _renamed(package, found, release),
+                _renamed(package, found, title),
                 warning=found.guess or not found.to or bool(package.version),
             )
             for name in found.to:
                 yield replace(package, name=name, version="")
         case Gone():
             _gone(package, found, base, path)
-            notice(f"`{package.name}` is not in {release}", warning=True)
+            notice(f"`{package.name}` is not in {title}", warning=True)
             yield package
         case None if package.version and _is_of_ubuntu(package, base):
-            message = (
-                f"`{package.version}` is a version of Ubuntu: the `{package.name}` of {release} is installed"
-            )
+            message = f"`{package.version}` is a version of Ubuntu: write `{package.name}`, of which r2i installs that of {title}"
             notice(message, warning=True)
             yield replace(package, version="")
         case None:
@@ -269,7 +268,7 @@ def _gone(package: AptPackage, found: Gone, base: BaseImage, path: str) -> None:
     else:
         hint = f"{instead}No release known to r2i has it, or remove the line"
     raise InvalidRepositoryError(
-        f"`{package.name}` is not in {base.release.name}{because}",
+        f"`{package.name}` is not in {title_of(base.release)}{because}",
         file=path,
         line=package.line,
         hint=hint,

@@ -20,6 +20,11 @@ LABEXTENSION = re.compile(r"\bjupyter[ -]labextension\s+install\b")
 #: An npm package without its version.
 NPM_NAME = re.compile(r"(?:@[\w.-]+/)?[\w.-]+")
 
+#: A script that brings a JupyterLab of its own, for which the extensions may be.
+OTHER_LAB = re.compile(r"\bjupyterlab\b[\"']?\s*(?:=|==|<|<=|~=)\s*[\"']?[0-3]\b")
+#: A script of a shell, or one that says nothing.
+SHELL = re.compile(r"(?!#!)|#![^\n]*\b(?:ba|da|k|z)?sh\b")
+
 #: The first line of a script that bash runs; one without such a line is given it.
 BASH = re.compile(r"(?!#!)|#![^\n]*\bbash\b")
 
@@ -57,6 +62,8 @@ class PostBuild:
 def _labextensions(script: Script) -> Iterator[Notice]:
     """The extensions that the script gets from npm, although JupyterLab has them or a package for Python does."""
     goes_on = False
+    if OTHER_LAB.search(script.text or "") or not SHELL.match(script.text or ""):
+        return  # another JupyterLab, or words of another language
     for number, line in enumerate((script.text or "")[:LONGEST].split("\n"), 1):
         code = line.partition("#")[0]
         command = LABEXTENSION.search(code)

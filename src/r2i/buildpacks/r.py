@@ -97,7 +97,8 @@ def _of_distribution(found: RFiles, day: RDay, options: Options, claims: Languag
     newer = newer_than_packages(chosen.version, day) if found.count else ()
     return Detection(
         layers=(
-            _r(base, chosen, found),
+            _r(base, chosen),
+            *_tools_of_distribution(base, found),
             *_libraries(base, found),
             _settings(day, found, path=snapshot(base, day.day), conda=False),
             *_from_cran(base, found),
@@ -120,30 +121,54 @@ def _dated(found: RFiles, claims: LanguageClaims) -> DatedFiles | None:
 
 
 def _language(base: BaseImage, chosen: RVersion) -> Language:
-    distribution = base.release.distribution if base.release else ""
-    provider = PROVIDERS.get(distribution, "from the distribution of the base image")
+    provider = _provider(base)
     return Language(
         name="R", version=chosen.version, provider=provider, kernel="ir", evidence=chosen.evidence
     )
 
 
-def _tools(found: RFiles) -> tuple[str, ...]:
+def _provider(base: BaseImage) -> str:
+    distribution = base.release.distribution if base.release else ""
+    return PROVIDERS.get(distribution, "from the distribution of the base image")
+
+
+def _tools(found: RFiles) -> dict[str, Evidence]:
     """The R packages that install what the files ask for."""
-    more = [*(["remotes"] if found.description else []), *(["renv"] if found.lock else [])]
-    return tuple(sorted({*found.script.tools, *found.called, *more}))
+    tools = dict.fromkeys(found.script.tools, Evidence(why="installs R packages", file=found.script_path))
+    if found.description:
+        tools["remotes"] = Evidence(why="installs what it names", file=found.description_path)
+    if found.lock:
+        tools["renv"] = Evidence(why="installs what it names", file=found.lock_path)
+    return dict(sorted((tools | found.called).items()))
 
 
-def _r(base: BaseImage, chosen: RVersion, found: RFiles) -> Layer:
-    named = (OF_CRAN[name] for name in (KERNEL, *_tools(found)))
+def _r(base: BaseImage, chosen: RVersion) -> Layer:
+    """The same for all repositories."""
+    kernel = (OF_CRAN[KERNEL],) if packaged(base, OF_CRAN[KERNEL]) else ()
     return Layer(
         buildpack=R.name,
         stage=Stage.LANGUAGE,
         title=f"R {chosen.version}".strip(),
         template="r",
-        variables={"packages": (*PACKAGES, *(name for name in named if packaged(base, name)))},
-        evidence=(chosen.evidence, *found.called.values()),
+        variables={"packages": (*PACKAGES, *kernel)},
+        evidence=(chosen.evidence,),
         resources=("r_kernel.json",),
     )
+
+
+def _tools_of_distribution(base: BaseImage, found: RFiles) -> Iterator[Layer]:
+    """Apart from R itself, whose layer is large: images share it."""
+    tools = {name: why for name, why in _tools(found).items() if packaged(base, OF_CRAN[name])}
+    if tools:
+        names, plural = ", ".join(f"`{name}`" for name in tools), "" if len(tools) == 1 else "s"
+        yield Layer(
+            buildpack=R.name,
+            stage=Stage.LANGUAGE,
+            title=f"R package{plural} {names} {_provider(base)}",
+            template="toolchain",
+            variables={"packages": tuple(OF_CRAN[name] for name in tools)},
+            evidence=tuple(dict.fromkeys(tools.values())),
+        )
 
 
 def _from_cran(base: BaseImage, found: RFiles) -> Iterator[Layer]:

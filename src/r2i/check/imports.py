@@ -13,7 +13,7 @@ from r2i.check.code.python_code import Facts, Import
 from r2i.check.facts.notebook_tables import services
 from r2i.check.facts.provided import STANDARD, modules_of
 from r2i.check.findings import Finding
-from r2i.check.jupyterlite import is_of_browser
+from r2i.check.jupyterlite import is_of_website
 from r2i.check.subject import Subject
 from r2i.edits.fixes import Fix
 from r2i.formats.imports import DEVELOPERS_FILE
@@ -23,13 +23,15 @@ COMPILED = (".pyx", ".f90", ".c", ".cc", ".cpp", ".rs")
 CODE = (".py", ".pyi", ".so", ".pyd", ".ipynb", *COMPILED)
 
 #: Modules at the top that no reader of the repository runs.
-FOR_DEVELOPERS = re.compile(DEVELOPERS_FILE)
+FOR_DEVELOPERS = re.compile(rf"{DEVELOPERS_FILE}|(?:jupyter|nbgrader)[^/]*_config\.py")
 
 #: How code makes modules importable that lie where nobody looks for them.
 ELSEWHERE = (
     *("sys.path", "addsitedir", "PYTHONPATH", "importlib", "import_ipynb"),
     *("git clone", "wget ", "curl ", "gdown "),
 )
+#: How code fetches one.
+FETCHING = ("urlretrieve", "urlopen", "requests.get")
 #: How a notebook leaves its directory.
 MOVING = ("chdir", "%cd", "cd ..")
 
@@ -109,7 +111,7 @@ def uses(subject: Subject) -> Uses:
     sources: list[str] = []
     for notebook, cell, facts in subject.code:
         sources.append(cell.source)
-        for one in facts.imports if facts.imports and not is_of_browser(notebook) else ():
+        for one in facts.imports if facts.imports and not is_of_website(subject, notebook) else ():
             pending += _files(one, own)
             if use := _use(one, own):
                 found = needed if use.partition(".")[0] not in STANDARD else standard
@@ -167,7 +169,7 @@ def out_of_reach(subject: Subject) -> Iterator[tuple[Notebook, str]]:
     packages = {match[1] for path in subject.files if (match := AT_THE_TOP.fullmatch(path))}
     for notebook in subject.notebooks if packages else ():
         cells = subject.code_of.get(notebook.path, ())
-        if any(word in cell.source for cell, _ in cells for word in (*ELSEWHERE, *MOVING)):
+        if any(word in cell.source for cell, _ in cells for word in (*ELSEWHERE, *FETCHING, *MOVING)):
             continue
         directory = posixpath.dirname(notebook.path)
         for one in (one for _, facts in cells for one in facts.imports if not (one.level or one.optional)):

@@ -11,15 +11,14 @@ from r2i.check.declared import Declared
 from r2i.check.facts.distributions import closure, distributions
 from r2i.check.facts.provided import is_no_python, of_pypi
 from r2i.check.facts.removed import PYTHON, Removed, takes_newest
-from r2i.check.of_binder import python_of_binder
+from r2i.check.on_binder import python_of_binder
 from r2i.check.scripts import scripts
 from r2i.check.subject import Subject
+from r2i.check.targets import NEITHER, Targets, those
 from r2i.facts.python_wheels import CLAUSE, below, is_from, is_listed, newest
 from r2i.formats.language_versions import minor_of
 from r2i.formats.requirements.specifiers import NAME, normalised
 from r2i.image import KERNEL_PACKAGES, version_tuple
-
-BINDER, R2I = "mybinder.org", "r2i"
 
 #: On older ones the newest releases of distributions that no table of wheels has may be old, too.
 OLDEST_PYTHON = (3, 9)
@@ -32,15 +31,15 @@ CHANGES = frozenset({"install", "update", "sync", "create"})
 EXACT = re.compile(r"={2,3} ?\d[^*]*")
 
 
-def without(subject: Subject, removed: Removed) -> tuple[str, ...]:
+def without(subject: Subject, removed: Removed) -> Targets:
     """The targets whose images surely have a release without the name."""
     if subject.environment is None or subject.plan is None or subject.options.as_of:
-        return ()
-    pythons = {
-        BINDER: python_of_binder(subject),
-        R2I: subject.plan.python and minor_of(subject.plan.python.version),
-    }
-    return tuple(name for name, minor in pythons.items() if minor and _lacks(subject, removed, minor))
+        return NEITHER
+    binder, own = python_of_binder(subject), subject.plan.python
+    return those(
+        binder=binder is not None and _lacks(subject, removed, binder),
+        r2i=own is not None and _lacks(subject, removed, minor_of(own.version)),
+    )
 
 
 def _lacks(subject: Subject, removed: Removed, minor: str) -> bool:

@@ -11,16 +11,23 @@ from packaging.version import Version
 
 from r2i.check.code.cell_installs import VARIABLE, Install, installs
 from r2i.check.code.notebooks import Notebook
+from r2i.check.declared import Declared
 from r2i.check.facts.distributions import distributions, is_often_needed
 from r2i.check.facts.provided import Provided, brought_by_conda, optional, provided, providers
 from r2i.check.imports import COMPILED, Use, Uses, uses
 from r2i.check.optional_uses import distributions_of, is_older, optional_uses
 from r2i.check.script_installs import brought_by_scripts
 from r2i.check.subject import Subject
+from r2i.errors import R2iError
+from r2i.formats.projects.project import distribution
+from r2i.formats.projects.reading import read_project
 from r2i.formats.requirements.specifiers import NAME, normalised
 from r2i.model import Plan, PythonEnvironment
 from r2i.planning.imported import name_of
 from r2i.planning.imported import undeclared as undeclared_modules
+
+#: Of more packages that nobody knows, one may well need what code imports.
+FEW = 3
 
 #: `surely`: all that is declared is known, and does not bring it. `probably`: what is declared may be of another release
 #: than that which is known. `unknown`: nobody knows which distribution it is of.
@@ -35,7 +42,7 @@ MOST_UNKNOWN = 3
 class Missing:
     """A module by the first part of its name, or the distributions that have it, the likeliest first; `others` counts the
     further files that import it. `unless` says what may bring it after all, `binder` that it is installed because Binder has it, `uncalled`
-    which function alone needs it, where nothing calls that."""
+    which function alone needs it, where nothing calls that. `doubtful` says that so much is unknown that it may well be there."""
 
     kind: MissingKind
     module: str
@@ -45,6 +52,7 @@ class Missing:
     unless: str = ""
     binder: bool = False
     uncalled: str = ""
+    doubtful: bool = False
 
 
 def missing_imports(subject: Subject) -> tuple[Missing, ...]:
@@ -82,6 +90,11 @@ def missing(subject: Subject, *, kernel: bool = True) -> Iterator[Missing]:
         yield replace(one, kind="probably", binder=True) if names[0] in installed else one
 
 
+def is_made_for(name: str, other: str) -> bool:
+    """Whether the name of a distribution says that it extends another one: `streamlit-folium` needs `streamlit`."""
+    return f"-{name}-" in f"-{other}-"
+
+
 def unknown_and_needed(subject: Subject) -> tuple[str, ...]:
     """The distributions that are asked for and of which nothing is known, where an import may come with one of them."""
     environment = subject.environment
@@ -97,7 +110,11 @@ def _may_be_elsewhere(there: Provided, names: tuple[str, ...], use: Use) -> bool
         return True
     if names[0] == "":
         return len(there.unknown) > MOST_UNKNOWN
-    return bool(there.unknown) and (names[0] not in distributions() or is_often_needed(names[0]))
+    return bool(there.unknown) and (
+        names[0] not in distributions()
+        or is_often_needed(names[0])
+        or any(is_made_for(names[0], one) for one in there.unknown)
+    )
 
 
 def _missing(
@@ -117,6 +134,7 @@ def _missing(
         others=len({use.path for use in group} - {first.path}),
         unless=unless,
         uncalled=uncalled,
+        doubtful=len(there.unknown) > FEW,
     )
 
 
@@ -132,14 +150,19 @@ def _any_of(unknown: tuple[str, ...]) -> str:
 def _there(subject: Subject, environment: PythonEnvironment, *, kernel: bool) -> Provided | None:
     """None where something is installed of which nobody can know what it brings."""
     found = [(book, one) for book, cell, facts in subject.code for one in installs(cell.source, facts)]
-    if _anything(subject, environment) or any(undeclared(subject, book, one) for book, one in found):
+    own = _of_own_release(subject, environment)
+    if (
+        own is None
+        or _anything(subject, environment)
+        or any(undeclared(subject, book, one) for book, one in found)
+    ):
         return None
     commands = [one for _, one in found]
     conda = environment.manager == "conda"
     plan = subject.plan
     joined = plan is not None and plan.jupyter is not None and plan.jupyter.mode == "joined"
     return provided(
-        [*environment.names, *_installed(commands), *subject.once(brought_by_scripts).names],
+        [*environment.names, *_installed(commands), *subject.once(brought_by_scripts).names, *own],
         conda=conda,
         kernel=kernel,
         server=joined or _has_old_widgets(environment, plan),
@@ -150,10 +173,35 @@ def _there(subject: Subject, environment: PythonEnvironment, *, kernel: bool) ->
             for one in subject.declared
             if one.installer == "conda"
             for other in brought_by_conda(one.name)
+        ]
+        + [
+            extra
+            for one in subject.declared
+            if one.extras
+            for extra in _extras(one)
+            if extra in distributions()
         ],
         vague=_vague(subject, environment),
         answers=subject.online.answers,
     )
+
+
+def _of_own_release(subject: Subject, environment: PythonEnvironment) -> list[str] | None:
+    """What the package of the repository needs, where the environment has a published release of it; None where only its code can tell."""
+    try:
+        found = read_project(subject.checkout)
+    except R2iError:
+        return []  # what is not used need not be right
+    if found is None or normalised(found[0].name or "") not in environment.names:
+        return []
+    lines = found[0].dependencies
+    return None if lines is None else [name for line in lines if (name := distribution(line))]
+
+
+def _extras(one: Declared) -> Iterator[str]:
+    """The extras of a requirement, which are often named after what they bring: `cameo[plotly]`."""
+    if found := re.search(r"\[([^\]]*)\]", one.text):
+        yield from (normalised(extra.strip()) for extra in found[1].split(","))
 
 
 def _has_old_widgets(environment: PythonEnvironment, plan: Plan | None) -> bool:

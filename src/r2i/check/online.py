@@ -26,7 +26,7 @@ from r2i.check.answer_cache import AnswerCache
 from r2i.check.facts.answers import NOBODY, Answer, Online, Question
 from r2i.check.facts.distributions import distributions
 from r2i.check.missing import unknown_and_needed
-from r2i.check.of_binder import DEFAULT_PYTHON, python_of_binder
+from r2i.check.on_binder import default_python, python_of_binder
 from r2i.check.simple_index import OUT_OF_TIME, SimpleIndex, UnreachableError
 from r2i.check.subject import Subject
 from r2i.check.wheel_parts import wheel
@@ -86,7 +86,7 @@ def ask(subject: Subject, indexes: Indexes, cache: AnswerCache) -> Online:
         return NOBODY
     if not indexes.indexes:
         return Online(unanswered=names, failure="no index of this machine can be asked")
-    search = _Search(python_of_binder(subject) or DEFAULT_PYTHON, cache, monotonic() + MOST_SECONDS)
+    search = _Search(python_of_binder(subject) or default_python(), cache, monotonic() + MOST_SECONDS)
     wanted = {one.name: one.specifier for one in subject.declared if one.installer == "pip"}
     extras = [one.name for one in subject.declared if one.extras]
     failures: list[str] = []

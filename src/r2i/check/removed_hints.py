@@ -11,8 +11,9 @@ from r2i.check.code.notebooks import Cell, Notebook
 from r2i.check.code.python_code import Facts
 from r2i.check.facts.removed import PYTHON, Removed
 from r2i.check.findings import Finding
-from r2i.check.of_binder import python_of_binder
+from r2i.check.on_binder import python_of_binder
 from r2i.check.subject import Subject
+from r2i.check.targets import Targets
 from r2i.check.wording import named
 from r2i.edits.applying import line_edit, line_text
 from r2i.edits.fixes import Edit, Fix
@@ -49,7 +50,7 @@ class RemovedUse:
         return self.use.line
 
 
-def finding_of(subject: Subject, places: Sequence[RemovedUse], targets: tuple[str, ...]) -> Finding:
+def finding_of(subject: Subject, places: Sequence[RemovedUse], targets: Targets) -> Finding:
     """One for all names that one release took out."""
     first, removed = places[0], places[0].removed
     them = "it" if len({place.said for place in places}) == 1 else "them"
@@ -61,16 +62,16 @@ def finding_of(subject: Subject, places: Sequence[RemovedUse], targets: tuple[st
         )
     else:
         who = f"{removed.distribution} {removed.before} removed {them}"
-    where = "" if len(targets) == 2 else f" ({targets[0]} installs such a release)"
     more = f", {len(places)} uses" if places[1:] else ""
     fix = _fix(subject, places)
     return Finding(
-        message=f"{named(place.said for place in places)}: {who}{where}{more}",
+        message=f"{named(place.said for place in places)}: {who}{more}",
         file=first.path,
         line=first.line(subject),
         cell=first.cell.number if first.cell else None,
         hint=_hint(subject, places),
         fix=fix,
+        targets=targets,
     )
 
 

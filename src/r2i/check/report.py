@@ -9,13 +9,14 @@ from r2i.check.facts.answers import NOBODY, Online
 from r2i.check.findings import Reported, Rule, Severity
 from r2i.check.hermeticity import Hermeticity
 from r2i.check.size import Forecast
+from r2i.check.targets import BOTH, Targets
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """All that was found, in the order of files and lines.
 
-    `rules` are those that were looked for. `suppressed` counts what the repository itself asked not to hear, `strict`
+    `rules` are those that were looked for, `targets` those whose images count. `suppressed` counts what the repository itself asked not to hear, `strict`
     says that warnings count as errors do. `prefix` is the way from the top of the repository to the directory that was
     checked, which all files are relative to: empty, or with a slash at its end. `size` is about what the image will
     weigh, `hermeticity` what it takes from outside that nobody pinned; both are None where nothing can be planned.
@@ -25,6 +26,7 @@ class Report:
 
     findings: tuple[Reported, ...]
     rules: tuple[Rule, ...] = ()
+    targets: Targets = BOTH
     suppressed: int = 0
     strict: bool = False
     prefix: str = ""
@@ -35,16 +37,16 @@ class Report:
     online: Online = NOBODY
 
     def count(self, severity: Severity) -> int:
-        return sum(reported.rule.severity == severity for reported in self.findings)
+        return sum(reported.severity == severity for reported in self.findings)
 
     @property
     def fixable(self) -> int:
         return sum(reported.finding.fix is not None for reported in self.findings)
 
-    def is_wrong(self, rule: Rule) -> bool:
-        """Whether a repository in which the rule finds something is not ready."""
-        return rule.severity == "error" or (self.strict and rule.severity == "warning")
+    def is_wrong(self, reported: Reported) -> bool:
+        """Whether a repository with this finding is not ready."""
+        return reported.severity == "error" or (self.strict and reported.severity == "warning")
 
     @property
     def ready(self) -> bool:
-        return not any(self.is_wrong(reported.rule) for reported in self.findings)
+        return not any(map(self.is_wrong, self.findings))

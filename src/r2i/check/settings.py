@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from r2i.check.targets import BOTH, CHOICES, Targets
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, UsageError
 
 FILE = "pyproject.toml"
-KEYS = ("select", "ignore", "exclude", "max-size", "per-file-ignores")
+KEYS = ("select", "ignore", "exclude", "max-size", "target", "per-file-ignores")
 
 #: `# r2i: ignore` is for all rules, `# r2i: ignore[N301, D2]` for those; in a notebook's JSON it stands in a string.
 COMMENT = re.compile(r"#\s*r2i:\s*ignore(?:\[([A-Z0-9,\s]*)\])?")
@@ -26,13 +27,14 @@ MAX_SIZE = 4_000_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class CheckSettings:
-    """Codes are whole or beginnings; an empty `select` is all of them. `max_size` is in bytes."""
+    """Codes are whole or beginnings; an empty `select` is all of them. `max_size` is in bytes, `targets` are whose images count."""
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_size: int = MAX_SIZE
+    targets: Targets = BOTH
 
     def selects(self, code: str) -> bool:
         return (not self.select or code.startswith(self.select)) and not code.startswith(
@@ -76,6 +78,7 @@ def settings_of(checkout: Checkout, *, codes: Collection[str]) -> CheckSettings:
             pattern: _codes(value, f"per-file-ignores.{pattern}", codes) for pattern, value in ignores.items()
         },
         max_size=_size(given["max-size"]) if "max-size" in given else MAX_SIZE,
+        targets=_targets(given.get("target", "both")),
     )
 
 
@@ -85,6 +88,7 @@ def with_chosen(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     max_size: str | None,
+    target: str | None = None,
     codes: Collection[str],
 ) -> CheckSettings:
     """The command line decides over the file, and adds to what that ignores; raise `UsageError` where it is wrong."""
@@ -99,7 +103,11 @@ def with_chosen(
     if size is None:
         raise UsageError(f"`--max-size {max_size}` is not a size", hint="Write `--max-size 2GB`")
     return replace(
-        settings, select=select or settings.select, ignore=(*settings.ignore, *ignore), max_size=size
+        settings,
+        select=select or settings.select,
+        ignore=(*settings.ignore, *ignore),
+        max_size=size,
+        targets=settings.targets if target is None else CHOICES[target],
     )
 
 
@@ -128,6 +136,14 @@ def _size(value: object) -> int:
     if size is None:
         raise _wrong("`tool.r2i.check.max-size` is not a size", hint='Write `max-size = "2 GB"`')
     return size
+
+
+def _targets(value: object) -> Targets:
+    targets = CHOICES.get(value) if isinstance(value, str) else None
+    if targets is None:
+        known = ", ".join(f'`"{name}"`' for name in CHOICES)
+        raise _wrong("`tool.r2i.check.target` is not a target", hint=f"Write one of {known}")
+    return targets
 
 
 def _codes(value: object, key: str, codes: Collection[str]) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from r2i.planning.detect import Detections, config_names, detect
 
 T = TypeVar("T")
 
-#: Directories that hold what somebody else wrote, or a program: nothing of the repository.
+#: Directories that hold what somebody else wrote, or a program made: nothing of the repository.
 FOREIGN = frozenset(
     {
         ".git",
@@ -35,6 +35,8 @@ FOREIGN = frozenset(
         ".tox",
         ".nox",
         ".mypy_cache",
+        "_build",  # what Jupyter Book and Sphinx make
+        "site-packages",
     }
 )
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
-from r2i.building.settings import DateAsked
 from r2i.cli.choices import Function
 from r2i.formats.as_of import moment_of
 from r2i.model import Evidence, Options
+
+if TYPE_CHECKING:
+    from r2i.building.settings import DateAsked
 
 
 def as_of_option(function: Function) -> Function:

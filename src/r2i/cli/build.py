@@ -22,7 +22,7 @@ def build(typed: TypedSource, building: BuildChoices, plan: PlanChoices) -> None
 
     SOURCE is a directory, a git URL, `owner/name` on GitHub, or a link to a branch or directory there.
     """
-    from r2i.engines import choose
+    from r2i.engines.choice import choose
 
     started = time.monotonic()
     understood, settings = typed.understood(), building.settings(plan)

@@ -14,9 +14,9 @@ from r2i.cli.as_of import asked
 from r2i.cli.choices import collected
 from r2i.cli.common import PlanChoices, ca_bundle_option, engine_option
 from r2i.cli.output import for_programs
+from r2i.engines import EngineChoice
 from r2i.engines.bounds import Bounds, duration_from, size_from
 from r2i.engines.naming import checked_reference
-from r2i.engines.protocol import EngineChoice
 from r2i.errors import UsageError
 
 #: Less does not start.

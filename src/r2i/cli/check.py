@@ -17,6 +17,7 @@ from r2i.check.execution.runs import DynamicReport
 from r2i.check.formats import FORMATS
 from r2i.check.report import Report
 from r2i.check.subject import Subject
+from r2i.check.targets import CHOICES
 from r2i.checkout import Checkout
 from r2i.cli.building import BuildChoices, build_options
 from r2i.cli.check_text import show
@@ -58,6 +59,7 @@ class CheckChoices:
     select: tuple[str, ...]
     ignore: tuple[str, ...]
     max_size: str | None
+    target: str | None
     strict: bool
     verbose: bool
     fix: bool
@@ -101,6 +103,11 @@ check_options = collected(
         ),
         click.option("--verbose", is_flag=True, help="Show each finding, also those of one kind."),
         click.option("--strict", is_flag=True, help="Treat warnings as errors."),
+        click.option(
+            "--target",
+            type=click.Choice([*CHOICES]),
+            help="Report only findings about images of Binder, or of r2i. [default: both]",
+        ),
         click.option("--max-size", metavar="SIZE", help="Limit on the image size. [default: 4 GB]"),
         click.option(
             "--ignore",
@@ -230,6 +237,7 @@ def _subject(
         select=chosen.select,
         ignore=chosen.ignore,
         max_size=chosen.max_size,
+        target=chosen.target,
         codes=CODES,
     )
     subject = replace(subject, settings=settings)
@@ -300,3 +308,4 @@ def _list_rules() -> None:
 
     for rule in RULES:
         click.echo(f"{click.style(rule.code, bold=True)}  {rule.severity:<7}  {rule.name}: {rule.why}")
+        click.echo(f"{'':15}Applies to: {rule.applies_to}")

@@ -46,7 +46,13 @@ def together(findings: Sequence[Reported]) -> list[Group]:
 
 def _kind(one: Reported) -> object:
     finding = one.finding
-    return one.rule.code, LITERAL.sub("``", finding.message), LITERAL.sub("``", finding.hint or "")
+    return (
+        one.rule.code,
+        one.targets,
+        one.severity,
+        LITERAL.sub("``", finding.message),
+        LITERAL.sub("``", finding.hint or ""),
+    )
 
 
 def also(group: Group) -> str:

@@ -95,10 +95,11 @@ def _heading(reported: Reported, place: str, width: int) -> Text:
     return Text.assemble(
         (place, "bold"),
         " " * (width - len(place) + 2),
-        (f"{rule.severity:<7}", COLOURS[rule.severity]),
+        (f"{reported.severity:<7}", COLOURS[reported.severity]),
         f"  {rule.code} ",
         (rule.name, "dim"),
         (f"  cell {finding.cell}" if finding.cell else "", "dim"),
+        (f"  {reported.limited}" if reported.limited else "", "magenta"),
         ("  --fix" if finding.fix else "", "green"),
     )
 

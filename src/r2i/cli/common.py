@@ -15,7 +15,7 @@ from r2i.checkout import Checkout
 from r2i.cli.as_of import as_of_option, asked, with_date
 from r2i.cli.choices import Function, collected
 from r2i.cli.output import for_programs
-from r2i.engines.protocol import EngineChoice
+from r2i.engines import EngineChoice
 from r2i.errors import UsageError
 from r2i.model import Json, Notice, Options, Source
 from r2i.quoting import printable
@@ -97,11 +97,11 @@ class PlanChoices:
 
     def options_for(self, checkout: Checkout, source: Source) -> Options:
         """The same, with the date that only the history tells."""
+        if (by := asked(self.as_of)) is None:
+            return self.options()
         from r2i.building.dated import dated
 
-        return dated(
-            self.options(), asked(self.as_of), checkout=checkout, source=source, environ=os.environ, note=note
-        )
+        return dated(self.options(), by, checkout=checkout, source=source, environ=os.environ, note=note)
 
 
 #: What changes the plan, as the argument `plan`.

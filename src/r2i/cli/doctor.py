@@ -15,7 +15,7 @@ import click
 from r2i.cli.common import ca_bundle_option, engine_option
 from r2i.cli.output import unguarded
 from r2i.cli.themes import Command
-from r2i.engines.protocol import EngineChoice, EngineName
+from r2i.engines import EngineChoice, EngineName
 
 if TYPE_CHECKING:
     from r2i.engines.protocol import Engine

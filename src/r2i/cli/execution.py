@@ -117,7 +117,7 @@ def dynamic_report(
         _refuse_idle()
         return None
     from r2i.cli.rescue import image_for
-    from r2i.engines import choose
+    from r2i.engines.choice import choose
 
     asked, tried = wanted
     memory = None if chosen.memory is None else memory_from(chosen.memory)

@@ -34,7 +34,8 @@ from r2i.cli.rescue import builder_for
 from r2i.cli.themes import Command
 from r2i.edits.applying import combined, diff, write
 from r2i.edits.fixes import Fix
-from r2i.engines.protocol import Engine, EngineChoice, RunRequest
+from r2i.engines import EngineChoice
+from r2i.engines.protocol import Engine, RunRequest
 from r2i.errors import EngineError, NoBuildpackError, R2iError, UsageError
 from r2i.model import Evidence
 from r2i.planning.detect import config_names
@@ -204,7 +205,7 @@ def _forget_typed() -> None:
 
 
 def _engine(chosen: InitChoices) -> Engine:
-    from r2i.engines import choose
+    from r2i.engines.choice import choose
 
     try:
         return choose(chosen.engine, os.environ)

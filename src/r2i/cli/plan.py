@@ -48,6 +48,7 @@ def _made(checkout: Checkout, source: Source, plan: PlanChoices) -> Plan:
 
 def _beside_binder(checkout: Checkout, source: Source, plan: PlanChoices, *, as_json: bool) -> None:
     """Both, and where r2i has none, Binder alone before the error."""
+    from r2i.binder.contents import contents_of
     from r2i.binder.differences import differences
     from r2i.binder.making import binder_of
     from r2i.cli.plan_text import binder_lines, plan_lines
@@ -59,11 +60,12 @@ def _beside_binder(checkout: Checkout, source: Source, plan: PlanChoices, *, as_
     except R2iError as error:
         failure = error
     binder = binder_of(checkout)
-    found = differences(made, binder)
+    contents = contents_of(checkout, binder)
+    found = differences(made, binder, contents)
     if as_json:
-        click.echo(to_json_beside_binder(made, failure, binder, found), nl=False)
+        click.echo(to_json_beside_binder(made, failure, binder, contents, found), nl=False)
     else:
         lines = [*plan_lines(made), ""] if made is not None else []
-        click.echo("\n".join([*lines, *binder_lines(binder, found)]))
+        click.echo("\n".join([*lines, *binder_lines(binder, contents, found)]))
     if failure is not None:
         raise failure

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import click
 
-from r2i.binder.values import Binder, BinderLanguage, Difference
 from r2i.model import Evidence, Ignored, Layer, Notice, Plan
 from r2i.quoting import printable
+
+if TYPE_CHECKING:
+    from r2i.binder.values import Binder, BinderContents, BinderLanguage, Difference
 
 PROVIDERS = {"base": "from the base image", "uv": "installed by uv", "conda": "from conda packages"}
 
@@ -27,8 +30,9 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield from (_notice(notice) for notice in plan.notices)
 
 
-def binder_lines(binder: Binder, found: Iterable[Difference]) -> Iterator[str]:
+def binder_lines(binder: Binder, contents: BinderContents, found: Iterable[Difference]) -> Iterator[str]:
     yield from _binder_facts(binder)
+    yield from _binder_contents(contents)
     if binder.reads:
         yield _heading("Files that Binder reads")
         for evidence in binder.reads:
@@ -58,12 +62,34 @@ def _binder_facts(binder: Binder) -> Iterator[str]:
         server = f", and {binder.server_python} for the server" if binder.server_python else ""
         yield _fact("Python", f"{printable(binder.python[:60])}{server}")
         yield from _indented(binder.python_reason)
+        yield from _indented(binder.python_change)
     yield from _binder_language("R", binder.r)
     yield from _binder_language("Julia", binder.julia)
     if binder.kernels:
         yield _fact("Kernels", ", ".join(f"{kernel.name} ({kernel.language})" for kernel in binder.kernels))
     if binder.rstudio:
         yield _fact("RStudio", "installed")
+
+
+def _binder_contents(contents: BinderContents) -> Iterator[str]:
+    if contents.packages:
+        yield _fact("Environment", f"{len(contents.packages)} conda packages, before those of the repository")
+    lacking = [package for package in contents.apt if not package.exists]
+    if lacking:
+        from r2i.binder.ubuntu import UBUNTU
+
+        yield _heading(f"Packages in apt.txt that {UBUNTU} does not have")
+        for package in lacking:
+            instead = f"it has {', '.join(package.instead)} instead" if package.instead else ""
+            yield f"  {click.style(printable(package.name), bold=True)}  line {package.line}" + (
+                f": {instead}" if instead else ""
+            )
+    if contents.commands:
+        yield _heading("Commands in postBuild, before packages of the repository change them")
+        for command in contents.commands:
+            there = "is there" if command.exists else "does not exist"
+            why = f": {printable(command.why)}" if command.why else ""
+            yield f"  {click.style(printable(command.name), bold=True)}  line {command.line}: {there}{why}"
 
 
 def _binder_language(name: str, language: BinderLanguage | None) -> Iterator[str]:

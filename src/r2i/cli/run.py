@@ -164,7 +164,7 @@ def run(
     Jupyter listens only on this machine and requires a token. Ctrl-C stops and removes the container.
     With a COMMAND after `--`, r2i runs it instead of Jupyter and exits with its status.
     """
-    from r2i.engines import choose
+    from r2i.engines.choice import choose
 
     started = time.monotonic()
     understood = typed.understood()

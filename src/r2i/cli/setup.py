@@ -13,7 +13,7 @@ from r2i.cli.common import agreed, engine_option
 from r2i.cli.doctor import this_machine, wanted
 from r2i.cli.output import unguarded
 from r2i.cli.themes import Command
-from r2i.engines.protocol import EngineChoice, EngineName
+from r2i.engines import EngineChoice, EngineName
 from r2i.errors import EngineError, UsageError
 
 if TYPE_CHECKING:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from r2i.engines.choice import choose
+from typing import Literal, TypeAlias
 
-__all__ = ["choose"]
+EngineName: TypeAlias = Literal["docker", "podman"]
+#: What may be asked for: `auto` is the first that works.
+EngineChoice: TypeAlias = Literal["auto", "docker", "podman"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never, get_args
 
+from r2i.engines import EngineChoice
 from r2i.engines.docker import Docker
-from r2i.engines.protocol import Engine, EngineChoice
+from r2i.engines.protocol import Engine
 from r2i.errors import EngineError, UsageError
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 
-from r2i.engines.protocol import EngineName, RunRequest
+from r2i.engines import EngineName
+from r2i.engines.protocol import RunRequest
 from r2i.errors import BuildFailedError, EngineError, R2iError, TemporaryError
 from r2i.facts.pins import base_image, is_distribution
 

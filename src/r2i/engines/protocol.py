@@ -6,14 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol
 
+from r2i.engines import EngineName
 from r2i.engines.bounds import BoundName, Bounds
 from r2i.model import Dockerfile, Image
-
-EngineName: TypeAlias = Literal["docker", "podman"]
-#: What may be asked for: `auto` is the first that works.
-EngineChoice: TypeAlias = Literal["auto", "docker", "podman"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,13 @@ def environments() -> Mapping[str, Mapping[str, Any]]:
 
 
 @cache
+def packages(python: str) -> Mapping[str, str]:
+    """The conda packages of the environment for a minor version of Python, and their versions; empty for another one."""
+    text: str = read_table("r2i.facts", "binder_packages.toml")["packages"].get(python, "")
+    return dict(line.split() for line in text.strip().splitlines())
+
+
+@cache
 def julia_releases() -> tuple[str, ...]:
     """All that repo2docker chooses from, the oldest first; r2i itself knows none before 1.0."""
     return (*table()["julia"]["before_1"], *releases())

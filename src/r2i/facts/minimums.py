@@ -12,6 +12,9 @@ PODMAN = (4,)
 #: `GIT_CONFIG_COUNT`, on which all safety of fetching rests, is of this version (2021).
 GIT = (2, 31)
 
+#: `HGRCSKIPREPO`, without which a directory's own configuration would run code, is in this version.
+MERCURIAL = (6, 0)
+
 
 def written(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))

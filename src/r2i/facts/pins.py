@@ -40,6 +40,12 @@ def base_image(reference: str | None) -> BaseImage:
     return BaseImage(reference=reference, release=None)
 
 
+def title_of(release: Release) -> str:
+    """The name that people know it by: `Debian 13`."""
+    row = next(row for row in pins()["releases"] if row["name"] == release.name)
+    return f"{release.distribution.capitalize()} {row['aliases'][0]}"
+
+
 def base_of(options: Options) -> BaseImage:
     """The image that the options name, with the reason where r2i chose it."""
     return replace(base_image(options.base_image), evidence=options.base_evidence)

@@ -58,6 +58,7 @@ PROGRAMS = (
     "programs/gate.py",
     "programs/install_packages.py",
     "programs/build_as_user.py",
+    "programs/keep_bytecode.py",
 )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 
+from r2i.engines import EngineName
 from r2i.engines.bounds import OPTIONS, BoundName
-from r2i.engines.protocol import EngineName
 from r2i.facts.pins import base_image, is_distribution
 from r2i.machine import Machine, last_line
 from r2i.machine.docker import check_docker

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from r2i.checkout import Checkout
-from r2i.engines.protocol import EngineName
+from r2i.engines import EngineName
 from r2i.host.addresses import mask
 from r2i.host.settings import PRIVATE_SECRET, SECRET, HostSettings
 from r2i.machine import Machine, last_line

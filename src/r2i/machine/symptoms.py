@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from r2i.engines.protocol import EngineName
+from r2i.engines import EngineName
 from r2i.facts.minimums import DOCKER, PODMAN
 from r2i.machine import last_line, version
 from r2i.process import Completed

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from r2i.binder.values import Binder, Difference
 from r2i.errors import R2iError
 from r2i.model import Plan
+
+if TYPE_CHECKING:
+    from r2i.binder.values import Binder, BinderContents, Difference
 
 #: Raised when a field changes its meaning or goes away; new fields do not raise it.
 SCHEMA_VERSION = 1
@@ -23,7 +25,11 @@ def to_json(plan: Plan) -> str:
 
 
 def to_json_beside_binder(
-    plan: Plan | None, failure: R2iError | None, binder: Binder, differences: Sequence[Difference]
+    plan: Plan | None,
+    failure: R2iError | None,
+    binder: Binder,
+    contents: BinderContents,
+    differences: Sequence[Difference],
 ) -> str:
     """The plan as `plan` (`docs/plan-binder.schema.json`), null where there is none; `error` then says why."""
     error = None
@@ -33,7 +39,7 @@ def to_json_beside_binder(
         "schema": SCHEMA_VERSION,
         "plan": {"schema": SCHEMA_VERSION, **_plain(plan)} if plan is not None else None,
         "error": _plain(error),
-        "binder": _plain(binder),
+        "binder": {**_plain(binder), "contents": _plain(contents)},
         "differences": _plain(tuple(differences)),
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

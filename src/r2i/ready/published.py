@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from r2i.checkout import Checkout
@@ -30,32 +30,40 @@ class Published:
     pushed: bool = True
 
 
-def published(checkout: Checkout, git: GitProgram, ref: str) -> Published | None:
+def published(checkout: Checkout, program: GitProgram, ref: str) -> Published | None:
     """None where the directory is in no work tree of git."""
+    from r2i.sources.git_python import GuardedGit
 
-    def line(*arguments: str) -> str:
-        done = git.ask(*arguments, cwd=checkout.root)
-        return done.stdout.strip("\n") if done.returncode == 0 else ""
-
-    if line("rev-parse", "--is-inside-work-tree") != "true":
+    git = GuardedGit(program, checkout.root)
+    if _said(lambda: git.rev_parse("--is-inside-work-tree")) != "true":
         return None
-    names = line("remote").splitlines()
+    names = _said(git.remote).splitlines()
     # A submodule's own changes would be asked of a git with the submodule's own configuration.
-    changed = line("status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=dirty")
+    changed = _said(lambda: git.status("--porcelain", "-z", "--no-renames", "--ignore-submodules=dirty"))
     name = "origin" if "origin" in names or not names else names[0]
-    known = line("for-each-ref", "--count=1", "--format=%(refname)", f"refs/remotes/{name}/")
-    unpushed = line("rev-list", "--count", "HEAD", "--not", f"--remotes={name}") if known else ""
-    main = line("symbolic-ref", "--quiet", "--short", f"refs/remotes/{name}/HEAD")
+    known = _said(lambda: git.for_each_ref("--count=1", "--format=%(refname)", f"refs/remotes/{name}/"))
+    unpushed = _said(lambda: git.rev_list("--count", "HEAD", "--not", f"--remotes={name}")) if known else ""
+    main = _said(lambda: git.symbolic_ref("--quiet", "--short", f"refs/remotes/{name}/HEAD"))
     return Published(
-        remote=line("remote", "get-url", name) or None,
-        prefix=line("rev-parse", "--show-prefix"),
-        branch=line("symbolic-ref", "--quiet", "--short", "HEAD") or None,
+        remote=_said(lambda: git.remote("get-url", name)) or None,
+        prefix=_said(lambda: git.rev_parse("--show-prefix")),
+        branch=_said(lambda: git.symbolic_ref("--quiet", "--short", "HEAD")) or None,
         default=main.removeprefix(f"{name}/") or None,
         changed=changed.count("\0"),
         unpushed=int(unpushed) if unpushed.isdecimal() else None,
-        here=ref == NEWEST or bool(line("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")),
-        pushed=bool(line("rev-parse", "--verify", "--quiet", f"refs/remotes/{name}/{ref}")),
+        here=ref == NEWEST or bool(_said(lambda: git.rev_parse("--verify", "--quiet", f"{ref}^{{commit}}"))),
+        pushed=bool(_said(lambda: git.rev_parse("--verify", "--quiet", f"refs/remotes/{name}/{ref}"))),
     )
+
+
+def _said(ask: Callable[[], str]) -> str:
+    """What git says, nothing where it fails."""
+    from git import GitCommandError
+
+    try:
+        return ask()
+    except GitCommandError:
+        return ""
 
 
 def on_this_machine(remote: str) -> bool:

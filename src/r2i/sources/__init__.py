@@ -11,6 +11,7 @@ from r2i.errors import R2iError
 from r2i.model import Source
 from r2i.sources.git import Git
 from r2i.sources.local import Local
+from r2i.sources.mercurial import Mercurial
 from r2i.sources.parse import not_understood as _not_understood
 from r2i.sources.protocol import LastChange, Provider, Revision, Unknown
 from r2i.sources.typed import checked
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 #: In the order in which they are asked: an existing directory wins, and git, which takes nearly any URL, is the last.
-PROVIDERS: tuple[Provider, ...] = (Local(), Git())
+PROVIDERS: tuple[Provider, ...] = (Local(), Mercurial(), Git())
 
 
 def parse(text: str, *, ref: str | None = None, subdirectory: str = "", cwd: Path) -> Source:

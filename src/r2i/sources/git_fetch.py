@@ -39,24 +39,26 @@ def fetched(
 ) -> Iterator[Checkout]:
     git = program(source, environ)
     revision = revision or git_refs.resolve(source, git)
-    assert revision.commit is not None  # noqa: S101 - git always has one
+    assert revision.content_id is not None  # noqa: S101 - git always has one
     with private_directory() as directory:
         top = directory / "repository"
         top.mkdir()
-        report(f"Fetching `{source.location}` at `{revision.commit[:12]}`")
+        report(f"Fetching `{source.location}` at `{revision.content_id[:12]}`")
         room = Room()
-        fetch_commit(top, git, location=source.location, commit=revision.commit, ref=revision.ref, room=room)
+        fetch_commit(
+            top, git, location=source.location, commit=revision.content_id, ref=revision.ref, room=room
+        )
         _stand_on(top, git, revision)
         complete = fetch_large_files(
-            top, git, commit=revision.commit, location=source.location, room=room, report=report
+            top, git, commit=revision.content_id, location=source.location, room=room, report=report
         )
         complete &= _Submodules(source=source, environ=environ, report=report, room=room).fetch(top)
         yield Checkout.open(
             top,
             subdirectory=revision.source.subdirectory,
-            content_id=revision.commit,
+            content_id=revision.content_id,
             complete=complete,
-            date=date_of(revision.commit, top, git),
+            date=date_of(revision.content_id, top, git),
         )
 
 
@@ -111,7 +113,7 @@ def _stand_on(directory: Path, git: GitProgram, revision: Revision) -> None:
         return
     # Full names throughout: nothing of them can be an option.
     for reference in (f"refs/remotes/origin/{branch}", f"refs/heads/{branch}"):
-        git.read("update-ref", reference, str(revision.commit), cwd=directory)
+        git.read("update-ref", reference, str(revision.content_id), cwd=directory)
     git.read("symbolic-ref", "HEAD", f"refs/heads/{branch}", cwd=directory)
     git.read("branch", "--quiet", f"--set-upstream-to=refs/remotes/origin/{branch}", cwd=directory)
 

@@ -3,9 +3,8 @@
 Every git that r2i runs is run here. `git_program` is for repositories that r2i makes itself, with its own configuration;
 `looking_git` is for directories whose configuration, hooks and attributes may be anybody's.
 
-Git is run as a program, through `r2i.process`, and not through GitPython, for three reasons: a fetch must die with us,
-children included; the environment must be ours, and GitPython begins with that of the process; and GitPython
-reads `.gitmodules` with a parser of its own that follows `include.path` out of the repository.
+Git is run as a program, through `r2i.process`: a fetch must die with us, children included, and its environment must be ours.
+What GitPython is used for, and what not and why, stands in `git_python`.
 """
 
 from __future__ import annotations

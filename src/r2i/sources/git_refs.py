@@ -64,7 +64,7 @@ def _default(source: Source, git: GitProgram) -> Revision:
     listing = _listed(git, source.location, "HEAD")
     if "HEAD" in listing.commits:
         name = listing.default or "HEAD"
-        return Revision(source=source, commit=listing.commits["HEAD"], ref=name)
+        return Revision(source=source, content_id=listing.commits["HEAD"], ref=name)
     names = _short_names(_listed(git, source.location))
     if not names:
         raise FetchError(f"`{source.location}` is empty", hint="Push a commit to it")
@@ -75,15 +75,15 @@ def _default(source: Source, git: GitProgram) -> Revision:
 
 def _named(source: Source, ref: str, git: GitProgram) -> Revision:
     if FULL_ID.fullmatch(ref):
-        return Revision(source=source, commit=ref.lower(), ref=ref.lower())
+        return Revision(source=source, content_id=ref.lower(), ref=ref.lower())
     names = meanings(ref)
     listing = _listed(git, source.location, *_patterns(names))
     for name in names:
         if name in listing.commits:
-            return Revision(source=source, commit=listing.commits[name], ref=name)
+            return Revision(source=source, content_id=listing.commits[name], ref=name)
     everything = _listed(git, source.location)
     if SHORT_ID.fullmatch(ref) and (commit := _short(source, ref.lower(), everything, git=git)):
-        return Revision(source=source, commit=commit, ref=commit)
+        return Revision(source=source, content_id=commit, ref=commit)
     raise _no_such_ref(source, ref, everything)
 
 
@@ -104,7 +104,7 @@ def _link(source: Source, git: GitProgram) -> Revision:
         return _split(source, parts, 1, commit=commit, ref=commit)
     if parts[0] == "HEAD":
         revision = _default(source, git)
-        return _split(source, parts, 1, commit=revision.commit or "", ref=revision.ref or "HEAD")
+        return _split(source, parts, 1, commit=str(revision.content_id), ref=revision.ref or "HEAD")
     raise _no_such_ref(source, source.ref_path, everything)
 
 
@@ -117,7 +117,7 @@ def _split(source: Source, parts: list[str], end: int, *, commit: str, ref: str)
         ref_path_is_file=False,
         subdirectory="/".join([*below, *filter(None, [source.subdirectory])]),
     )
-    return Revision(source=settled, commit=commit, ref=ref)
+    return Revision(source=settled, content_id=commit, ref=ref)
 
 
 def _listed(git: GitProgram, location: str, *patterns: str) -> Listing:

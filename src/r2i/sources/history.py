@@ -35,7 +35,7 @@ def last_change_here(
 ) -> LastChange | Unknown:
     """Look into the history that a local directory has; nothing is fetched and nothing is written."""
     git = looking_git(environ, checkout.root)
-    paths = _with_targets(checkout, files)
+    paths = with_targets(checkout, files)
     listed = git.ask("--literal-pathspecs", "ls-tree", "-r", "-z", "HEAD", "--", *paths, cwd=checkout.root)
     if listed.returncode:
         return _no_history(git, listed)
@@ -64,7 +64,7 @@ def last_change_there(
     """Fetch the history of what was fetched: beside it, so that the checkout stays what it is."""
     assert checkout.content_id is not None  # noqa: S101 - git always has one
     prefix = checkout.root.relative_to(checkout.boundary)
-    paths = [os.path.normpath(prefix / path) for path in _with_targets(checkout, files)]
+    paths = [os.path.normpath(prefix / path) for path in with_targets(checkout, files)]
     git = program(source, environ)
     # A server that cannot give a single commit gave everything, and may not know filters: git would ask it without end.
     found = _last_change(git, checkout.boundary, checkout.content_id, paths)
@@ -115,7 +115,7 @@ def _is_cut_off(git: GitProgram, directory: Path, commit: str) -> bool:
     return len(re.findall(r"^parent ", written, re.MULTILINE)) > len(known)
 
 
-def _with_targets(checkout: Checkout, files: Iterable[str]) -> list[str]:
+def with_targets(checkout: Checkout, files: Iterable[str]) -> list[str]:
     """Where a file is a link, what it leads to is what changes."""
     paths = []
     for path in files:

@@ -22,7 +22,7 @@ class Local:
     def resolve(self, source: Source, *, environ: Mapping[str, str]) -> Revision:
         """A directory has no revision: it may change at any moment."""
         del environ
-        return Revision(source=source, commit=None, ref=None)
+        return Revision(source=source, content_id=None, ref=None)
 
     @contextmanager
     def fetched(

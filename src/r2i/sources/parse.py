@@ -45,6 +45,8 @@ def local_source(typed: Typed) -> Source | None:
     if typed.ref is None and not bare:
         return Source(provider="local", location=str(path), subdirectory=typed.subdirectory)
     if not bare and not _exists(path / ".git"):
+        if _exists(path / ".hg"):
+            return None
         raise UsageError(
             f"`--ref {typed.ref}` needs a git repository, and `{shown(typed.text)}` is not the top of one",
             hint="Remove `--ref` to use the directory as it is",
@@ -53,6 +55,15 @@ def local_source(typed: Typed) -> Source | None:
     return Source(
         provider="git", location=f"file://{quote(str(path))}", ref=typed.ref, subdirectory=typed.subdirectory
     )
+
+
+def holds(typed: Typed, name: str) -> bool:
+    """Whether a directory of this machine was typed that has an entry of this name."""
+    try:
+        path = typed.cwd / Path(typed.text).expanduser()
+    except RuntimeError:
+        return False
+    return _exists(path / name) and not _exists(path / ".git")
 
 
 def git_source(typed: Typed) -> Source | None:
@@ -80,7 +91,7 @@ def remote_location(url: str, *, parent: str) -> tuple[str, Credentials | None]:
     elif url.startswith("/"):
         url = f"file://{quote(url)}"
     if match := URL.fullmatch(url):
-        return _location(match), _credentials(match)
+        return location_of(match), credentials_of(match)
     if "://" not in url and (scp := SCP.fullmatch(url)) and not scp["path"].startswith("-"):
         return url, None
     raise FetchError(f"`{shown(url)}` is not a supported URL")
@@ -94,7 +105,7 @@ def not_understood(typed: Typed) -> R2iError:
 
 
 def _url_source(match: re.Match[str], typed: Typed) -> Source:
-    location = _location(match)
+    location = location_of(match)
     link = read_link(match) if match["scheme"].lower().startswith("http") else None
     if link is None:
         if match["query"]:
@@ -104,7 +115,7 @@ def _url_source(match: re.Match[str], typed: Typed) -> Source:
             )
         link = Link(path=match["path"] or "")
     else:
-        location = _location(match, path=link.path)
+        location = location_of(match, path=link.path)
     ref, ref_path, subdirectory = _settled(link, typed)
     return Source(
         provider="git",
@@ -113,7 +124,7 @@ def _url_source(match: re.Match[str], typed: Typed) -> Source:
         subdirectory=subdirectory,
         ref_path=ref_path,
         ref_path_is_file=bool(ref_path) and link.is_file,
-        credentials=_credentials(match),
+        credentials=credentials_of(match),
     )
 
 
@@ -145,7 +156,7 @@ def _scp_source(match: re.Match[str], typed: Typed) -> Source:
     )
 
 
-def _location(match: re.Match[str], *, path: str | None = None) -> str:
+def location_of(match: re.Match[str], *, path: str | None = None) -> str:
     """The URL without credentials, query and fragment."""
     scheme, host = match["scheme"].lower(), match["host"].lower()
     path = (match["path"] if path is None else path) or ""
@@ -180,7 +191,7 @@ def _location(match: re.Match[str], *, path: str | None = None) -> str:
     return f"{scheme}://{user}{host}{port}{path.rstrip('/')}"
 
 
-def _credentials(match: re.Match[str]) -> Credentials | None:
+def credentials_of(match: re.Match[str]) -> Credentials | None:
     if not match["userinfo"] or not match["scheme"].lower().startswith("http"):
         return None
     name, colon, password = match["userinfo"].partition(":")

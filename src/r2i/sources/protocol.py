@@ -27,13 +27,14 @@ class Typed:
 class Revision:
     """A source pinned down.
 
-    `commit` is the full id, None for a local directory; `ref` is the full name of what led to it
-    (`refs/heads/main`), or the id itself. `source` is the source as it is now known: the end of a link is split into
-    its ref and its subdirectory, so name images by this source and not by the one that was parsed.
+    `content_id` names the content for ever: the full id of a commit, the version of a published record; it is None
+    for a local directory. `ref` is the full name of what led to it (`refs/heads/main`), or the id itself. `source` is
+    the source as it is now known: the end of a link is split into its ref and its subdirectory, a DOI is the record
+    that it leads to. So name images by this source, and fetch this one, and not the one that was parsed.
     """
 
     source: Source
-    commit: str | None
+    content_id: str | None
     ref: str | None
 
 

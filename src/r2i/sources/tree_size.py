@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,18 +33,29 @@ class Room:
             for entry in filter(None, map(ENTRY.fullmatch, lines)):
                 self.files -= 1
                 self.space -= int(entry["size"]) if entry["size"].isdecimal() else 0
-                if self.files < 0:
-                    raise FetchError(
-                        f"`{location}` has more files than r2i supports",
-                        hint=f"Use at most {MOST_FILES:,} files and directories",
-                    )
-                if self.space < least:
-                    raise _too_large(location)
+                self._check(least, location)
+
+    def take_files(self, sizes: Iterable[int], directory: Path, *, location: str) -> None:
+        """Count files by their sizes, as `take` does."""
+        least = max(0, self.space - shutil.disk_usage(directory).free)
+        for size in sizes:
+            self.files -= 1
+            self.space -= size
+            self._check(least, location)
 
     def take_large(self, directory: Path, size: int, *, location: str) -> None:
         """Count files that are kept elsewhere."""
         self.space -= size
         if self.space < 0 or size > shutil.disk_usage(directory).free:
+            raise _too_large(location)
+
+    def _check(self, least: int, location: str) -> None:
+        if self.files < 0:
+            raise FetchError(
+                f"`{location}` has more files than r2i supports",
+                hint=f"Use at most {MOST_FILES:,} files and directories",
+            )
+        if self.space < least:
             raise _too_large(location)
 
 

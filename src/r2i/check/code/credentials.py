@@ -23,7 +23,7 @@ from r2i.facts.tables import read_table
 class Credential:
     """Something that opens a door. `secret` is never shown; `what` and `begin`, what all of its kind begin with, may be.
 
-    `line` is that of the text, counted from 1.
+    `line` is that of the text, counted from 1. `of_guests` says that the account is one that everybody may use.
     """
 
     what: str
@@ -31,6 +31,7 @@ class Credential:
     secret: str = field(repr=False)
     begin: str = ""
     who: str = ""
+    of_guests: bool = False
 
 
 #: Names of files that hold a key or a password.
@@ -101,6 +102,17 @@ PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 
+#: Tokens that services give out to be in web pages, as Mapbox (`pk.…`) and Stripe (`pk_live_…`) do.
+PUBLIC = re.compile(r"pk\.eyJ|pk_(?:live|test)_")
+
+#: What comes before the id of a key in a signed address: the key itself is not there, and the address soon opens nothing.
+SIGNED = re.compile(r"(?:X-Amz-Credential|AWSAccessKeyId|GoogleAccessId)(?:=|%3D)\Z")
+
+#: Accounts that everybody may use.
+OF_GUESTS = re.compile(
+    r"(?i)[\"'](?:guest|demo|anonymous|public|visitor|read_?only)\w*[\"']|\b(?:guest|demo)[ _-]?(?:user|account|login)\b"
+)
+
 
 def may_have_credentials(text: str) -> bool:
     """Whether it is worth the time to look closer."""
@@ -151,6 +163,8 @@ def _shaped(text: str) -> Iterator[Credential]:
         if not any(begin in text for begin in shape["begin"]):
             continue
         for match in pattern.finditer(text):
+            if SIGNED.search(text[max(0, match.start() - 30) : match.start()]):
+                continue
             if shape.get("even") or _random(match["rest"]):
                 yield Credential(
                     what=shape["what"],
@@ -166,8 +180,19 @@ def _named(text: str, pattern: re.Pattern[str], known: set[str]) -> Iterator[Cre
         value = match["value"] or match["quoted"]
         if value not in known and _strong(value, password="pass" in match["name"].lower()):
             yield Credential(
-                what=f"the value of `{match['name']}`", line=_line(text, match.start("name")), secret=value
+                what=f"the value of `{match['name']}`",
+                line=_line(text, match.start("name")),
+                secret=value,
+                of_guests=OF_GUESTS.search(_around(text, match)) is not None,
             )
+
+
+def _around(text: str, match: re.Match[str]) -> str:
+    """The line of a password, and those beside it, in which the name of the account stands."""
+    start, end = text.rfind("\n", 0, match.start()), text.find("\n", match.end())
+    before = text.rfind("\n", 0, max(start, 0))
+    after = text.find("\n", end + 1) if end >= 0 else -1
+    return text[before + 1 : after if after >= 0 else len(text)]
 
 
 def _of_commands(text: str) -> Iterator[Credential]:
@@ -214,7 +239,7 @@ def _random(rest: str) -> bool:
 
 def _strong(value: str, *, password: bool) -> bool:
     """Whether nobody writes such a value as a word, a path, a version or a placeholder."""
-    if PLACEHOLDER.search(value) or re.match(r"https?://|[~./]", value):
+    if PLACEHOLDER.search(value) or re.match(r"https?://|[~./]", value) or PUBLIC.match(value):
         return False
     kinds = sum(bool(re.search(kind, value)) for kind in ("[a-z]", "[A-Z]", "[0-9]", "[^A-Za-z0-9_. -]"))
     if password and kinds >= 3:

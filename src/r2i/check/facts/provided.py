@@ -190,7 +190,15 @@ def providers(module: str) -> tuple[str, ...]:
 
 def of_pypi(name: str) -> str:
     """The distribution in a package of conda's."""
-    return names()["of-pypi"].get(normalised(name), normalised(name))
+    known = normalised(name)
+    if (
+        known not in (of_pypi := names()["of-pypi"])
+        and known.endswith(VARIANTS)
+        and known not in distributions()
+    ):
+        whole = known.rpartition("-")[0]
+        known = whole if whole in distributions() else known  # `geoviews-core`
+    return of_pypi.get(known, known)
 
 
 def of_conda(name: str) -> str:

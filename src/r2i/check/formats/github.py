@@ -76,13 +76,14 @@ def _notebook(report: Report, run: NotebookRun, dynamic: DynamicReport) -> str:
 
 def _command(report: Report, reported: Reported) -> str:
     rule, finding = reported.rule, reported.finding
-    properties = {"title": f"{rule.code} {rule.name}"}
+    only = f" ({reported.limited})" if reported.limited else ""
+    properties = {"title": f"{rule.code} {rule.name}{only}"}
     if finding.file is not None:
         properties = {"file": report.prefix + finding.file, "line": str(finding.line or 1), **properties}
     said = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
     cell = f" (cell {finding.cell})" if finding.cell else ""
     hint = f"\n{finding.hint}" if finding.hint else ""
-    return f"::{COMMANDS[rule.severity]} {said}::{_data(f'{finding.message}{cell}{hint}')}"
+    return f"::{COMMANDS[reported.severity]} {said}::{_data(f'{finding.message}{cell}{hint}')}"
 
 
 def _data(text: str) -> str:

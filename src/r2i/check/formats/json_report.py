@@ -22,6 +22,7 @@ def to_json(report: Report) -> str:
         "version": VERSION,
         "ready": report.ready,
         "directory": report.prefix,
+        "targets": sorted(report.targets),
         "findings": [_finding(reported) for reported in report.findings],
         "suppressed": report.suppressed,
         "size": None if report.size is None else _size(report.size),
@@ -81,7 +82,8 @@ def _finding(reported: Reported) -> dict[str, object]:
     return {
         "code": rule.code,
         "name": rule.name,
-        "severity": rule.severity,
+        "severity": reported.severity,
+        "targets": sorted(reported.targets),
         "file": finding.file,
         "line": finding.line,
         "cell": finding.cell,

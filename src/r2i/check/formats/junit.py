@@ -23,7 +23,7 @@ def to_junit(report: Report) -> str:
     for reported in report.findings:
         found[reported.rule].append(reported)
     rules = dict.fromkeys((*report.rules, *found))
-    failed = sum(report.is_wrong(rule) for rule in found)
+    failed = sum(any(map(report.is_wrong, group)) for group in found.values())
     suite = Element(
         "testsuite", name="r2i check", tests=str(len(rules)), failures=str(failed), errors="0", skipped="0"
     )
@@ -61,9 +61,10 @@ def _case(rule: Rule, found: list[Reported], report: Report) -> Element:
     if not found:
         return case
     lines = [_line(reported, report) for reported in found]
-    if report.is_wrong(rule):
+    if any(map(report.is_wrong, found)):
+        worst = min((one.severity for one in found), key=("error", "warning", "info").index)
         more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-        element = SubElement(case, "failure", message=f"{lines[0]}{more}", type=rule.severity)
+        element = SubElement(case, "failure", message=f"{lines[0]}{more}", type=worst)
     else:
         element = SubElement(case, "system-out")
     element.text = "\n".join([*lines, rule.why, rule.page])
@@ -75,5 +76,6 @@ def _line(reported: Reported, report: Report) -> str:
     line = f":{finding.line}" if finding.line else ""
     place = f"{report.prefix}{finding.file}{line}: " if finding.file else ""
     cell = f" (cell {finding.cell})" if finding.cell else ""
+    only = f" ({reported.limited})" if reported.limited else ""
     hint = f". {finding.hint}" if finding.hint else ""
-    return printable(f"{place}{finding.message}{cell}{hint}")
+    return printable(f"{place}{finding.message}{cell}{only}{hint}")

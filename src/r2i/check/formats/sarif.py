@@ -48,8 +48,8 @@ def _rule(rule: Rule) -> Json:
         "shortDescription": {"text": rule.name.replace("-", " ").capitalize()},
         "fullDescription": {"text": rule.why},
         "help": {
-            "text": f"{rule.why} See {rule.page}",
-            "markdown": f"{rule.why} [More about {rule.code}]({rule.page})",
+            "text": f"{rule.why} Applies to: {rule.applies_to}. See {rule.page}",
+            "markdown": f"{rule.why} Applies to: {rule.applies_to}. [More about {rule.code}]({rule.page})",
         },
         "helpUri": rule.page,
         "defaultConfiguration": {"level": LEVELS[rule.severity]},
@@ -60,11 +60,12 @@ def _result(reported: Reported, report: Report, index: int) -> Json:
     rule, finding = reported.rule, reported.finding
     hint = f"\n{printable(finding.hint)}" if finding.hint else ""
     cell = f" (cell {finding.cell})" if finding.cell else ""
+    only = f"{reported.limited}: " if reported.limited else ""
     result: dict[str, Json] = {
         "ruleId": rule.code,
         "ruleIndex": index,
-        "level": LEVELS[rule.severity],
-        "message": {"text": f"{printable(finding.message)}{cell}{hint}"},
+        "level": LEVELS[reported.severity],
+        "message": {"text": f"{only}{printable(finding.message)}{cell}{hint}"},
         "locations": [
             {
                 "physicalLocation": {
@@ -73,6 +74,7 @@ def _result(reported: Reported, report: Report, index: int) -> Json:
                 }
             }
         ],
+        "properties": {"targets": [*sorted(reported.targets)]},
     }
     if finding.fix is not None and _is_text(finding.fix):
         result["fixes"] = [_fix(finding.fix, report)]

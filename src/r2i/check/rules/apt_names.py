@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from r2i.binder.ubuntu import UBUNTU, not_in_ubuntu
 from r2i.buildpacks.apt import AptPackage, packages_in
-from r2i.buildpacks.apt_names import Gone, Renamed, look_up, names
+from r2i.buildpacks.apt_names import Gone, Renamed
 from r2i.check.apt_txt import apt_txt, not_listed
 from r2i.check.findings import Finding, Rule
-from r2i.check.of_binder import RELEASE, UBUNTU
 from r2i.check.subject import Subject
+from r2i.check.targets import BINDER_ONLY
 from r2i.check.wording import named
 from r2i.edits.applying import line_edit, line_text
 from r2i.edits.fixes import Fix
@@ -54,9 +55,9 @@ def _packages(subject: Subject, path: str) -> list[AptPackage]:
 
 def _advice(package: AptPackage) -> Advice | None:
     """None where Ubuntu has the package, where another one provides it there, or where that is not known."""
-    if package.suite or package.qualifier or package.name in names()["provided"].split():
+    if package.suite or package.qualifier:
         return None
-    match look_up(package.name, RELEASE):
+    match not_in_ubuntu(package.name):
         case Renamed(to=to, guess=False) if to:
             return Advice(hint=f"Write {_listed(to)}", instead=to)
         case Renamed(to=to, why=why) if to:
@@ -97,5 +98,6 @@ RULES = (
         severity="error",
         why="Binder builds on Ubuntu 24.04, and the build fails if a package in `apt.txt` does not exist there.",
         find=_not_in_ubuntu,
+        targets=BINDER_ONLY,
     ),
 )

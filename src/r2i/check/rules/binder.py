@@ -14,9 +14,10 @@ from packaging.version import Version
 from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.facts.provided import of_pypi
 from r2i.check.findings import Finding, Rule
-from r2i.check.of_binder import DEFAULT_PYTHON, python_of_binder
+from r2i.check.on_binder import binder, default_python, python_of_binder
 from r2i.check.scripts import scripts
 from r2i.check.subject import Subject
+from r2i.check.targets import BINDER_ONLY
 from r2i.check.unheard import OF_ENVIRONMENT
 from r2i.check.wording import named
 from r2i.edits.fixes import Edit, Fix
@@ -44,7 +45,7 @@ WHEELS_ONLY = frozenset(
 
 
 def _reads_another_file(subject: Subject) -> Iterator[Finding]:
-    decides, instead = _decides(subject), _read_by_binder(subject)
+    decides, instead = unread(subject), _read_by_binder(subject)
     if decides and instead and not _missing(subject, decides, instead):
         yield Finding(
             message=f"mybinder.org does not read `{decides}`; it installs the packages in `{instead}`",
@@ -54,9 +55,10 @@ def _reads_another_file(subject: Subject) -> Iterator[Finding]:
 
 
 def _reads_nothing(subject: Subject) -> Iterator[Finding]:
-    decides, instead = _decides(subject), _read_by_binder(subject)
-    if decides is None:
-        return
+    decides, instead = unread(subject), _read_by_binder(subject)
+    made = binder(subject)
+    if decides is None or (made is not None and made.default):
+        return  # F109 says more
     missing = _missing(subject, decides, instead) if instead else []
     if (instead and not missing) or any(
         posixpath.basename(decides) in script.text for script in subject.once(scripts)
@@ -67,11 +69,11 @@ def _reads_nothing(subject: Subject) -> Iterator[Finding]:
         if instead
         else f"mybinder.org does not read `{decides}`, and installs none of its packages",
         file=decides,
-        hint=f"Add the missing packages to `{instead}`" if instead else _how_instead(subject, decides),
+        hint=f"Add the missing packages to `{instead}`" if instead else how_to_be_read(subject, decides),
     )
 
 
-def _decides(subject: Subject) -> str | None:
+def unread(subject: Subject) -> str | None:
     """The file that defines the environment, where it is none that mybinder.org would take."""
     environment = subject.environment
     if subject.opaque:
@@ -159,7 +161,8 @@ def _detected(subject: Subject, path: str) -> Detection | None:
     return None
 
 
-def _how_instead(subject: Subject, decides: str) -> str | None:
+def how_to_be_read(subject: Subject, decides: str) -> str | None:
+    """What makes mybinder.org install what the file asks for."""
     lacking = [f"`[{name}]`" for name in OF_PACKAGE if name not in _manifest(subject, decides)]
     if decides == "pyproject.toml" and lacking:
         tables = f"the table{'s' if lacking[1:] else ''} {' and '.join(lacking)}"
@@ -181,7 +184,9 @@ def _python_version(subject: Subject) -> Iterator[Finding]:
         return
     read = _read_by_binder(subject)
     minor = minor_of(python.version)
-    if minor == DEFAULT_PYTHON or (read and posixpath.basename(read) not in ("requirements.txt", *PACKAGES)):
+    if minor == default_python() or (
+        read and posixpath.basename(read) not in ("requirements.txt", *PACKAGES)
+    ):
         return
     title = f"Write `python-{minor}` into `{subject.config_path('runtime.txt')}`"
     yield Finding(
@@ -261,6 +266,7 @@ RULES = (
         severity="info",
         why="mybinder.org does not support this format, and uses another file with the same packages.",
         find=_reads_another_file,
+        targets=BINDER_ONLY,
     ),
     Rule(
         code="F402",
@@ -268,6 +274,7 @@ RULES = (
         severity="warning",
         why="r2i builds it, but mybinder.org does not support this format, and ignores it silently.",
         find=_reads_nothing,
+        targets=BINDER_ONLY,
     ),
     Rule(
         code="F403",
@@ -275,6 +282,7 @@ RULES = (
         severity="warning",
         why="mybinder.org does not read this file, and uses its default Python version.",
         find=_python_version,
+        targets=BINDER_ONLY,
     ),
     Rule(
         code="F404",
@@ -282,6 +290,7 @@ RULES = (
         severity="error",
         why="mybinder.org uses Python 3.10 unless a file that it reads names another version, and pip then finds no such release.",
         find=_pins_without_release,
+        targets=BINDER_ONLY,
     ),
     Rule(
         code="F405",
@@ -289,5 +298,6 @@ RULES = (
         severity="warning",
         why="mybinder.org uses Python 3.10 unless a file that it reads names another version; old sources rarely compile there.",
         find=_pins_without_wheel,
+        targets=BINDER_ONLY,
     ),
 )

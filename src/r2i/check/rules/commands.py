@@ -18,7 +18,7 @@ from r2i.check.subject import Subject
 from r2i.check.wording import named
 from r2i.edits.fixes import Edit, Fix
 from r2i.facts.labextensions import instead_of
-from r2i.image import KERNEL_PACKAGES
+from r2i.image import KERNEL_PACKAGES, version_tuple
 
 #: Programs that need no root in the image: all that they change belongs to the user.
 SUDO = re.compile(r"^(\s*)sudo(?:\s+-[EHn]+)*\s+(?=(?:pip3?|python3?|conda|mamba|jupyter)\s)")
@@ -53,6 +53,9 @@ WITHOUT_HOOK = {
         (".", "source"), "runs the first `activate` on the `PATH`, which may not be that of conda"
     ),
 }
+
+#: The oldest Python that JupyterLab 4 runs on.
+OLDEST_PYTHON = (3, 8)
 
 
 def _sudo(subject: Subject) -> Iterator[Finding]:
@@ -175,6 +178,8 @@ def _handing_over(script: BinderScript) -> Fix | None:
 
 def _labextension(subject: Subject) -> Iterator[Finding]:
     plan = subject.plan
+    if plan and plan.python and version_tuple(plan.python.version) < OLDEST_PYTHON:
+        return  # which has no JupyterLab 4
     notices = (
         {notice for pack in subject.detections.packs for notice in pack.labextensions} if plan else set()
     )
@@ -247,7 +252,7 @@ RULES = (
     Rule(
         code="F315",
         name="labextension-install",
-        severity="warning",
+        severity="info",
         why="JupyterLab 4 gets extensions from Python packages; the command needs Node.js and minutes, and most old extensions fail.",
         find=_labextension,
     ),

@@ -58,5 +58,6 @@ RULES = (
         severity="warning",
         why="Binder clones the repository, so files that are not in git are missing.",
         find=_not_committed,
+        follows_file=True,
     ),
 )

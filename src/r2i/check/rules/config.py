@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache
 
@@ -12,12 +13,16 @@ from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.facts.distributions import distributions
 from r2i.check.facts.provided import STANDARD, of_pypi
 from r2i.check.findings import Finding, Rule
-from r2i.check.imports import all_imports, is_imported, out_of_reach
+from r2i.check.imports import ELSEWHERE, all_imports, is_imported, out_of_reach
+from r2i.check.on_binder import is_read
+from r2i.check.refusals import targets_of_error
 from r2i.check.requirement_edits import added
 from r2i.check.rules.imports import BY_HABIT
 from r2i.check.rules.runtime import STRONGER
+from r2i.check.script_installs import brought_by_scripts
 from r2i.check.scripts import READ_AS_UTF8, bytes_of, scripts, wide
 from r2i.check.subject import Subject
+from r2i.check.targets import R2I_ONLY
 from r2i.check.unheard import OF_ENVIRONMENT, config_in
 from r2i.check.wording import named
 from r2i.checkout import CONFIG_DIRECTORIES, Checkout
@@ -57,6 +62,7 @@ def _cannot_be_planned(subject: Subject) -> Iterator[Finding]:
                 line=error.line,
                 hint=error.hint,
                 fix=_corrected(subject, error),
+                targets=targets_of_error(subject, error),
             )
 
 
@@ -80,7 +86,7 @@ def _corrected(subject: Subject, error: R2iError) -> Fix | None:
 def _two_directories(subject: Subject) -> Iterator[Finding]:
     if all(map(subject.checkout.is_dir, CONFIG_DIRECTORIES)):
         yield Finding(
-            message="The repository has both a `binder` and a `.binder` directory; Binder refuses to build it",
+            message="The repository has both a `binder` and a `.binder` directory; neither Binder nor r2i builds it",
             file=".binder",
             hint="Keep only one of them",
         )
@@ -165,7 +171,9 @@ def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: s
     brought = _brought_by_package(subject, environment)
     if brought is None:
         return
-    heard = {of_pypi(name) for name in environment.names} | brought
+    heard = (
+        {of_pypi(name) for name in environment.names} | brought | {*subject.once(brought_by_scripts).names}
+    )
     imports = frozenset(all_imports(subject))
     missing = [
         name
@@ -183,6 +191,7 @@ def _unheard(subject: Subject, file: str, asked: Mapping[str, Evidence], hint: s
             file=file,
             line=asked[missing[0]].line,
             hint=hint,
+            severity="info",  # D301 says what the imports lack
         )
 
 
@@ -252,12 +261,14 @@ def _hidden_by_stronger_file(subject: Subject) -> Iterator[Finding]:
         asked = _asked_for(subject.checkout, file, subject.options)
         if file in PROJECT_FILES and subject.once(_published_instead):
             continue
+        found: Iterable[Finding] = [Finding(message=notice.message, file=file, line=notice.line, hint=hint)]
         if notice.line in {evidence.line for evidence in asked.values()}:
-            yield from _unheard(subject, file, asked, hint)
+            found = _unheard(subject, file, asked, hint)
         elif "`-e .`" in notice.message:
-            yield from _package_not_installed(subject, notice)
-        else:
-            yield Finding(message=notice.message, file=file, line=notice.line, hint=hint)
+            found = _package_not_installed(subject, notice)
+        # Beside R and Julia, and beside a lock, Binder reads files that r2i does not.
+        targets = R2I_ONLY if is_read(subject, file) else None
+        yield from (replace(one, targets=targets) for one in found)
 
 
 def _published_instead(subject: Subject) -> bool:
@@ -277,7 +288,12 @@ def _package_not_installed(subject: Subject, notice: Notice) -> Iterator[Finding
     if (
         notebook is None
         or environment is None
-        or any(OWN_PACKAGE.search(script.text) for script in subject.once(scripts))
+        or any(
+            OWN_PACKAGE.search(script.text)
+            or package in script.text
+            or any(word in script.text for word in ELSEWHERE)
+            for script in subject.once(scripts)
+        )
     ):
         return
     where = "the `pip:` list of " if environment.buildpack == "conda" else ""
@@ -302,9 +318,13 @@ def _warnings(subject: Subject, *, of_ignored: bool) -> Iterator[Notice]:
 
 def _hidden_by_dockerfile(subject: Subject) -> Iterator[Finding]:
     dockerfile = subject.config("Dockerfile")
-    words = (subject.text(dockerfile) or "").replace("/", " ").replace(",", " ").split() if dockerfile else ()
-    if any("onbuild" in word.lower() for word in words):
-        return  # the base image may use them
+    text = (subject.text(dockerfile) or "") if dockerfile else ""
+    words = text.replace("/", " ").replace(",", " ").split()
+    if (
+        any("onbuild" in word.lower() for word in words)
+        or len(re.findall(r"^[ \t]*\w", text, re.MULTILINE)) < 2
+    ):
+        return  # the base image may use them, as where the file says nothing else
     for name in FOR_BINDER:
         path = subject.config(name)
         if not dockerfile or path is None:
@@ -330,7 +350,10 @@ def _below_the_top(subject: Subject) -> Iterator[Finding]:
 
 def _warned_of(subject: Subject) -> Iterator[Finding]:
     runtime = subject.config("runtime.txt")
+    of_lab = {notice for pack in subject.detections.packs for notice in pack.labextensions}
     for notice in _warnings(subject, of_ignored=False):
+        if notice in of_lab:
+            continue  # F315 says so
         if f"but `{runtime}`" in notice.message and posixpath.basename(notice.file or "") in STRONGER:
             continue  # F112 says what Binder makes of the two
         sentence = notice.message[:1].upper() + notice.message[1:]
@@ -342,15 +365,16 @@ RULES = (
         code="F101",
         name="cannot-be-planned",
         severity="error",
-        why="r2i refuses to build the repository, and Binder most likely fails.",
+        why="r2i refuses to build the repository; where Binder builds it, the finding is about r2i only.",
         find=_cannot_be_planned,
+        varying=True,
         general=True,
     ),
     Rule(
         code="F102",
         name="two-config-directories",
         severity="error",
-        why="Binder refuses a repository with both, because it cannot know which one counts.",
+        why="Binder and r2i refuse a repository with both, because they cannot know which one counts.",
         find=_two_directories,
     ),
     Rule(
@@ -373,20 +397,22 @@ RULES = (
         severity="warning",
         why="Only one file defines the environment; packages that only other files require are not installed.",
         find=_hidden_by_stronger_file,
+        varying=True,
     ),
     Rule(
         code="F106",
         name="hidden-by-dockerfile",
-        severity="warning",
+        severity="info",
         why="If there is a `Dockerfile`, it alone defines the image.",
         find=_hidden_by_dockerfile,
     ),
     Rule(
         code="F107",
         name="plan-warning",
-        severity="warning",
+        severity="info",
         why="r2i builds the repository, with a warning.",
         find=_warned_of,
+        targets=R2I_ONLY,
         general=True,
     ),
     Rule(

@@ -13,7 +13,7 @@ from r2i.check.code.credentials import (
     credentials_in_settings,
 )
 from r2i.check.code.notebooks import LARGEST
-from r2i.check.findings import Finding, Rule
+from r2i.check.findings import Finding, Rule, Severity
 from r2i.check.subject import Subject
 from r2i.errors import R2iError
 
@@ -49,6 +49,7 @@ def _in_notebooks(subject: Subject) -> Iterator[Finding]:
                     line=subject.line_of(notebook, cell, one.line),
                     cell=cell.number,
                     hint=_hint(one),
+                    severity=_severity(one),
                 )
             for one in cell.leaks:
                 yield Finding(
@@ -69,7 +70,11 @@ def _in_files(subject: Subject) -> Iterator[Finding]:
             continue
         for one in _in_file(subject, path):
             yield Finding(
-                message=f"The file contains {_what(one)}", file=path, line=one.line, hint=_hint(one)
+                message=f"The file contains {_what(one)}",
+                file=path,
+                line=one.line,
+                hint=_hint(one),
+                severity=_severity(one),
             )
 
 
@@ -99,6 +104,11 @@ def _of_server(path: str) -> Finding:
 def _what(one: Credential) -> str:
     shown = f" (`{one.begin}…`)" if one.begin and not one.begin.startswith("-") else ""
     return f"{one.what}{shown}"
+
+
+def _severity(one: Credential) -> Severity | None:
+    """What is given to everybody opens nothing else."""
+    return "info" if one.of_guests else None
 
 
 def _hint(one: Credential) -> str:

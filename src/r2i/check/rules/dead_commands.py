@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from r2i.check.code.shell_script import CommandLine, without_sudo
 from r2i.check.findings import Finding, Rule
-from r2i.check.of_binder import python_of_binder
+from r2i.check.on_binder import python_of_binder
 from r2i.check.scripts import BinderScript, scripts
 from r2i.check.subject import Subject
+from r2i.check.targets import BINDER_ONLY
 from r2i.edits.fixes import Fix
 from r2i.facts.python_wheels import below
 from r2i.image import version_tuple
@@ -177,6 +178,7 @@ RULES = (
         severity="error",
         why="Notebook 7 and Jupyter Server 2 removed the command, and the failure of the script is that of the build.",
         find=_fatal,
+        targets=BINDER_ONLY,
     ),
     Rule(
         code="F317",
@@ -184,5 +186,6 @@ RULES = (
         severity="info",
         why="Notebook 7 and Jupyter Server 2 removed the command; the script ignores its failure.",
         find=_harmless,
+        targets=BINDER_ONLY,
     ),
 )

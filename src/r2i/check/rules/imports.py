@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 
 from r2i.check.downloads import model_name
 from r2i.check.facts.distributions import closure, distributions
 from r2i.check.facts.provided import Provided, is_program, modules_of, of_conda, of_pypi, optional
-from r2i.check.findings import Finding, Rule
+from r2i.check.findings import Finding, Rule, Severity
 from r2i.check.imports import all_imports, found_at, is_imported
 from r2i.check.missing import Missing, MissingKind, missing_imports
 from r2i.check.optional_uses import distributions_of, optional_uses
@@ -74,6 +75,7 @@ def _asked_for(subject: Subject, found: list[Missing], said: Callable[[Missing],
             message=f"{said(one)}, but {who}{_unless(one)}",
             hint=(asker and asker.hint) or how,
             fix=fix,
+            severity="info" if one.binder or one.doubtful else None,
         )
 
 
@@ -98,10 +100,18 @@ def _unknown(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _finding(subject: Subject, one: Missing, *, message: str, hint: str, fix: Fix | None = None) -> Finding:
-    use = one.first
+def _finding(
+    subject: Subject,
+    one: Missing,
+    *,
+    message: str,
+    hint: str,
+    fix: Fix | None = None,
+    severity: Severity | None = None,
+) -> Finding:
     more = f" (also in {one.others} more file{'s' if one.others > 1 else ''})" if one.others else ""
-    return found_at(subject, use, message=message + more, hint=hint, fix=fix)
+    found = found_at(subject, one.first, message=message + more, hint=hint, fix=fix)
+    return replace(found, severity=severity)
 
 
 def _is_conda(subject: Subject) -> bool:

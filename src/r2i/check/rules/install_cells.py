@@ -10,7 +10,7 @@ from r2i.check.code.cell_installs import VARIABLE, Install, installs
 from r2i.check.code.notebooks import Cell, Notebook
 from r2i.check.facts.distributions import closure
 from r2i.check.facts.provided import names, of_pypi
-from r2i.check.findings import Finding, Rule
+from r2i.check.findings import Finding, Rule, Severity
 from r2i.check.jupyterlite import may_run_in_browser
 from r2i.check.missing import undeclared
 from r2i.check.requirement_edits import added
@@ -18,9 +18,13 @@ from r2i.check.subject import Subject
 from r2i.check.wording import named
 from r2i.edits.fixes import Fix
 from r2i.formats.requirements.lines import quoted
+from r2i.formats.requirements.specifiers import normalised
 
 #: With all that they need, such as Pygments.
 OF_EVERY_IMAGE = ("pip", "ipykernel", "ipywidgets")
+
+#: The name of a repository in its address, which is most often that of its package.
+REPOSITORY = re.compile(r"/([A-Za-z0-9][\w.-]*?)(?:\.git)?(?:@[^/]*)?(?:#.*)?$", re.ASCII)
 
 Found = tuple[Notebook, Cell, Install]
 
@@ -50,6 +54,7 @@ def _installed_by_a_cell(subject: Subject) -> Iterator[Finding]:
             message=f"A cell installs {what}, but no file requires {'it' if len(new) < 2 else 'them'}",
             hint=f"{fix.title}, and remove the line" if fix else f"Add {wish} {_where(subject)}",
             fix=fix,
+            severity="info" if command.installer == "pip" or _has_conda(subject) else None,
         )
 
 
@@ -108,10 +113,14 @@ def _asked(command: Install) -> Iterator[tuple[str, str]]:
 def _declared(subject: Subject) -> set[str]:
     """The distributions that some file asks for, and those of every image."""
     environment = subject.environment
-    names = environment.names if environment else {}
+    # Of a file that cannot be used, what can be read is known.
+    names = environment.names if environment else {one.name for one in subject.declared}
     conda = environment is not None and environment.manager == "conda"
     brought = closure(OF_EVERY_IMAGE).keys()
-    return {of_pypi(name) if conda else name for name in names} | {*OF_EVERY_IMAGE, *brought}
+    repositories = {
+        normalised(match[1]) for one in subject.declared if one.url and (match := REPOSITORY.search(one.url))
+    }
+    return {of_pypi(name) if conda else name for name in names} | {*OF_EVERY_IMAGE, *brought, *repositories}
 
 
 def _ask(subject: Subject, command: Install, new: list[str]) -> Fix | None:
@@ -134,7 +143,19 @@ def _where(subject: Subject) -> str:
     return f"to `{environment.defined_by}`" if environment.defined_by else "to `requirements.txt`"
 
 
-def _finding(subject: Subject, found: Found, *, message: str, hint: str, fix: Fix | None = None) -> Finding:
+def _has_conda(subject: Subject) -> bool:
+    return subject.environment is None or subject.environment.manager == "conda"
+
+
+def _finding(
+    subject: Subject,
+    found: Found,
+    *,
+    message: str,
+    hint: str,
+    fix: Fix | None = None,
+    severity: Severity | None = None,
+) -> Finding:
     notebook, cell, command = found
     return Finding(
         message=message,
@@ -143,6 +164,7 @@ def _finding(subject: Subject, found: Found, *, message: str, hint: str, fix: Fi
         cell=cell.number,
         hint=hint,
         fix=fix,
+        severity=severity,
     )
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from r2i.buildpacks.r import OF_DEBIAN
 from r2i.check.apt_txt import apt_txt
 from r2i.check.code.notebooks import Notebook, line_of_value, place_of
 from r2i.check.facts.notebook_tables import Kernel, is_of_python, kernels
 from r2i.check.findings import Finding, Rule
+from r2i.check.jupyterlite import is_of_website
+from r2i.check.on_binder import binder, has_kernel_for, refusal
 from r2i.check.requirement_edits import where
 from r2i.check.script_installs import brought_by_scripts
 from r2i.check.subject import Subject
+from r2i.check.targets import BINDER_ONLY, R2I_ONLY, Targets
 from r2i.edits.fixes import Edit, Fix
 from r2i.facts.r import packaged
 from r2i.formats.requirements.specifiers import normalised
@@ -47,11 +50,13 @@ def _not_installed(subject: Subject) -> Iterator[Finding]:
     said = _configuration(subject)
     for notebook in _asking(subject):
         known = _fitting(notebook)
-        if not known and notebook.language in PYTHON:
+        if (not known and notebook.language in PYTHON) or is_of_website(subject, notebook):
             continue
         if _installed(subject, said, notebook, known):
             if step := _lacking_step(subject, notebook, known):
                 yield step
+            elif known and _lacks_on_binder(subject, notebook, known):
+                yield _not_on_binder(subject, notebook, known[0])
             continue
         language = known[0].language if known else notebook.language
         yield Finding(
@@ -59,7 +64,35 @@ def _not_installed(subject: Subject) -> Iterator[Finding]:
             file=notebook.path,
             line=line_of_value(subject.checkout, notebook.path, *KERNEL_NAME),
             hint=_how(subject, known[0]) if known else "Install it in `postBuild`",
+            targets=R2I_ONLY if known and has_kernel_for(subject, language) else None,
         )
+
+
+def _lacks_on_binder(subject: Subject, notebook: Notebook, known: Sequence[Kernel]) -> bool:
+    """Whether r2i installs the language, and thereby its kernel, and Binder does neither."""
+    made, name = binder(subject), known[0].language
+    planned = subject.plan is not None and any(one.name == name for one in subject.plan.languages)
+    if not planned or made is None or made.default or refusal(subject) or has_kernel_for(subject, name):
+        return False
+    return not _installed(subject, _said(subject), notebook, known)
+
+
+def _not_on_binder(subject: Subject, notebook: Notebook, kernel: Kernel) -> Finding:
+    environment = subject.environment
+    conda = environment.defined_by if environment and environment.buildpack == "conda" else ""
+    how = {
+        "R": f"Write the version of R and the day of its packages into `{subject.config_path('runtime.txt')}`, such as `r-4.4-2024-10-31`"
+        if not conda
+        else f"Add `r-base` to `{conda}`",
+        "Julia": f"Add `{subject.config_path('Project.toml')}` with the packages, by which Binder installs Julia",
+    }
+    return Finding(
+        message=f"The kernel of the notebook is `{notebook.kernel}` ({kernel.language}), which mybinder.org does not install from these files",
+        file=notebook.path,
+        line=line_of_value(subject.checkout, notebook.path, *KERNEL_NAME),
+        hint=how.get(kernel.language),
+        targets=BINDER_ONLY,
+    )
 
 
 def _lacking_step(subject: Subject, notebook: Notebook, known: Iterable[Kernel]) -> Finding | None:
@@ -113,6 +146,7 @@ def _other_name(subject: Subject) -> Iterator[Finding]:
             line=place.line,
             hint=f"Select the kernel `{selected}` in Jupyter and save the notebook, or write `{native}` here",
             fix=Fix(title=f"Set the kernel of `{notebook.path}` to `{native}`", edits=(edit,)),
+            targets=_unless_on_binder(subject, notebook.kernel),
         )
 
 
@@ -127,7 +161,15 @@ def _of_python_2(subject: Subject, said: str) -> Iterator[Finding]:
                 file=notebook.path,
                 line=line_of_value(subject.checkout, notebook.path, *KERNEL_NAME),
                 hint="Run it with the kernel `Python 3 (ipykernel)` and save it",
+                targets=_unless_on_binder(subject, "python2"),
             )
+
+
+def _unless_on_binder(subject: Subject, kernel: str) -> Targets | None:
+    """Those of a kernel that r2i does not have, and perhaps Binder."""
+    made = binder(subject)
+    there = made is not None and any(one.name == kernel for one in made.kernels)
+    return R2I_ONLY if there else None
 
 
 def _is_of_python_2(subject: Subject, notebook: Notebook) -> bool:
@@ -156,6 +198,7 @@ def _python_2(subject: Subject) -> Iterator[Finding]:
             line=subject.line_of(notebook, cell),
             cell=number,
             hint="Rewrite the cells for Python 3 (`print(x)`, `range`, `input`), and run them",
+            targets=_unless_on_binder(subject, "python2"),
         )
 
 
@@ -213,9 +256,14 @@ def _mentions(said: str, words: Iterable[str]) -> bool:
 
 
 def _configuration(subject: Subject) -> str:
+    return "\n".join([_said(subject), *_planned(subject)]).lower()
+
+
+def _said(subject: Subject) -> str:
+    """The same, but for what r2i makes of it."""
     texts = [subject.text(path) for name in CONFIGURATION if (path := subject.config(name))]
     names = subject.environment.names if subject.environment else ()
-    return "\n".join([*(text for text in texts if text), *names, *_planned(subject)]).lower()
+    return "\n".join([*(text for text in texts if text), *names]).lower()
 
 
 def _planned(subject: Subject) -> Iterator[str]:
@@ -260,6 +308,7 @@ RULES = (
         severity="error",
         why="Without its kernel, no cell of the notebook runs.",
         find=_not_installed,
+        varying=True,
     ),
     Rule(
         code="N202",
@@ -267,6 +316,7 @@ RULES = (
         severity="info",
         why="Programs that run notebooks look up the kernel by its name, which exists only on one machine.",
         find=_other_name,
+        varying=True,
     ),
     Rule(
         code="N203",
@@ -274,5 +324,6 @@ RULES = (
         severity="error",
         why="The notebook uses Python 2 syntax, but the image has Python 3.",
         find=_python_2,
+        varying=True,
     ),
 )

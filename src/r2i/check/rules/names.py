@@ -10,6 +10,7 @@ from functools import lru_cache
 from r2i.buildpacks import ENVIRONMENTS
 from r2i.check.findings import Finding, Rule
 from r2i.check.subject import Subject
+from r2i.check.targets import BINDER_ONLY
 from r2i.edits.fixes import Fix
 from r2i.facts.tables import read_table
 from r2i.planning.detect import config_names
@@ -53,6 +54,7 @@ def _misspelled(subject: Subject) -> Iterator[Finding]:
                 file=path,
                 hint=f"Rename it to `{new}`",
                 fix=Fix(title=f"Rename `{path}` to `{new}`", renamed=((path, new),)),
+                targets=BINDER_ONLY if name in NOT_OF_BINDER else None,
             )
 
 
@@ -154,6 +156,11 @@ def _misnamed_directory(subject: Subject) -> Iterator[Finding]:
             )
 
 
+def near_misses(subject: Subject) -> bool:
+    """Whether a file or a directory was meant to be one of the configuration."""
+    return any(True for find in (_misspelled, _misnamed_directory) for _ in find(subject))
+
+
 def _table(name: str) -> dict[str, str]:
     table: dict[str, str] = read_table("r2i.check.facts", "names.toml")[name]
     return table
@@ -166,6 +173,7 @@ RULES = (
         severity="warning",
         why="Binder looks for exact names, and silently ignores other files.",
         find=_misspelled,
+        varying=True,
     ),
     Rule(
         code="F202",

@@ -9,10 +9,10 @@ from r2i.check.code.new_syntax import NewSyntax, newer_syntax
 from r2i.check.facts.notebook_tables import is_of_python
 from r2i.check.findings import Finding, Rule
 from r2i.check.imports import uses
-from r2i.check.installed import BINDER, R2I
 from r2i.check.jupyterlite import is_of_browser
-from r2i.check.of_binder import python_of_binder
+from r2i.check.on_binder import python_of_binder
 from r2i.check.subject import Subject
+from r2i.check.targets import Target
 from r2i.formats.language_versions import minor_of
 from r2i.image import version_tuple
 
@@ -41,14 +41,14 @@ def _newer(subject: Subject) -> Iterator[Finding]:
             yield _finding(subject, one, pythons, file=path, line=one.line)
 
 
-def _pythons(subject: Subject) -> Mapping[str, str]:
+def _pythons(subject: Subject) -> Mapping[Target, str]:
     """The Python of each target, as far as it is plain."""
     plan, environment = subject.plan, subject.environment
     if plan is None or plan.dockerfile or environment is None:
         return {}
-    known = {
-        BINDER: python_of_binder(subject),
-        R2I: plan.python and minor_of(plan.python.version),
+    known: dict[Target, str | None] = {
+        "binder": python_of_binder(subject),
+        "r2i": minor_of(plan.python.version) if plan.python else None,
     }
     return {name: minor for name, minor in known.items() if minor}
 
@@ -56,21 +56,21 @@ def _pythons(subject: Subject) -> Mapping[str, str]:
 def _finding(
     subject: Subject,
     found: NewSyntax,
-    pythons: Mapping[str, str],
+    pythons: Mapping[Target, str],
     *,
     file: str,
     line: int,
     cell: int | None = None,
 ) -> Finding:
     lacking = {n: minor for n, minor in pythons.items() if version_tuple(minor) < version_tuple(found.minor)}
-    minors = set(lacking.values())
-    who = f"{next(iter(lacking))} takes" if len(lacking) < len(pythons) else "the image has"
+    newest = max(lacking.values(), key=version_tuple)
     return Finding(
-        message=f"Python {found.minor} introduced {found.what}, and {who} Python {max(minors, key=version_tuple)}",
+        message=f"Python {found.minor} introduced {found.what}, and the image has Python {newest}",
         file=file,
         line=line,
         cell=cell,
         hint=_hint(subject, found.minor),
+        targets=frozenset(lacking),
     )
 
 
@@ -92,5 +92,6 @@ RULES = (
         severity="error",
         why="The code fails with a `SyntaxError`, because the Python of the image is older than the syntax.",
         find=_newer,
+        varying=True,
     ),
 )

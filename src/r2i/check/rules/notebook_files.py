@@ -254,7 +254,7 @@ RULES = (
     Rule(
         code="N105",
         name="large-outputs",
-        severity="warning",
+        severity="info",
         why="The notebook is slow to open in a browser, and every version stays in the repository.",
         find=_large,
     ),

@@ -11,8 +11,10 @@ from r2i.check.code.matches import numbered
 from r2i.check.code.notebooks import Cell, Notebook
 from r2i.check.findings import Finding, Rule
 from r2i.check.julia_edits import asked_of_julia
+from r2i.check.on_binder import binder
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
+from r2i.check.targets import R2I_ONLY
 from r2i.check.wording import named
 from r2i.edits.applying import appended
 from r2i.edits.fixes import Fix
@@ -32,6 +34,9 @@ LOADED = re.compile(
 )
 #: What a Jupyter kernel for R needs, and with it all its users have.
 KERNEL_OF_R = "irkernel"
+
+#: What Binder installs together with R.
+OF_BINDER = frozenset({"devtools", "remotes", "shiny", KERNEL_OF_R})
 
 USING = re.compile(r"^[ \t]*(?:using|import)[ \t]+([\w. ,\t]++)(?::.*)?(?:;|#|$)", re.MULTILINE)
 PKG_ADD = re.compile(r"Pkg\.add\(|\badd\s+\w|Pkg\.(?:activate|develop|instantiate)")
@@ -71,7 +76,14 @@ def _of_r(subject: Subject) -> Iterator[Finding]:
                 cell=cell.number,
                 hint=fix.title if fix else f"Install `{name}` in `{path or 'install.R'}`",
                 fix=fix,
+                targets=R2I_ONLY if _brought(subject, name) else None,
             )
+
+
+def _brought(subject: Subject, name: str) -> bool:
+    """Whether Binder installs an R package together with R, with what that needs."""
+    made = binder(subject)
+    return made is not None and made.r is not None and name.lower() in closure(OF_BINDER)
 
 
 def _decided_elsewhere(subject: Subject) -> bool:
@@ -216,6 +228,7 @@ RULES = (
         severity="warning",
         why="The cell fails, because the image contains only the standard R packages and those that a file requires.",
         find=_of_r,
+        varying=True,
     ),
     Rule(
         code="D312",

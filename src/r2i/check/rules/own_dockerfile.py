@@ -290,7 +290,7 @@ RULES = (
     _rule(
         "F411",
         "base-not-pinned",
-        "warning",
+        "info",
         "If the base image changes, the same `Dockerfile` gives a different image.",
         _base,
     ),

@@ -32,6 +32,9 @@ TESTS = re.compile(
 REGULAR_EXPRESSION = re.compile(r"\\[wWdDsS](?:[+*?{]|\])|\[[^\]]+\][+*?{]|\(\?")
 MATCHING = re.compile(r"(?:re|regex)\.\w+")
 
+#: Calls that write the file that they name.
+WRITING = re.compile(r"(?:.+\.)?(?:to_\w+|save\w*|imsave|imwrite|dump|write_\w+)")
+
 #: Commands that look whether something is there.
 ASKING = frozenset({"[", "[[", "test", "mkdir", "ls"})
 
@@ -45,11 +48,12 @@ def _elsewhere(subject: Subject) -> Iterator[Finding]:
         python = {cell.number: facts for cell, facts in subject.code_of.get(notebook.path, ())}
         seen: dict[tuple[str, int], tuple[Cell, int, str, Elsewhere]] = {}
         more: dict[tuple[str, int], int] = {}
+        written = _written(python.values())
         for cell in notebook.code:
             if not any(word in cell.source for word in elsewhere_words()):
                 continue
             for line, text in _said(cell.source, python.get(cell.number)):
-                if found := _row(rows, text):
+                if text not in written and (found := _row(rows, text)):
                     row, root = found
                     at = subject.line_of(notebook, cell, line)
                     alike = root, _alone(subject, notebook.path, at)
@@ -66,6 +70,19 @@ def _elsewhere(subject: Subject) -> Iterator[Finding]:
             )
     yield from _in_modules(subject, rows)
     yield from _in_scripts(subject, rows)
+
+
+def _written(cells: Iterable[Facts]) -> set[str]:
+    """Paths of Windows that the notebook writes to: on Linux each is the name of a file, in the directory of the notebook."""
+    found: set[str] = set()
+    for facts in cells:
+        for call in facts.calls if ":\\" in facts.source else ():
+            path = call.arguments[0] if call.arguments else None
+            mode = call.arguments[1] if len(call.arguments) > 1 else dict(call.keywords).get("mode")
+            writes = WRITING.fullmatch(call.name) or (call.name == "open" and re.match("[wax]", str(mode)))
+            if isinstance(path, str) and "/" not in path and writes:
+                found.add(path)
+    return found
 
 
 def _in_modules(subject: Subject, rows: Iterable[Elsewhere]) -> Iterator[Finding]:

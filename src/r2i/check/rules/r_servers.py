@@ -82,5 +82,6 @@ RULES = (
         severity="error",
         why="No R package can be downloaded from a server that no longer exists.",
         find=_dead,
+        follows_file=True,
     ),
 )

@@ -26,6 +26,7 @@ from r2i.check.installed import without
 from r2i.check.reads import TOLERANT
 from r2i.check.removed_hints import RemovedUse, finding_of
 from r2i.check.subject import Subject
+from r2i.check.targets import Targets
 
 STYLE_FUNCTIONS = frozenset(
     {
@@ -57,7 +58,7 @@ class CodePiece:
 
 def _removed(subject: Subject) -> Iterator[Finding]:
     calls = _Calls(subject)
-    targets: dict[str, tuple[str, ...]] = {}
+    targets: dict[str, Targets] = {}
     for path, pieces in _programs(subject):
         grouped: dict[tuple[str, str], list[RemovedUse]] = {}
         for place in _places(path, pieces):
@@ -217,5 +218,6 @@ RULES = (
         severity="error",
         why="The code fails, because the installed release of the library, or of Python, no longer has the name.",
         find=_removed,
+        varying=True,
     ),
 )

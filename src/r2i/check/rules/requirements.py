@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from r2i.check.facts.provided import is_no_python, names
 from r2i.check.findings import Finding, Rule
 from r2i.check.requirement_edits import altered, removed
 from r2i.check.subject import Subject
+from r2i.check.targets import BINDER_ONLY
 from r2i.check.wording import named
 from r2i.edits.fixes import Edit, Fix
 from r2i.errors import R2iError
@@ -142,7 +144,8 @@ def _exported_elsewhere(subject: Subject, path: str) -> Iterator[Finding]:
     for dependency, system in found.foreign:
         one = of_conda(dependency)
         message = f"`{one.name}` exists only for {system}, so Binder does not find it"
-        yield _wrong(one, message, f"Remove {quoted(one.text)}", removed(subject, one))
+        found_one = _wrong(one, message, f"Remove {quoted(one.text)}", removed(subject, one))
+        yield replace(found_one, targets=BINDER_ONLY)
     without = {of_conda(dependency): _without_build(dependency) for dependency in found.builds}
     for some in subject.said_at_once("D104", without):
         changed = (one for one in some if without[one] != one.text)
@@ -154,6 +157,7 @@ def _exported_elsewhere(subject: Subject, path: str) -> Iterator[Finding]:
             line=some[0].line,
             hint="Write versions without builds, as `conda env export --no-builds` does",
             fix=Fix(title=f"Remove the builds of {found.exported_on}", edits=tuple(edits)) if edits else None,
+            targets=BINDER_ONLY,
         )
 
 
@@ -247,6 +251,7 @@ RULES = (
         severity="warning",
         why="A later build installs newer releases, with which the notebooks may not run.",
         find=_unpinned,
+        follows_file=True,
     ),
     Rule(
         code="D102",
@@ -254,6 +259,7 @@ RULES = (
         severity="error",
         why="A package may have another name than its module: under this name, the index has nothing or another package.",
         find=_not_the_distribution,
+        follows_file=True,
     ),
     Rule(
         code="D103",
@@ -261,6 +267,7 @@ RULES = (
         severity="error",
         why="Under the name of a standard module, the index has nothing, or an old copy that breaks other packages.",
         find=_standard_library,
+        follows_file=True,
     ),
     Rule(
         code="D104",
@@ -268,6 +275,7 @@ RULES = (
         severity="error",
         why="Images run Linux, where the installation fails.",
         find=_other_operating_system,
+        follows_file=True,
     ),
     Rule(
         code="D105",
@@ -275,6 +283,7 @@ RULES = (
         severity="info",
         why="A change to one of the two lines may have no effect because of the other.",
         find=_declared_twice,
+        follows_file=True,
     ),
     Rule(
         code="D106",
@@ -282,13 +291,15 @@ RULES = (
         severity="error",
         why="No release satisfies both, so the installation fails.",
         find=_contradicting,
+        follows_file=True,
     ),
     Rule(
         code="D107",
         name="git-without-commit",
-        severity="warning",
+        severity="info",
         why="A branch changes, so the same image cannot be built again.",
         find=_git_without_commit,
+        follows_file=True,
     ),
     Rule(
         code="D108",
@@ -296,5 +307,6 @@ RULES = (
         severity="error",
         why="Binder installs with a newer pip, which refuses the file.",
         find=_of_old_pip,
+        targets=BINDER_ONLY,
     ),
 )

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from r2i.check.findings import Finding, Rule
 from r2i.check.subject import Subject
+from r2i.check.targets import BINDER_ONLY, Targets
 from r2i.edits.fixes import Edit, Fix
 from r2i.errors import R2iError
+from r2i.facts.julia import release_number, releases
 from r2i.formats.julia.files import PROJECTS
 from r2i.formats.language_versions import minor_of
 
@@ -26,6 +28,7 @@ LANGUAGE_R = re.compile(r"^[ \t]*r\b", re.IGNORECASE | re.MULTILINE)
 #: Binder refuses R packages of earlier days, because their server, MRAN, no longer exists.
 FIRST_DATE = "2018-12-07"
 LAST_DATE = re.compile(r"\d{4}-\d{2}-\d{2}$", re.ASCII)
+R_VERSION, R_OF_FIRST_DATE = re.compile(r"r-(\d+\.\d+(?:\.\d+)?)-", re.ASCII), "3.5"
 #: Beside these Binder does not ask it for R.
 STRONGER_THAN_R = ("Dockerfile", *PROJECTS, "default.nix")
 
@@ -60,13 +63,33 @@ def _malformed(subject: Subject) -> Iterator[Finding]:
         )
         fix = Fix(title=f"Write `{right}` into `{path}`", edits=(whole,))
     shown = lines[number - 1].strip() if number <= len(lines) else said
+    several = [line for line in lines if OF_BINDER.fullmatch(line.strip())]
+    message = f"Binder does not understand `{shown[:60]}` in `{path}`"
+    if len(several) > 1 and shown in several:
+        message = (
+            f"Binder reads all of `{path}` as one version, and does not understand its {len(several)} lines"
+        )
     yield Finding(
-        message=f"Binder does not understand `{shown[:60]}` in `{path}`",
+        message=message,
         file=path,
         line=number,
         hint=hint,
         fix=fix,
+        targets=_unless_refused(subject, path),
     )
+
+
+def other_language(subject: Subject) -> bool:
+    """Whether the file names another language than R, which this or another rule speaks of."""
+    path = subject.config(FILE)
+    text = (subject.text(path) if path else None) or ""
+    return path is not None and not _is_r_without_date(text.strip())
+
+
+def _unless_refused(subject: Subject, path: str) -> Targets | None:
+    """Those of a file that Binder refuses, and perhaps r2i, too."""
+    error = subject.planned
+    return None if isinstance(error, R2iError) and error.file == path else BINDER_ONLY
 
 
 def _julia(subject: Subject) -> Iterator[Finding]:
@@ -89,7 +112,14 @@ def _julia(subject: Subject) -> Iterator[Finding]:
         file=path,
         line=text.split(found[0])[0].count("\n") + 1,
         hint=hint,
+        severity="info" if _is_newest(found[1]) else None,
     )
+
+
+def _is_newest(asked: str) -> bool:
+    """Whether it is what Binder takes where nothing chooses."""
+    newest, parts = max(map(release_number, releases())), asked.split(".")[:2]
+    return parts == [str(number) for number in newest[: len(parts)]]
 
 
 def _compat(subject: Subject, project: str) -> Mapping[str, object]:
@@ -108,12 +138,15 @@ def _date_refused(subject: Subject) -> Iterator[Finding]:
         return
     date = LAST_DATE.search(said) if said.startswith("r-") else None
     if date and date[0] < FIRST_DATE:
-        right = said.replace(date[0], FIRST_DATE)
+        version = R_VERSION.match(said)
+        # Without a version Binder takes a newer R than the packages can be compiled with.
+        right = f"r-{version[1] if version else R_OF_FIRST_DATE}-{FIRST_DATE}"
         yield Finding(
             message=f"Binder refuses R packages of {date[0]}, because their server (MRAN) no longer exists",
             file=path,
             line=text.split(said)[0].count("\n") + 1,
             hint=f"Write `{right}` into `{path}`: this is the first date that Binder accepts",
+            targets=_unless_refused(subject, path),
         )
 
 
@@ -137,6 +170,7 @@ def _ignored(subject: Subject) -> Iterator[Finding]:
                 file=path,
                 line=notice.line,
                 hint=f"Delete `{path}`, or change the version in `{stronger}`",
+                severity="info",
             )
     evidence = plan.python.evidence
     if evidence.file == path:
@@ -147,6 +181,7 @@ def _ignored(subject: Subject) -> Iterator[Finding]:
             line=evidence.line,
             hint=_how_to_ask(subject, stronger, version),
             fix=_in_environment(subject, stronger, version),
+            targets=BINDER_ONLY,
         )
 
 
@@ -179,6 +214,7 @@ RULES = (
         severity="error",
         why="Binder reads the whole file as one version; otherwise the build fails or uses another Python version.",
         find=_malformed,
+        varying=True,
     ),
     Rule(
         code="F112",
@@ -186,6 +222,7 @@ RULES = (
         severity="warning",
         why="Binder ignores `runtime.txt` if `environment.yml` or `Pipfile` defines the environment.",
         find=_ignored,
+        varying=True,
     ),
     Rule(
         code="F113",
@@ -193,6 +230,7 @@ RULES = (
         severity="error",
         why="Binder does not build a repository whose R packages are of an earlier date than 2018-12-07.",
         find=_date_refused,
+        varying=True,
     ),
     Rule(
         code="F115",
@@ -200,5 +238,6 @@ RULES = (
         severity="warning",
         why="r2i installs this Julia; Binder only reads `[compat]` in `Project.toml`.",
         find=_julia,
+        targets=BINDER_ONLY,
     ),
 )

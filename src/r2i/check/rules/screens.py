@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from packaging.version import Version
 
@@ -132,10 +132,31 @@ def _of_notebook_6(subject: Subject) -> Iterator[Finding]:
     for notebook in subject.notebooks:
         cells = subject.code_of.get(notebook.path, ())
         names = _names(facts for _, facts in cells)
-        for cell, facts in cells:
-            found = (one for one in _backends(facts, names) if OF_NOTEBOOK_6.fullmatch(one.name))
-            for one in () if cell.fails_on_purpose else found:
-                yield _nbagg(subject, notebook, cell, one)
+        found = [
+            _nbagg(subject, notebook, cell, one)
+            for cell, facts in cells
+            if not cell.fails_on_purpose
+            for one in _backends(facts, names)
+            if OF_NOTEBOOK_6.fullmatch(one.name)
+        ]
+        alone = [one for one in found if subject.is_ignored("N406", one.file, one.line)]
+        yield from alone
+        if found := [one for one in found if one not in alone]:
+            yield _together(found)
+
+
+def _together(found: Sequence[Finding]) -> Finding:
+    """The first, with what mends all of the notebook."""
+    first, others = found[0], len(found) - 1
+    if not others:
+        return first
+    more = f" (also {others} more time{'s' if others > 1 else ''} in this notebook)"
+    fixes = [one.fix for one in found]
+    fix = None
+    if first.fix and all(fixes):
+        edits = dict.fromkeys(edit for one in fixes if one for edit in one.edits)
+        fix = replace(first.fix, title=f"{first.fix.title}, and in {others} more", edits=tuple(edits))
+    return replace(first, message=first.message + more, fix=fix)
 
 
 def _nbagg(subject: Subject, notebook: Notebook, cell: Cell, one: Backend) -> Finding:

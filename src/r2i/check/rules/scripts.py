@@ -10,6 +10,7 @@ from r2i.check.code.bashisms import bashism
 from r2i.check.findings import Finding, Rule
 from r2i.check.scripts import MARKED, READ_AS_UTF8, BinderScript, bytes_of, scripts, wide
 from r2i.check.subject import Subject
+from r2i.check.targets import BINDER_ONLY
 from r2i.edits.fixes import Edit, Fix
 
 SHEBANG = "#!/bin/bash"
@@ -105,6 +106,7 @@ def _byte_order_mark(subject: Subject) -> Iterator[Finding]:
                 file=path,
                 line=1,
                 hint="Save it as UTF-8 without a byte order mark",
+                targets=BINDER_ONLY,
                 fix=Fix(title=f"Remove the byte order mark from `{path}`", edits=(mark,)),
             )
         elif path and (encoding := wide(data)):
@@ -139,6 +141,7 @@ RULES = (
         severity="warning",
         why="Binder runs a script without `#!` with `sh`.",
         find=_post_build_without_shebang,
+        targets=BINDER_ONLY,
     ),
     Rule(
         code="F303",
@@ -146,6 +149,7 @@ RULES = (
         severity="error",
         why="Linux cannot run a script without `#!` as a program.",
         find=_start_without_shebang,
+        targets=BINDER_ONLY,
     ),
     Rule(
         code="F304",
@@ -153,6 +157,7 @@ RULES = (
         severity="error",
         why="Linux reads the carriage return as part of the name of the interpreter and of the last word of each line.",
         find=_windows_line_ends,
+        targets=BINDER_ONLY,
     ),
     Rule(
         code="F305",
@@ -160,5 +165,6 @@ RULES = (
         severity="error",
         why="Linux expects `#!` in the first two bytes, and Binder UTF-8 text that begins with a name.",
         find=_byte_order_mark,
+        varying=True,
     ),
 )

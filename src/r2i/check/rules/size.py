@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from r2i.check.findings import Finding, Rule
+from r2i.check.settings import MAX_SIZE
 from r2i.check.size import forecast_of, smaller, spoken_size
 from r2i.check.subject import Subject
 
@@ -34,6 +35,7 @@ def _image(subject: Subject) -> Iterator[Finding]:
         file=evidence.file if evidence else None,
         line=evidence.line if evidence else None,
         hint=hints[0] if hints else "Remove packages that no notebook needs, or increase `max-size`",
+        severity="info" if budget == MAX_SIZE else None,  # a limit that nobody set
     )
 
 
@@ -69,18 +71,19 @@ RULES = (
         severity="warning",
         why="The first user on each machine of a hub waits until the image is downloaded and unpacked.",
         find=_image,
+        follows_file=True,
     ),
     Rule(
         code="S102",
         name="large-file",
-        severity="warning",
+        severity="info",
         why="Git keeps every version of the file forever, and every build copies it.",
         find=_large_files,
     ),
     Rule(
         code="S103",
         name="large-repository",
-        severity="warning",
+        severity="info",
         why="Every build fetches and copies the whole repository.",
         find=_repository,
     ),

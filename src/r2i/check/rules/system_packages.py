@@ -20,10 +20,14 @@ from r2i.check.imports import Use, line_of, uses
 from r2i.check.programs import started
 from r2i.check.size import with_debian_packages
 from r2i.check.subject import Subject
+from r2i.check.targets import R2I_ONLY
 from r2i.check.wording import named
 from r2i.edits.fixes import Fix
 from r2i.facts.pins import is_default
 from r2i.model import Evidence
+
+#: What Binder's base image has, of the packages that these rules know.
+ON_BINDER = frozenset({"libglib2.0-0", "libgomp1"})
 
 #: How Matplotlib is told to use LaTeX: `rcParams["text.usetex"] = True`, `{"text.usetex": True}`.
 SETTING = "text.usetex"
@@ -146,6 +150,7 @@ def _finding(
         line=evidence.line,
         cell=cell,
         hint=hint,
+        targets=R2I_ONLY if ON_BINDER.issuperset(packages) else None,
         fix=Fix(title=f"Add {_all(packages)} to `{apt_txt(subject)}`", edits=(adding(subject, packages),)),
     )
 
@@ -162,6 +167,7 @@ RULES = (
         severity="error",
         why="The import fails, because a wheel does not contain all libraries that it loads.",
         find=_libraries,
+        varying=True,
     ),
     Rule(
         code="D112",
@@ -169,5 +175,6 @@ RULES = (
         severity="warning",
         why="The call fails without the program, and no Python package installs it.",
         find=_programs,
+        varying=True,
     ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from r2i.errors import InvalidRepositoryError
-from r2i.facts.pins import image_of
+from r2i.facts.pins import image_of, title_of
 from r2i.facts.r import r_facts, r_of
 from r2i.formats.language_versions import agrees, minor_of, overruled, place_of, strongest
 from r2i.formats.r.days import LATEST, RDay
@@ -90,8 +90,8 @@ def _instead(
     else:
         near = _nearest(wanted.version, version, least=False)
         exact = f"; `--base-image {_image_with(near)}` has R {near}" if agrees(near, wanted) else ""
-        name = base.release.name if base.release else base.reference
-        why = f"the nearest version at or above it in a Debian image is R {version} of {name}{exact}"
+        name = title_of(base.release) if base.release else base.reference
+        why = f"the nearest version at or above it in a base image is R {version} of {name}{exact}"
     yield Notice(
         level="warning",
         message=f"R {wanted.version} is requested, but {why}",
@@ -128,7 +128,7 @@ def _not_there(
     else:
         write = f"require R {near}" if least else f"write `r-{near}{f'-{wanted.day}' if wanted.day else ''}`"
         hint = f"The nearest version in a base image is R {near}: {write}{' and ' if build else ''}{build}"
-    name = base.release.name if base.release else base.reference
+    name = title_of(base.release) if base.release else base.reference
     return InvalidRepositoryError(
         f"{what}, but {name} has R {version}",
         file=wanted.evidence.file,

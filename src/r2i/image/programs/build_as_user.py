@@ -1,6 +1,6 @@
 """The user's half of `install_packages.py`: it alone runs what is installed, and builds what has no wheel.
 
-Called with the directory of the repository's cache, and `--compile`, `--libraries`, or `--compilers=NAMES` and arguments of `uv pip install`.
+Called with the directory of the repository's cache, and `--compile`, `--compiled`, `--libraries`, or `--compilers=NAMES` and arguments of `uv pip install`.
 
 Runs on the Python of the base image, which may be as old as 3.8.
 """
@@ -73,9 +73,10 @@ SERVERS = ("jupyter-lab", "jupyter-labhub", "jupyter-notebook", "jupyter-server"
 
 
 def main(own: Path, arguments: list[str]) -> int:
-    if arguments == ["--compile"]:
+    if arguments in (["--compile"], ["--compiled"]):
         leave_the_server_alone()
-        compile_bytecode(ENVIRONMENT / "lib")
+        if arguments == ["--compile"]:
+            compile_bytecode(ENVIRONMENT / "lib")
         return 0
     if arguments == ["--libraries"]:
         print("\n".join(missing_libraries()))

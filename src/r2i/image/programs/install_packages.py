@@ -21,6 +21,7 @@ from typing import Any, Callable, Iterator, Mapping, Optional, Sequence
 
 from build_as_user import FAILED, WANTED
 from debian_packages import apt_install, is_installed, packages, purge, toolchain
+from environment import TESTS
 from gate import gate
 from installer_call import PIP, Outcome, attempt, settings_in, without_settings
 from separation import (
@@ -79,9 +80,12 @@ def installed(own: Path, user: int, options: Mapping[str, str], arguments: Seque
     keep_apart(SHARED)
     if "python" in options and not make_virtual_environment(options["python"]):
         return FAILED
-    complete = is_untouched() and PIP not in arguments and fetch(arguments)
+    python = interpreter() if is_untouched() else None
+    complete = python is not None and PIP not in arguments and fetch(arguments)
+    compiled = python is not None and compile_as_fetcher(python)
     hand_over(user)
-    status = run_build_as_user(user, own, "--compile") if complete else build(user, own, arguments)
+    finish = "--compiled" if compiled else "--compile"
+    status = run_build_as_user(user, own, finish) if complete else build(user, own, arguments)
     return status or add_runtime_libraries(user)
 
 
@@ -111,6 +115,26 @@ def make_virtual_environment(python: str) -> bool:
             ).returncode
             == 0
         )
+
+
+def interpreter() -> str | None:
+    """The program below a new environment: what is installed into that may replace its own."""
+    path = (ENVIRONMENT / "bin/python").resolve()
+    return None if ENVIRONMENT in path.parents else str(path)
+
+
+def compile_as_fetcher(python: str) -> bool:
+    """Compile what the fetcher installed, with what was kept of earlier environments; whether nothing is left to compile.
+
+    Before anybody else can have changed the environment: the fetcher reads paths that exist in it.
+    """
+    given = [str(SHARED / "bytecode"), TESTS, str(ENVIRONMENT / "lib")]
+    command = [python, "-I", "-S", "-B", program("keep_bytecode.py")[-1], *given]
+    with of_fetcher() as environment:
+        done = subprocess.run(
+            acting_as(FETCHER, command), env=environment, stderr=subprocess.DEVNULL, check=False
+        )
+    return done.returncode == 0
 
 
 def fetch(arguments: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from r2i.engines.protocol import EngineName
+from r2i.engines import EngineName
 from r2i.errors import EngineError
 from r2i.facts.minimums import PODMAN, written
 from r2i.facts.pins import base_image

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from r2i.engines.protocol import EngineName
+from r2i.engines import EngineName
 from r2i.errors import EngineError
 from r2i.machine import Machine, last_line
 from r2i.machine.doctor import check_engine, check_image

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from r2i.engines.protocol import EngineName
+from r2i.engines import EngineName
 from r2i.errors import EngineError
 from r2i.facts.pins import base_image, is_distribution
 from r2i.machine import Machine

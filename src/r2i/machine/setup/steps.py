@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from r2i.engines.protocol import EngineName
+from r2i.engines import EngineName
 from r2i.machine import Machine
 
 
