@@ -17,6 +17,7 @@ from r2i.check.installed import without
 from r2i.check.jupyterlite import is_of_browser
 from r2i.check.reads import TOLERANT
 from r2i.check.subject import Subject
+from r2i.check.targets import Targets
 from r2i.check.wording import named
 from r2i.edits.applying import line_edit, line_text
 from r2i.edits.fixes import Edit, Fix
@@ -73,7 +74,7 @@ class GivenArgument:
 
 
 def _removed(subject: Subject) -> Iterator[Finding]:
-    targets: dict[str, tuple[str, ...]] = {}
+    targets: dict[str, Targets] = {}
     for path, notebook, pieces in _programs(subject):
         grouped: dict[tuple[str, str], list[GivenArgument]] = {}
         for one in _given(subject, path, notebook, pieces):
@@ -171,11 +172,10 @@ def _rows() -> Mapping[str, tuple[RemovedArgument, ...]]:
     return found
 
 
-def _finding(subject: Subject, places: list[GivenArgument], targets: tuple[str, ...]) -> Finding:
+def _finding(subject: Subject, places: list[GivenArgument], targets: Targets) -> Finding:
     first, row = places[0], places[0].argument
     arguments = dict.fromkeys(place.argument for place in places)
     distribution, _, before = row.row.partition("<")
-    where = "" if len(targets) == 2 else f" ({targets[0]} installs such a release)"
     more = f", {len(places)} uses" if places[1:] else ""
     what = (
         f"{row.said} of `{first.call.name}`"
@@ -183,12 +183,13 @@ def _finding(subject: Subject, places: list[GivenArgument], targets: tuple[str, 
         else f"{named(a.said for a in arguments)} of `{first.call.name}`"
     )
     return Finding(
-        message=f"{what}: {distribution} {before} removed {'it' if len(arguments) == 1 and not row.positional else 'them'}{where}{more}",
+        message=f"{what}: {distribution} {before} removed {'it' if len(arguments) == 1 and not row.positional else 'them'}{more}",
         file=first.path,
         line=first.line(subject),
         cell=first.cell.number if first.cell else None,
         hint=f"{_instead([*arguments])}, or require `{row.row}`",
         fix=_fix(subject, places),
+        targets=targets,
     )
 
 
@@ -233,5 +234,6 @@ RULES = (
         severity="error",
         why="The call fails, because the installed release of the library no longer takes the argument.",
         find=_removed,
+        varying=True,
     ),
 )
