@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from r2i.check.findings import Finding, Rule
 from r2i.check.subject import Subject
+from r2i.check.targets import R2I_ONLY
 from r2i.errors import R2iError
 from r2i.formats.language_versions import place_of
 from r2i.formats.requirements.specifiers import specifier_set
@@ -56,6 +57,6 @@ RULES = (
         severity="error",
         why="The installer refuses a project, and finds no packages of a lock file, for a Python that it excludes.",
         find=_excluded,
-        follows_file=True,
+        targets=R2I_ONLY,
     ),
 )

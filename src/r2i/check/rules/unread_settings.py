@@ -81,7 +81,7 @@ def _exported(commands: Sequence[Sequence[str]]) -> list[str]:
         for command in commands
         if command[0] == "export"
         for word in command[1:]
-        if "=" in word
+        if "=" in word or word.isidentifier()
     ]
 
 
