@@ -240,7 +240,9 @@ def test_uses_the_name_of_the_release(
 
 
 def test_says_what_it_replaces_and_where(detect: Detect) -> None:
-    assert messages(detect("tree\nlibgl1-mesa-glx\n")) == ["info 2: `libgl1-mesa-glx` is `libgl1` in Debian 13"]
+    assert messages(detect("tree\nlibgl1-mesa-glx\n")) == [
+        "info 2: `libgl1-mesa-glx` is `libgl1` in Debian 13"
+    ]
 
 
 def test_warns_where_the_replacement_is_another_version(detect: Detect) -> None:

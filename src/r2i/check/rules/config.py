@@ -274,7 +274,7 @@ def _hidden_by_stronger_file(subject: Subject) -> Iterator[Finding]:
         elif "`-e .`" in notice.message:
             yield from _package_not_installed(subject, notice)
         else:
-            yield Finding(message=notice.message, file=file, line=notice.line, hint=hint)
+            yield Finding(message=notice.message, file=file, line=notice.line, hint=hint, severity="info")
 
 
 def _published_instead(subject: Subject) -> bool:
