@@ -45,7 +45,7 @@ MOST_UNKNOWN = 3
 class Missing:
     """A module by the first part of its name, or the distributions that have it, the likeliest first; `others` counts the
     further files that import it. `unless` says what may bring it after all, `binder` that it is installed because Binder has it, `uncalled`
-    which function alone needs it, where nothing calls that. `doubtful` says that so much is unknown that it may well be there."""
+    which function alone needs it, where nothing calls that. `doubtful` says that it may well be there, or may not be needed."""
 
     kind: MissingKind
     module: str
@@ -137,7 +137,9 @@ def _missing(
         others=len({use.path for use in group} - {first.path}),
         unless=unless,
         uncalled=uncalled,
-        doubtful=len(there.unknown) > FEW,
+        # A module imports in a function what only some of its users need.
+        doubtful=len(there.unknown) > FEW
+        or (not surely and all(use.functions and not use.notebook for use in group)),
     )
 
 

@@ -275,7 +275,9 @@ def _hidden_by_stronger_file(subject: Subject) -> Iterator[Finding]:
         asked = _asked_for(subject.checkout, file, subject.options)
         if file in PROJECT_FILES and subject.once(_published_instead):
             continue
-        found: Iterable[Finding] = [Finding(message=notice.message, file=file, line=notice.line, hint=hint)]
+        found: Iterable[Finding] = [
+            Finding(message=notice.message, file=file, line=notice.line, hint=hint, severity="info")
+        ]
         if notice.line in {evidence.line for evidence in asked.values()}:
             found = _unheard(subject, file, asked, hint)
         elif "`-e .`" in notice.message:
