@@ -38,12 +38,13 @@ lint: $(VENV)/developed  ## Check style, types, imports between rooms and prose
 drift: $(VENV)/developed names  ## Say what is no longer true of Debian's and PyPI's packages
 	$(BIN)/pytest -m drift -ra
 
-pins: $(VENV)/developed  ## Refresh what ships with r2i: the locks of Jupyter and the tools, the releases and packages of Julia, the tables of wheels and of repo2docker
+pins: $(VENV)/developed  ## Refresh what ships with r2i: the locks of Jupyter and the tools, the releases and packages of Julia, the tables of wheels, of repo2docker and of Dataverse installations
 	$(BIN)/python tools/refresh_pins.py
 	$(BIN)/python tools/refresh_julia.py
 	$(BIN)/python tools/refresh_julia_packages.py
 	$(BIN)/uv run --quiet --python $(BIN)/python tools/refresh_wheels.py
 	$(BIN)/python tools/refresh_binder.py
+	$(BIN)/python tools/refresh_dataverse.py
 
 sizes: $(VENV)/developed  ## Refresh the tables of what packages hold, need and weigh
 	$(BIN)/uv run --quiet --python $(BIN)/python tools/refresh_distributions.py

@@ -27,6 +27,7 @@ from r2i.building.launch import (
     wait_for_server,
     with_settings,
 )
+from r2i.building.page import page, page_path
 from r2i.checkout import Checkout
 from r2i.engines.protocol import File, Mount, Port, RunRequest
 from r2i.errors import NotReadyError, UsageError
@@ -379,3 +380,23 @@ def test_what_is_no_amount_of_memory(text: str) -> None:
 def test_so_little_is_no_limit_or_refused_by_engines(text: str) -> None:
     with pytest.raises(UsageError, match="is too small"):
         memory_from(text)
+
+
+def test_the_option_wins_over_the_link_and_the_link_over_the_interface() -> None:
+    assert page_path("/rstudio", "tree/a.ipynb", "lab") == "rstudio"
+    assert page_path(None, "tree/a.ipynb", "lab") == "tree/a.ipynb"
+    assert page_path("", "", "lab") == "lab"
+    assert page_path("lab/tree/my notes.ipynb", "", "lab") == "lab/tree/my%20notes.ipynb"
+
+
+@pytest.mark.parametrize("path", ["https://example.org/x", "lab/../../x", "lab\\x", "a\nb", "lab/%2E%2E/x"])
+def test_what_is_opened_is_of_the_server(path: str) -> None:
+    with pytest.raises(UsageError):
+        page_path(path, "", "lab")
+
+
+def test_the_token_stands_where_the_server_reads_it() -> None:
+    server = "http://127.0.0.1:8000"
+
+    assert page(server, "lab", token="a+b") == f"{server}/lab?token=a%2Bb"
+    assert page(server, "lab/tree/a.ipynb?x=1#top", token="t") == f"{server}/lab/tree/a.ipynb?x=1&token=t#top"

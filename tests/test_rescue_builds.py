@@ -26,15 +26,15 @@ def repository(tmp_path: Path, name: str, requirements: str, *, says: str) -> Pa
 def test_a_pin_that_the_table_of_wheels_knows_needs_no_rescue(tmp_path: Path) -> None:
     directory = repository(
         tmp_path,
-        "learn",
-        "scikit-learn==0.22.2\n",
-        says="import sklearn, sys; print(sklearn.__version__, sys.version_info[:2])",
+        "tables",
+        "psycopg2-binary==2.8.5\n",
+        says="import psycopg2, sys; print(psycopg2.__version__.split()[0], sys.version_info[:2])",
     )
     with (
         python_downloads(["3.8"]) as address,
         image_of(directory, "--rescue", UV_PYTHON_DOWNLOADS_JSON_URL=address) as image,
     ):
-        assert "0.22.2 (3, 8)" in image.executed("it.ipynb")
+        assert "2.8.5 (3, 8)" in image.executed("it.ipynb")
         assert "Rescue" not in image.log
 
 
@@ -71,13 +71,13 @@ def test_an_old_pandas_runs_on_the_python_of_its_time(tmp_path: Path) -> None:
 
 def test_a_missing_program_and_a_wrong_name_are_mended_for_good(tmp_path: Path) -> None:
     directory = repository(
-        tmp_path, "mended", "psycopg2==2.9.10\nsklearn\n", says="import psycopg2, sklearn; print('both')"
+        tmp_path, "mended", "psycopg2==2.9.10\nyaml\n", says="import psycopg2, yaml; print('both')"
     )
     with image_of(directory, "--rescue", "--write") as image:
         assert "both" in image.executed("it.ipynb")
         assert "Rescued by 2 changes" in image.log
     assert (directory / "apt.txt").read_text() == "libpq-dev\n"
-    assert (directory / "requirements.txt").read_text() == "psycopg2==2.9.10\nscikit-learn\n"
+    assert (directory / "requirements.txt").read_text() == "psycopg2==2.9.10\npyyaml\n"
     with image_of(directory) as image:
         assert "both" in image.executed("it.ipynb")
         assert "Rescue" not in image.log

@@ -29,7 +29,8 @@ class Source:
     only the repository can tell where the one ends and the other begins.
 
     `opens` is what a link to a hub opens in the browser: a path below the server's own, as in its `urlpath`
-    (`lab/tree/index.ipynb`). It is no part of the image.
+    (`lab/tree/index.ipynb`). It is no part of the image. `content` is another repository that the link puts into it.
+    `query` is that of the URL of an archive: for its server only, because it may sign the request.
     """
 
     provider: str
@@ -39,7 +40,26 @@ class Source:
     ref_path: str = ""
     ref_path_is_file: bool = False
     opens: str = field(default="", compare=False)
+    content: Content | None = None
+    query: str = field(default="", repr=False, compare=False)
     credentials: Credentials | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """A repository that is put into a directory of another one's checkout, which is not there before.
+
+    `led_by` is the full name of the ref that led to its commit, once it is resolved.
+    """
+
+    source: Source
+    directory: str
+    led_by: str = field(default="", compare=False)
+
+    @property
+    def words(self) -> tuple[str, str, str]:
+        """All that names it; a commit once it is resolved."""
+        return (self.source.location, self.source.ref or "", self.directory)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +79,15 @@ class Notice:
     message: str
     file: str | None = None
     line: int | None = None
+
+
+class Momentary(str):
+    """A sentence that the next one of its kind makes obsolete: how far a download is. Told at most twice a second.
+
+    A terminal draws the next one over it; whoever keeps a log shows one now and then.
+    """
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -240,12 +240,14 @@ def test_uses_the_name_of_the_release(
 
 
 def test_says_what_it_replaces_and_where(detect: Detect) -> None:
-    assert messages(detect("tree\nlibgl1-mesa-glx\n")) == ["info 2: `libgl1-mesa-glx` is `libgl1` in trixie"]
+    assert messages(detect("tree\nlibgl1-mesa-glx\n")) == [
+        "info 2: `libgl1-mesa-glx` is `libgl1` in Debian 13"
+    ]
 
 
 def test_warns_where_the_replacement_is_another_version(detect: Detect) -> None:
     assert messages(detect("openjdk-8-jdk\n")) == [
-        "warning 1: `openjdk-8-jdk` becomes `openjdk-21-jdk` in trixie: a different version of Java"
+        "warning 1: `openjdk-8-jdk` becomes `openjdk-21-jdk` in Debian 13: a different version of Java"
     ]
 
 
@@ -279,7 +281,7 @@ def test_the_package_of_locales_adds_nothing_unasked(detect: Detect) -> None:
 
 
 def test_refuses_a_package_that_the_release_has_lost_and_names_an_image_that_has_it(detect: Detect) -> None:
-    with pytest.raises(InvalidRepositoryError, match="`wkhtmltopdf` is not in trixie") as caught:
+    with pytest.raises(InvalidRepositoryError, match="`wkhtmltopdf` is not in Debian 13") as caught:
         detect("tree\nwkhtmltopdf\n")
 
     assert caught.value.line == 2

@@ -258,8 +258,8 @@ def test_everything_else_follows_the_base_image(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"runtime.txt": "r-4.1"}, "R 4.1 is requested, but the nearest version at or above it in a Debian image is R 4.2 of bookworm; `--base-image ubuntu:22.04` has R 4.1"),
-        ({"runtime.txt": "r-4.4"}, "R 4.4 is requested, but the nearest version at or above it in a Debian image is R 4.5 of trixie"),
+        ({"runtime.txt": "r-4.1"}, "R 4.1 is requested, but the nearest version at or above it in a base image is R 4.2 of Debian 12; `--base-image ubuntu:22.04` has R 4.1"),
+        ({"runtime.txt": "r-4.4"}, "R 4.4 is requested, but the nearest version at or above it in a base image is R 4.5 of Debian 13"),
         ({**description("4.3"), "runtime.txt": "r-4.2"}, "R 4.2 is requested, but `DESCRIPTION`, line 2, requires R `>= 4.3`: R 4.5 is installed"),
         ({"runtime.txt": "r-4.2"}, None),
     ],
@@ -297,7 +297,7 @@ def test_a_debian_package_that_the_chosen_base_image_does_not_have_is_said_with_
     error = caught.value
     assert (error.where, error.message, error.hint) == (
         "apt.txt:2",
-        "`7zip` is not in bullseye, the base image that `runtime.txt`, line 1, leads to",
+        "`7zip` is not in Debian 11, the base image that `runtime.txt`, line 1, leads to",
         "Remove the line, or change `runtime.txt`: releases with the package are forky, trixie, bookworm, noble, jammy",
     )
 
@@ -307,7 +307,7 @@ def test_a_lock_gives_way_to_debian_packages_that_its_base_image_does_not_have(t
 
     assert plan.base.evidence is not None
     assert (plan.base.reference, plan.base.evidence.file) == (base_image(None).reference, "apt.txt")
-    assert "is not in bullseye" in plan.base.evidence.why
+    assert "is not in Debian 11" in plan.base.evidence.why
     assert said(plan) == ["R 4.0.2 is requested here, but trixie ships R 4.5"]
 
 
@@ -351,7 +351,7 @@ def test_a_lower_bound_that_the_base_image_meets_is_met(tmp_path: Path, bound: s
 )  # fmt: skip
 def test_a_lower_bound_above_the_base_image_is_refused(tmp_path: Path, bound: str, hint: str) -> None:
     files = {"DESCRIPTION": f"Package: ours\nDepends:\n    R (>= {bound})\n"}
-    with pytest.raises(InvalidRepositoryError, match=r"is required, but trixie has R 4\.5") as caught:
+    with pytest.raises(InvalidRepositoryError, match=r"is required, but Debian 13 has R 4\.5") as caught:
         plan_of(tmp_path, files, base_image=TRIXIE)
 
     assert (caught.value.where, caught.value.hint) == ("DESCRIPTION:3", hint)

@@ -148,6 +148,7 @@ def test_every_name_that_is_gone_can_be_found_by_its_rule(name: str) -> None:
     ("git", "date", "requirements", "proposed"),
     [
         (None, None, "astropy\n", False),
+        (None, "2026-11-20T00:00:00Z", "astropy\n", True),  # a published record
         (GitFacts(modes={}), None, "astropy\n", False),  # no commit yet
         (GitFacts(modes={}), "2026-11-20T00:00:00Z", "astropy\n", True),
         (GitFacts(modes={}, prefix="course/"), None, "astropy\n", True),
@@ -159,7 +160,7 @@ def test_every_name_that_is_gone_can_be_found_by_its_rule(name: str) -> None:
         ),
     ],
 )
-def test_a_date_is_proposed_only_where_git_has_one(
+def test_a_date_is_proposed_only_where_there_is_one(
     tmp_path: Path, git: GitFacts | None, date: str | None, requirements: str, *, proposed: bool
 ) -> None:
     traceback = next(one for one in ALL if named(one) == "api-removed/astropy-clobber")

@@ -14,6 +14,10 @@ from r2i.check.checking import check
 from r2i.check.facts import provided as tables
 from r2i.check.facts.distributions import distributions
 from r2i.check.facts.provided import modules_of, of_conda, of_pypi, optional, provided, providers
+from r2i.check.formats.github import to_github
+from r2i.check.formats.json_report import to_json
+from r2i.check.formats.junit import to_junit
+from r2i.check.formats.sarif import to_sarif
 from r2i.check.missing import missing_imports
 from r2i.check.optional_uses import distributions_of
 from r2i.check.requirement_edits import where
@@ -113,6 +117,29 @@ def test_where_the_environment_is_wrong_nobody_is_sent_to_a_dockerfile(tmp_path:
     assert [one.finding.hint for one in report.findings if one.rule.code == "D201"] == [
         "Add `seaborn` to the file that defines the environment"
     ]
+
+
+def test_what_a_file_that_cannot_be_used_asks_for_is_no_news_in_a_cell(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("numpy==2.2.6\npython>=3.7\n")
+    (tmp_path / "a.ipynb").write_text(notebook("%pip install numpy"))
+    report = check(Subject(checkout=Checkout.open(tmp_path)))
+
+    assert [one.rule.code for one in report.findings] == ["D202", "F101"]
+
+
+def test_a_finding_that_breaks_nothing_is_a_note_everywhere(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("numpy==2.2.6\n")
+    (tmp_path / "a.ipynb").write_text(notebook("%pip install seaborn==0.13.2\nimport numpy"))
+    report = check(Subject(checkout=Checkout.open(tmp_path)), strict=True)
+
+    assert [(one.rule.code, one.rule.severity, one.severity) for one in report.findings] == [
+        ("D201", "warning", "info")
+    ]
+    assert (report.ready, report.count("info"), report.count("warning")) == (True, 1, 0)
+    assert json.loads(to_json(report))["findings"][0]["severity"] == "info"
+    assert to_github(report).startswith("::notice ")
+    assert 'failures="0"' in to_junit(report)
+    assert json.loads(to_sarif(report))["runs"][0]["results"][0]["level"] == "note"
 
 
 def test_what_an_environment_has() -> None:
@@ -264,4 +291,11 @@ def test_r_packages_are_declared_where_the_build_reads_them(
     subject = found(write(tmp_path, {**files, "a.ipynb": R_CELL}).root)
 
     messages = [each.finding.message for each in check(subject).findings if each.rule.code == "D311"]
-    assert messages == [f"The cell loads the R package `{name}`, but no file requires it" for name in lacking]
+    several = ", ".join(f"`{name}`" for name in lacking)
+    expected = {
+        0: [],
+        1: [f"The cell loads the R package {several}, but no file requires it"],
+    }
+    assert messages == expected.get(
+        len(lacking), [f"Cells load {len(lacking)} R packages that no file requires: {several}"]
+    )

@@ -286,7 +286,7 @@ def test_an_image_without_jupyter_is_told_what_it_lacks(tmp_path: Path) -> None:
 @pytest.mark.engine
 def test_notebooks_that_are_texts_are_named_as_not_run(tmp_path: Path) -> None:
     text = "---\nkernelspec:\n  name: python3\n---\n\n```{code-cell}\nimport json\n```\n"
-    done = r2i_check(write(tmp_path / "text", {"a.md": text}), "docker", "--execute")
+    done = r2i_check(write(tmp_path / "text", {"a.md": text, "requirements.txt": ""}), "docker", "--execute")
     dynamic = json.loads(done.stdout)["dynamic"]
 
     assert done.returncode == 0

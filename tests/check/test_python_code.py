@@ -193,7 +193,15 @@ def test_calls_have_their_leading_constants() -> None:
     found = facts_of_module('open("a", "w", encoding="utf-8")\nf(1, x, 2)\na.b().c("d")\n').calls
 
     constants = ((0, "a"), (1, "w"), ("encoding", "utf-8"))
-    assert found[0] == Call(name="open", line=1, constants=constants, root="open", leading="a")
+    assert found[0] == Call(
+        name="open",
+        line=1,
+        constants=constants,
+        root="open",
+        leading="a",
+        given=("encoding",),
+        positional=2,
+    )
     assert (found[0].arguments, found[0].keywords) == (("a", "w"), (("encoding", "utf-8"),))
     assert (found[1].arguments, found[1].constants) == ((1,), ((0, 1), (2, 2)))
     assert {one.name for one in found} == {"open", "f", "c", "a.b"}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from r2i.binder.ubuntu import RELEASE
 from r2i.buildpacks.apt_names import Renamed, look_up, names
 from r2i.check.code.name_uses import merged, name_uses
+from r2i.check.facts.provided import modules_of
 from r2i.check.facts.removed import (
     PYTHON,
     dictionary_methods,
@@ -24,6 +25,7 @@ from r2i.facts.python_wheels import newest, pythons_of
 from r2i.facts.tables import read_table
 
 FACTS = read_table("r2i.check.facts", "removed_names.toml")
+ARGUMENTS = read_table("r2i.check.facts", "removed_arguments.toml")["removed"]
 
 
 def test_every_replacement_is_of_a_name_that_is_looked_for() -> None:
@@ -35,7 +37,17 @@ def test_every_replacement_is_of_a_name_that_is_looked_for() -> None:
 def test_every_recent_row_is_one_of_the_table() -> None:
     rows = read_table("r2i.diagnosis", "apis.toml")["removed"].keys()
 
-    assert set(FACTS["recent"].split()) <= rows
+    assert set(FACTS["recent"].split()) <= rows | {row["row"] for row in ARGUMENTS}
+
+
+@pytest.mark.parametrize("row", ARGUMENTS, ids=lambda row: f"{row['row']} {row['argument']}")
+def test_an_argument_is_of_a_function_of_its_distribution(row: dict[str, str]) -> None:
+    distribution, _, before = row["row"].partition("<")
+    modules = {module.partition(".")[0] for module in modules_of(distribution)}
+
+    assert {name.partition(".")[0] for name in row["functions"].split()} <= modules
+    assert all(part.isdigit() for part in before.split("."))
+    assert bool(row.get("instead")) != bool(row.get("hint"))
 
 
 def test_names_of_the_standard_library_are_gone_from_this_python() -> None:

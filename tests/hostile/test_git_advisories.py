@@ -420,6 +420,13 @@ def commands() -> set[str]:
             texts = [
                 word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str)
             ]
+            # GitPython's commands are methods.
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "git"
+            ):
+                texts = [node.attr.replace("_", "-")]
             found |= set([text for text in texts if text != "git" and not text.startswith("-")][:1]) & known
     return found
 

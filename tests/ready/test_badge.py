@@ -12,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from r2i.cli.app import run
+from r2i.cli.badge import launch_of
+from r2i.cli.common import TypedSource
 from r2i.errors import UsageError
-from r2i.ready.badge import FORMATS, Launch, archived, hub_address, opened, public_address
-from r2i.sources import parse
+from r2i.ready.badge import FORMATS, HUB, Launch, hub_address, opened
 from tests.check.cases import GIT
 from tests.writing import write
 
 Git = Callable[..., None]
+RESOURCE = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
@@ -42,9 +44,8 @@ def committed(git: Git, remote: str = "https://github.com/me/course.git") -> Non
     git("update-ref", "refs/remotes/origin/main", "HEAD")
 
 
-def url_of(typed: str, **given: str) -> str:
-    address = archived(typed) or public_address(parse(typed, cwd=Path("/")), typed)
-    return Launch(address=address, **given).url
+def url_of(typed: str, *, ref: str | None = None, urlpath: str = "", hub: str = HUB) -> str:
+    return launch_of(TypedSource(source=typed, ref=ref, subdir=""), urlpath=urlpath, hub=hub)[0].url
 
 
 @pytest.mark.parametrize(
@@ -72,10 +73,77 @@ def url_of(typed: str, **given: str) -> str:
         ("10.5281/zenodo.3242074", "zenodo/10.5281/zenodo.3242074/"),
         ("doi:10.6084/m9.figshare.9782777.v1", "figshare/10.6084/m9.figshare.9782777.v1/"),
         ("https://doi.org/10.7910/DVN/TJCLKP", "dataverse/10.7910/DVN/TJCLKP/"),
+        ("10.1234/unknown.56", "dataverse/10.1234/unknown.56/"),
+        ("https://zenodo.org/records/3242074/files/a.zip", "zenodo/10.5281/zenodo.3242074/"),
+        ("https://data.caltech.edu/records/ev9cx-kzs61", "zenodo/10.22002/ev9cx-kzs61/"),
+        (
+            "https://figshare.com/articles/code/title/9782777/3",
+            "figshare/10.6084/m9.figshare.9782777.v3/",
+        ),
+        (
+            "https://dataverse.harvard.edu/dataset.xhtml?persistentId=doi:10.7910/DVN/TJCLKP",
+            "dataverse/10.7910/DVN/TJCLKP/",
+        ),
+        (f"10.4211/hs.{RESOURCE}", f"hydroshare/{RESOURCE}"),
+        (f"https://www.hydroshare.org/resource/{RESOURCE}/", f"hydroshare/{RESOURCE}"),
+        ("https://demo.ckan.org/dataset/a-1", "ckan/https%3A%2F%2Fdemo.ckan.org%2Fdataset%2Fa-1"),
+        ("https://hub.example.org/binder/v2/gh/me/course/main", "gh/me/course/main"),
+        ("https://mybinder.org/v2/gl/group%2Fsub%2Fcourse/v1", "gl/group%2Fsub%2Fcourse/v1"),
+        ("https://mybinder.org/v2/gist/me/0123456789abcdef/HEAD", "gist/me/0123456789abcdef/HEAD"),
+        (
+            "[![Binder](https://mybinder.org/badge.svg)](https://mybinder.org/v2/gh/me/course/HEAD?filepath=a%20b.ipynb)",
+            "gh/me/course/HEAD?urlpath=tree%2Fa%2520b.ipynb",
+        ),
+        (
+            "https://mybinder.org/v2/zenodo/10.5281/zenodo.3242074/?labpath=a.ipynb",
+            "zenodo/10.5281/zenodo.3242074/?urlpath=doc%2Ftree%2Fa.ipynb",
+        ),
     ],
 )
 def test_every_kind_of_address_has_its_link(typed: str, path: str) -> None:
     assert url_of(typed) == f"https://mybinder.org/v2/{path}"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        (
+            "https://mybinder.org/v2/gh/me/env/main?urlpath=git-pull%3Frepo%3Dhttps%253A%252F%252Fgithub.com%252Fada%252Fx%26branch%3Dmain"
+            "%26urlpath%3Dlab%252Ftree%252Fx%252Fa%252520b.ipynb%26targetPath%3Dx"
+        ),
+        "https://mybinder.org/v2/gist/me/0123456789abcdef/HEAD?urlpath=lab%2Ftree%2Fa.ipynb",
+        "https://mybinder.org/v2/git/https%3A%2F%2Fcodeberg.org%2Fme%2Fcourse/feature/fix?urlpath=rstudio",
+        "https://mybinder.org/v2/ckan/https%3A%2F%2Fdemo.ckan.org%2Fdataset%2Fa-1?urlpath=lab",
+    ],
+)
+def test_a_binder_link_is_written_as_it_was(typed: str) -> None:
+    assert url_of(typed) == typed
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("https://osf.io/ab3cd", "which is a project of the OSF"),
+        (f"swh:1:rev:{'0' * 40}", "which is an object of Software Heritage"),
+        ("hg+https://hg.example.org/a", "which is a Mercurial repository"),
+        ("https://example.org/course.zip", "which is an archive file"),
+        ("https://sandbox.zenodo.org/records/12", "by their DOI"),
+        ("https://zenodo.org/records/12/latest", "by their DOI"),
+        ("https://dataverse.example.edu/dataset.xhtml?persistentId=hdl:1902.1/1", "by their DOI"),
+    ],
+)
+def test_what_no_hub_opens_is_said(typed: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why) as caught:
+        url_of(typed)
+    assert "r2i badge" in str(caught.value.hint)
+
+
+def test_a_doi_that_may_be_of_no_dataverse_is_warned_about() -> None:
+    def warned(typed: str) -> tuple[str, ...]:
+        return launch_of(TypedSource(source=typed, ref=None, subdir=""), urlpath="", hub=HUB)[1]
+
+    assert warned("10.1234/unknown.56") == ("the badge works only if a Dataverse has `10.1234/unknown.56`",)
+    assert warned("10.7910/DVN/TJCLKP") == ()
 
 
 def test_refs_and_hubs_stand_in_the_link() -> None:
@@ -89,7 +157,7 @@ def test_refs_and_hubs_stand_in_the_link() -> None:
     ["/tmp", "file:///srv/repo", "git@work:me/course", "http://10.0.0.3/a/b", "ssh://git@nas.local/a"],
 )
 def test_what_no_hub_reaches_has_no_link(typed: str) -> None:
-    with pytest.raises(UsageError, match="A hub cannot"):
+    with pytest.raises(UsageError, match="hub cannot"):
         url_of(typed)
 
 

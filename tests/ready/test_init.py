@@ -377,7 +377,7 @@ def test_scripts_and_files_for_binder_need_no_notebook(
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["me/course"], 2, "Clone the repository first"),
+        (["me/course"], 2, "Clone or download the repository first"),
         (["."], 2, "Pass `--yes`"),
         (["nowhere"], 3, "does not exist"),
     ],

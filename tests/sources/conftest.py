@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.sources.serving import Repository, git
+from tests.sources.talking import Talk, Talking
+from tests.sources.web_servers import Handler, web_servers
 
 
 @pytest.fixture
@@ -54,3 +57,22 @@ def project(tmp_path: Path) -> Repository:
     git("checkout", "-q", "main", cwd=repository.work)
     repository.commit("third", README="third\n")
     return repository.publish()
+
+
+@pytest.fixture
+def talking(tmp_path: Path, environ: dict[str, str]) -> Talking:
+    """Start web servers by their hosts, and a client behind them: `with talking({"zenodo.org": handler}) as talk`."""
+
+    @contextmanager
+    def start(hosts: Mapping[str, Handler], **patience: float) -> Iterator[Talk]:
+        with web_servers(hosts, tmp_path) as web:
+            yield Talk(web, environ, **patience)
+
+    return start
+
+
+@pytest.fixture(autouse=True)
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's cache without anything in it; gives where downloads are kept."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "r2i" / "downloads"

@@ -113,7 +113,7 @@ def test_understands(text: str, expected: Source) -> None:
         "owner/\x1b[31mname",
         "a\0b",
         "\udcff",
-        "doi:10.5281/zenodo.1",
+        "arxiv:2101.00001",
     ],
 )
 def test_refuses(text: str) -> None:

@@ -18,8 +18,8 @@ PYTHON = re.compile(r"python\s*=+\s*([\d\.]*)")
 ANY_PYTHON = re.compile(r"(?:\S*::)?python(?![\w.-])\s*(?P<version>\S?)")
 #: How entries begin that it looks for.
 TOLD = re.compile(r"r-|(?:\S*::)?python")
-#: What an entry has that begins so, or that may be a local file for `is_local`.
-MATTERS = re.compile(r"\A(?:python|r-|\s*[-.])|:(?://|:python)")
+#: What an entry has that begins so, or that may be a local file for `is_local`; and the keys that are looked up.
+MATTERS = re.compile(r"\A(?:python|r-|\s*[-.]|(?:dependencies|pip)\Z)|:(?://|:python)")
 R_BASE = re.compile(r"r-base\s*=+\s*([\d\.]*)")
 
 

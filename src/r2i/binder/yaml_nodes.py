@@ -69,7 +69,8 @@ YamlValue: TypeAlias = "YamlText | YamlSequence | YamlMapping | None"
 def parse_nodes(text: str, path: str, matters: re.Pattern[str] | None = None) -> YamlValue:
     """The one document, None where it is empty; nobody may change it.
 
-    Of a list, texts in which `matters` finds nothing may be left out: there may be a million of them.
+    Texts of lists in which `matters` finds nothing may be left out, and so may scalars under keys in which it finds nothing:
+    there may be a million of them.
     """
     import yaml
 
@@ -105,13 +106,10 @@ class _Nodes:
 
         for event in events:
             if isinstance(event, yaml.ScalarEvent):
-                text = event.value
-                is_text = event.tag is None and (event.style is not None or _is_plain_text(text))
-                if event.anchor is not None or not is_text or self.counts(text):
-                    scalar = YamlText(text, _line(event), is_text)
-                    if event.anchor is not None:
-                        self.anchors[event.anchor] = scalar
-                    self.add(scalar, event)
+                if event.anchor is None and self.passes_over():
+                    self.add(None, event)
+                else:
+                    self.scalar(event)
             elif isinstance(event, yaml.CollectionStartEvent):
                 self.begin(
                     YamlMapping() if isinstance(event, yaml.MappingStartEvent) else YamlSequence(), event
@@ -127,10 +125,27 @@ class _Nodes:
         only = self.documents.items[0] if self.documents.items else None
         return None if isinstance(only, YamlText) and not only.is_text and only.text in _NOTHING else only
 
+    def scalar(self, event: yaml.ScalarEvent) -> None:
+        text = event.value
+        is_text = event.tag is None and (event.style is not None or _is_plain_text(text))
+        if event.anchor is not None or not is_text or self.counts(text):
+            scalar = YamlText(text, _line(event), is_text)
+            if event.anchor is not None:
+                self.anchors[event.anchor] = scalar
+            self.add(scalar, event)
+
     def counts(self, text: str) -> bool:
         """False for an item of a list that means nothing to the caller."""
         of_list = type(self.open[-1].value) is YamlSequence and len(self.open) > 1
         return not of_list or self.matters is None or self.matters.search(text) is not None
+
+    def passes_over(self) -> bool:
+        """Whether a value comes whose key means nothing to the caller."""
+        parent = self.open[-1]
+        key = parent.key if parent.has_key else None
+        if self.matters is None or type(key) is not YamlText or key.text == "<<":
+            return False
+        return self.matters.search(key.text) is None
 
     def begin(self, value: YamlSequence | YamlMapping, event: yaml.CollectionStartEvent) -> None:
         if event.anchor is not None:
@@ -150,7 +165,10 @@ class _Nodes:
             parent.key, parent.has_key = None, False
 
     def put(self, mapping: YamlMapping, key: YamlValue, value: YamlValue, event: yaml.Event) -> None:
-        mapping.keys.append(key)
+        if (
+            len(self.open) > 2 or self.open[-1].anchor is not None
+        ):  # nobody asks for those of the whole document
+            mapping.keys.append(key)
         if isinstance(key, YamlText):
             if key.text in (mapping.values if key.is_text else mapping.others):
                 raise self.error(f"the key `{key.text[:60]}` occurs twice", event)

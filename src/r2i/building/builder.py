@@ -68,8 +68,8 @@ class Builder:
         """A revision never changes: an image that carries its name is the one that a build would make, on the same base."""
         from r2i.sources import resolve
 
-        revision = resolve(source, environ=self.environ)
-        # Of a link, only now is it known where the ref ends and the directory begins.
+        revision = resolve(source, environ=self.environ, report=self.listener.note)
+        # Only now is it known where the ref of a link ends, and which record a DOI leads to.
         source = revision.source
         # A date that only the history tells is part of the name.
         if settings.as_of is None and (known := self._known(source, settings, revision)):

@@ -1,4 +1,4 @@
-"""`--as-of`: a date as it is, or the one that git has for the files that declare the environment."""
+"""`--as-of`: a date as it is, or the one on which the files that declare the environment were changed or published."""
 
 from __future__ import annotations
 
@@ -40,18 +40,17 @@ def dated(
     change, files = found
     day = f"{change.moment:%Y-%m-%d}"
     names = " or ".join(f"`{file}`" for file in files)
+    changed = "was published" if change.record else "changed"
     if asked == "auto" and change.edited:
         note(f"Note: `--as-of auto` has no effect: `{change.edited[0]}` has uncommitted changes")
         return options
     if asked == "auto" and change.moment > (now or datetime.now(UTC)) - OLD:
-        note(f"Note: `--as-of auto` has no effect: {names} changed less than a year ago, on {day}")
+        note(f"Note: `--as-of auto` has no effect: {names} {changed} less than a year ago, on {day}")
         return options
     for path in change.edited:
         note(f"Note: `{path}` has uncommitted changes; r2i uses the date of its last commit")
     one = len(files) == 1
-    why = (
-        f"`--as-of {asked}`: {'' if one else f'{names} '}last changed on {day} (commit {change.commit[:12]})"
-    )
+    why = f"`--as-of {asked}`: {'' if one else f'{names} '}{change.happened} on {day} ({change.cause})"
     return replace(
         options,
         as_of=written(change.moment),

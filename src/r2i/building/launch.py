@@ -123,7 +123,8 @@ def editable_mount(source: Source, *, repo_dir: str) -> Mount:
     """The local directory itself in place of the image's copy; raises `UsageError` for anything else."""
     if source.provider != "local":
         raise UsageError(
-            "`--editable` needs a local directory", hint="Clone the repository, and pass its directory"
+            "`--editable` needs a local directory",
+            hint="Clone or download the repository, and pass its directory",
         )
     return Mount(source=Path(source.location) / source.subdirectory, target=repo_dir)
 

@@ -35,7 +35,7 @@ def repository_namespace(source: Source) -> str:
 def own_namespace(source: Source) -> str:
     """Of the caches in which r2i's own steps keep what code of one repository built; empty where others than its owner can have written that
     code: then nothing is kept, and layers are for every commit, as a hub asks for one commit after another."""
-    return "" if _of_others(source.ref or "") else repository_namespace(source)
+    return "" if source.content or _of_others(source.ref or "") else repository_namespace(source)
 
 
 def cache_namespace(source: Source, *, own_dockerfile: bool) -> str:
@@ -51,7 +51,8 @@ def namespace(secret: bytes, *words: str) -> str:
 def identity(source: Source) -> tuple[str, ...]:
     """Who wrote it, as far as an address tells: the ref counts where others than the owner can make it."""
     ref = source.ref or ""
-    return (source.provider, source.location, source.subdirectory, ref if _of_others(ref) else "")
+    content = () if source.content is None else source.content.words
+    return (source.provider, source.location, source.subdirectory, ref if _of_others(ref) else "", *content)
 
 
 def _of_others(ref: str) -> bool:

@@ -52,7 +52,8 @@ def fingerprint(root: Path, dockerfile: Dockerfile, *settings: str) -> str:
 
 def revision_state(source: Source, options: Options, *, commit: str, settings: str = "") -> str:
     """A digest of all that the image of a revision depends on, as far as it is known before it is fetched."""
-    origin = (source.provider, source.location, source.subdirectory)
+    content = () if source.content is None else source.content.words
+    origin = (source.provider, source.location, source.subdirectory, *content)
     chosen = json.dumps([__version__, origin, commit, settings, asdict(options)], sort_keys=True)
     return sha256(chosen.encode(errors="surrogateescape")).hexdigest()
 

@@ -28,6 +28,9 @@ ANYTHING = re.compile(
     r"\bdownload\(\s*(?![\s\"'\[(]|info_or_id)|download_corpora|[\"' ](?:all|all-corpora|all-nltk|popular|book)\b"
 )
 
+#: One of these is in all code that loads any: the last is part of the names of models.
+WORDS = ("spacy", "nltk", "_core_")
+
 STRING = re.compile(r"[\"']([\w.-]+)[\"']")
 
 #: The release of NLTK that took new names.
@@ -79,7 +82,7 @@ def model_name(module: str) -> bool:
 def _pieces(subject: Subject) -> Iterator[Piece]:
     for notebook in (*subject.notebooks, *subject.text_notebooks):
         cells = subject.code_of.get(notebook.path, ())
-        if not any("spacy" in cell.source or "nltk" in cell.source for cell, _ in cells):
+        if not any(word in cell.source for cell, _ in cells for word in WORDS):
             continue
         names = {own: known for _, facts in cells for one in facts.imports for own, known in one.bound}
         for cell, facts in cells:
@@ -87,7 +90,7 @@ def _pieces(subject: Subject) -> Iterator[Piece]:
                 yield Piece(facts, names, notebook.path, notebook, cell)
     for path in sorted(subject.once(uses).modules):
         facts = subject.modules[path]
-        if "spacy" in facts.source or "nltk" in facts.source:
+        if any(word in facts.source for word in WORDS):
             names = {own: known for one in facts.imports for own, known in one.bound}
             yield Piece(facts, names, path)
 

@@ -29,6 +29,9 @@ from r2i.planning.imported import undeclared as undeclared_modules
 #: Of more packages that nobody knows, one may well need what code imports.
 FEW = 3
 
+#: An export names the builds of its packages, and so many of them; what is written by hand has a few.
+FEWEST_BUILDS = 10
+
 #: `surely`: all that is declared is known, and does not bring it. `probably`: what is declared may be of another release
 #: than that which is known. `unknown`: nobody knows which distribution it is of.
 MissingKind: TypeAlias = Literal["surely", "probably", "unknown"]
@@ -42,7 +45,7 @@ MOST_UNKNOWN = 3
 class Missing:
     """A module by the first part of its name, or the distributions that have it, the likeliest first; `others` counts the
     further files that import it. `unless` says what may bring it after all, `binder` that it is installed because Binder has it, `uncalled`
-    which function alone needs it, where nothing calls that. `doubtful` says that so much is unknown that it may well be there."""
+    which function alone needs it, where nothing calls that. `doubtful` says that it may well be there, or may not be needed."""
 
     kind: MissingKind
     module: str
@@ -134,7 +137,9 @@ def _missing(
         others=len({use.path for use in group} - {first.path}),
         unless=unless,
         uncalled=uncalled,
-        doubtful=len(there.unknown) > FEW,
+        # A module imports in a function what only some of its users need.
+        doubtful=len(there.unknown) > FEW
+        or (not surely and all(use.functions and not use.notebook for use in group)),
     )
 
 
@@ -264,10 +269,17 @@ def _vague(subject: Subject, environment: PythonEnvironment) -> str:
     if environment.exact:
         return ""
     if environment.manager == "conda":
-        return "a conda package"
+        return "" if exported(subject) else "a conda package"
     if subject.options.as_of:
         return "a release of that date"
     return ""
+
+
+def exported(subject: Subject) -> int:
+    """How many packages an export of a conda environment names, which are all that it has; 0 where the file is none."""
+    asked = [one for one in subject.declared if one.installer == "conda"]
+    built = [one for one in asked if one.text.count("=") == 2 and "==" not in one.text]
+    return len(subject.declared) if len(built) >= FEWEST_BUILDS and 10 * len(built) >= 9 * len(asked) else 0
 
 
 def _once_needed(environment: PythonEnvironment, name: str, use: Use) -> Iterator[str]:

@@ -72,6 +72,11 @@ SCRIPTS = (
 SCRIPT_NAMES = frozenset({"Makefile", "Snakefile", "postBuild", "start", "Dockerfile", "justfile"})
 LARGEST_SCRIPT, MOST_SCRIPTS = 200_000, 2_000
 
+#: How code unpacks an archive.
+UNPACKING = re.compile(
+    r"^[ \t]*!.*\b(?:unzip|gunzip|7z|tar[ \t]+-?[a-z]*x)\b|\.extractall\(|unpack_archive\(", re.MULTILINE
+)
+
 ReadState: TypeAlias = Literal["missing", "ignored", "untracked", "pointer", "submodule"]
 
 
@@ -251,12 +256,18 @@ class _Made:
         scripts = [*_scripts(subject)]
         self._brought = {path for path, text in texts.items() if brings(text)}
         self._everything = any(brings(text) for name, text in scripts if name in SCRIPT_NAMES)
+        # What one notebook unpacks, those beside it read.
+        self._unpacked = {
+            path.rpartition("/")[0] for path, text in texts.items() if UNPACKING.search(text) is not None
+        }
         text = "\n".join([*texts.values(), *(text for _, text in scripts)])
         self._said = Counter(name for names in (FILE_NAME, WORD, OF_MAGIC) for name in names.findall(text))
         self._tails = frozenset(TAIL.findall(text))
 
     def possibly(self, read: Read) -> bool:
         if self._everything or read.notebook.path in self._brought:
+            return True
+        if not read.picture and read.notebook.path.rpartition("/")[0] in self._unpacked:
             return True
         token = _token(read.said)
         stem = token.rpartition(".")[0]

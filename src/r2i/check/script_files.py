@@ -80,6 +80,11 @@ MAKES = frozenset(
     }
 )
 
+#: What installers make in the home directory, and nothing else does.
+OF_INSTALLERS = re.compile(
+    r"(?:~|\$HOME|\$\{HOME\}|/home/jovyan)/(?:\.cargo/env|\.nvm/nvm\.sh|\.ghcup/env|\.sdkman/bin/sdkman-init\.sh)"
+)
+
 #: What pip installs a directory by.
 PROJECT_FILES = ("pyproject.toml", "setup.py")
 
@@ -159,6 +164,8 @@ def _goes_to_a_shell(line: CommandLine) -> bool:
 
 def _lacks(subject: Subject, state: _State, said: str) -> str | None:
     """The path from the root of what is not there; None for what is, or what nobody can know."""
+    if OF_INSTALLERS.fullmatch(said):
+        return None if any(said.rpartition("/")[2] in text for text in state.above) else said
     rest = REPOSITORY.sub("", said)
     base = "" if rest != said else state.directory or ""
     if not PLAIN.fullmatch(rest):

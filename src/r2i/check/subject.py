@@ -35,7 +35,9 @@ FOREIGN = frozenset(
         ".tox",
         ".nox",
         ".mypy_cache",
+        ".virtual_documents",  # what a language server is shown of notebooks
         "_build",  # what Jupyter Book and Sphinx make
+        "_sources",
         "site-packages",
     }
 )

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from r2i.checkout.bounds import check_toml
 from r2i.errors import InvalidRepositoryError, R2iError, UsageError
@@ -32,6 +32,8 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
+DateOf = Literal["the last commit", "the publication", "the newest file"]
+
 CONFIG_DIRECTORIES = ("binder", ".binder")
 
 
@@ -42,7 +44,9 @@ class Checkout:
     `root` is where configuration is looked for and what becomes `$REPO_DIR` (with `--subdir`, that directory);
     `boundary` is the top of the repository: symbolic links may lead anywhere below it, and nowhere else.
     `content_id` is the resolved revision, None for a local directory; `complete` says that nothing of the revision
-    could not be had. `date` is when the commit was made that it stands on (RFC 3339, UTC), None where there is none.
+    could not be had. `date` is when the commit was made that it stands on, or the record published (RFC 3339, UTC), None
+    where there is none; `date_of` says which of these, or that it is the day of the newest file of an archive.
+    `content` names what was put into it of another repository (`URL@commit directory`).
     """
 
     root: Path
@@ -50,6 +54,8 @@ class Checkout:
     content_id: str | None = None
     complete: bool = True
     date: str | None = None
+    content: str = ""
+    date_of: DateOf = "the last commit"
 
     @classmethod
     def open(
@@ -60,6 +66,7 @@ class Checkout:
         content_id: str | None = None,
         complete: bool = True,
         date: str | None = None,
+        date_of: DateOf = "the last commit",
     ) -> Checkout:
         """Raise `UsageError` where `subdirectory` is not a directory below `top`."""
         boundary = top.resolve()
@@ -77,7 +84,14 @@ class Checkout:
             )
         if not os.access(root, os.R_OK | os.X_OK):
             raise UsageError(f"`{subdirectory or top}` cannot be read", hint="Check its permissions")
-        return cls(root=root, boundary=boundary, content_id=content_id, complete=complete, date=date)
+        return cls(
+            root=root,
+            boundary=boundary,
+            content_id=content_id,
+            complete=complete,
+            date=date,
+            date_of=date_of,
+        )
 
     @cached_property
     def config_dir(self) -> str:

@@ -31,6 +31,7 @@ COMMANDS = {
     "dockerfile": "Print the Dockerfile, or export a build directory.",
     "setup": "Prepare this machine for building images.",
     "doctor": "Diagnose problems with the container engine.",
+    "cache": "List or remove downloaded files.",
 }
 
 #: The arguments of this call, for commands that name one like it.

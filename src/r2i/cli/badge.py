@@ -15,8 +15,11 @@ from r2i.cli.themes import Command
 from r2i.errors import UsageError
 from r2i.model import Source
 from r2i.quoting import printable
-from r2i.ready.badge import FORMATS, HUB, NEWEST, Launch, archived, hub_address, opened, public_address
+from r2i.ready.badge import FORMATS, HUB, NEWEST, Launch, hub_address, opened, public_address
 from r2i.ready.published import Published, cautions, on_this_machine, published
+from r2i.ready.records import record_spec
+from r2i.sources.pasted import pasted
+from r2i.sources.pull_links import pull_path
 from r2i.sources.typed import checked_ref, shown
 
 #: What may make files that the repository does not have.
@@ -43,7 +46,7 @@ MAKING_FILES = ("Dockerfile", "postBuild", "start")
 def badge(typed: TypedSource, *, urlpath: str, hub: str, form: str) -> None:
     """Print a badge that opens SOURCE on Binder.
 
-    SOURCE is a directory with a public remote, a repository URL, or a DOI.
+    SOURCE is a directory with a public remote, a repository URL, a DOI or published record, or a Binder link.
     """
     hub = hub_address(hub)
     launch, warnings = launch_of(typed, urlpath=urlpath, hub=hub)
@@ -54,10 +57,6 @@ def badge(typed: TypedSource, *, urlpath: str, hub: str, form: str) -> None:
 
 def launch_of(typed: TypedSource, *, urlpath: str, hub: str) -> tuple[Launch, tuple[str, ...]]:
     """What the hub is to open, and why that may not be what one sees here."""
-    if (doi := archived(typed.source)) is not None:
-        if typed.ref or typed.subdir:
-            raise UsageError("`--ref` and `--subdir` cannot be used with a DOI", hint="Remove them")
-        return Launch(address=doi, urlpath=opened(urlpath, has=None), hub=hub), ()
     source = replace(typed, ref=None).understood()
     if source.provider == "local":
         checkout = Checkout.open(Path(source.location), subdirectory=source.subdirectory)
@@ -65,12 +64,35 @@ def launch_of(typed: TypedSource, *, urlpath: str, hub: str) -> tuple[Launch, tu
         found = state_of(checkout, wanted)
         launch, told = launch_of_directory(checkout, found, wanted, urlpath=urlpath, hub=hub)
         return launch, (*told, *(cautions(found, wanted) if found else ()))
-    address = public_address(source, typed.source)
-    prefix = f"{source.subdirectory}/" if source.subdirectory else ""
-    path = opened(urlpath, has=None, prefix=prefix)
+    path = _path_of(source, urlpath)
+    text = pasted(typed.source).strip()
+    if source.provider != "git":
+        return _launch_of_record(source, text, typed, urlpath=path, hub=hub)
+    address = public_address(source, text)
     return Launch(address=address, ref=_ref_of(source, typed.ref), urlpath=path, hub=hub), tuple(
         _told(source)
     )
+
+
+def _path_of(source: Source, urlpath: str) -> str:
+    """What is opened: of `--urlpath`, else of a link, with the content that the link pulls before."""
+    prefix = f"{source.subdirectory}/" if source.subdirectory else ""
+    path = opened(urlpath, has=None, prefix=prefix) if urlpath else source.opens
+    if source.content is None:
+        return path
+    pulled = replace(source.content.source, location=public_address(source.content.source, ""))
+    return pull_path(replace(source.content, source=pulled), path)
+
+
+def _launch_of_record(
+    source: Source, text: str, typed: TypedSource, *, urlpath: str, hub: str
+) -> tuple[Launch, tuple[str, ...]]:
+    launch = Launch(record=record_spec(source, text), urlpath=urlpath, hub=hub)
+    if typed.ref or typed.subdir:
+        raise UsageError("`--ref` and `--subdir` cannot be used with a published record", hint="Remove them")
+    if source.provider != "doi":
+        return launch, ()
+    return launch, (f"the badge works only if a Dataverse has `{printable(text)}`",)
 
 
 def state_of(checkout: Checkout, ref: str) -> Published | None:

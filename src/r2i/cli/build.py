@@ -18,10 +18,7 @@ from r2i.cli.themes import Command
 @build_options
 @plan_options
 def build(typed: TypedSource, building: BuildChoices, plan: PlanChoices) -> None:
-    """Build an image of SOURCE and print its name.
-
-    SOURCE is a directory, a git URL, `owner/name` on GitHub, or a link to a branch or directory there.
-    """
+    """Build an image of SOURCE and print its name."""
     from r2i.engines.choice import choose
 
     started = time.monotonic()

@@ -152,9 +152,9 @@ def check(
     understood = typed.understood()
     if chosen.fix:
         _refuse_fixing(understood, chosen, execution)
-    look = partial(_subject, source=understood, chosen=chosen, plan=plan, ca_bundle=building.ca_bundle)
-    run = partial(dynamic_report, source=understood, chosen=execution, building=building, plan=plan)
-    with checked_out(understood) as checkout:
+    with checked_out(understood) as (checkout, source):
+        look = partial(_subject, source=source, chosen=chosen, plan=plan, ca_bundle=building.ca_bundle)
+        run = partial(dynamic_report, source=source, chosen=execution, building=building, plan=plan)
         refuse_links(chosen.output, reports, checkout)
         subject = look(checkout)
         report = _checked(subject, strict=chosen.strict)
@@ -163,8 +163,8 @@ def check(
             subject = look(checkout)
             report = _checked(subject, strict=chosen.strict)
         subject, report, failure = _finished(subject, report, chosen, look=look, run=run)
-        write_reports(subject, report, understood, reports)
-        directory = os.path.relpath(checkout.root) if understood.provider == "local" else ""
+        write_reports(subject, report, source, reports)
+        directory = os.path.relpath(checkout.root) if source.provider == "local" else ""
     directory = "" if directory == "." else directory
     _say(report, chosen, form="text" if chosen.output else chosen.form, directory=directory)
     if chosen.output is not None:
@@ -178,7 +178,9 @@ def check(
 def _refuse_fixing(source: Source, chosen: CheckChoices, execution: ExecutionChoices) -> None:
     """Raise `UsageError` where nothing could be changed; before an hour of notebooks, not after it."""
     if source.provider != "local":
-        raise UsageError("`--fix` works only in a local directory", hint="Clone the repository first")
+        raise UsageError(
+            "`--fix` works only in a local directory", hint="Clone or download the repository first"
+        )
     if execution.any:
         _refuse_without_terminal(chosen)
 

@@ -15,11 +15,11 @@ from r2i.checkout import Checkout
 from r2i.cli.as_of import as_of_option, asked, with_date
 from r2i.cli.choices import Function, collected
 from r2i.cli.output import for_programs
+from r2i.cli.passing import passing_line
 from r2i.engines import EngineChoice
 from r2i.errors import UsageError
-from r2i.model import Json, Notice, Options, Source
+from r2i.model import Json, Momentary, Notice, Options, Source
 from r2i.quoting import printable
-from r2i.sources.protocol import Revision
 
 DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -240,16 +240,20 @@ def pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
 
 
 @contextmanager
-def checked_out(source: Source, revision: Revision | None = None) -> Iterator[Checkout]:
-    """The repository on this machine, for as long as it is needed."""
-    from r2i.sources import fetched
+def checked_out(source: Source) -> Iterator[tuple[Checkout, Source]]:
+    """The repository on this machine, for as long as it is needed, and the source as it is now known."""
+    from r2i.sources import fetched, resolve
 
-    with fetched(source, environ=os.environ, report=note, revision=revision) as checkout:
-        yield checkout
+    revision = resolve(source, environ=os.environ, report=note)
+    with fetched(revision.source, environ=os.environ, report=note, revision=revision) as checkout:
+        yield checkout, revision.source
 
 
 def note(message: str, **fields: Json) -> None:
     """Tell the user something that is not the product; `fields` go with it where a program reads."""
+    if isinstance(message, Momentary) and not passing_line.show(message):
+        return
+    passing_line.settle()
     if for_programs.get():
         import json
 

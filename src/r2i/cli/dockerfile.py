@@ -37,9 +37,9 @@ def dockerfile(typed: TypedSource, *, output: Path | None, plan: PlanChoices) ->
     from r2i.planning.render import render
 
     understood = typed.understood()
-    with checked_out(understood) as checkout:
-        options = plan.options_for(checkout, understood)
-        made = make_plan(checkout, options, source=understood)
+    with checked_out(understood) as (checkout, source):
+        options = plan.options_for(checkout, source)
+        made = make_plan(checkout, options, source=source)
         rendered = render(made, checkout)
         if output is not None:
             from r2i.building.export import export

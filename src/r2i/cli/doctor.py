@@ -28,11 +28,12 @@ SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "r
 ENGINE_TROUBLE = 6
 
 
-@click.command(cls=Command, epilog="r2i doctor\nr2i doctor --engine podman --json")
+@click.command(cls=Command, epilog="r2i doctor\nr2i doctor --network\nr2i doctor --engine podman --json")
 @engine_option("Container engine to examine.")
 @ca_bundle_option
+@click.option("--network", is_flag=True, help="Also test which servers of repositories this machine reaches.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def doctor(*, engine: EngineChoice, ca_bundle: Path | None, as_json: bool) -> int:
+def doctor(*, engine: EngineChoice, ca_bundle: Path | None, network: bool, as_json: bool) -> int:
     """Diagnose problems with the container engine, and suggest fixes.
 
     Examines the engine, its storage and the base image, and tests from inside a build step whether names resolve,
@@ -42,6 +43,11 @@ def doctor(*, engine: EngineChoice, ca_bundle: Path | None, as_json: bool) -> in
 
     with Console(file=unguarded(sys.stderr)).status("Examining the engine") as status:
         diagnosis = examine(this_machine(), wanted(engine), ca_bundle=ca_bundle, report=status.update)
+        if network:
+            from r2i.machine.network import check_servers
+
+            status.update("Testing servers of repositories")
+            diagnosis = replace(diagnosis, findings=(*diagnosis.findings, *check_servers(os.environ)))
     if as_json:
         import json
 

@@ -95,8 +95,10 @@ def init(typed: TypedSource, chosen: InitChoices, plan: PlanChoices) -> None:
     started = time.monotonic()
     understood = typed.understood()
     if understood.provider != "local":
-        raise UsageError("`r2i init` works only in a local directory", hint="Clone the repository first")
-    with checked_out(understood) as checkout:
+        raise UsageError(
+            "`r2i init` works only in a local directory", hint="Clone or download the repository first"
+        )
+    with checked_out(understood) as (checkout, _):
         subject = subject_of(checkout, understood, plan)
         if isinstance(subject.planned, R2iError):
             raise subject.planned

@@ -25,11 +25,11 @@ def plan(typed: TypedSource, *, as_json: bool, binder: bool, plan: PlanChoices) 
     Needs no engine, and for a local directory no network.
     """
     understood = typed.understood()
-    with checked_out(understood) as checkout:
+    with checked_out(understood) as (checkout, source):
         if binder:
-            _beside_binder(checkout, understood, plan, as_json=as_json)
+            _beside_binder(checkout, source, plan, as_json=as_json)
             return
-        made = _made(checkout, understood, plan)
+        made = _made(checkout, source, plan)
     if as_json:
         from r2i.planning.plan_json import to_json
 

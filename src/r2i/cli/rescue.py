@@ -91,7 +91,7 @@ def image_for(
     if write and (source.provider != "local" or not settings.rescue):
         raise UsageError(
             "`--write` needs `--rescue` and a local directory",
-            hint="Add `--rescue`, and clone the repository first",
+            hint="Add `--rescue`, and clone or download the repository first",
         )
     done = rescued(builder_for(engine, kind, started=started), source, settings)
     if done.made:
@@ -116,7 +116,7 @@ def _report(source: Source, made: Sequence[Made], given: BuildSettings, *, write
         where = f" ({printable(each.file)}{f':{each.line}' if each.line else ''})" if each.file else ""
         lines.append(f"  `{shlex.join(each.change.arguments)}`: {printable(each.why)}{where}")
     lines.append(f"The same build: `{command}`")
-    with checked_out(source) as checkout:
+    with checked_out(source) as (checkout, _):
         lasting = kept(checkout, given, made)
         lines += _shown(lasting, written=write)
         if write:

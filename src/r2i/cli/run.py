@@ -14,7 +14,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote
 
 import click
 from click.core import ParameterSource
@@ -37,6 +36,7 @@ from r2i.building.launch import (
     wait_for_server,
     with_settings,
 )
+from r2i.building.page import page, page_path
 from r2i.cli.building import BuildChoices, build_options
 from r2i.cli.choices import collected
 from r2i.cli.common import PlanChoices, TypedSource, checked_out, note, plan_options, source_options
@@ -132,7 +132,9 @@ run_options = collected(
         ),
         click.option("--no-browser", is_flag=True, help="Print the URL instead of opening a browser."),
         click.option(
-            "--urlpath", metavar="PATH", help="Server path to open, such as `lab/tree/index.ipynb`."
+            "--urlpath",
+            metavar="PATH",
+            help="Server path to open, such as `lab/tree/index.ipynb`. [default: that of a Binder link]",
         ),
         click.option("--notebook", "interface", flag_value="notebook", help="Open Jupyter Notebook."),
         click.option(
@@ -168,6 +170,7 @@ def run(
 
     started = time.monotonic()
     understood = typed.understood()
+    path = page_path(run.urlpath, understood.opens, PATHS[run.interface])
     request = _request(understood, run, plan)
     given = click.get_current_context().get_parameter_source("user_id") is not ParameterSource.DEFAULT
     if run.editable and not given:
@@ -186,7 +189,7 @@ def run(
     with _start_mounted(understood, run, plan) as start:
         request = replace(request, mounts=(*request.mounts, *start))
         request = with_settings(request, _script(building.ca_bundle, request))
-        return _run_command(engine, request) if command else _run_server(engine, request, run)
+        return _run_command(engine, request) if command else _run_server(engine, request, run, path=path)
 
 
 def _user(engine: Engine, image: Image, user_id: int) -> ContainerUser:
@@ -211,7 +214,7 @@ def _start_mounted(source: Source, run: RunChoices, plan: PlanChoices) -> Iterat
         return
     repo_dir = plan.repo_dir or f"/home/{plan.user_name}"
     with tempfile.TemporaryDirectory(prefix="r2i-") as directory:
-        with checked_out(source) as checkout:
+        with checked_out(source) as (checkout, _):
             mount = editable_start(checkout, Path(directory), repo_dir=repo_dir)
             if hidden := hidden_by_editing(checkout, repo_dir=repo_dir):
                 note(f"Note: {printable(hidden)}")
@@ -286,7 +289,7 @@ def _serving(request: RunRequest, interface: Literal["lab", "notebook"]) -> RunR
     )
 
 
-def _run_server(engine: Engine, request: RunRequest, run: RunChoices) -> int:
+def _run_server(engine: Engine, request: RunRequest, run: RunChoices, *, path: str) -> int:
     token = request.environment["JUPYTER_TOKEN"]
     with (
         of_others(sys.stderr),
@@ -295,8 +298,7 @@ def _run_server(engine: Engine, request: RunRequest, run: RunChoices) -> int:
         _logs_kept(container, secret=token, shown=run.logs),
     ):
         server = wait_for_server(container, SERVER_PORT)
-        path = (run.urlpath or PATHS[run.interface]).lstrip("/")
-        url = f"{server}/{path}{'&' if '?' in path else '?'}token={quote(token)}"
+        url = page(server, path, token=token)
         note(f"{click.style('Jupyter is ready.', fg='green', bold=True)} Press Ctrl-C to stop it.")
         click.echo(url)
         if not run.no_browser and _wants_browser():

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 OWN = "Options"
+
+#: Of every command that takes one and does not say more.
+SOURCE = (
+    "SOURCE is a directory, an archive, a git or Mercurial URL, `owner/name` on GitHub, a link to a branch or directory there, a DOI, "
+    "the page of a published record, or a Binder link or badge."
+)
 
 #: The headings of `--help` and the options below each, in this order; options of no theme are the command's own.
 THEMES = {
@@ -79,6 +87,15 @@ class Command(click.Command):
             if records:
                 with formatter.section(theme):
                     formatter.write_dl(records)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_help_text(ctx, formatter)
+        if any(one.name == "source" for one in self.params) and not re.search(
+            r"^\s*SOURCE is", self.help or "", re.MULTILINE
+        ):
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(SOURCE)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Examples"):

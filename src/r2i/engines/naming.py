@@ -20,18 +20,29 @@ REFERENCE = re.compile(
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
 )
 
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+#: Its pages are named by hashes: no owner and no name stands in their addresses.
+NAMELESS = {"software_heritage"}
+#: As much of the version of a record as the names of its images show.
+LONGEST_VERSION = 64
+
 
 def image_reference(source: Source, options: Options, *, revision: str | None) -> str:
     """`r2i/owner-name:revision-options` for a fetched revision, `r2i/directory:path` for a local directory.
 
-    The tag of a revision names everything that the image depends on, so an image of that name need not be built
+    A published record is `r2i/provider:version-options`. The tag of a revision names everything that the image depends on, so an image of that name need not be built
     again. A local directory keeps one name while it is edited.
     """
     slug = _slug(source)
     if revision is None:
         return f"r2i/{slug}:{_short(source.location, source.subdirectory)}"
-    chosen = json.dumps([__version__, source.location, source.subdirectory, asdict(options)], sort_keys=True)
-    return f"r2i/{slug}:{revision[:12]}-{_short(chosen)}"
+    content = [] if source.content is None else [source.content.words]
+    chosen = [__version__, source.location, source.subdirectory, asdict(options), *content]
+    if COMMIT.fullmatch(revision) and source.provider not in NAMELESS:
+        return f"r2i/{slug}:{revision[:12]}-{_short(json.dumps(chosen, sort_keys=True))}"
+    version = re.sub(r"[^A-Za-z0-9.]+", "-", revision).strip("-.")[:LONGEST_VERSION]
+    short = _short(json.dumps([*chosen, revision], sort_keys=True))
+    return f"r2i/{source.provider}:{'-'.join(filter(None, (version, short)))}"
 
 
 def checked_reference(tag: str) -> str:

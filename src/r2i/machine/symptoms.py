@@ -36,6 +36,7 @@ MachineProblem: TypeAlias = Literal[
     "no-git",
     "old-git",
     "no-git-lfs",
+    "server",
 ]
 OLDEST: dict[EngineName, tuple[int, ...]] = {"docker": DOCKER, "podman": PODMAN}
 

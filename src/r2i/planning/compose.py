@@ -90,7 +90,7 @@ def python_alternatives(checkout: Checkout, options: Options) -> tuple[str, ...]
         return ()
     options = found.options
     detections = adjusted((*found.packs, found.environment), options)
-    return other_pythons(base_of(options), options, detections, date=checkout.date)
+    return other_pythons(base_of(options), options, detections, date=checkout.date, date_of=checkout.date_of)
 
 
 def _compose(
@@ -101,7 +101,9 @@ def _compose(
     wanted = configured(asked, until, installer=options.installer)
     classic = classic_evidence(detections, asked)
     date = None if asked.opaque else checkout.date  # which says nothing of a Python that runs no notebook
-    python, notices = choose_python(base, options, detections, date=date, limits=classic_limits(classic))
+    python, notices = choose_python(
+        base, options, detections, date=date, date_of=checkout.date_of, limits=classic_limits(classic)
+    )
     server = _jupyter_server(detections)
     joined = server_packages(asked, classic=bool(classic), dated=until is not None)
     repo_dir = options.repo_dir or f"/home/{options.user_name}"
@@ -320,7 +322,8 @@ def _final(
 def _labels(
     checkout: Checkout, options: Options, source: Source | None, until: AsOf | None
 ) -> dict[str, str]:
-    remote = source is not None and source.provider != "local"
+    # An archive of this machine has a path, too.
+    remote = source is not None and source.provider != "local" and not source.location.startswith("/")
     labels = {
         "io.r2i.version": __version__,
         "repo2docker.repo": source.location if source is not None and remote else "local",
@@ -331,6 +334,8 @@ def _labels(
     if checkout.content_id is not None:
         labels["org.opencontainers.image.revision"] = checkout.content_id
         labels["repo2docker.ref"] = checkout.content_id
+    if checkout.content:
+        labels["io.r2i.content"] = checkout.content
     return labels | dict(options.labels) | ({"io.r2i.as-of": until.moment} if until else {})
 
 

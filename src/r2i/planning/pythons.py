@@ -84,19 +84,21 @@ def choose_python(
     detections: Sequence[Detection],
     *,
     date: str | None,
+    date_of: str = "the last commit",
     limits: tuple[Limit, ...] = (),
 ) -> tuple[Python, tuple[Notice, ...]]:
-    """Decide the version and who provides it; `date` is that of the last commit,
+    """Decide the version and who provides it; `date` is that of the last commit or of what `date_of` says,
     `limits` are those that no pin tells of.
 
     Raises `InvalidRepositoryError` where files of the repository allow no Python that anybody provides, `UsageError`
     where the user asks for such a one.
     """
-    claims = _claims(base, options, detections, date=date, limits=limits)
+    claims = _claims(base, options, detections, date=date, date_of=date_of, limits=limits)
     chosen, notices = _asked_for(claims) if claims.requests else _deduced(claims)
     if not claims.own:
         return chosen, notices
-    wanted, _ = choose_python(base, replace(options, own_python=False), detections, date=date, limits=limits)
+    without = replace(options, own_python=False)
+    wanted, _ = choose_python(base, without, detections, date=date, date_of=date_of, limits=limits)
     if wanted.version == chosen.version:
         return chosen, notices
     instead = f"Python {wanted.version} could not be downloaded, so the image has Python {chosen.version}: {wanted.evidence.why}"
@@ -104,10 +106,15 @@ def choose_python(
 
 
 def other_pythons(
-    base: BaseImage, options: Options, detections: Sequence[Detection], *, date: str | None
+    base: BaseImage,
+    options: Options,
+    detections: Sequence[Detection],
+    *,
+    date: str | None,
+    date_of: str = "the last commit",
 ) -> tuple[str, ...]:
     """What to try where the chosen one fails and no file names it: that of Binder, and that of the day."""
-    claims = _claims(base, options, detections, date=date)
+    claims = _claims(base, options, detections, date=date, date_of=date_of)
     if claims.requests:
         return ()
     chosen, _ = _deduced(claims)
@@ -123,6 +130,7 @@ def _claims(
     detections: Sequence[Detection],
     *,
     date: str | None,
+    date_of: str = "the last commit",
     limits: tuple[Limit, ...] = (),
 ) -> Claims:
     asked = [d.requests["python"] for d in detections if "python" in d.requests]
@@ -142,7 +150,7 @@ def _claims(
         pins=any(environment.pins or environment.conda_versions for environment in environments),
         conda=conda,
         day=day[:10] if day else None,
-        of="the date of `--as-of`" if options.as_of else "the date of the last commit",
+        of="the date of `--as-of`" if options.as_of else f"the date of {date_of}",
         dated=options.as_of is not None or any(_pinned(environment) for environment in environments),
         own=options.own_python,
     )

@@ -20,16 +20,6 @@ HUB = "https://mybinder.org"
 #: The branch that one sees first on the repository's page, as it is when somebody clicks.
 NEWEST = "HEAD"
 
-#: https://www.doi.org/the-identifier/resources/handbook
-DOI = re.compile(r"(?:doi:\s*|https?://(?:dx\.)?doi\.org/)?(?P<doi>10\.\d{4,9}/[^\s?#]+)", re.IGNORECASE)
-
-#: How a BinderHub calls those who give out DOIs that begin so; any other may be of a Dataverse.
-ARCHIVES = {
-    "10.5281/zenodo.": "zenodo",
-    "10.6084/m9.figshare.": "figshare",
-    "10.4211/hs.": "hydroshare",
-}
-
 #: Where servers and their extensions open a file, whose path from the repository's top follows.
 VIEW = re.compile(
     r"(?:lab(?:/workspaces/[^/]+)?/tree|(?:nbclassic/|retro/)?(?:tree|notebooks|edit)|doc/tree|voila/render|apps|view|files)"
@@ -56,16 +46,19 @@ INTERFACES = frozenset(
 )
 
 SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):/*(?P<path>.+)")
+#: The address of a gist with its user, or a Binder link to it.
 GIST = re.compile(
-    r"https?://(?:[^@/]*@)?(gist\.github\.com/[\w-]+/[0-9a-f]{5,39})(?:\.git)?(?:/.*)?", re.ASCII
+    r"https?://(?:(?:[^@/]*@)?gist\.github\.com|[^?#]*/v2/gist)/([\w-]+/[0-9a-f]{5,39})(?:\.git)?(?:[/?].*)?",
+    re.ASCII,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """What a hub is to open: `address` is a URL that it can clone, or a DOI, which has no `ref`."""
+    """What a hub is to open: `address` is a URL that it can clone, `record` how it calls a published record instead."""
 
-    address: str
+    address: str = ""
+    record: str = ""
     ref: str = NEWEST
     urlpath: str = ""
     hub: str = HUB
@@ -73,7 +66,8 @@ class Launch:
     @property
     def url(self) -> str:
         query = f"?urlpath={quote(self.urlpath, safe='')}" if self.urlpath else ""
-        return f"{self.hub}/v2/{_spec(self.address, quote(self.ref, safe='/'))}{query}"
+        spec = self.record or _spec(self.address, quote(self.ref, safe="/"))
+        return f"{self.hub}/v2/{spec}{query}"
 
 
 def markdown(launch: Launch) -> str:
@@ -90,12 +84,6 @@ def html(launch: Launch) -> str:
 
 
 FORMATS: Mapping[str, Callable[[Launch], str]] = {"markdown": markdown, "rst": restructured, "html": html}
-
-
-def archived(text: str) -> str | None:
-    """The DOI that was typed, None where it is none."""
-    match = DOI.fullmatch(text.strip())
-    return match["doi"] if match else None
 
 
 def hub_address(text: str) -> str:
@@ -117,7 +105,7 @@ def hub_address(text: str) -> str:
 def public_address(source: Source, typed: str) -> str:
     """The URL by which a hub clones a repository; raise `UsageError` where only this machine reaches it."""
     if gist := GIST.fullmatch(typed):
-        return f"https://{gist[1]}"  # a hub wants the user, whom git needs not
+        return f"https://gist.github.com/{gist[1]}"  # a hub wants the user, whom git needs not
     location = source.location
     if source.provider == "local" or location.startswith("file:"):
         raise UsageError(
@@ -166,9 +154,6 @@ def _missing(path: str, has: Callable[[str], bool], prefix: str, *, complete: bo
 
 def _spec(address: str, ref: str) -> str:
     """How a hub calls the repository: who has it, what it is called there, the ref."""
-    if (doi := archived(address)) is not None:
-        provider = next((name for start, name in ARCHIVES.items() if doi.startswith(start)), "dataverse")
-        return f"{provider}/{quote(doi, safe='/')}/"
     parts = urlsplit(address)
     path = unquote(parts.path).strip("/").removesuffix(".git")
     words = [quote(word, safe="") for word in path.split("/")]

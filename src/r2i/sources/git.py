@@ -8,7 +8,15 @@ from contextlib import AbstractContextManager
 from r2i.checkout import Checkout
 from r2i.model import Source
 from r2i.sources.parse import git_source
-from r2i.sources.protocol import LastChange, Revision, Typed, Unknown
+from r2i.sources.protocol import LastChange, Revision, Typed, Unknown, silent
+
+#: The largest of the sites whose links r2i knows.
+SERVERS = (
+    ("GitHub", "https://github.com/robots.txt"),
+    ("GitLab", "https://gitlab.com/robots.txt"),
+    ("Codeberg", "https://codeberg.org/robots.txt"),
+    ("Bitbucket", "https://bitbucket.org/robots.txt"),
+)
 
 
 class Git:
@@ -17,9 +25,12 @@ class Git:
     def read(self, typed: Typed) -> Source | None:
         return git_source(typed)
 
-    def resolve(self, source: Source, *, environ: Mapping[str, str]) -> Revision:
+    def resolve(
+        self, source: Source, *, environ: Mapping[str, str], report: Callable[[str], None] = silent
+    ) -> Revision:
         from r2i.sources import git_fetch, git_refs
 
+        del report
         return git_refs.resolve(source, git_fetch.program(source, environ))
 
     def fetched(

@@ -43,16 +43,7 @@ def fetched(
     with private_directory() as directory:
         top = directory / "repository"
         top.mkdir()
-        report(f"Fetching `{source.location}` at `{revision.content_id[:12]}`")
-        room = Room()
-        fetch_commit(
-            top, git, location=source.location, commit=revision.content_id, ref=revision.ref, room=room
-        )
-        _stand_on(top, git, revision)
-        complete = fetch_large_files(
-            top, git, commit=revision.content_id, location=source.location, room=room, report=report
-        )
-        complete &= _Submodules(source=source, environ=environ, report=report, room=room).fetch(top)
+        complete = fetch_into(top, git, revision, environ=environ, report=report)
         yield Checkout.open(
             top,
             subdirectory=revision.source.subdirectory,
@@ -60,6 +51,26 @@ def fetched(
             complete=complete,
             date=date_of(revision.content_id, top, git),
         )
+
+
+def fetch_into(
+    directory: Path,
+    git: GitProgram,
+    revision: Revision,
+    *,
+    environ: Mapping[str, str],
+    report: Callable[[str], None],
+) -> bool:
+    """Fetch all of a revision into an empty directory; false where content that git LFS keeps is missing."""
+    source, commit = revision.source, str(revision.content_id)
+    report(f"Fetching `{source.location}` at `{commit[:12]}`")
+    room = Room()
+    fetch_commit(directory, git, location=source.location, commit=commit, ref=revision.ref, room=room)
+    _stand_on(directory, git, revision)
+    complete = fetch_large_files(
+        directory, git, commit=commit, location=source.location, room=room, report=report
+    )
+    return complete & _Submodules(source=source, environ=environ, report=report, room=room).fetch(directory)
 
 
 def fetch_commit(

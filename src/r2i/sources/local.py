@@ -10,7 +10,7 @@ from r2i.checkout import Checkout
 from r2i.model import Source
 from r2i.sources.commit_date import date_here
 from r2i.sources.parse import local_source
-from r2i.sources.protocol import LastChange, Revision, Typed, Unknown
+from r2i.sources.protocol import LastChange, Revision, Typed, Unknown, silent
 
 
 class Local:
@@ -19,9 +19,11 @@ class Local:
     def read(self, typed: Typed) -> Source | None:
         return local_source(typed)
 
-    def resolve(self, source: Source, *, environ: Mapping[str, str]) -> Revision:
+    def resolve(
+        self, source: Source, *, environ: Mapping[str, str], report: Callable[[str], None] = silent
+    ) -> Revision:
         """A directory has no revision: it may change at any moment."""
-        del environ
+        del environ, report
         return Revision(source=source, content_id=None, ref=None)
 
     @contextmanager

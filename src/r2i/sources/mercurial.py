@@ -11,7 +11,7 @@ from r2i.checkout import Checkout
 from r2i.errors import UsageError
 from r2i.model import Source
 from r2i.sources.parse import URL, credentials_of, holds, location_of
-from r2i.sources.protocol import LastChange, Revision, Typed, Unknown
+from r2i.sources.protocol import LastChange, Revision, Typed, Unknown, silent
 from r2i.sources.typed import shown
 
 #: What says that a URL is of Mercurial: pip's and Debian's way, and that of git's remote helper.
@@ -34,9 +34,12 @@ class Mercurial:
             return None
         return self._source(text, typed)
 
-    def resolve(self, source: Source, *, environ: Mapping[str, str]) -> Revision:
+    def resolve(
+        self, source: Source, *, environ: Mapping[str, str], report: Callable[[str], None] = silent
+    ) -> Revision:
         from r2i.sources import mercurial_fetch
 
+        del report
         return mercurial_fetch.resolve(source, environ=environ)
 
     def fetched(

@@ -9,9 +9,11 @@ from urllib.parse import quote, unquote
 
 from r2i.errors import FetchError, R2iError, UsageError
 from r2i.model import Credentials, Source
+from r2i.sources.doi_text import read_doi
 from r2i.sources.links import Link, read_link
 from r2i.sources.protocol import Typed
 from r2i.sources.typed import FORMS, LONGEST, shown
+from r2i.sources.web.archives import is_archive
 
 URL = re.compile(
     r"(?:git\+)?(?P<scheme>https?|ssh|git|file)://"
@@ -37,6 +39,8 @@ def local_source(typed: Typed) -> Source | None:
     except RuntimeError:  # the home directory of nobody
         path = typed.cwd / typed.text
     if not _is_directory(path):
+        if _exists(path) and is_archive(path.name):
+            return None
         if _exists(path) or _looks_like_path(typed.text):
             raise _no_directory(typed, path)
         return None
@@ -64,6 +68,15 @@ def holds(typed: Typed, name: str) -> bool:
     except RuntimeError:
         return False
     return _exists(path / name) and not _exists(path / ".git")
+
+
+def existing_file(typed: Typed) -> Path | None:
+    """A file of this machine; None where there is none, and for a directory."""
+    try:
+        path = (typed.cwd / Path(typed.text).expanduser()).resolve()
+        return path if path.is_file() else None
+    except (OSError, RuntimeError, ValueError):
+        return None
 
 
 def git_source(typed: Typed) -> Source | None:
@@ -99,9 +112,13 @@ def remote_location(url: str, *, parent: str) -> tuple[str, Credentials | None]:
 
 def not_understood(typed: Typed) -> R2iError:
     """What to say of something that no provider understands."""
+    from r2i.sources.misspelt import meant
+
     if re.search(r"[:@]", typed.text) is None:
         return _no_directory(typed, typed.cwd / typed.text)
-    return UsageError(f"`{shown(typed.text)}` is not a directory, URL or repository name", hint=FORMS)
+    return UsageError(
+        f"`{shown(typed.text)}` is not a directory, URL or repository name", hint=meant(typed.text)
+    )
 
 
 def _url_source(match: re.Match[str], typed: Typed) -> Source:
@@ -224,7 +241,8 @@ def _joined(parent: str, url: str) -> str:
 def _looks_like_path(text: str) -> bool:
     if text in {".", "..", "~"} or text.startswith(("./", "../", "/", "~")):
         return True
-    return text.endswith("/") and "://" not in text and not BARE_LINK.fullmatch(text) and "@" not in text
+    other = "://" in text or "@" in text or BARE_LINK.fullmatch(text) or read_doi(text)
+    return text.endswith("/") and not other
 
 
 def _no_directory(typed: Typed, path: Path) -> FetchError:
@@ -234,13 +252,16 @@ def _no_directory(typed: Typed, path: Path) -> FetchError:
         )
     from difflib import get_close_matches
 
+    from r2i.sources.misspelt import meant
+
     missing = path
     while not _is_directory(missing.parent) and missing.parent != missing:
         missing = missing.parent
+    noun = "archive" if is_archive(typed.text) else "directory"
     near = get_close_matches(missing.name, _directories(missing.parent), n=3)
     shown_names = [f"`{shown(str(_relative(missing.parent / name, typed.cwd)))}`" for name in near]
-    hint = f"Did you mean {' or '.join(shown_names)}?" if near else FORMS
-    return FetchError(f"The directory `{shown(typed.text)}` does not exist", hint=hint)
+    hint = f"Did you mean {' or '.join(shown_names)}?" if near else meant(typed.text)
+    return FetchError(f"The {noun} `{shown(typed.text)}` does not exist", hint=hint)
 
 
 def _relative(path: Path, cwd: Path) -> Path:
@@ -249,7 +270,7 @@ def _relative(path: Path, cwd: Path) -> Path:
 
 def _directories(parent: Path) -> list[str]:
     try:
-        return [entry.name for entry in parent.iterdir() if _is_directory(entry)]
+        return [entry.name for entry in parent.iterdir() if is_archive(entry.name) or _is_directory(entry)]
     except OSError:
         return []
 

@@ -40,11 +40,26 @@ class Revision:
 
 @dataclass(frozen=True, kw_only=True)
 class LastChange:
-    """The last commit that changed some files; `edited` are those that were changed since and not committed."""
+    """The last commit that changed some files, or the record that they were published in.
 
-    commit: str
+    `commit` is an id, `record` the page of a version; one of them is empty. `edited` are files that were changed since
+    and not committed.
+    """
+
     moment: datetime
+    commit: str = ""
+    record: str = ""
     edited: tuple[str, ...] = ()
+
+    @property
+    def happened(self) -> str:
+        """What happened on that day, as the end of a sentence about files or a repository."""
+        return "published" if self.record else "last changed"
+
+    @property
+    def cause(self) -> str:
+        """What tells it, for people."""
+        return self.record or f"commit {self.commit[:12]}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +70,10 @@ class Unknown:
     hint: str
 
 
+def silent(_sentence: str) -> None:
+    """What to pass as `report` where nobody listens."""
+
+
 class Provider(Protocol):
     @property
     def name(self) -> str:
@@ -63,8 +82,10 @@ class Provider(Protocol):
     def read(self, typed: Typed) -> Source | None:
         """Understand what was typed; None where it is for another provider. Pure but for looking at directories."""
 
-    def resolve(self, source: Source, *, environ: Mapping[str, str]) -> Revision:
-        """Find out which revision is meant, without fetching it."""
+    def resolve(
+        self, source: Source, *, environ: Mapping[str, str], report: Callable[[str], None] = silent
+    ) -> Revision:
+        """Find out which revision is meant, without fetching it; `report` is told what was chosen, and what takes long."""
 
     def fetched(
         self,
@@ -85,4 +106,4 @@ class Provider(Protocol):
         environ: Mapping[str, str],
         report: Callable[[str], None],
     ) -> LastChange | Unknown:
-        """Find the last commit that changed one of these files of its checkout."""
+        """Find the last commit that changed one of these files of its checkout, or when they were published."""

@@ -16,7 +16,7 @@ BAD_REF = re.compile(r"^-|^/|/$|//|\.\.|@\{|(^|/)\.|\.$|\.lock(/|$)|[\s~^:?*\[\\
 #: Longer than any path or URL that works anywhere.
 LONGEST = 4096
 
-FORMS = "Pass a directory, a git URL, or `owner/name` on GitHub"
+FORMS = "Pass a directory, an archive, a git URL, `owner/name` on GitHub, a DOI, or a Binder link"
 
 
 def checked(text: str, *, ref: str | None, subdirectory: str, cwd: Path) -> Typed:

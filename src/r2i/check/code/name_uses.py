@@ -100,8 +100,9 @@ def _maker(value: ast.expr) -> str:
 
 
 def _only_string(call: ast.Call, *, at: int = 0) -> str:
-    """The constant at that place among the arguments; empty where it is none."""
+    """The constant at that place among the arguments, or the first of a list of them; empty where there is none."""
     one = call.args[at] if len(call.args) > at else None
+    one = one.elts[0] if isinstance(one, ast.List) and one.elts else one
     return one.value if isinstance(one, ast.Constant) and isinstance(one.value, str) else ""
 
 

@@ -45,9 +45,19 @@ MAY_HAVE = re.compile(
     r"|[(,][ \t\n]*/[ \t\n]*[,):]",
     re.MULTILINE,
 )
+WORDS = ("match ", "match(", "match[", "match{", "type ", "type\t", "except*", "except *")
+#: Those of syntax that only Pythons before 3.8 lack.
+OLD_WORDS = (":=", "/)", "/,", "/:", "/ ", "/\n")
+GENERICS = (re.compile(r"def[ \t]+\w+\["), re.compile(r"class[ \t]+\w+\["))
 TEXTS = (
     (re.compile(r"^[ \t]*type[ \t]+[^\W\d]\w*[ \t]*(?:\[[^\]\n]*\][ \t]*)?=(?!=)", re.MULTILINE), ALIAS),
     (re.compile(r"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+\w+\[[^\]\n]+\]", re.MULTILINE), GENERIC),
+)
+
+#: A brace that is open at a quote or before a backslash, in a line of usual length: finding these first is faster.
+F_STRING = re.compile(r"[fF][rR]?[\"']")
+SUSPECT = re.compile(
+    r"""[fF][rR]?(?:"[^"\n]{0,300}\{[^}"\n]{0,300}"|'[^'\n]{0,300}\{[^}'\n]{0,300}')|\{[^{}\n]{0,300}\\"""
 )
 
 #: The strings of code, and f-strings in one line as Python had them before 3.12: to the first mark of their kind.
@@ -65,14 +75,20 @@ def newer_syntax(source: str, *, than: str) -> NewSyntax | None:
     if target >= version_tuple(NEWEST):
         return None
     nested = _may_be_nested(source)
-    if not nested and not MAY_HAVE.search(source):
+    if not nested and not (_has_words(source, target) and MAY_HAVE.search(source)):
         return None
     found = [one for one in _found(source, nested=nested) if version_tuple(one.minor) > target]
     return max(found, key=lambda one: (version_tuple(one.minor), -one.line), default=None)
 
 
+def _has_words(source: str, target: tuple[int, ...]) -> bool:
+    """To find a string is ten times as fast as the pattern."""
+    words = WORDS if target >= version_tuple(WALRUS.minor) else (*WORDS, *OLD_WORDS)
+    return any(word in source for word in words) or any(pattern.search(source) for pattern in GENERICS)
+
+
 def _may_be_nested(source: str) -> bool:
-    return any(begin in source for begin in ('f"', "f'", 'F"', "F'")) and any(_nested(source))
+    return bool(F_STRING.search(source) and SUSPECT.search(source) and any(_nested(source)))
 
 
 def _found(source: str, *, nested: bool) -> Iterator[NewSyntax]:

@@ -71,6 +71,7 @@ class Call:
 
     `root` is how the chain begins that it ends: `pd.read_csv` of `pd.read_csv(…)["a"].plot()`, whose name is `plot`.
     `leading` is the text that the first argument begins with: of a string, one that is put together, or the first of a list.
+    `given` are the keywords of all arguments, `positional` counts those without one.
     """
 
     name: str
@@ -79,6 +80,8 @@ class Call:
     optional: bool = False
     root: str = ""
     leading: str = ""
+    given: tuple[str, ...] = ()
+    positional: int = 0
 
     @property
     def arguments(self) -> tuple[object, ...]:
@@ -279,6 +282,8 @@ def _see_call(node: ast.Call, seen: _Seen, optional: bool) -> None:  # noqa: FBT
             optional=optional,
             root=root(node.func),
             leading=leading(node.args[0]) if node.args else "",
+            given=tuple(keyword.arg for keyword in node.keywords if keyword.arg),
+            positional=len(node.args),
         )
     )
     for place, constant in constants:

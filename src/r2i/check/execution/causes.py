@@ -161,6 +161,7 @@ def _has_a_date(subject: Subject) -> bool:
     if plan is None or plan.as_of is not None or environment is None or environment.exact:
         return False
     git, declared = subject.git, environment.defined_by
-    if git is None or not declared or declared in git.untracked:
+    if not declared or (git is not None and declared in git.untracked):
         return False
-    return subject.checkout.date is not None or bool(git.prefix)
+    # Without git, it is the date of a published record.
+    return subject.checkout.date is not None or (git is not None and bool(git.prefix))

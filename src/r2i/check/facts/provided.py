@@ -175,7 +175,7 @@ def provided(
 def modules_of(name: str) -> tuple[str, ...]:
     """Empty where that is not known."""
     row = distributions().get(name)
-    return row.modules if row else _others().get(name, ())
+    return row.modules if row and row.modules else _others().get(name, ())
 
 
 def providers(module: str) -> tuple[str, ...]:

@@ -35,7 +35,9 @@ def _not_in_ubuntu(subject: Subject) -> Iterator[Finding]:
         if error is not None and (error.file, error.line) == (path, package.line):
             continue  # r2i does not have it either, and says so
         advice = _advice(package)
-        if advice is not None:
+        if advice is None and package.version:
+            yield _pinned(subject, path, package)
+        elif advice is not None:
             yield Finding(
                 message=f"{UBUNTU}, on which mybinder.org builds, has no package `{package.name}`, so the build fails",
                 file=path,
@@ -43,6 +45,20 @@ def _not_in_ubuntu(subject: Subject) -> Iterator[Finding]:
                 hint=advice.hint,
                 fix=_replaced(subject, path, package, advice),
             )
+
+
+def _pinned(subject: Subject, path: str, package: AptPackage) -> Finding:
+    """A release of Ubuntu has one version of a package, and another one a few weeks later."""
+    raw = line_text(subject.checkout, path, package.line) or ""
+    alone = raw.partition("#")[0].strip() == package.spec
+    edit = line_edit(subject.checkout, path, package.line, raw.replace(package.spec, package.name, 1))
+    return Finding(
+        message=f"mybinder.org builds on {UBUNTU}, and fails unless that has exactly version `{package.version}` of `{package.name}`",
+        file=path,
+        line=package.line,
+        hint=f"Write `{package.name}`",
+        fix=Fix(title=f"Write `{package.name}` in `{path}`", edits=(edit,)) if alone else None,
+    )
 
 
 def _packages(subject: Subject, path: str) -> list[AptPackage]:

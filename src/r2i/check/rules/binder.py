@@ -60,8 +60,13 @@ def _reads_nothing(subject: Subject) -> Iterator[Finding]:
     if decides is None or (made is not None and made.default):
         return  # F109 says more
     missing = _missing(subject, decides, instead) if instead else []
+    installed = re.compile(
+        rf"pip3? install[^\n;&|]*[ \t](?:\./|\$\{{?\w+\}}?/)?{re.escape(posixpath.dirname(decides) or '.')}/?(?:\[|[ \t;&|]|$)",
+        re.MULTILINE,
+    )
     if (instead and not missing) or any(
-        posixpath.basename(decides) in script.text for script in subject.once(scripts)
+        posixpath.basename(decides) in script.text or installed.search(script.text)
+        for script in subject.once(scripts)
     ):
         return
     yield Finding(

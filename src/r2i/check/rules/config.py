@@ -9,7 +9,9 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache
 
+from r2i.binder.making import binder_of
 from r2i.buildpacks import ENVIRONMENTS
+from r2i.buildpacks.julia import REQUIRE
 from r2i.check.facts.distributions import distributions
 from r2i.check.facts.provided import STANDARD, of_pypi
 from r2i.check.findings import Finding, Rule
@@ -31,6 +33,7 @@ from r2i.edits.fixes import Fix
 from r2i.errors import InvalidRepositoryError, R2iError
 from r2i.facts.server_parts import is_server_part
 from r2i.facts.tables import read_table
+from r2i.formats.julia.files import PROJECTS
 from r2i.formats.projects.reading import read_project
 from r2i.formats.requirements.lines import quoted
 from r2i.formats.requirements.local import PROJECT_FILES
@@ -46,6 +49,9 @@ OWN_PACKAGE = re.compile(
     re.MULTILINE,
 )
 
+#: Files that choose a language, and its version.
+LANGUAGE_FILES = frozenset({"runtime.txt", *PROJECTS})
+
 FOR_BINDER = (*OF_ENVIRONMENT, "apt.txt", "runtime.txt", "postBuild", "start", "install.R")
 
 
@@ -57,13 +63,20 @@ def _cannot_be_planned(subject: Subject) -> Iterator[Finding]:
             if _is_wide(subject, error.file):
                 continue  # F305 says so, and mends it
             yield Finding(
-                message=error.message,
+                message=error.message + _elsewhere(subject, error),
                 file=error.file,
                 line=error.line,
                 hint=error.hint,
                 fix=_corrected(subject, error),
                 targets=targets_of_error(subject, error),
             )
+
+
+def _elsewhere(subject: Subject, error: R2iError) -> str:
+    """What to say of a language that Binder has: of what a build there does later, this says nothing."""
+    if posixpath.basename(error.file or "") not in LANGUAGE_FILES or binder_of(subject.checkout).error:
+        return ""
+    return "; r2i does not build this yet"
 
 
 def _is_wide(subject: Subject, file: str | None) -> bool:
@@ -138,6 +151,7 @@ def _hidden_by_directory(subject: Subject) -> Iterator[Finding]:
                 message=f"`{entry.file}` has no effect: Binder only reads `{directory}/`, {instead}",
                 file=entry.file,
                 hint=hint,
+                severity="info" if entry.file == "runtime.txt" else None,  # a version is chosen in any case
             )
 
 
@@ -261,7 +275,9 @@ def _hidden_by_stronger_file(subject: Subject) -> Iterator[Finding]:
         asked = _asked_for(subject.checkout, file, subject.options)
         if file in PROJECT_FILES and subject.once(_published_instead):
             continue
-        found: Iterable[Finding] = [Finding(message=notice.message, file=file, line=notice.line, hint=hint)]
+        found: Iterable[Finding] = [
+            Finding(message=notice.message, file=file, line=notice.line, hint=hint, severity="info")
+        ]
         if notice.line in {evidence.line for evidence in asked.values()}:
             found = _unheard(subject, file, asked, hint)
         elif "`-e .`" in notice.message:
@@ -356,6 +372,8 @@ def _warned_of(subject: Subject) -> Iterator[Finding]:
             continue  # F315 says so
         if f"but `{runtime}`" in notice.message and posixpath.basename(notice.file or "") in STRONGER:
             continue  # F112 says what Binder makes of the two
+        if posixpath.basename(notice.file or "") == REQUIRE:
+            continue  # F109 says so
         sentence = notice.message[:1].upper() + notice.message[1:]
         yield Finding(message=sentence, file=notice.file, line=notice.line)
 

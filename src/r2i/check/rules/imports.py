@@ -11,7 +11,7 @@ from r2i.check.facts.distributions import closure, distributions
 from r2i.check.facts.provided import Provided, is_program, modules_of, of_conda, of_pypi, optional
 from r2i.check.findings import Finding, Rule, Severity
 from r2i.check.imports import all_imports, found_at, is_imported
-from r2i.check.missing import Missing, MissingKind, missing_imports
+from r2i.check.missing import Missing, MissingKind, exported, missing_imports
 from r2i.check.optional_uses import distributions_of, optional_uses
 from r2i.check.requirement_edits import added, where
 from r2i.check.subject import Subject
@@ -65,6 +65,7 @@ def _asked_for(subject: Subject, found: list[Missing], said: Callable[[Missing],
         name = one.distributions[0]
         asker = next((asker for asker in askers if not asker.names.isdisjoint(one.distributions)), None)
         text = of_conda(name) if _is_conda(subject) else name
+        all_of = exported(subject)
         called = "it" if text == one.module else f"`{text}`"
         who = f"only {asker.who} requires {called}" if asker else f"no file requires {called}"
         fix = None if asker and asker.hint else added(subject, text)
@@ -72,7 +73,9 @@ def _asked_for(subject: Subject, found: list[Missing], said: Callable[[Missing],
         yield _finding(
             subject,
             one,
-            message=f"{said(one)}, but {who}{_unless(one)}",
+            message=f"{said(one)}, but {called} is not among the {all_of} packages of this export"
+            if all_of and not asker
+            else f"{said(one)}, but {who}{_unless(one)}",
             hint=(asker and asker.hint) or how,
             fix=fix,
             severity="info" if one.binder or one.doubtful else None,

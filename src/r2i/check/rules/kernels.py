@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from r2i.buildpacks.r import OF_DEBIAN
 from r2i.check.apt_txt import apt_txt
@@ -48,24 +49,34 @@ CONFIGURATION = ("postBuild", "start", "apt.txt", "environment.yml", "environmen
 
 def _not_installed(subject: Subject) -> Iterator[Finding]:
     said = _configuration(subject)
+    found: dict[tuple[str, str], list[Finding]] = {}
     for notebook in _asking(subject):
         known = _fitting(notebook)
         if (not known and notebook.language in PYTHON) or is_of_website(subject, notebook):
             continue
-        if _installed(subject, said, notebook, known):
+        # Of a language that nobody knows, a package of its name may well bring the kernel: `kotlin-jupyter-kernel`.
+        named = not known and any(word in said for word in (notebook.kernel.lower(), notebook.language))
+        if named or _installed(subject, said, notebook, known):
             if step := _lacking_step(subject, notebook, known):
                 yield step
             elif known and _lacks_on_binder(subject, notebook, known):
                 yield _not_on_binder(subject, notebook, known[0])
             continue
         language = known[0].language if known else notebook.language
-        yield Finding(
+        one = Finding(
             message=f"The kernel of the notebook is `{notebook.kernel}` ({language}), but no file installs it",
             file=notebook.path,
             line=line_of_value(subject.checkout, notebook.path, *KERNEL_NAME),
             hint=_how(subject, known[0]) if known else "Install it in `postBuild`",
             targets=R2I_ONLY if known and has_kernel_for(subject, language) else None,
         )
+        ignored = notebook.path if subject.is_ignored("N201", notebook.path, one.line) else ""
+        found.setdefault((notebook.kernel, ignored), []).append(one)
+    for same in found.values():
+        more = (
+            f" (also of {len(same) - 1} more notebook{'s' if len(same) > 2 else ''})" if len(same) > 1 else ""
+        )
+        yield replace(same[0], message=same[0].message + more)
 
 
 def _lacks_on_binder(subject: Subject, notebook: Notebook, known: Sequence[Kernel]) -> bool:

@@ -10,9 +10,6 @@ from r2i.check.language_pins import dated, julia_of, manifest_path, undated, wit
 from r2i.check.subject import Subject
 from r2i.check.wording import named
 
-#: Beside it, in the root, Binder takes the packages of two days ago.
-DESCRIPTION = "DESCRIPTION"
-
 
 def _undated(subject: Subject) -> Iterator[Finding]:
     found = undated(subject)
@@ -20,18 +17,17 @@ def _undated(subject: Subject) -> Iterator[Finding]:
         return
     fix = dated(subject)
     text = found.text if found.day else f"{found.text}-2026-06-30"
-    unread = posixpath.basename(found.file) != DESCRIPTION and not subject.config(DESCRIPTION)
-    of_r2i = "of the last commit" if found.day else "the newest"
     yield Finding(
-        message=f"mybinder.org ignores `{found.file}` and has no R, because no file sets the day of the R packages; those of r2i are {of_r2i}"
-        if unread
-        else "No file sets the day of the R packages: "
-        + ("they are of the last commit, and change with the next" if found.day else "they are the newest"),
+        message="No file sets the day of the R packages: "
+        + (
+            f"they are of {subject.checkout.date_of}, and change with the next"
+            if found.day
+            else "they are the newest"
+        ),
         file=found.file,
         line=found.line,
         hint=fix.title if fix else f"Write the day of the packages into `runtime.txt`, such as `{text}`",
         fix=fix,
-        severity=None if unread else "info",
     )
 
 
@@ -54,7 +50,7 @@ RULES = (
     Rule(
         code="D109",
         name="undated-r-packages",
-        severity="warning",
+        severity="info",
         why="A later build installs newer R packages, with which the notebooks may not run.",
         find=_undated,
         follows_file=True,

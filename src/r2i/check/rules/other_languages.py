@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from r2i.check.code.matches import numbered
@@ -61,23 +61,42 @@ def _of_r(subject: Subject) -> Iterator[Finding]:
         return
     there = declared | {name.lower() for script in scripts for name in script.installed}
     there = closure({*there, KERNEL_OF_R}) | set(r_packages()[0])
-    path = subject.config("install.R") or subject.config("install.r")
+    missing: list[tuple[str, Finding]] = []
     for notebook, cell, source in cells:
         for line, found in numbered(LOADED, source):
             name = found[1] or found[2]
             if name.lower() in there or "character.only" in found[0]:
                 continue
             there.add(name.lower())
-            fix = _asked_for(subject, name, path)
-            yield Finding(
-                message=f"The cell loads the R package `{name}`, but no file requires it",
-                file=notebook.path,
-                line=subject.line_of(notebook, cell, line),
-                cell=cell.number,
-                hint=fix.title if fix else f"Install `{name}` in `{path or 'install.R'}`",
-                fix=fix,
-                targets=R2I_ONLY if _brought(subject, name) else None,
-            )
+            at = subject.line_of(notebook, cell, line)
+            one = Finding(message="", file=notebook.path, line=at, cell=cell.number)
+            if subject.is_ignored("D311", notebook.path, at):
+                yield from _of_packages(subject, [(name, one)])
+            else:
+                missing.append((name, one))
+    if missing:
+        yield from _of_packages(subject, missing)
+
+
+def _of_packages(subject: Subject, missing: Sequence[tuple[str, Finding]]) -> Iterator[Finding]:
+    """One finding for all packages of a target, where the first is loaded: they are asked for at once."""
+    for brought, targets in ((True, R2I_ONLY), (False, None)):
+        if those := [pair for pair in missing if _brought(subject, pair[0]) is brought]:
+            yield replace(_of_all(subject, those), targets=targets)
+
+
+def _of_all(subject: Subject, missing: Sequence[tuple[str, Finding]]) -> Finding:
+    names, first = [name for name, _ in missing], missing[0][1]
+    path = subject.config("install.R") or subject.config("install.r")
+    fix = _asked_for(subject, names, path)
+    return replace(
+        first,
+        message=f"The cell loads the R package `{names[0]}`, but no file requires it"
+        if len(names) == 1
+        else f"Cells load {len(names)} R packages that no file requires: {named(names)}",
+        hint=fix.title if fix else f"Install {named(names)} in `{path or 'install.R'}`",
+        fix=fix,
+    )
 
 
 def _brought(subject: Subject, name: str) -> bool:
@@ -90,13 +109,19 @@ def _decided_elsewhere(subject: Subject) -> bool:
     return bool(subject.config("Dockerfile") or subject.opaque or subject.declared_above)
 
 
-def _asked_for(subject: Subject, name: str, install_r: str | None) -> Fix | None:
-    if subject.environment is not None and subject.environment.manager == "conda":
-        return added(subject, f"r-{name.lower()}")
+def _asked_for(subject: Subject, names: Sequence[str], install_r: str | None) -> Fix | None:
+    environment = subject.environment
+    if environment is not None and environment.manager == "conda":
+        packages = [f"r-{name.lower()}" for name in names]
+        fixes = [added(subject, package) for package in packages]
+        edits = tuple(edit for fix in fixes if fix for edit in fix.edits)
+        title = f"Add {named(packages)} to `{environment.defined_by}`"
+        return Fix(title=title, edits=edits) if all(fixes) else None
     if install_r is None:
         return None
-    edit = appended(subject.checkout, install_r, f'install.packages("{name}")\n')
-    return Fix(title=f"Install `{name}` in `{install_r}`", edits=(edit,))
+    lines = "".join(f'install.packages("{name}")\n' for name in names)
+    edit = appended(subject.checkout, install_r, lines)
+    return Fix(title=f"Install {named(names)} in `{install_r}`", edits=(edit,))
 
 
 def _declared_in_r(subject: Subject) -> set[str] | None:

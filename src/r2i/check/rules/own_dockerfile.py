@@ -26,7 +26,7 @@ from r2i.edits.fixes import Edit, Fix
 from r2i.formats.dockerfile import Instruction
 
 JUPYTER = re.compile(r"jupyter|\bnotebook\b|voila", re.IGNORECASE)
-FETCHES = re.compile(r"\bgit\s+(?:-\S+\s+)*clone\b|\bgitpuller\b|\bcurl\b|\bwget\b|type=bind")
+FETCHES = re.compile(r"nbgitpuller|\bgit\s+(?:-\S+\s+)*clone\b|\bgitpuller\b|\bcurl\b|\bwget\b|type=bind")
 GIVES_AWAY = re.compile(r"\bchown\b|\bfix-permissions\b|\bchmod\b")
 MAKES_USER = re.compile(r"\b(?:useradd|adduser)\b")
 #: How a user gets another id than the first one that is free.

@@ -18,7 +18,23 @@ from r2i.check.subject import Subject
 from r2i.check.wording import from_notebook
 
 #: Calls that only show their text.
-SHOWING = frozenset({"print", "display", "warn", "warnings.warn", "input", "help", "Markdown", "HTML"})
+SHOWING = frozenset(
+    {
+        "os.walk",
+        "glob.glob",
+        "os.path.exists",
+        "os.path.isdir",
+        "os.path.isfile",
+        "print",
+        "display",
+        "warn",
+        "warnings.warn",
+        "input",
+        "help",
+        "Markdown",
+        "HTML",
+    }
+)
 
 #: Strings of any language; a comment runs to the end of its line.
 QUOTED = re.compile(r"(?m)^[ \t]*(?:#|//).*$|\"([^\"\n]{3,400})\"|'([^'\n]{3,400})'")
@@ -31,6 +47,9 @@ TESTS = re.compile(
 #: What no path says, and patterns do: repetitions of kinds of characters (`C:\\w+`), and calls that take a pattern.
 REGULAR_EXPRESSION = re.compile(r"\\[wWdDsS](?:[+*?{]|\])|\[[^\]]+\][+*?{]|\(\?")
 MATCHING = re.compile(r"(?:re|regex)\.\w+")
+
+#: How a module asks whether it is run as a program.
+MAIN = re.compile(r"^if __name__ *== *[\"']__main__[\"']", re.MULTILINE)
 
 #: Calls that write the file that they name.
 WRITING = re.compile(r"(?:.+\.)?(?:to_\w+|save\w*|imsave|imwrite|dump|write_\w+)")
@@ -91,8 +110,11 @@ def _in_modules(subject: Subject, rows: Iterable[Elsewhere]) -> Iterator[Finding
         if TESTS.search(path) or not any(word in facts.source for word in elsewhere_words()):
             continue
         seen: dict[tuple[str, int], tuple[int, str, Elsewhere]] = {}
+        guard = MAIN.search(facts.source)
+        last = facts.source.count("\n", 0, guard.start()) if guard else None
         for line, text in _said(facts.source, facts):
-            if found := _row(rows, text):
+            # What stands below the guard is not run by an import.
+            if (last is None or line <= last) and (found := _row(rows, text)):
                 seen.setdefault((found[0].where, _alone(subject, path, line)), (line, text, found[0]))
         for line, text, row in seen.values():
             hint = _hint(subject, text, "")

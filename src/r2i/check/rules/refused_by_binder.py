@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 
 from r2i.binder.detection import R
+from r2i.buildpacks.julia import REQUIRE
 from r2i.check.findings import Finding, Rule
 from r2i.check.on_binder import binder, refusal
 from r2i.check.refusals import refused_by_both
@@ -33,6 +35,9 @@ def _refused(subject: Subject) -> Iterator[Finding]:
                 message=f"Binder stops before it builds: {stops.message}",
                 file=stops.file,
                 line=stops.line or (1 if stops.file and subject.checkout.has(stops.file) else None),
+                hint=_as_project(subject, stops.file)
+                if posixpath.basename(stops.file or "") == REQUIRE
+                else None,
             )
         return
     made = binder(subject)
@@ -57,6 +62,12 @@ def _refused(subject: Subject) -> Iterator[Finding]:
             hint=f"Add `{requirements}`; it may be empty",
             fix=_empty(subject, requirements),
         )
+
+
+def _as_project(subject: Subject, require: str | None) -> str:
+    path = subject.config_path("Project.toml")
+    command = f"julia --project={posixpath.dirname(path) or '.'} -e 'using Pkg; Pkg.add([\"…\"])'"
+    return f"Write the packages into `{path}`: run `{command}`, and delete `{require}`"
 
 
 def _is_said(subject: Subject) -> bool:

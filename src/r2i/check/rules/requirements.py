@@ -12,12 +12,14 @@ from r2i.check.declared import EXACT, Declared, is_exact, moving, of_conda
 from r2i.check.facts.distributions import distributions
 from r2i.check.facts.provided import is_no_python, names
 from r2i.check.findings import Finding, Rule
+from r2i.check.on_binder import python_of_binder
 from r2i.check.requirement_edits import altered, removed
 from r2i.check.subject import Subject
 from r2i.check.targets import BINDER_ONLY
 from r2i.check.wording import named
 from r2i.edits.fixes import Edit, Fix
 from r2i.errors import R2iError
+from r2i.formats.language_versions import minor_of
 from r2i.formats.requirements.corrections import correction
 from r2i.formats.requirements.lines import quoted
 from r2i.formats.requirements.specifiers import normalised
@@ -27,15 +29,18 @@ if TYPE_CHECKING:
 
 #: How each kind of file is pinned, by the buildpack that reads it, and a package by who makes it. `{file}` is its path.
 TO_PIN = {
-    "requirements": "Run `uv pip compile --universal {file} -o {file}`, which pins the versions in this file",
-    "conda": "Run `conda env export --no-builds --file {file}` in a working environment",
+    "requirements": "Run `uv pip compile --universal{python} {file} -o {file}`, which pins the versions in this file",
+    "conda": "Run `conda env export --from-history` in a working environment, and add the versions that `conda list` shows",
     "pixi": "Run `pixi lock`, and commit `pixi.lock`",
     "pipfile": "Run `pipenv lock`, and commit `Pipfile.lock`",
     "project": "Run `uv lock`, and commit `uv.lock`",
     "poetry": "Run `poetry lock`, and commit `poetry.lock`",
     "pdm": "Run `pdm lock`, and commit `pdm.lock`",
-    "setuptools": "Write `-e .` into `requirements.in`, and run `uv pip compile --universal requirements.in -o requirements.txt`",
+    "setuptools": "Write `-e .` into `requirements.in`, and run `uv pip compile --universal{python} requirements.in -o requirements.txt`",
 }
+
+#: Their wheels are for all systems, and do nothing on others.
+INSTALLED_EVERYWHERE = frozenset({"appnope", "py2app"})
 
 #: Which are chosen elsewhere, by whoever builds the environment.
 NOT_TO_PIN = {"python", "pip", "nodefaults"}
@@ -59,13 +64,17 @@ def _unpinned(subject: Subject) -> Iterator[Finding]:
         and not is_no_python(one.name, conda=one.installer == "conda")
     ]
     hint = TO_PIN.get(_made_by(subject) if environment.buildpack == "package" else environment.buildpack)
+    python = python_of_binder(subject) or (
+        minor_of(subject.plan.python.version) if subject.plan and subject.plan.python else ""
+    )
+    option = f" --python-version {python}" if python else ""
     loose = (one for one in asked if one.name not in exact and not is_exact(one))
     for some in subject.said_at_once("D101", loose):
         yield Finding(
             message=f"{_unpinned_of(len(some), len(asked))} no exact version: {named(one.name for one in some)}",
             file=some[0].file,
             line=some[0].line,
-            hint=hint.format(file=environment.defined_by) if hint else None,
+            hint=hint.format(file=environment.defined_by, python=option) if hint else None,
         )
 
 
@@ -105,7 +114,9 @@ def _not_the_distribution(subject: Subject) -> Iterator[Finding]:
             else f"Write {quoted(text)}"
         )
         message = f"The package is named `{meant}`, not `{one.name}`"
-        yield _wrong(one, message, doing, edit)
+        found = _wrong(one, message, doing, edit)
+        # This release is empty but for what it requires, the real distribution.
+        yield replace(found, severity="info") if one.specifier == "==0.0" else found
 
 
 def _standard_library(subject: Subject) -> Iterator[Finding]:
@@ -131,7 +142,8 @@ def _other_operating_system(subject: Subject) -> Iterator[Finding]:
         text = f"{one.text} ; {marker}" if not in_toml else f"{one.text} ; {marker.replace(chr(34), chr(39))}"
         doing = f"Write {quoted(text)}, or remove it"
         title = f"Require `{one.name}` only on {system}"
-        yield _wrong(one, f"`{one.name}` exists only for {system}", doing, altered(subject, one, text), title)
+        found = _wrong(one, f"`{one.name}` is only for {system}", doing, altered(subject, one, text), title)
+        yield replace(found, severity="info") if one.name in INSTALLED_EVERYWHERE else found
     if subject.environment is not None and subject.environment.buildpack == "conda":
         yield from _exported_elsewhere(subject, subject.environment.defined_by)
 

@@ -25,6 +25,9 @@ OF_JULIA = re.compile(r"julia-(\d+(?:\.\d+){0,2})", re.ASCII)
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 LANGUAGE_R = re.compile(r"^[ \t]*r\b", re.IGNORECASE | re.MULTILINE)
 
+#: A line that pip would understand.
+REQUIREMENT = re.compile(r"^[A-Za-z][\w.-]*(?:\[[\w,-]+\])?[ \t]*(?:==|>=|~=|<)", re.MULTILINE)
+
 #: Binder refuses R packages of earlier days, because their server, MRAN, no longer exists.
 FIRST_DATE = "2018-12-07"
 LAST_DATE = re.compile(r"\d{4}-\d{2}-\d{2}$", re.ASCII)
@@ -53,7 +56,9 @@ def _malformed(subject: Subject) -> Iterator[Finding]:
     versions += [f"r-{said}"] if DATE.fullmatch(said) else []
     fix = None
     hint = f"Write only `python-3.12` into `{path}`"
-    if LANGUAGE_R.search(text):
+    if REQUIREMENT.search(text):
+        hint = f"Rename it to `{subject.config_path('requirements.txt')}`, which lists packages"
+    elif LANGUAGE_R.search(text):
         hint = f"Write only one line, such as `r-4.4-2024-10-31`, into `{path}`"
     elif len(versions) == 1:
         right = versions[0]
@@ -170,7 +175,6 @@ def _ignored(subject: Subject) -> Iterator[Finding]:
                 file=path,
                 line=notice.line,
                 hint=f"Delete `{path}`, or change the version in `{stronger}`",
-                severity="info",
             )
     evidence = plan.python.evidence
     if evidence.file == path:
@@ -219,7 +223,7 @@ RULES = (
     Rule(
         code="F112",
         name="runtime-ignored",
-        severity="warning",
+        severity="info",
         why="Binder ignores `runtime.txt` if `environment.yml` or `Pipfile` defines the environment.",
         find=_ignored,
         varying=True,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from r2i.check.findings import Finding, Rule
 from r2i.check.nearest import nearest
-from r2i.check.script_files import PROJECT_FILES, LackingFile, lacking_in_scripts
+from r2i.check.script_files import OF_INSTALLERS, PROJECT_FILES, LackingFile, lacking_in_scripts
 from r2i.check.subject import Subject
 
 
@@ -26,6 +26,8 @@ def _why(one: LackingFile) -> str:
     return (
         "contains neither `pyproject.toml` nor `setup.py`"
         if one.verb == "installs"
+        else "only its installer creates"
+        if OF_INSTALLERS.fullmatch(one.said)
         else "is not in the repository"
     )
 
@@ -39,6 +41,8 @@ def _hint(subject: Subject, one: LackingFile) -> str:
             if where
             else "Remove the line"
         )
+    if OF_INSTALLERS.fullmatch(one.said):
+        return "Run the installer above this line, or remove it"
     beside = posixpath.join(posixpath.dirname(one.script.path), one.said)
     if subject.checkout.has(beside):
         return f"Write `{beside}`: the script runs in the root of the repository"

@@ -15,6 +15,9 @@ from r2i.edits.fixes import Edit, Fix
 #: Commands that no exported variable changes.
 SILENT = frozenset({"echo", "printf", "true", ":", "exit"})
 
+#: Files that set variables and functions of a shell; that of `rustup` is in `~/.profile`, too, which login shells read.
+OF_SESSION = re.compile(r"\.nvm/nvm\.sh$|\.sdkman/bin/sdkman-init\.sh$|/bin/activate$")
+
 #: A value that is the same in another script of the user, in the same directory.
 PLAIN_EXPORT = re.compile(
     r"export(?:\s+\w+=(?:[\w./:@%+,~-]|\$\{?(?:HOME|PWD|PATH|REPO_DIR|CONDA_PREFIX)\}?)*|\s+\w+=\"(?:[\w ./:@%+,-]|\$\{?(?:HOME|PWD|PATH|REPO_DIR|CONDA_PREFIX)\}?)*\"|\s+\w+='[^'\n]*')+\s*"
@@ -33,6 +36,7 @@ def _unread(subject: Subject) -> Iterator[Finding]:
     for script in subject.once(scripts):
         if script.path.endswith("postBuild"):
             yield from _exports_at_the_end(subject, script)
+            yield from _sourced_at_the_end(subject, script)
         yield from _written_to_bashrc(subject, script)
 
 
@@ -58,13 +62,26 @@ def _exports_at_the_end(subject: Subject, script: BinderScript) -> Iterator[Find
         )
 
 
+def _sourced_at_the_end(subject: Subject, script: BinderScript) -> Iterator[Finding]:
+    """The tail of an installer's instructions, which makes its programs known to the commands below it: there are none."""
+    last = next((line for line in reversed(script.lines) if line.commands[0][0] not in SILENT), None)
+    words = last.commands[0] if last and len(last.commands) == 1 else ()
+    if last and len(words) == 2 and words[0] in ("source", ".") and OF_SESSION.search(words[1]):
+        yield Finding(
+            message=f"`{' '.join(words)}` has no effect: what it sets ends with `{script.path}`",
+            file=script.path,
+            line=last.first,
+            hint=_hint(subject).replace("Export it", "Write the line", 1),
+        )
+
+
 def _exported(commands: Sequence[Sequence[str]]) -> list[str]:
     return [
         word.partition("=")[0]
         for command in commands
         if command[0] == "export"
         for word in command[1:]
-        if "=" in word
+        if "=" in word or word.isidentifier()
     ]
 
 

@@ -47,7 +47,7 @@ def day_of_packages(requests: Iterable[VersionRequest], options: Options, checko
         return RDay(day=LATEST, evidence=Evidence(why="no file sets a day"))
     day = max(checkout.date[:10], first)
     older = f"; the first snapshot is of {first}" if day > checkout.date[:10] else ""
-    return RDay(day=day, evidence=Evidence(why=f"the date of the last commit{older}"), guessed=True)
+    return RDay(day=day, evidence=Evidence(why=f"the date of {checkout.date_of}{older}"), guessed=True)
 
 
 def _checked(asked: VersionRequest, first: str) -> str:

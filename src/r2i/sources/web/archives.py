@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from r2i.errors import FetchError
+from r2i.sources.typed import shown
 
 #: How the name of an archive ends that r2i unpacks.
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z")
@@ -13,9 +17,39 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(ENDINGS)
 
 
-def unpack(archive: Path, directory: Path, *, name: str) -> None:
+def unpack(
+    archive: Path,
+    directory: Path,
+    *,
+    name: str,
+    report: Callable[[str], None] = lambda _: None,
+    environ: Mapping[str, str] | None = None,
+    exact: bool = False,
+) -> None:
     """Unpack into an empty directory; a single directory at its top is lifted.
 
-    `name` is what messages call it. Raises `FetchError` for a damaged or hostile archive, with the limit or the member.
+    `name` is what messages call it; `environ` finds the programs that unpack what Python does not. Raises `FetchError` for a
+    damaged or hostile archive, with the limit or the member, and leaves the directory empty then. With `exact`, what other systems leave
+    behind and links that lead out stay, for whoever compares the whole with a hash: nothing is written through them here, and only
+    `Checkout` may read what is there.
     """
-    raise NotImplementedError
+    from r2i.sources.private import private_directory
+    from r2i.sources.web.archive_formats import failures, members_of
+    from r2i.sources.web.members import DamagedError
+    from r2i.sources.web.unpacked import unpacking
+
+    called = shown(name)
+    with private_directory() as scratch:
+        try:
+            with unpacking(
+                directory, name=called, size=archive.stat().st_size, exact=exact, report=report
+            ) as unpacked:
+                for member in members_of(archive, scratch, environ or {}):
+                    unpacked.add(member)
+        except DamagedError as error:
+            raise FetchError(f"`{called}` {error.message}", hint=error.hint) from error
+        except failures() as error:
+            raise FetchError(
+                f"`{called}` is damaged: it cannot be unpacked",
+                hint="Download it again; if that does not help, ask its authors",
+            ) from error

@@ -1,0 +1,90 @@
+"""`r2i cache`: the downloaded files that are kept, and how to remove them."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from r2i.cli.themes import Command
+from r2i.quoting import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from r2i.sources.web.kept import DownloadCache, KeptFile
+
+#: More files than anybody reads; `--json` has all of them.
+MOST_LINES = 50
+
+
+@click.command(cls=Command, epilog="r2i cache\nr2i cache --clear")
+@click.option("--clear", is_flag=True, help="Remove all files.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def cache(*, clear: bool, as_json: bool) -> int:
+    """List the downloaded files that r2i keeps, or remove them.
+
+    Files of published records and archives are kept by their checksum, so that the next build does not download them. If they exceed
+    the limit of `R2I_CACHE_LIMIT` (10g unless it is set), r2i removes the files that were used longest ago.
+    """
+    from r2i.sources.web.kept import download_cache
+
+    downloads = download_cache(os.environ)
+    freed = downloads.shrink(limit=0) if clear else None
+    entries = downloads.entries()
+    if as_json:
+        import json
+
+        click.echo(json.dumps(_document(downloads, entries, freed), indent=2))
+    elif freed is not None:
+        click.echo(f"Removed {_size(freed)} from `{downloads.directory}`")
+    else:
+        for line in _lines(downloads, entries):
+            click.echo(line)
+    return 0
+
+
+def _lines(downloads: DownloadCache, entries: Sequence[KeptFile]) -> list[str]:
+    total = sum(entry.size for entry in entries)
+    files = "1 file" if len(entries) == 1 else f"{len(entries)} files"
+    head = f"{files}, {_size(total)} of at most {_size(downloads.limit)}, in `{downloads.directory}`"
+    recent = list(reversed(entries))[:MOST_LINES]
+    widest = max((len(entry.host) for entry in recent), default=0)
+    rows = [
+        f"{_size(entry.size):>11}  {_day(entry)}  {printable(entry.host):<{widest}}  {printable(entry.name)}"
+        for entry in recent
+    ]
+    more = len(entries) - len(recent)
+    return [head, *rows, *([f"{more} more: `r2i cache --json` lists them all"] if more else [])]
+
+
+def _document(downloads: DownloadCache, entries: Sequence[KeptFile], freed: int | None) -> dict[str, object]:
+    return {
+        "version": 1,
+        "directory": str(downloads.directory),
+        "limit": downloads.limit,
+        "size": sum(entry.size for entry in entries),
+        "removed": freed or 0,
+        "files": [
+            {
+                "name": entry.name,
+                "host": entry.host,
+                "checksum": entry.checksum,
+                "size": entry.size,
+                "used": datetime.fromtimestamp(entry.used, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            }
+            for entry in reversed(entries)
+        ],
+    }
+
+
+def _day(entry: KeptFile) -> str:
+    return datetime.fromtimestamp(entry.used, UTC).strftime("%Y-%m-%d")
+
+
+def _size(amount: int) -> str:
+    from r2i.sources.web.bounds import in_words
+
+    return in_words(amount)
