@@ -14,6 +14,7 @@ from r2i.host.certificates import CA_SOURCES
 from r2i.process import Completed, run
 from tests.building import R2I, image_of, notebook, write
 from tests.real_engines import remove_image
+from tests.sources.hg_server import HG, commit, hg, serving
 from tests.sources.record_servers import SAMPLES, doi, resolved, zipped
 from tests.sources.web_servers import Web, web_servers
 
@@ -85,6 +86,40 @@ def test_a_record_becomes_an_image_that_its_doi_finds_again(name: str, tmp_path:
     assert labels["org.opencontainers.image.source"].startswith("https://")
     assert labels["repo2docker.repo"] == labels["org.opencontainers.image.source"]
     assert labels["repo2docker.ref"] == labels["org.opencontainers.image.revision"]
+
+
+def test_a_mercurial_repository_becomes_an_image_that_is_found_again(tmp_path: Path) -> None:
+    work = tmp_path / "waves"
+    work.mkdir()
+    hg("init", cwd=work)
+    node = commit(work, "first", 1, **FILES)
+    environment = os.environ | {"PATH": f"{Path(HG).parent}:{os.environ['PATH']}", "NO_COLOR": "1"}
+    with serving(work) as address:
+        argv = [
+            R2I,
+            "build",
+            address,
+            "--engine",
+            "docker",
+            "--progress",
+            "plain",
+            "--label",
+            f"test={LABEL}",
+        ]
+        first = run(argv, env=environment, timeout=850)
+        assert first.returncode == 0, first.stderr
+        tag = first.stdout.strip()
+        try:
+            again = run(argv, env=environment, timeout=300)
+            labels = _labels(tag)
+            inside = run(["docker", "run", "--rm", tag, "ls", "-A"], timeout=300)
+        finally:
+            remove_image("docker", tag)
+
+    assert {"data.csv", "index.ipynb", "runtime.txt"} <= set(inside.stdout.split())
+    assert ".hg" not in inside.stdout.split()
+    assert "is up to date" in again.stderr
+    assert labels["repo2docker.ref"] == labels["org.opencontainers.image.revision"] == node
 
 
 def _labels(tag: str) -> dict[str, str]:

@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
 from pathlib import Path
 
 import pytest
 
 from r2i.errors import FetchError, R2iError, TemporaryError, UsageError
 from r2i.sources import LastChange, Revision, Unknown, fetched, last_change, parse, resolve
-
-HG = str(Path(sys.executable).with_name("hg"))
-AUTHOR = {"HGRCPATH": "", "HGPLAIN": "1", "HGUSER": "Ada <ada@example.org>"}
-
-
-def hg(*arguments: str, cwd: Path) -> str:
-    done = subprocess.run(
-        [HG, *arguments], check=False, cwd=cwd, env=os.environ | AUTHOR, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def commit(work: Path, message: str, day: int, **files: str) -> str:
-    for name, text in files.items():
-        path = work / name.replace("__", "/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    hg("commit", "--addremove", "-q", "-m", message, "-d", f"2021-05-{day:02} 12:00 +0000", cwd=work)
-    return hg("identify", "--debug", "-i", cwd=work)
+from tests.sources.hg_server import HG, commit, hg, serving
 
 
 @pytest.fixture
@@ -41,11 +17,11 @@ def environ(environ: dict[str, str]) -> dict[str, str]:
     return environ | {"PATH": f"{Path(HG).parent}:{environ['PATH']}"}
 
 
-@pytest.fixture
-def work(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A default branch with two changesets, a tag, a branch and a bookmark."""
-    work = tmp_path / "work" / "project"
-    work.mkdir(parents=True)
+    work = tmp_path_factory.mktemp("made") / "project"
+    work.mkdir()
     hg("init", cwd=work)
     commit(work, "first", 1, README="first\n", docs__intro="intro\n", **{"requirements.txt": "six\n"})
     hg("tag", "v1", "-d", "2021-05-02 12:00 +0000", cwd=work)
@@ -57,29 +33,14 @@ def work(tmp_path: Path) -> Path:
     return work
 
 
+@pytest.fixture
+def work(made: Path, tmp_path: Path) -> Path:
+    """A copy of it: each test may change its own."""
+    return Path(shutil.copytree(made, tmp_path / "work" / "project"))
+
+
 def node(work: Path, name: str) -> str:
     return hg("identify", "--debug", "-i", "-r", name, cwd=work)
-
-
-@contextmanager
-def serving(work: Path) -> Iterator[str]:
-    """`hg serve`, the server that comes with it."""
-    words = ["serve", "-a", "127.0.0.1", "-p", "0", "--print-url", "--prefix", "project"]
-    with subprocess.Popen(
-        [HG, *words],
-        cwd=work,
-        env=os.environ | AUTHOR,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as server:
-        try:
-            assert server.stdout is not None
-            found = re.search(r":(\d+)/", server.stdout.readline())
-            assert found is not None
-            yield f"hg+http://127.0.0.1:{found[1]}/project"
-        finally:
-            server.terminate()
 
 
 def asked(text: str, environ: dict[str, str], *, ref: str | None = None) -> Revision:
