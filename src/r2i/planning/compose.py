@@ -100,10 +100,7 @@ def _compose(
     asked = next(d.environment for d in detections if d.environment is not None)
     wanted = configured(asked, until, installer=options.installer)
     classic = classic_evidence(detections, asked)
-    date = None if asked.opaque else checkout.date  # which says nothing of a Python that runs no notebook
-    python, notices = choose_python(
-        base, options, detections, date=date, date_of=checkout.date_of, limits=classic_limits(classic)
-    )
+    python, notices = _python(checkout, options, detections, asked=asked, classic=classic)
     server = _jupyter_server(detections)
     joined = server_packages(asked, classic=bool(classic), dated=until is not None)
     repo_dir = options.repo_dir or f"/home/{options.user_name}"
@@ -136,6 +133,20 @@ def _compose(
         dockerignore=dockerignore(checkout),
     )
     return _finished(plan, options, start=start, entered=entered)
+
+
+def _python(
+    checkout: Checkout,
+    options: Options,
+    detections: tuple[Detection, ...],
+    *,
+    asked: PythonEnvironment,
+    classic: tuple[Evidence, ...],
+) -> tuple[Python, tuple[Notice, ...]]:
+    # The date says nothing of a Python that runs no notebook.
+    date = None if asked.opaque else checkout.date
+    limits, date_of = classic_limits(classic), checkout.date_of
+    return choose_python(base_of(options), options, detections, date=date, date_of=date_of, limits=limits)
 
 
 def _packages(

@@ -47,41 +47,48 @@ def _malformed(subject: Subject) -> Iterator[Finding]:
     said = text.strip()
     if not said or OF_BINDER.fullmatch(said) or _is_r_without_date(said) or OF_JULIA.fullmatch(said):
         return
-    lines = text.split("\n")
-    number = next((n for n, line in enumerate(lines, 1) if line and not OF_BINDER.fullmatch(line)), 1)
+    number = next(
+        (n for n, line in enumerate(text.split("\n"), 1) if line and not OF_BINDER.fullmatch(line)), 1
+    )
     error = subject.planned
     if isinstance(error, R2iError) and error.file == path and error.line:
         number = error.line
-    versions = [f"python-{version}" for version in dict.fromkeys(PYTHON.findall(text))]
-    versions += [f"r-{said}"] if DATE.fullmatch(said) else []
-    fix = None
-    hint = f"Write only `python-3.12` into `{path}`"
-    if REQUIREMENT.search(text):
-        hint = f"Rename it to `{subject.config_path('requirements.txt')}`, which lists packages"
-    elif LANGUAGE_R.search(text):
-        hint = f"Write only one line, such as `r-4.4-2024-10-31`, into `{path}`"
-    elif len(versions) == 1:
-        right = versions[0]
-        hint = f"Write only `{right}` into `{path}`"
-        whole = Edit(
-            file=path, start=0, end=len(subject.checkout.read_bytes(path)), text=f"{right}\n".encode()
-        )
-        fix = Fix(title=f"Write `{right}` into `{path}`", edits=(whole,))
-    shown = lines[number - 1].strip() if number <= len(lines) else said
-    several = [line for line in lines if OF_BINDER.fullmatch(line.strip())]
-    message = f"Binder does not understand `{shown[:60]}` in `{path}`"
-    if len(several) > 1 and shown in several:
-        message = (
-            f"Binder reads all of `{path}` as one version, and does not understand its {len(several)} lines"
-        )
+    hint, fix = _right(subject, path, text)
     yield Finding(
-        message=message,
+        message=_not_understood(path, text, number),
         file=path,
         line=number,
         hint=hint,
         fix=fix,
         targets=_unless_refused(subject, path),
     )
+
+
+def _right(subject: Subject, path: str, text: str) -> tuple[str, Fix | None]:
+    """What to write, and the fix where that is plain."""
+    said = text.strip()
+    versions = [f"python-{version}" for version in dict.fromkeys(PYTHON.findall(text))]
+    versions += [f"r-{said}"] if DATE.fullmatch(said) else []
+    if REQUIREMENT.search(text):
+        return f"Rename it to `{subject.config_path('requirements.txt')}`, which lists packages", None
+    if LANGUAGE_R.search(text):
+        return f"Write only one line, such as `r-4.4-2024-10-31`, into `{path}`", None
+    if len(versions) != 1:
+        return f"Write only `python-3.12` into `{path}`", None
+    right, end = versions[0], len(subject.checkout.read_bytes(path))
+    whole = Edit(file=path, start=0, end=end, text=f"{right}\n".encode())
+    return f"Write only `{right}` into `{path}`", Fix(title=f"Write `{right}` into `{path}`", edits=(whole,))
+
+
+def _not_understood(path: str, text: str, number: int) -> str:
+    lines = text.split("\n")
+    shown = lines[number - 1].strip() if number <= len(lines) else text.strip()
+    several = [line for line in lines if OF_BINDER.fullmatch(line.strip())]
+    if len(several) > 1 and shown in several:
+        return (
+            f"Binder reads all of `{path}` as one version, and does not understand its {len(several)} lines"
+        )
+    return f"Binder does not understand `{shown[:60]}` in `{path}`"
 
 
 def other_language(subject: Subject) -> bool:
