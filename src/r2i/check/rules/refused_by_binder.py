@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 
 from r2i.binder.detection import R
@@ -17,12 +18,20 @@ from r2i.check.scripts import scripts
 from r2i.check.subject import Subject
 from r2i.check.targets import BINDER_ONLY
 from r2i.edits.fixes import Edit, Fix
+from r2i.formats.r.interfaces import READMES
 from r2i.planning.detect import config_names
 
 #: What r2i reads for R, and Binder only beside a date in `runtime.txt` or a `DESCRIPTION` in the root.
 OF_R = ("install.R", "DESCRIPTION")
 #: A file without packages says why it is there.
 EMPTY = b"# mybinder.org builds only repositories with such a file\n"
+
+#: The branch or tag of a link to a BinderHub.
+LAUNCH = re.compile(
+    r"/v2/(?:gh|gl|git)/[^/\s()]+/(?:[^/\s()]+/)?(?P<ref>[^/\s?()\"'<>]+)/?(?=[?\s()\"'<>]|$)"
+)
+#: What one opens in Jupyter, or runs there.
+CODE = (".ipynb", ".py", ".R", ".r", ".Rmd", ".qmd", ".jl")
 
 A_DATE = "r-4.4-2024-10-31"
 
@@ -61,7 +70,18 @@ def _refused(subject: Subject) -> Iterator[Finding]:
             message=f"mybinder.org {reads}, such as `requirements.txt`",
             hint=f"Add `{requirements}`; it may be empty",
             fix=_empty(subject, requirements),
+            severity="info" if _is_not_for_binder(subject) else None,
         )
+
+
+def _is_not_for_binder(subject: Subject) -> bool:
+    """Whether there is nothing to open, or the links of the README open other branches, which may have the files."""
+    if not subject.notebooks and not any(name.endswith(CODE) for name in subject.files):
+        return True
+    texts = [subject.text(name) or "" for name in READMES if subject.checkout.has(name)]
+    refs = {ref for text in texts for ref in LAUNCH.findall(text)}
+    here = {"HEAD", "main", "master", subject.git.branch if subject.git is not None else None}
+    return bool(refs) and refs.isdisjoint(here)
 
 
 def _as_project(subject: Subject, require: str | None) -> str:
