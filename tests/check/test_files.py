@@ -203,7 +203,7 @@ CONTENT = st.binary(max_size=80) | st.text(max_size=80).map(lambda text: text.en
 @given(
     st.dictionaries(
         st.sampled_from(
-            [f"{place}{name}" for place in ("", "binder/", ".binder/") for name in config.FOR_BINDER]
+            [f"{place}{name}" for place in ("", "binder/", ".binder/") for name in hidden_files.FOR_BINDER]
             + ["Postbuild", "Dockerfile", "binder/Dockerfile", "uv.lock", "pyproject.toml"]
         ),
         CONTENT,
@@ -235,7 +235,8 @@ def test_beside_a_file_that_is_wrong_the_others_are_looked_at(tmp_path: Path) ->
         "requirements.txt": "numpy\n",
     }
     write_files(tmp_path, files)
-    found = check(Subject(Checkout.open(tmp_path)), config.RULES).findings
+    rules = [*config.RULES, *hidden_files.RULES]
+    found = check(Subject(Checkout.open(tmp_path)), rules).findings
 
     assert [(one.finding.file, one.rule.code) for one in found] == [
         ("apt.txt", "F101"),
