@@ -43,6 +43,14 @@ FORMS = tuple(
         ),
     )
 )
+#: What people paste of the DOI of an archive when they miss its last part.
+WITHOUT_NUMBER = tuple(
+    (re.compile(pattern, re.IGNORECASE), archive, whole)
+    for pattern, archive, whole in (
+        (r"10\.(?:5281|5072)/zenodo\D*", "Zenodo", "10.5281/zenodo.1234567"),
+        (r"10\.6084/m9(?:\.figshare\D*)?", "Figshare", "10.6084/m9.figshare.1234567"),
+    )
+)
 #: How the resolver says that it knows no such DOI.
 NOT_THERE = "(HTTP 404)"
 HINT = (
@@ -70,6 +78,12 @@ class Doi:
         for form, page in FORMS:
             if (match := form.fullmatch(doi)) and (source := self._read(match.expand(page), typed)):
                 return source
+        for form, archive, whole in WITHOUT_NUMBER:
+            if form.fullmatch(doi):
+                raise UsageError(
+                    f"`{shown(doi)}` is a DOI of {archive} without its number",
+                    hint=f"Copy the whole DOI from the page of the record, such as `{whole}`",
+                )
         location = f"{RESOLVER}/{quote(doi, safe='/:;().,-_~')}"
         return Source(provider=self.name, location=location, subdirectory=typed.subdirectory)
 
