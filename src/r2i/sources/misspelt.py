@@ -59,7 +59,10 @@ def _address(text: str) -> str | None:
     near = get_close_matches(match["scheme"].lower(), SCHEMES, n=1, cutoff=0.7)
     if not near or (near[0] == match["scheme"].lower() and match["marks"] == "://"):
         return None
-    return f"{near[0]}://{match['rest']}" if ":" in match["marks"] or ";" in match["marks"] else None
+    if near[0] == "file":  # its path begins with the slash that belongs to no mark
+        return f"file:///{match['rest']}" if ":" in match["marks"] else None
+    lost = match["marks"] == "//" and near[0] in {"https", "http"}
+    return f"{near[0]}://{match['rest']}" if lost or ":" in match["marks"] or ";" in match["marks"] else None
 
 
 def _prefixed(text: str) -> str | None:
