@@ -18,7 +18,7 @@ from r2i.errors import FetchError, R2iError, TemporaryError, UsageError
 from r2i.model import Source
 from r2i.process import Completed
 from r2i.sources import Revision, fetched, parse, resolve
-from r2i.sources.git_program import GitProgram
+from r2i.sources.git_program import GitProgram, git_program
 from tests.children import started
 from tests.sources.serving import Repository, Server, git, id_of, serve, with_submodule
 from tests.waiting import until
@@ -356,6 +356,22 @@ def test_an_unreachable_server_is_worth_another_try(environ: dict[str, str]) -> 
         resolving(url, environ)
     with pytest.raises(TemporaryError, match="cannot be reached"):
         resolving("https://nowhere.invalid/o/n", environ)
+
+
+@pytest.mark.parametrize(
+    ("location", "meant"),
+    [
+        ("https://githb.com/o/n", "Did you mean `https://github.com/o/n`?"),
+        ("git@gitlb.com:o/n.git", "Did you mean `git@gitlab.com:o/n.git`?"),
+        ("https://git.example.org/o/n", "Check the network, and try again later"),
+    ],
+)
+def test_a_host_that_nobody_has_may_be_a_misspelt_one(
+    location: str, meant: str, environ: dict[str, str]
+) -> None:
+    said = "fatal: unable to access: Could not resolve host: x"
+    done = Completed(argv=(), returncode=128, stdout="", stderr=said)
+    assert git_program(environ, file_allowed=False).failure(done, location).hint == meant
 
 
 def test_a_server_that_breaks_off_a_fetch_is_worth_another_try(

@@ -43,6 +43,8 @@ FORMS = tuple(
         ),
     )
 )
+#: An address of the resolver, whatever is behind it.
+RESOLVED = re.compile(r"(?:https?://)?(?:www\.|dx\.)?doi\.org(?:/.*)?", re.IGNORECASE)
 #: What people paste of the DOI of an archive when they miss its last part.
 WITHOUT_NUMBER = tuple(
     (re.compile(pattern, re.IGNORECASE), archive, whole)
@@ -69,6 +71,11 @@ class Doi:
 
     def read(self, typed: Typed) -> Source | None:
         if (doi := read_doi(typed.text)) is None:
+            if RESOLVED.fullmatch(typed.text):
+                raise UsageError(
+                    f"`{shown(typed.text)}` has no complete DOI",
+                    hint="Copy the whole DOI from the page of the record, such as `10.5281/zenodo.1234567`",
+                )
             return None
         if typed.ref is not None:
             raise UsageError(

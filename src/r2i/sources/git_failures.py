@@ -12,6 +12,11 @@ TEMPORARY = re.compile(
     re.IGNORECASE,
 )
 
+#: That no server has the name.
+UNRESOLVED = re.compile(r"could not resolve host|name or service not known", re.IGNORECASE)
+#: The host in what git clones.
+HOST = re.compile(r"(?:\w+://)?(?:[^/@]*@)?([^/:@]+)")
+
 _LOGIN = (
     "Check the spelling; for a private repository, log in with a git credential helper, an SSH key, "
     "or `https://USER:TOKEN@…`"

@@ -1,4 +1,4 @@
-"""What somebody may have meant who typed an address that nothing understands. Pure; loaded only then."""
+"""What somebody may have meant who typed an address that nothing understands, or a host that nobody has. Pure."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ ADDRESS = re.compile(r"(?:https?|ssh)://[^\s/]+/\S+", re.IGNORECASE)
 
 OWNED = re.compile(r"[\w-]+/[\w.-]+", re.ASCII)
 NUMBER = re.compile(r"[0-9]+")
+
+#: Hosts whose repositories and records people type most, for a name that nobody has.
+HOSTS = (
+    *("github.com", "gist.github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "mybinder.org"),
+    *("zenodo.org", "sandbox.zenodo.org", "doi.org", "figshare.com", "osf.io", "dataverse.harvard.edu"),
+    *("hydroshare.org", "archive.softwareheritage.org", "data.caltech.edu", "raw.githubusercontent.com"),
+)
 
 #: How people shorten the names of sites, and what r2i reads.
 SHORT: Mapping[str, Callable[[str], str | None]] = {
@@ -49,6 +56,12 @@ def meant(text: str) -> str:
         return f"Pass the address alone: `{shown(addresses[0])}`"
     found = _address(text) or _prefixed(text)
     return f"Did you mean `{shown(found)}`?" if found else FORMS
+
+
+def near_host(host: str) -> str | None:
+    """A host that r2i knows whose name is nearly this one, of which no address was found."""
+    near = get_close_matches(host.lower().removeprefix("www."), HOSTS, n=1, cutoff=0.87)
+    return near[0] if near and near[0] != host.lower().removeprefix("www.") else None
 
 
 def _address(text: str) -> str | None:

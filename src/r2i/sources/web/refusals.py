@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from r2i.errors import FetchError
 from r2i.host.addresses import mask
+from r2i.sources.misspelt import near_host
 from r2i.sources.typed import shown
 from r2i.sources.web.patience import BusyError, limit_reset, retry_after
 
@@ -87,7 +88,10 @@ def of_exception(error: BaseException, url: str) -> FetchError | BusyError:
         (f"The connection to `{host}` broke", (BaseException,)),
     )
     message = next(words for words, kinds in passing if _has(chain, *kinds))
-    return BusyError(message, hint="Check the URL and your network, or try again later")
+    unreached = _has(chain, urllib3.NameResolutionError, ConnectionRefusedError)
+    near = near_host(host or "") if _has(chain, urllib3.NameResolutionError) else None
+    hint = f"Did you mean `{near}`?" if near else "Check the URL and your network, or try again later"
+    return BusyError(message, hint=hint, unreached=unreached)
 
 
 def _of_proxy(said: str, host: str | None) -> FetchError | BusyError:
