@@ -268,3 +268,47 @@ def test_a_page_instead_of_an_archive(tmp_path: Path, talking: Talking) -> None:
                 fetched(source, environ=talk.client.environ, report=lambda _: None),
             ):
                 pass
+
+
+def test_a_page_is_not_kept_for_the_next_time(tmp_path: Path, talking: Talking) -> None:
+    source = understood(URL, tmp_path)
+    with talking({"example.org": served(b"<html>" + b"x" * 1000)}) as talk:
+        for _ in range(2):
+            with (
+                pytest.raises(FetchError, match="is a web page"),
+                fetched(source, environ=talk.client.environ, report=lambda _: None),
+            ):
+                pass
+        assert [asked.headers.get("if-none-match") for asked in talk.web.asked] == [None, None]
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("login", "status", "hint"),
+    [
+        ("", 401, "write `https://USER:PASSWORD@…` or add it to `~/.netrc`"),
+        ("", 403, "write `https://USER:PASSWORD@…` or add it to `~/.netrc`"),
+        ("ada:s3cret@", 403, "Check the user name and the password"),
+        ("", 410, "Check whether the file has moved"),
+    ],
+)
+def test_what_helps_where_an_archive_is_not_given_away(
+    tmp_path: Path, talking: Talking, login: str, status: int, hint: str
+) -> None:
+    source = understood(f"https://{login}example.org/a.zip", tmp_path)
+    with talking({"example.org": lambda _: problem(status)}) as talk, pytest.raises(FetchError) as caught:
+        resolve(source, environ=talk.client.environ)
+    assert hint in str(caught.value.hint)
+
+
+def test_a_damaged_file_of_this_machine_was_not_downloaded(
+    tmp_path: Path, environ: Mapping[str, str]
+) -> None:
+    archive = zipped(tmp_path / "a.zip", FILES)
+    archive.write_bytes(archive.read_bytes()[:-30])
+    with (
+        pytest.raises(FetchError, match=r"`a.zip` is damaged") as caught,
+        fetched(understood("a.zip", tmp_path), environ=environ, report=lambda _: None),
+    ):
+        pass
+    assert caught.value.hint == "Use another copy of the file, or pack the files again"

@@ -358,6 +358,15 @@ def test_an_unreachable_server_is_worth_another_try(environ: dict[str, str]) -> 
         resolving("https://nowhere.invalid/o/n", environ)
 
 
+def test_a_directory_that_is_not_there_needs_no_login(tmp_path: Path, environ: dict[str, str]) -> None:
+    with pytest.raises(FetchError, match="The directory `/nonexistent/other` does not exist") as caught:
+        resolving("file:///nonexistent/other", environ)
+    assert caught.value.hint == "Check the path"
+    with pytest.raises(FetchError, match="not appear to be a git repository") as caught:
+        resolving(f"file://{tmp_path}", environ)
+    assert "log in" not in str(caught.value.hint)
+
+
 @pytest.mark.parametrize(
     ("location", "meant"),
     [
@@ -384,11 +393,9 @@ def test_a_server_that_breaks_off_a_fetch_is_worth_another_try(
 
 
 def test_a_missing_repository_hints_at_credentials(smart: Server, environ: dict[str, str]) -> None:
-    for url in (f"{smart.url}/other.git", "file:///nonexistent/other.git"):
-        with pytest.raises(FetchError, match="cannot be fetched") as caught:
-            resolving(url, environ)
-
-        assert "private" in str(caught.value.hint)
+    with pytest.raises(FetchError, match="cannot be fetched") as caught:
+        resolving(f"{smart.url}/other.git", environ)
+    assert "private" in str(caught.value.hint)
 
 
 def test_a_private_repository_hints_at_credentials_and_asks_nobody(
