@@ -110,7 +110,7 @@ def test_a_file_is_an_archive(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("b.zip", "The archive `b.zip` does not exist", "path"),
+        ("b.zip", "The archive `b.zip` does not exist", "Did you mean `a.zip`?"),
         ("./b.zip", "The archive `./b.zip` does not exist", "Did you mean `a.zip`?"),
         ("/nonexistent/b.tar.gz", "The archive `/nonexistent/b.tar.gz` does not exist", "Pass"),
         ("notes.txt", "`notes.txt` is not a directory", "Pass"),
@@ -158,10 +158,11 @@ def test_a_directory_of_an_archive(tmp_path: Path, environ: Mapping[str, str]) -
     with fetched(source, environ=environ, report=lambda _: None) as checkout:
         assert checkout.has("index.ipynb")
     with (
-        pytest.raises(UsageError, match="has no directory `x`"),
-        fetched(understood("a.zip", tmp_path, subdirectory="x"), environ=environ, report=lambda _: None),
+        pytest.raises(UsageError, match="has no directory `dcos/x`") as caught,
+        fetched(understood("a.zip", tmp_path, subdirectory="dcos/x"), environ=environ, report=lambda _: None),
     ):
         pass
+    assert caught.value.hint == "Did you mean `--subdir docs`?"
 
 
 def test_the_newest_file_tells_the_day(tmp_path: Path, environ: Mapping[str, str]) -> None:

@@ -19,6 +19,8 @@ SWHID = re.compile(r"swh:[^:]*:[^:]*:.*", re.IGNORECASE)
 ADDRESS = re.compile(r"(?:https?|ssh)://[^\s/]+/\S+", re.IGNORECASE)
 
 OWNED = re.compile(r"[\w-]+/[\w.-]+", re.ASCII)
+#: A repository with its ref behind, as other programs have it.
+AT_REF = re.compile(r"(?P<name>[A-Za-z0-9][\w-]{0,38}/[\w.-]{1,100})@(?P<ref>[\w./-]{1,100})", re.ASCII)
 NUMBER = re.compile(r"[0-9]+")
 
 #: Hosts whose repositories and records people type most, for a name that nobody has.
@@ -54,6 +56,8 @@ def meant(text: str) -> str:
         return f"Separate directories with `/`: `{shown(slashed)}`"
     if len(words := text.split()) > 1 and (addresses := [word for word in words if ADDRESS.fullmatch(word)]):
         return f"Pass the address alone: `{shown(addresses[0])}`"
+    if at := AT_REF.fullmatch(text):
+        return f"Did you mean `{at['name']} --ref {at['ref']}`?"
     found = _address(text) or _prefixed(text)
     return f"Did you mean `{shown(found)}`?" if found else FORMS
 

@@ -112,13 +112,13 @@ def remote_location(url: str, *, parent: str) -> tuple[str, Credentials | None]:
 
 def not_understood(typed: Typed) -> R2iError:
     """What to say of something that no provider understands."""
-    from r2i.sources.misspelt import meant
+    from r2i.sources.misspelt import AT_REF, meant
 
     if re.search(r"[:@]", typed.text) is None:
         return _no_directory(typed, typed.cwd / typed.text)
-    return UsageError(
-        f"`{shown(typed.text)}` is not a directory, URL or repository name", hint=meant(typed.text)
-    )
+    # No login: nothing of it is secret.
+    name = typed.text if AT_REF.fullmatch(typed.text) else shown(typed.text)
+    return UsageError(f"`{name}` is not a directory, URL or repository name", hint=meant(typed.text))
 
 
 def _url_source(match: re.Match[str], typed: Typed) -> Source:
@@ -243,6 +243,12 @@ def _looks_like_path(text: str) -> bool:
         return True
     other = "://" in text or "@" in text or BARE_LINK.fullmatch(text) or read_doi(text)
     return text.endswith("/") and not other
+
+
+def nothing_there(typed: Typed) -> FetchError:
+    """What to say of a path to nothing, with names that are nearly the same."""
+    error = _no_directory(typed, typed.cwd / typed.text)
+    return error if error.hint != FORMS else FetchError(error.message, hint="Check the path")
 
 
 def _no_directory(typed: Typed, path: Path) -> FetchError:
