@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -313,3 +314,58 @@ def test_a_damaged_file_of_this_machine_was_not_downloaded(
     ):
         pass
     assert caught.value.hint == "Use another copy of the file, or pack the files again"
+
+
+def test_the_content_of_a_file_says_whether_it_is_an_archive(
+    tmp_path: Path, environ: Mapping[str, str]
+) -> None:
+    zipped(tmp_path / "zip.bin", FILES)
+    packed = [("p/requirements.txt", b"six\n")]
+    tarred(tmp_path / "tar", packed, mode="w")
+    tarred(tmp_path / "tar.gz", packed)
+    (tmp_path / "tar.gz").rename(tmp_path / "course.gz")
+    for name in ("zip.bin", "tar", "course.gz"):
+        with fetched(understood(name, tmp_path), environ=environ, report=lambda _: None) as checkout:
+            assert checkout.read("requirements.txt") == "six\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.rar", b"Rar!\x1a\x07\x01\x00" * 100, "`x.rar` is a file, and r2i does not unpack `.rar`"),
+        ("x.gz", gzip.compress(b"x" * 1000), "`x.gz` is a file, and r2i does not unpack `.gz`"),
+        ("x.txt", b"PK is how it begins" * 100, "`x.txt` is not a directory"),
+        ("x.dat", bytes(2000), "`x.dat` is not a directory"),
+    ],
+)
+def test_a_file_that_is_no_archive(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FetchError) as caught:
+        understood(name, tmp_path)
+    assert caught.value.message == message
+
+
+def test_an_archive_without_files_is_an_error_in_every_format(
+    tmp_path: Path, environ: Mapping[str, str]
+) -> None:
+    zipped(tmp_path / "a.zip", {})
+    tarred(tmp_path / "a.tar", [], mode="w")
+    tarred(tmp_path / "a.tar.gz", [])
+    (tmp_path / "b.tar").touch()
+    (tmp_path / "b.zip").touch()
+    for name in ("a.zip", "a.tar", "a.tar.gz", "b.tar", "b.zip"):
+        with (
+            pytest.raises(FetchError, match=f"`{name}` has no files"),
+            fetched(understood(name, tmp_path), environ=environ, report=lambda _: None),
+        ):
+            pass
+
+
+def test_a_file_and_a_directory_of_one_name_are_named(tmp_path: Path, environ: Mapping[str, str]) -> None:
+    for entries in ([("a", b""), ("a/b", b"")], [("a/b", b""), ("a", b"")]):
+        tarred(tmp_path / "a.tar", entries, mode="w")
+        with (
+            pytest.raises(FetchError, match="has both a file and a directory `a`"),
+            fetched(understood("a.tar", tmp_path), environ=environ, report=lambda _: None),
+        ):
+            pass

@@ -24,11 +24,12 @@ class Archive:
     name = "archive"
 
     def read(self, typed: Typed) -> Source | None:
-        """A file that is there, or `https://…/name.zip`; raise `FetchError` for a name alone that is not there."""
+        """A file that is there (`Local` has seen what it holds), or `https://…/name.zip`; raise `FetchError` for a name alone that is not there."""
         text = typed.text
-        if not is_archive(text.partition("?")[0].partition("#")[0]):
+        path = existing_file(typed)
+        if path is None and not is_archive(text.partition("?")[0].partition("#")[0]):
             return None
-        if (path := existing_file(typed)) is not None:
+        if path is not None:
             return self._checked(
                 Source(provider=self.name, location=str(path), subdirectory=typed.subdirectory), typed
             )

@@ -26,6 +26,23 @@ SCP = re.compile(r"(?P<host>\w[\w.+-]*@\w[\w.-]*|\w[\w-]*(?:\.[\w-]+)+):(?P<path
 SHORTHAND = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 #: A link whose scheme was lost, as address bars show it.
 BARE_LINK = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/[^/].*", re.IGNORECASE)
+#: How files end that are packed, and not as an archive that r2i unpacks.
+PACKED = {
+    ".rar",
+    ".gz",
+    ".bz2",
+    ".xz",
+    ".zst",
+    ".z",
+    ".lz",
+    ".lzma",
+    ".cab",
+    ".iso",
+    ".dmg",
+    ".arj",
+    ".lha",
+    ".ace",
+}
 HELPER = re.compile(r"[\w.+-]+::")
 SSH_USER = re.compile(r"\w[\w.+-]*")
 #: A lone user name this long is a token: `https://ghp_…@github.com/…`.
@@ -39,7 +56,7 @@ def local_source(typed: Typed) -> Source | None:
     except RuntimeError:  # the home directory of nobody
         path = typed.cwd / typed.text
     if not _is_directory(path):
-        if _exists(path) and is_archive(path.name):
+        if _is_archive_file(path):
             return None
         if _exists(path) or _looks_like_path(typed.text):
             raise _no_directory(typed, path)
@@ -253,6 +270,11 @@ def nothing_there(typed: Typed) -> FetchError:
 
 def _no_directory(typed: Typed, path: Path) -> FetchError:
     if _exists(path):
+        if path.suffix.lower() in PACKED:
+            return FetchError(
+                f"`{shown(typed.text)}` is a file, and r2i does not unpack `{path.suffix}`",
+                hint="Unpack it yourself, and pass the directory",
+            )
         return FetchError(
             f"`{shown(typed.text)}` is not a directory", hint="Pass the directory that contains it"
         )
@@ -279,6 +301,15 @@ def _directories(parent: Path) -> list[str]:
         return [entry.name for entry in parent.iterdir() if is_archive(entry.name) or _is_directory(entry)]
     except OSError:
         return []
+
+
+def _is_archive_file(path: Path) -> bool:
+    """Whether a file is an archive by its name or else by its content, which decides how it is unpacked."""
+    if not _exists(path) or is_archive(path.name) or not path.is_file():
+        return _exists(path) and is_archive(path.name)
+    from r2i.sources.web.archive_formats import holds_members
+
+    return holds_members(path)
 
 
 def _is_directory(path: Path) -> bool:
