@@ -15,7 +15,7 @@ from r2i.errors import FetchError, UsageError
 from r2i.sources.typed import shown
 from r2i.sources.web.patience import BusyError, Patience
 from r2i.sources.web.reach import Zone, checked_url, followed, origin, zone_of_name
-from r2i.sources.web.refusals import OF_RECORD, Advice, of_status
+from r2i.sources.web.refusals import OF_RECORD, ServerAdvice, of_status
 
 if TYPE_CHECKING:
     import requests
@@ -64,7 +64,7 @@ class HttpClient:
     environ: Mapping[str, str] = field(repr=False)
     report: Callable[[str], None] = field(repr=False)
     patience: Patience = field(default_factory=Patience, repr=False)
-    advice: Advice = OF_RECORD
+    advice: ServerAdvice = OF_RECORD
 
     def json(
         self, url: str, *, query: Mapping[str, str] | None = None, token: HostToken | None = None

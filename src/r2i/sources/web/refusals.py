@@ -25,7 +25,7 @@ CERTIFICATES = "Set `SSL_CERT_FILE` to the certificates of your network"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Advice:
+class ServerAdvice:
     """What helps where a server gives nothing away: without a login, with the one that was sent, and for what is gone."""
 
     login: str
@@ -33,7 +33,7 @@ class Advice:
     removed: str
 
 
-OF_RECORD = Advice(
+OF_RECORD = ServerAdvice(
     login=(
         "If it is public, check the URL; a restricted record needs a token, see "
         "https://github.com/r2i/r2i/blob/main/docs/sources.md"
@@ -41,7 +41,7 @@ OF_RECORD = Advice(
     wrong_login="Check that the token is valid and may read this record",
     removed="Ask its authors, or use another version of the record",
 )
-OF_ARCHIVE = Advice(
+OF_ARCHIVE = ServerAdvice(
     login="Check the URL; if it needs a login, write `https://USER:PASSWORD@…` or add it to `~/.netrc`",
     wrong_login="Check the user name and the password",
     removed="Check whether the file has moved, or ask its authors",
@@ -57,7 +57,7 @@ class AbsentError(FetchError):
 
 
 def of_status(
-    response: requests.Response, *, secret: str | None = None, advice: Advice = OF_RECORD
+    response: requests.Response, *, secret: str | None = None, advice: ServerAdvice = OF_RECORD
 ) -> FetchError | BusyError:
     """What an answer with an error status means; `secret` is the variable whose token was sent, empty for a password."""
     url, status = shown(response.url or ""), response.status_code
