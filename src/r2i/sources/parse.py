@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from r2i.errors import FetchError, R2iError, UsageError
 from r2i.model import Credentials, Source
 from r2i.sources.doi_text import read_doi
-from r2i.sources.links import Link, read_link
+from r2i.sources.links import Link, read_link, repository_behind
 from r2i.sources.protocol import Typed
 from r2i.sources.typed import FORMS, LONGEST, shown
 from r2i.sources.web.archives import is_archive
@@ -105,6 +105,7 @@ def git_source(typed: Typed) -> Source | None:
         text = f"https://github.com/{text}"
     elif BARE_LINK.fullmatch(text) and "@" not in text:
         text = f"https://{text}"
+    text = repository_behind(text)
     if match := URL.fullmatch(text):
         return _url_source(match, typed)
     if "://" not in text and (scp := SCP.fullmatch(text)):
