@@ -34,7 +34,7 @@ def wheel(name: str, version: str, *, requires: tuple[str, ...] = (), files: tup
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in files:
             archive.writestr(file, "")
-        lines = [f"Name: {name}", f"Version: {version}", "Provides-Extra: plots"]
+        lines = [f"Name: {name}", f"Version: {version}", "Provides-Extra: plots", "Provides-Extra: all"]
         lines += [f"Requires-Dist: {one}" for one in requires]
         text = "\n".join(["Metadata-Version: 2.1", *lines, "", "Its description."])
         archive.writestr(f"{name}-{version}.dist-info/METADATA", text)
@@ -191,6 +191,30 @@ def test_only_what_is_needed_counts_as_there(machine: Machine) -> None:
         "failure": None,
     }
     assert {path.split("/")[1] for path in index.asked} == {"simple", "files"}
+
+
+@pytest.mark.parametrize(
+    ("requirement", "asked", "code"),
+    [
+        ("nobodys-package==1.0", ["nobodys-package"], "D301"),
+        ("nobodys-package[all]==1.0", ["nobodys-package", "its-part"], None),
+    ],
+)
+def test_an_extra_of_all_extras_counts_only_where_it_is_asked_for(
+    machine: Machine, requirement: str, asked: list[str], code: str | None
+) -> None:
+    requires = ("nobodys-package[plots]; extra == 'all'", "its-part[plots]; extra == 'plots'")
+    file, part = "nobodys_package-1.0-py3-none-any.whl", "its_part-1.5-py3-none-any.whl"
+    files = {
+        "nobodys-package": {file: wheel("nobodys_package", "1.0", requires=requires)},
+        "its-part": {part: wheel("its_part", "1.5", requires=("seaborn; extra == 'plots'",))},
+    }
+    (machine.repository / "requirements.txt").write_text(f"{requirement}\n")
+    with serving(Index(files)) as index:
+        report, _, _ = machine.check(f"http://{index.address}/simple", "--online")
+
+    assert report["online"]["asked"][0]["packages"] == asked
+    assert found(report).get("seaborn") == code
 
 
 def test_an_answer_is_kept_for_the_next_check(machine: Machine) -> None:

@@ -134,7 +134,7 @@ def _answer(
             search.unanswered.append(name)
             continue
         search.answers[name] = answer
-        extras |= {*answer.extended}
+        extras |= {*answer.extended, *(answer.extended_by_extras if name in extras else ())}
         needed = {*answer.requires, *(answer.of_extras if name in extras else ())}
         more = needed - seen - distributions().keys()
         seen |= more
@@ -234,23 +234,25 @@ def answer_in(metadata: str, version: str, modules: tuple[str, ...] = ()) -> Ans
     headers = Parser().parsestr(metadata, headersonly=True)
     if any(value.lower() == "requires-dist" for value in headers.get_all("Dynamic") or ()):
         return None
-    requires, of_extras, extended = set[str](), set[str](), set[str]()
+    requires, of_extras, extended, extended_by_extras = set[str](), set[str](), set[str](), set[str]()
     for text in (headers.get_all("Requires-Dist") or [])[:MOST_REQUIREMENTS]:
         try:
             one = Requirement(str(text)[:MAX_REQUIREMENT])
         except InvalidRequirement:
             return None
         name = normalised(one.name)
-        extended |= {name} if one.extras else set()
         if _holds(one, {""}):
             requires.add(name)
+            extended |= {name} if one.extras else set()
         elif _holds(one, headers.get_all("Provides-Extra") or ()):
             of_extras.add(name)
+            extended_by_extras |= {name} if one.extras else set()
     return Answer(
         version=version,
         requires=tuple(sorted(requires)),
         of_extras=tuple(sorted(of_extras)),
         extended=tuple(sorted(extended)),
+        extended_by_extras=tuple(sorted(extended_by_extras)),
         modules=modules,
     )
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 class Answer:
     """A release of a distribution: the normalised names of what it needs on Linux, and of what its extras need besides.
 
-    `extended` are those of them of which it asks for extras. `modules` are empty where the index does not send its wheels in parts: metadata does not name them.
+    `extended` are those of them of which it asks for extras, `extended_by_extras` those of which only its own extras do: an extra
+    `all` is often the package itself with its other extras. `modules` are empty where the index does not send its wheels in parts: metadata does not name them.
     """
 
     version: str
     requires: tuple[str, ...] = ()
     of_extras: tuple[str, ...] = ()
     extended: tuple[str, ...] = ()
+    extended_by_extras: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
 
 
@@ -78,7 +80,7 @@ def expanded(names: Iterable[str], answers: Mapping[str, Answer], extras: Iterab
             continue
         found.add(name)
         if answer := answers.get(name):
-            more |= {*answer.extended}
+            more |= {*answer.extended, *(answer.extended_by_extras if name in more else ())}
             pending += answer.requires
             pending += answer.of_extras if name in more else ()
     return found
