@@ -12,7 +12,7 @@ from r2i.check.declared import EXACT, Declared, is_exact, moving, of_conda
 from r2i.check.facts.distributions import distributions
 from r2i.check.facts.provided import is_no_python, names
 from r2i.check.findings import Finding, Rule
-from r2i.check.on_binder import python_of_binder
+from r2i.check.on_binder import is_read, python_of_binder
 from r2i.check.requirement_edits import altered, removed
 from r2i.check.subject import Subject
 from r2i.check.targets import BINDER_ONLY
@@ -64,18 +64,23 @@ def _unpinned(subject: Subject) -> Iterator[Finding]:
         and not is_no_python(one.name, conda=one.installer == "conda")
     ]
     hint = TO_PIN.get(_made_by(subject) if environment.buildpack == "package" else environment.buildpack)
-    python = python_of_binder(subject) or (
-        minor_of(subject.plan.python.version) if subject.plan and subject.plan.python else ""
-    )
-    option = f" --python-version {python}" if python else ""
     loose = (one for one in asked if one.name not in exact and not is_exact(one))
     for some in subject.said_at_once("D101", loose):
+        python = _python_to_pin_for(subject, some[0].file)
+        option = f" --python-version {python}" if python else ""
         yield Finding(
             message=f"{_unpinned_of(len(some), len(asked))} no exact version: {named(one.name for one in some)}",
             file=some[0].file,
             line=some[0].line,
             hint=hint.format(file=environment.defined_by, python=option) if hint else None,
         )
+
+
+def _python_to_pin_for(subject: Subject, file: str) -> str:
+    """That of Binder, which is the older one as a rule, unless only the image of r2i counts; empty where it is not known."""
+    of_binder = "binder" in subject.settings.targets and is_read(subject, file)
+    own = subject.plan.python if subject.plan else None
+    return (of_binder and python_of_binder(subject)) or (minor_of(own.version) if own else "")
 
 
 def _unpinned_of(loose: int, asked: int) -> str:
