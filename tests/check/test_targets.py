@@ -113,14 +113,18 @@ def test_the_image_that_counts_is_the_one_that_is_told_of(
     assert f"--python-version {python} " in document["findings"][0]["hint"]
 
 
-def test_a_file_that_binder_does_not_read_is_pinned_for_the_python_of_r2i(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("target", "python"), [("r2i", "3.13"), ("both", "3.10")])
+def test_pins_of_a_package_are_for_whoever_reads_the_new_file(
+    tmp_path: Path, target: str, python: str
+) -> None:
+    """Binder does not read `setup.cfg`, but the `requirements.txt` that the hint makes of it."""
     setup = {"setup.cfg": "[metadata]\nname = x\nversion = 1\n[options]\ninstall_requires = six\n"}
     write(tmp_path, setup)
-    document = json.loads(checked(tmp_path, "--format", "json").stdout)
+    document = json.loads(checked(tmp_path, "--target", target, "--format", "json").stdout)
     found = next(one for one in document["findings"] if one["code"] == "D101")
 
     assert found["targets"] == ["r2i"]
-    assert "--python-version 3.13 " in found["hint"]
+    assert f"--python-version {python} " in found["hint"]
 
 
 def test_the_html_report_says_it(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from r2i.check.code.python_code import Facts
 from r2i.check.declared import is_exact, moving
 from r2i.check.dockerfile import own_dockerfile
 from r2i.check.facts.distributions import closure
-from r2i.check.facts.provided import of_pypi
+from r2i.check.facts.provided import is_misnamed, of_pypi
 from r2i.check.on_binder import binder
 from r2i.check.scripts import BinderScript, scripts
 from r2i.check.subject import Subject
@@ -120,7 +120,7 @@ def _distributions(subject: Subject) -> Share:
     name_of = of_pypi if environment.manager == "conda" else str
     exact = {name_of(pin.name) for pin in environment.pins if re.fullmatch(r"===?[^*,]+", pin.specifier)}
     exact |= {name_of(one.name) for one in subject.declared if one.url or is_exact(one)}
-    asked = {name_of(one.name) for one in subject.declared if one.name}
+    asked = {name_of(one.name) for one in subject.declared if one.name and not is_misnamed(one.name)}
     names = closure(asked).keys() - {"python", "pip", "nodefaults"}
     return Share(unpinned=len(names - exact), total=len(names))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from r2i.check.declared import EXACT, Declared, is_exact, moving, of_conda
 from r2i.check.facts.distributions import distributions
-from r2i.check.facts.provided import is_no_python, names
+from r2i.check.facts.provided import is_misnamed, is_no_python, names
 from r2i.check.findings import Finding, Rule
 from r2i.check.on_binder import is_read, python_of_binder
 from r2i.check.requirement_edits import altered, removed
@@ -55,11 +55,11 @@ def _unpinned(subject: Subject) -> Iterator[Finding]:
     if environment is None or subject.options.as_of:
         return
     exact = {pin.name for pin in environment.pins if EXACT.fullmatch(pin.specifier)}
-    wrong = {*NOT_TO_PIN, *names()["replaced"], *names()["standard"]} - names()["of-pypi"].keys()
     asked = [
         one
         for one in subject.declared
-        if one.name not in wrong
+        if one.name not in NOT_TO_PIN
+        and not is_misnamed(one.name)
         and not one.url
         and not is_no_python(one.name, conda=one.installer == "conda")
     ]
@@ -76,9 +76,12 @@ def _unpinned(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _python_to_pin_for(subject: Subject, file: str) -> str:
-    """That of Binder, which is the older one as a rule, unless only the image of r2i counts; empty where it is not known."""
-    of_binder = "binder" in subject.settings.targets and is_read(subject, file)
+def _python_to_pin_for(subject: Subject, path: str) -> str:
+    """That of Binder, which is the older one as a rule, if its image counts and it reads the file with the pins; empty where it is
+    not known. `path` is the file that asks for packages: the pins of a package are in a `requirements.txt` that is new."""
+    package = subject.environment is not None and subject.environment.buildpack == "package"
+    written = "requirements.txt" if package else path
+    of_binder = "binder" in subject.settings.targets and is_read(subject, written)
     own = subject.plan.python if subject.plan else None
     return (of_binder and python_of_binder(subject)) or (minor_of(own.version) if own else "")
 
