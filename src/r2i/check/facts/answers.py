@@ -22,6 +22,10 @@ class Answer:
     modules: tuple[str, ...] = ()
 
 
+#: What an index says of a distribution that it does not have.
+ABSENT = Answer(version="")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """What was asked of an index, whose address has no credentials; `cached` are names with an answer of an earlier check."""
@@ -33,12 +37,13 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Online:
-    """What became of asking: `unanswered` are the names that no index has, or of which it has no wheel; `failure` says
-    why not all were asked, empty where they were."""
+    """What became of asking: `unanswered` are the names that no index has, or of which it has no wheel, `absent` those of them that no
+    index has; `failure` says why not all were asked, empty where they were."""
 
     answers: Mapping[str, Answer] = field(default_factory=dict)
     questions: tuple[Question, ...] = ()
     unanswered: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
     failure: str = ""
 
     @property
@@ -50,8 +55,10 @@ class Online:
             else f"answers of `{one.index}` about {_listed(one.cached)} from the cache"
             for one in self.questions
         ]
-        if self.unanswered:
-            parts.append(f"no wheel of {_listed(self.unanswered)}")
+        if self.absent:
+            parts.append(f"no index has {_listed(self.absent)}")
+        if without_wheel := [name for name in self.unanswered if name not in self.absent]:
+            parts.append(f"no wheel of {_listed(without_wheel)}")
         if self.failure:
             parts.append(self.failure)
         return "; ".join(parts) or "nothing to ask"
