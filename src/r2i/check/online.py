@@ -27,7 +27,7 @@ from r2i.check.facts.answers import ABSENT, NOBODY, Answer, Online, Question
 from r2i.check.facts.distributions import distributions
 from r2i.check.missing import unknown_and_needed
 from r2i.check.on_binder import default_python, python_of_binder
-from r2i.check.simple_index import OUT_OF_TIME, AbsentError, SimpleIndex, UnreachableError
+from r2i.check.simple_index import OUT_OF_TIME, NotOnIndexError, SimpleIndex, UnreachableError
 from r2i.check.subject import Subject
 from r2i.check.wheel_parts import wheel
 from r2i.formats.requirements.specifiers import MAX_REQUIREMENT, MAX_SPECIFIER, normalised
@@ -172,7 +172,7 @@ def _of_index(client: SimpleIndex, name: str, specifier: str, python: str) -> An
     """`ABSENT` where it does not have the distribution, None where it has no wheel of the release that is installed."""
     try:
         page = client.page(name)
-    except AbsentError:
+    except NotOnIndexError:
         return ABSENT
     if page is None:
         return None

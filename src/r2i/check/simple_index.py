@@ -36,7 +36,7 @@ class UnreachableError(Exception):
     """Why nobody is asked any further, as a clause."""
 
 
-class AbsentError(Exception):
+class NotOnIndexError(Exception):
     """The index says that it does not have a distribution."""
 
 
@@ -63,11 +63,11 @@ class SimpleIndex:
         return f"{self.address}/{name}/"
 
     def page(self, name: str) -> dict[str, Any] | None:
-        """What it has of a distribution; None where it does not answer in JSON. Raise `AbsentError` where it has nothing, and `UnreachableError`."""
+        """What it has of a distribution; None where it does not answer in JSON. Raise `NotOnIndexError` where it has nothing, and `UnreachableError`."""
         statuses: list[int] = []
         data = self._get(self.page_address(name), limit=LARGEST_PAGE, accept=JSON, statuses=statuses)
         if statuses == [ABSENT]:
-            raise AbsentError
+            raise NotOnIndexError
         try:
             page = json.loads(data) if data is not None else None
         except (ValueError, RecursionError):
