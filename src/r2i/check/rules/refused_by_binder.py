@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from r2i.binder.detection import R
 from r2i.buildpacks.julia import REQUIRE
 from r2i.check.findings import Finding, Rule
+from r2i.check.launched_elsewhere import launched_elsewhere
 from r2i.check.on_binder import binder, refusal
 from r2i.check.refusals import refused_by_both
 from r2i.check.rules.binder import how_to_be_read, unread
@@ -57,11 +58,18 @@ def _refused(subject: Subject) -> Iterator[Finding]:
         message = f"mybinder.org installs no R without a date in `{runtime}`, and {reads}"
         yield Finding(message=message, file=runtime, hint=dated)
     else:
-        yield Finding(
-            message=f"mybinder.org {reads}, such as `requirements.txt`",
-            hint=f"Add `{requirements}`; it may be empty",
-            fix=_empty(subject, requirements),
+        yield _without_any_file(subject, f"mybinder.org {reads}, such as `requirements.txt`", requirements)
+
+
+def _without_any_file(subject: Subject, message: str, requirements: str) -> Finding:
+    hint = f"Add `{requirements}`; it may be empty"
+    if started := launched_elsewhere(subject):
+        return Finding(
+            message=f"{message}, but the README starts `{started}`",
+            hint=f"{hint}. If Binder only starts `{started}`, no change is required",
+            severity="info",
         )
+    return Finding(message=message, hint=hint, fix=_empty(subject, requirements))
 
 
 def _as_project(subject: Subject, require: str | None) -> str:
