@@ -15,6 +15,7 @@ from r2i.check.rules import (
     commands,
     committed,
     config,
+    hidden_files,
     names,
     own_dockerfile,
     runtime,
@@ -25,7 +26,7 @@ from r2i.checkout import Checkout
 from r2i.edits.applying import combined, write
 from tests.building import write as write_files
 
-MODULES = (config, runtime, names, committed, scripts, commands, binder, own_dockerfile)
+MODULES = (config, hidden_files, runtime, names, committed, scripts, commands, binder, own_dockerfile)
 RULES = [rule for module in MODULES for rule in module.RULES]
 
 
@@ -202,7 +203,7 @@ CONTENT = st.binary(max_size=80) | st.text(max_size=80).map(lambda text: text.en
 @given(
     st.dictionaries(
         st.sampled_from(
-            [f"{place}{name}" for place in ("", "binder/", ".binder/") for name in config.FOR_BINDER]
+            [f"{place}{name}" for place in ("", "binder/", ".binder/") for name in hidden_files.FOR_BINDER]
             + ["Postbuild", "Dockerfile", "binder/Dockerfile", "uv.lock", "pyproject.toml"]
         ),
         CONTENT,
@@ -234,10 +235,21 @@ def test_beside_a_file_that_is_wrong_the_others_are_looked_at(tmp_path: Path) ->
         "requirements.txt": "numpy\n",
     }
     write_files(tmp_path, files)
-    found = check(Subject(Checkout.open(tmp_path)), config.RULES).findings
+    rules = [*config.RULES, *hidden_files.RULES]
+    found = check(Subject(Checkout.open(tmp_path)), rules).findings
 
     assert [(one.finding.file, one.rule.code) for one in found] == [
         ("apt.txt", "F101"),
         ("requirements.txt", "F105"),
         ("runtime.txt", "F101"),
     ]
+
+
+@pytest.mark.parametrize(("name", "severity"), [("LICENSE", "info"), ("tides.py", "error")])
+def test_a_repository_with_nothing_to_open_needs_no_file_that_binder_reads(
+    name: str, severity: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text("# nothing\n")
+    findings = check(Subject(Checkout.open(tmp_path))).findings
+
+    assert [one.severity for one in findings if one.rule.code == "F109"] == [severity]
