@@ -168,7 +168,9 @@ def test_every_error_has_a_code_of_its_own_that_its_tree_names() -> None:
     assert not {0, 70, 130}.intersection(codes)
     for error in classes:
         assert re.search(rf"\b{error.__name__} +{error.exit_code}\b", drawn)
-        assert not error.__subclasses__() or error is R2iError
+        # Kinds of one error for a room alone, which may be loaded by now, have its code.
+        below = [kind for kind in error.__subclasses__() if kind.__module__ == error.__module__]
+        assert not below or error is R2iError
 
 
 def test_a_class_name_exists_once() -> None:

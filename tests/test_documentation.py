@@ -133,3 +133,12 @@ def test_help_is_standard_english(name: str) -> None:
     assert command is not None
 
     assert UNENGLISH.findall(command.get_help(click.Context(command))) == []
+
+
+def test_a_hint_names_no_file_that_an_installed_r2i_has_not() -> None:
+    texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "src/r2i").rglob("*.toml")}
+    assert [
+        str(path)
+        for path, text in texts.items()
+        if re.search(r"^hint = .*(?<!main/)docs/\w+\.md", text, re.MULTILINE)
+    ] == []

@@ -128,12 +128,11 @@ def test_what_a_file_that_cannot_be_used_asks_for_is_no_news_in_a_cell(tmp_path:
 
 
 def test_a_finding_that_breaks_nothing_is_a_note_everywhere(tmp_path: Path) -> None:
-    (tmp_path / "requirements.txt").write_text("numpy==2.2.6\n")
-    (tmp_path / "a.ipynb").write_text(notebook("%pip install seaborn==0.13.2\nimport numpy"))
+    (tmp_path / "requirements.txt").write_text("sklearn==0.0\n")
     report = check(Subject(checkout=Checkout.open(tmp_path)), strict=True)
 
     assert [(one.rule.code, one.rule.severity, one.severity) for one in report.findings] == [
-        ("D201", "warning", "info")
+        ("D102", "error", "info")
     ]
     assert (report.ready, report.count("info"), report.count("warning")) == (True, 1, 0)
     assert json.loads(to_json(report))["findings"][0]["severity"] == "info"

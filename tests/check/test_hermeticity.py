@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from r2i.check.checking import check
 from r2i.check.hermeticity import Hermeticity, Share, hermeticity
+from r2i.check.settings import CheckSettings
 from r2i.check.subject import Subject
 from r2i.checkout import Checkout
 from r2i.model import Options
@@ -44,6 +46,15 @@ def test_pinned_with_all_that_they_need(tmp_path: Path) -> None:
 
     assert found.distributions == Share(unpinned=0, total=2)
     assert found.sentence == "nothing"
+
+
+def test_what_is_no_distribution_is_not_counted_as_in_findings(tmp_path: Path) -> None:
+    found = found_in(tmp_path, {"requirements.txt": "numpy\nsklearn\nsix\nos\n"})
+    rules = CheckSettings(select=("D101",))
+    [finding] = check(Subject(checkout=Checkout.open(tmp_path), settings=rules)).findings
+
+    assert found.sentence == "2 of 2 distributions"
+    assert finding.finding.message.startswith("2 of 2 requirements ")
 
 
 def test_what_packages_of_conda_need_counts(tmp_path: Path) -> None:

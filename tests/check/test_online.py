@@ -34,7 +34,7 @@ def wheel(name: str, version: str, *, requires: tuple[str, ...] = (), files: tup
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in files:
             archive.writestr(file, "")
-        lines = [f"Name: {name}", f"Version: {version}", "Provides-Extra: plots"]
+        lines = [f"Name: {name}", f"Version: {version}", "Provides-Extra: plots", "Provides-Extra: all"]
         lines += [f"Requires-Dist: {one}" for one in requires]
         text = "\n".join(["Metadata-Version: 2.1", *lines, "", "Its description."])
         archive.writestr(f"{name}-{version}.dist-info/METADATA", text)
@@ -188,9 +188,34 @@ def test_only_what_is_needed_counts_as_there(machine: Machine) -> None:
             }
         ],
         "unanswered": [],
+        "absent": [],
         "failure": None,
     }
     assert {path.split("/")[1] for path in index.asked} == {"simple", "files"}
+
+
+@pytest.mark.parametrize(
+    ("requirement", "asked", "code"),
+    [
+        ("nobodys-package==1.0", ["nobodys-package"], "D301"),
+        ("nobodys-package[all]==1.0", ["nobodys-package", "its-part"], None),
+    ],
+)
+def test_an_extra_of_all_extras_counts_only_where_it_is_asked_for(
+    machine: Machine, requirement: str, asked: list[str], code: str | None
+) -> None:
+    requires = ("nobodys-package[plots]; extra == 'all'", "its-part[plots]; extra == 'plots'")
+    file, part = "nobodys_package-1.0-py3-none-any.whl", "its_part-1.5-py3-none-any.whl"
+    files = {
+        "nobodys-package": {file: wheel("nobodys_package", "1.0", requires=requires)},
+        "its-part": {part: wheel("its_part", "1.5", requires=("seaborn; extra == 'plots'",))},
+    }
+    (machine.repository / "requirements.txt").write_text(f"{requirement}\n")
+    with serving(Index(files)) as index:
+        report, _, _ = machine.check(f"http://{index.address}/simple", "--online")
+
+    assert report["online"]["asked"][0]["packages"] == asked
+    assert found(report).get("seaborn") == code
 
 
 def test_an_answer_is_kept_for_the_next_check(machine: Machine) -> None:
@@ -218,9 +243,22 @@ def test_what_no_index_has_stays_unknown(machine: Machine) -> None:
     with serving(Index()) as index:
         report, stderr, _ = machine.check(f"http://{index.address}/simple", "--online")
 
-    assert report["online"]["unanswered"] == ["nobodys-package"]
+    assert report["online"]["unanswered"] == report["online"]["absent"] == ["nobodys-package"]
     assert found(report)["seaborn"] == "D302"
     assert stderr == ""
+
+
+def test_an_index_without_a_wheel_is_not_one_without_the_package(machine: Machine) -> None:
+    sources = Index({"nobodys-package": {"nobodys_package-1.0.tar.gz": b"x"}})
+    with serving(Index()) as first, serving(sources) as second:
+        address, more = (f"http://{one.address}/simple" for one in (first, second))
+        only, _, _ = machine.check(address, "--online")
+        both, _, _ = machine.check(address, "--online", PIP_EXTRA_INDEX_URL=more)
+        again, _, _ = machine.check(address, "--online")
+
+    assert only["online"]["absent"] == again["online"]["absent"] == ["nobodys-package"]
+    assert both["online"]["absent"] == []
+    assert both["online"]["unanswered"] == ["nobodys-package"]
 
 
 def test_without_a_network_there_is_one_notice_and_nothing_else(machine: Machine) -> None:
@@ -302,6 +340,15 @@ def test_the_text_report_names_who_was_asked(machine: Machine) -> None:
 
     said = f"Online: `http://{index.address}/simple` was asked about `nobodys-package`, `its-part`"
     assert said in " ".join(done.stdout.split())
+
+
+def test_the_text_report_names_what_no_index_has(machine: Machine) -> None:
+    with serving(Index()) as index:
+        env = {"HOME": str(machine.home), "PATH": "/usr/bin:/bin"}
+        env["PIP_INDEX_URL"] = f"http://{index.address}/simple"
+        done = run([R2I, "check", str(machine.repository), "--online"], env=env, timeout=60)
+
+    assert "; no index has `nobodys-package`\n" in done.stdout
 
 
 def test_the_default_is_that_of_pip_and_no_code_of_the_repository_is_run_for_it(

@@ -94,6 +94,39 @@ def test_a_report_for_one_target_says_so(tmp_path: Path) -> None:
     assert (document["targets"], document["findings"], document["ready"]) == (["r2i"], [], True)
 
 
+@pytest.mark.parametrize(
+    ("target", "base_image", "python"),
+    [
+        ("Binder", "docker.io/library/buildpack-deps:24.04", "3.10"),
+        ("r2i", "docker.io/library/debian:trixie-slim", "3.13"),
+        ("both", "docker.io/library/debian:trixie-slim", "3.10"),
+    ],
+)
+def test_the_image_that_counts_is_the_one_that_is_told_of(
+    tmp_path: Path, target: str, base_image: str, python: str
+) -> None:
+    write(tmp_path, {"requirements.txt": "six\n"})
+    document = json.loads(checked(tmp_path, "--target", target, "--format", "json").stdout)
+
+    assert (document["size"] is None) == (target == "Binder")
+    assert document["hermeticity"]["base_images"] == [base_image]
+    assert f"--python-version {python} " in document["findings"][0]["hint"]
+
+
+@pytest.mark.parametrize(("target", "python"), [("r2i", "3.13"), ("both", "3.10")])
+def test_pins_of_a_package_are_for_whoever_reads_the_new_file(
+    tmp_path: Path, target: str, python: str
+) -> None:
+    """Binder does not read `setup.cfg`, but the `requirements.txt` that the hint makes of it."""
+    setup = {"setup.cfg": "[metadata]\nname = x\nversion = 1\n[options]\ninstall_requires = six\n"}
+    write(tmp_path, setup)
+    document = json.loads(checked(tmp_path, "--target", target, "--format", "json").stdout)
+    found = next(one for one in document["findings"] if one["code"] == "D101")
+
+    assert found["targets"] == ["r2i"]
+    assert f"--python-version {python} " in found["hint"]
+
+
 def test_the_html_report_says_it(tmp_path: Path) -> None:
     write(tmp_path, {f"repo/{path}": text for path, text in OF_BINDER.items()})
     checked(tmp_path / "repo", "--html", str(tmp_path / "out.html"))

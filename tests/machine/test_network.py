@@ -10,7 +10,9 @@ from pathlib import Path
 
 import jsonschema
 
+from r2i.cli.doctor import _show_finding
 from r2i.machine.network import check_servers
+from r2i.machine.symptoms import Symptom
 from r2i.sources import PROVIDERS, servers
 from tests.machine.test_command import SCHEMA, r2i
 from tests.sources.web_servers import Answer, Handler, json_answer, problem, web_servers
@@ -61,3 +63,10 @@ def test_the_report_has_them_only_when_it_is_asked(tmp_path: Path) -> None:
     assert [finding["check"] for finding in more] == [server.name for server in servers()]
     assert {finding["status"] for finding in more} == {"ok", "warning"}
     assert report["ready"] == without["ready"]
+
+
+def test_a_long_name_is_apart_from_what_is_said_of_it() -> None:
+    said: list[str] = []
+    finding = Symptom(check="Harvard Dataverse", status="warning", message="The host is unknown")
+    _show_finding(lambda text, **_: said.append(str(text)), finding, width=None)
+    assert said == ["! warning  Harvard Dataverse The host is unknown"]

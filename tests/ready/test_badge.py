@@ -197,6 +197,21 @@ def test_a_file_is_opened_in_jupyterlab_and_a_path_of_the_server_as_it_is() -> N
         path("x.ipynb")
 
 
+@pytest.mark.parametrize("path", ["../../x", "https://evil.example", "//evil.example", "lab/tree/%2e%2e/x"])
+def test_a_path_that_leads_out_of_the_server_has_no_badge(path: str) -> None:
+    with pytest.raises(UsageError, match="which is not a path of the Jupyter server"):
+        url_of("me/course", urlpath=path)
+    with pytest.raises(UsageError, match="which is not a path of the Jupyter server"):
+        opened(path, has={"a: b.ipynb"}.__contains__)
+    assert opened("a: b.ipynb", has={"a: b.ipynb"}.__contains__) == "lab/tree/a%3A%20b.ipynb"
+
+
+@pytest.mark.parametrize("typed", ["10.5281/zenodo", "10.5281/zenodo.", "10.6084/m9.figshare"])
+def test_half_a_doi_has_no_badge(typed: str) -> None:
+    with pytest.raises(UsageError, match="without its number"):
+        url_of(typed)
+
+
 @pytest.mark.parametrize(
     "view",
     [

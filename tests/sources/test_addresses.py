@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from r2i.errors import R2iError
+from r2i.errors import R2iError, UsageError
 from r2i.model import Source
 from r2i.sources import PROVIDERS, parse
 from r2i.sources.binder_links import FORMS, is_launch_link
@@ -141,6 +141,11 @@ def test_an_address_is_understood_or_refused_with_a_hint(row: dict[str, Any]) ->
         found = {"exit": error.exit_code, "message": error.message, "hint": error.hint}
 
     assert found == expected
+
+
+def test_a_name_that_is_not_in_utf_8_is_said_to_be_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"`caf\\udce9` is not valid UTF-8"):
+        parse("caf\udce9", cwd=tmp_path)
 
 
 def test_the_list_has_every_provider_and_every_kind_of_binder_link() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -110,7 +111,7 @@ def test_a_file_is_an_archive(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("b.zip", "The archive `b.zip` does not exist", "path"),
+        ("b.zip", "The archive `b.zip` does not exist", "Did you mean `a.zip`?"),
         ("./b.zip", "The archive `./b.zip` does not exist", "Did you mean `a.zip`?"),
         ("/nonexistent/b.tar.gz", "The archive `/nonexistent/b.tar.gz` does not exist", "Pass"),
         ("notes.txt", "`notes.txt` is not a directory", "Pass"),
@@ -158,10 +159,11 @@ def test_a_directory_of_an_archive(tmp_path: Path, environ: Mapping[str, str]) -
     with fetched(source, environ=environ, report=lambda _: None) as checkout:
         assert checkout.has("index.ipynb")
     with (
-        pytest.raises(UsageError, match="has no directory `x`"),
-        fetched(understood("a.zip", tmp_path, subdirectory="x"), environ=environ, report=lambda _: None),
+        pytest.raises(UsageError, match="has no directory `dcos/x`") as caught,
+        fetched(understood("a.zip", tmp_path, subdirectory="dcos/x"), environ=environ, report=lambda _: None),
     ):
         pass
+    assert caught.value.hint == "Did you mean `--subdir docs`?"
 
 
 def test_the_newest_file_tells_the_day(tmp_path: Path, environ: Mapping[str, str]) -> None:
@@ -268,3 +270,102 @@ def test_a_page_instead_of_an_archive(tmp_path: Path, talking: Talking) -> None:
                 fetched(source, environ=talk.client.environ, report=lambda _: None),
             ):
                 pass
+
+
+def test_a_page_is_not_kept_for_the_next_time(tmp_path: Path, talking: Talking) -> None:
+    source = understood(URL, tmp_path)
+    with talking({"example.org": served(b"<html>" + b"x" * 1000)}) as talk:
+        for _ in range(2):
+            with (
+                pytest.raises(FetchError, match="is a web page"),
+                fetched(source, environ=talk.client.environ, report=lambda _: None),
+            ):
+                pass
+        assert [asked.headers.get("if-none-match") for asked in talk.web.asked] == [None, None]
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("login", "status", "hint"),
+    [
+        ("", 401, "write `https://USER:PASSWORD@…` or add it to `~/.netrc`"),
+        ("", 403, "write `https://USER:PASSWORD@…` or add it to `~/.netrc`"),
+        ("ada:s3cret@", 403, "Check the user name and the password"),
+        ("", 410, "Check whether the file has moved"),
+    ],
+)
+def test_what_helps_where_an_archive_is_not_given_away(
+    tmp_path: Path, talking: Talking, login: str, status: int, hint: str
+) -> None:
+    source = understood(f"https://{login}example.org/a.zip", tmp_path)
+    with talking({"example.org": lambda _: problem(status)}) as talk, pytest.raises(FetchError) as caught:
+        resolve(source, environ=talk.client.environ)
+    assert hint in str(caught.value.hint)
+
+
+def test_a_damaged_file_of_this_machine_was_not_downloaded(
+    tmp_path: Path, environ: Mapping[str, str]
+) -> None:
+    archive = zipped(tmp_path / "a.zip", FILES)
+    archive.write_bytes(archive.read_bytes()[:-30])
+    with (
+        pytest.raises(FetchError, match=r"`a.zip` is damaged") as caught,
+        fetched(understood("a.zip", tmp_path), environ=environ, report=lambda _: None),
+    ):
+        pass
+    assert caught.value.hint == "Use another copy of the file, or pack the files again"
+
+
+def test_the_content_of_a_file_says_whether_it_is_an_archive(
+    tmp_path: Path, environ: Mapping[str, str]
+) -> None:
+    zipped(tmp_path / "zip.bin", FILES)
+    packed = [("p/requirements.txt", b"six\n")]
+    tarred(tmp_path / "tar", packed, mode="w")
+    tarred(tmp_path / "tar.gz", packed)
+    (tmp_path / "tar.gz").rename(tmp_path / "course.gz")
+    for name in ("zip.bin", "tar", "course.gz"):
+        with fetched(understood(name, tmp_path), environ=environ, report=lambda _: None) as checkout:
+            assert checkout.read("requirements.txt") == "six\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.rar", b"Rar!\x1a\x07\x01\x00" * 100, "`x.rar` is a file, and r2i does not unpack `.rar`"),
+        ("x.gz", gzip.compress(b"x" * 1000), "`x.gz` is a file, and r2i does not unpack `.gz`"),
+        ("x.txt", b"PK is how it begins" * 100, "`x.txt` is not a directory"),
+        ("x.dat", bytes(2000), "`x.dat` is not a directory"),
+    ],
+)
+def test_a_file_that_is_no_archive(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FetchError) as caught:
+        understood(name, tmp_path)
+    assert caught.value.message == message
+
+
+def test_an_archive_without_files_is_an_error_in_every_format(
+    tmp_path: Path, environ: Mapping[str, str]
+) -> None:
+    zipped(tmp_path / "a.zip", {})
+    tarred(tmp_path / "a.tar", [], mode="w")
+    tarred(tmp_path / "a.tar.gz", [])
+    (tmp_path / "b.tar").touch()
+    (tmp_path / "b.zip").touch()
+    for name in ("a.zip", "a.tar", "a.tar.gz", "b.tar", "b.zip"):
+        with (
+            pytest.raises(FetchError, match=f"`{name}` has no files"),
+            fetched(understood(name, tmp_path), environ=environ, report=lambda _: None),
+        ):
+            pass
+
+
+def test_a_file_and_a_directory_of_one_name_are_named(tmp_path: Path, environ: Mapping[str, str]) -> None:
+    for entries in ([("a", b""), ("a/b", b"")], [("a/b", b""), ("a", b"")]):
+        tarred(tmp_path / "a.tar", entries, mode="w")
+        with (
+            pytest.raises(FetchError, match="has both a file and a directory `a`"),
+            fetched(understood("a.tar", tmp_path), environ=environ, report=lambda _: None),
+        ):
+            pass

@@ -18,7 +18,7 @@ from r2i.errors import FetchError, R2iError, TemporaryError, UsageError
 from r2i.model import Source
 from r2i.process import Completed
 from r2i.sources import Revision, fetched, parse, resolve
-from r2i.sources.git_program import GitProgram
+from r2i.sources.git_program import GitProgram, git_program
 from tests.children import started
 from tests.sources.serving import Repository, Server, git, id_of, serve, with_submodule
 from tests.waiting import until
@@ -358,6 +358,31 @@ def test_an_unreachable_server_is_worth_another_try(environ: dict[str, str]) -> 
         resolving("https://nowhere.invalid/o/n", environ)
 
 
+def test_a_directory_that_is_not_there_needs_no_login(tmp_path: Path, environ: dict[str, str]) -> None:
+    with pytest.raises(FetchError, match="The directory `/nonexistent/other` does not exist") as caught:
+        resolving("file:///nonexistent/other", environ)
+    assert caught.value.hint == "Check the path"
+    with pytest.raises(FetchError, match="not appear to be a git repository") as caught:
+        resolving(f"file://{tmp_path}", environ)
+    assert "log in" not in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("location", "meant"),
+    [
+        ("https://githb.com/o/n", "Did you mean `https://github.com/o/n`?"),
+        ("git@gitlb.com:o/n.git", "Did you mean `git@gitlab.com:o/n.git`?"),
+        ("https://git.example.org/o/n", "Check the network, and try again later"),
+    ],
+)
+def test_a_host_that_nobody_has_may_be_a_misspelt_one(
+    location: str, meant: str, environ: dict[str, str]
+) -> None:
+    said = "fatal: unable to access: Could not resolve host: x"
+    done = Completed(argv=(), returncode=128, stdout="", stderr=said)
+    assert git_program(environ, file_allowed=False).failure(done, location).hint == meant
+
+
 def test_a_server_that_breaks_off_a_fetch_is_worth_another_try(
     project: Repository, environ: dict[str, str]
 ) -> None:
@@ -368,11 +393,9 @@ def test_a_server_that_breaks_off_a_fetch_is_worth_another_try(
 
 
 def test_a_missing_repository_hints_at_credentials(smart: Server, environ: dict[str, str]) -> None:
-    for url in (f"{smart.url}/other.git", "file:///nonexistent/other.git"):
-        with pytest.raises(FetchError, match="cannot be fetched") as caught:
-            resolving(url, environ)
-
-        assert "private" in str(caught.value.hint)
+    with pytest.raises(FetchError, match="cannot be fetched") as caught:
+        resolving(f"{smart.url}/other.git", environ)
+    assert "private" in str(caught.value.hint)
 
 
 def test_a_private_repository_hints_at_credentials_and_asks_nobody(

@@ -309,7 +309,7 @@ def test_a_changed_byte_of_a_zip_is_noticed(tmp_path: Path, place: Path) -> None
 def test_what_is_no_archive(tmp_path: Path, place: Path) -> None:
     for content, says in (
         (b"<!DOCTYPE html><title>Sign in</title>", "is a web page, and not an archive"),
-        (b"", "is not an archive that r2i knows"),
+        (b"", "has no files"),
         (b"x" * 2000, "is not an archive that r2i knows"),
     ):
         (tmp_path / "a.zip").write_bytes(content)

@@ -9,11 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import NameResolutionError
 
 from r2i.errors import FetchError, R2iError, TemporaryError, UsageError
 from r2i.host.certificates import CA_SOURCES
 from r2i.sources.web.client import MOST_JSON, HostToken, HttpClient
-from r2i.sources.web.patience import Patience, retry_after
+from r2i.sources.web.patience import BusyError, Patience, retry_after
+from r2i.sources.web.refusals import of_exception
 from tests.sources.talking import Talking
 from tests.sources.web_servers import (
     Answer,
@@ -190,6 +193,36 @@ def test_a_host_that_is_not_there_is_a_temporary_failure(talking: Talking, envir
         port = server.getsockname()[1]
     with pytest.raises(TemporaryError, match="refuses the connection"):
         client.json(f"http://127.0.0.1:{port}/")
+
+
+def test_where_nothing_answers_r2i_knocks_twice(environ: dict[str, str]) -> None:
+    waits: list[float] = []
+    client = HttpClient(environ=environ, report=lambda _: None, patience=Patience(pause=waits.append))
+    with pytest.raises(TemporaryError, match=r"`zendo.invalid` cannot be found"):
+        client.json("https://zendo.invalid/")
+    assert len(waits) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "near"),
+    [
+        ("githb.com", "github.com"),
+        ("zendo.org", "zenodo.org"),
+        ("github.con", "github.com"),
+        ("www.gitlb.com", "gitlab.com"),
+        ("github.com", None),
+        ("gitea.com", None),
+        ("git.example.org", None),
+    ],
+)
+def test_a_host_that_nobody_has_may_be_a_misspelt_one(host: str, near: str | None) -> None:
+    error = of_exception(
+        NameResolutionError(host, HTTPConnection(host), socket.gaierror()), f"https://{host}/"
+    )
+    assert isinstance(error, BusyError)
+    assert error.hint == (
+        f"Did you mean `{near}`?" if near else "Check the URL and your network, or try again later"
+    )
 
 
 def test_redirects_are_followed_to_other_hosts(talking: Talking) -> None:

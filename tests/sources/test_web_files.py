@@ -16,7 +16,7 @@ from r2i.errors import FetchError, R2iError, TemporaryError, UsageError
 from r2i.model import Momentary
 from r2i.sources.web import bounds
 from r2i.sources.web.client import HostToken
-from r2i.sources.web.files import RemoteFile, download
+from r2i.sources.web.files import RemoteFile, download, download_unknown
 from r2i.sources.web.kept import DownloadCache, download_cache
 from tests.sources.talking import Talk, Talking
 from tests.sources.web_servers import (
@@ -397,3 +397,14 @@ def test_many_files_come_over_one_connection(talking: Talking, place: Path) -> N
         download(files, place, client=talk.client)
     assert files_of(place) == {f"d/{n}": b"%d" % n for n in range(20)}
     assert isinstance(talk, Talk)
+
+
+def test_what_comes_from_the_cache_is_no_download(talking: Talking, place: Path) -> None:
+    with talking(serving(lambda asked: file_answer(asked, CONTENT))) as talk:
+        checksum = download_unknown(URL, place / "data.bin", client=talk.client, token=None)
+        (place / "data.bin").unlink()
+        download([RemoteFile(url=URL, path="data.bin", checksum=checksum)], place, client=talk.client)
+        asked = len(talk.web.asked)
+    assert files_of(place) == {"data.bin": CONTENT}
+    assert asked == 1
+    assert [line for line in talk.said if "from" in line] == ["Downloading `data.bin` from `zenodo.org`"]

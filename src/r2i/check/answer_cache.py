@@ -65,7 +65,8 @@ class AnswerCache:
 def _answer(said: dict[str, Any] | None) -> Answer | None:
     if said is None:
         return None
-    names = {key: _texts(said[key]) for key in ("requires", "of_extras", "extended", "modules")}
+    keys = ("requires", "of_extras", "extended", "extended_by_extras", "modules")
+    names = {key: _texts(said[key]) for key in keys}
     return Answer(version=str(said["version"]), **names)
 
 

@@ -39,7 +39,7 @@ def check(subject: Subject, rules: Iterable[Rule] = RULES, *, strict: bool = Fal
         suppressed=suppressed,
         strict=strict,
         prefix=_prefix(subject),
-        size=subject.once(forecast_of),
+        size=subject.once(forecast_of) if "r2i" in settings.targets else None,
         hermeticity=hermeticity(subject),
         online=subject.online,
     )

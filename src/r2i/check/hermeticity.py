@@ -11,9 +11,11 @@ from r2i.check.code.python_code import Facts
 from r2i.check.declared import is_exact, moving
 from r2i.check.dockerfile import own_dockerfile
 from r2i.check.facts.distributions import closure
-from r2i.check.facts.provided import of_pypi
+from r2i.check.facts.provided import is_misnamed, of_pypi
+from r2i.check.on_binder import binder
 from r2i.check.scripts import BinderScript, scripts
 from r2i.check.subject import Subject
+from r2i.model import Plan
 
 URL = re.compile(r"(?:https?|ftp|s3|gs)://(?!localhost\b|127\.)\S+")
 
@@ -90,7 +92,7 @@ class Hermeticity:
 
 
 def hermeticity(subject: Subject) -> Hermeticity | None:
-    """None where nothing can be planned."""
+    """Of the images that count; None where nothing can be planned."""
     plan = subject.plan
     if plan is None:
         return None
@@ -99,7 +101,7 @@ def hermeticity(subject: Subject) -> Hermeticity | None:
     distributions = _distributions(subject)
     return Hermeticity(
         distributions=Share(total=distributions.total) if as_of else distributions,
-        base_images=_base_images(subject, plan.dockerfile, plan.base.reference),
+        base_images=_base_images(subject, plan),
         apt=_apt(subject),
         git=sum(bool(moving(one.url.partition("#")[0])) for one in subject.declared if one.url),
         downloads=outside.count("download"),
@@ -118,16 +120,21 @@ def _distributions(subject: Subject) -> Share:
     name_of = of_pypi if environment.manager == "conda" else str
     exact = {name_of(pin.name) for pin in environment.pins if re.fullmatch(r"===?[^*,]+", pin.specifier)}
     exact |= {name_of(one.name) for one in subject.declared if one.url or is_exact(one)}
-    asked = {name_of(one.name) for one in subject.declared if one.name}
+    asked = {name_of(one.name) for one in subject.declared if one.name and not is_misnamed(one.name)}
     names = closure(asked).keys() - {"python", "pip", "nodefaults"}
     return Share(unpinned=len(names - exact), total=len(names))
 
 
-def _base_images(subject: Subject, dockerfile: str | None, reference: str) -> tuple[str, ...]:
-    if dockerfile is None:
-        return () if "@sha256:" in reference else (reference,)
-    own = own_dockerfile(dockerfile, subject.text(dockerfile) or "")
-    images = [own.expanded(stage.base) for stage in own.stages if not stage.inherits] if own else []
+def _base_images(subject: Subject, plan: Plan) -> tuple[str, ...]:
+    """That of Binder where only its image counts."""
+    if plan.dockerfile is not None:
+        own = own_dockerfile(plan.dockerfile, subject.text(plan.dockerfile) or "")
+        images = [own.expanded(stage.base) for stage in own.stages if not stage.inherits] if own else []
+    elif "r2i" in subject.settings.targets:
+        images = [plan.base.reference]
+    else:
+        made = binder(subject)
+        images = [made.base_image] if made and made.base_image else []
     return tuple(dict.fromkeys(image for image in images if image != "scratch" and "@sha256:" not in image))
 
 

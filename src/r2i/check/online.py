@@ -23,11 +23,11 @@ from packaging.utils import (
 from packaging.version import Version
 
 from r2i.check.answer_cache import AnswerCache
-from r2i.check.facts.answers import NOBODY, Answer, Online, Question
+from r2i.check.facts.answers import ABSENT, NOBODY, Answer, Online, Question
 from r2i.check.facts.distributions import distributions
 from r2i.check.missing import unknown_and_needed
 from r2i.check.on_binder import default_python, python_of_binder
-from r2i.check.simple_index import OUT_OF_TIME, SimpleIndex, UnreachableError
+from r2i.check.simple_index import OUT_OF_TIME, NotOnIndexError, SimpleIndex, UnreachableError
 from r2i.check.subject import Subject
 from r2i.check.wheel_parts import wheel
 from r2i.formats.requirements.specifiers import MAX_REQUIREMENT, MAX_SPECIFIER, normalised
@@ -74,6 +74,7 @@ class _Search:
     asked: dict[str, list[str]] = field(default_factory=dict)
     cached: dict[str, list[str]] = field(default_factory=dict)
     unanswered: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
 
 
 def ask(subject: Subject, indexes: Indexes, cache: AnswerCache) -> Online:
@@ -112,8 +113,15 @@ def ask(subject: Subject, indexes: Indexes, cache: AnswerCache) -> Online:
             for index, names in [*search.asked.items()]
         ),
         unanswered=tuple(search.unanswered),
+        absent=_of_indexes(subject, search.absent),
         failure=next(iter(failures), ""),
     )
+
+
+def _of_indexes(subject: Subject, names: Iterable[str]) -> tuple[str, ...]:
+    """Those that a file requires from an index: conda packages have channels, and others an address."""
+    asked = {one.name for one in subject.declared if one.installer == "pip" and not one.url}
+    return tuple(name for name in names if name in asked)
 
 
 def _answer(
@@ -130,11 +138,12 @@ def _answer(
         if len(search.answers) + len(search.unanswered) >= MOST_NAMES:
             raise UnreachableError(f"only the first {MOST_NAMES} packages were asked about")
         answer = _of_any(search, clients, name, wanted.get(name, ""))
-        if answer is None:
+        if answer is None or answer == ABSENT:
             search.unanswered.append(name)
+            search.absent += [name] if answer else []
             continue
         search.answers[name] = answer
-        extras |= {*answer.extended}
+        extras |= {*answer.extended, *(answer.extended_by_extras if name in extras else ())}
         needed = {*answer.requires, *(answer.of_extras if name in extras else ())}
         more = needed - seen - distributions().keys()
         seen |= more
@@ -142,6 +151,8 @@ def _answer(
 
 
 def _of_any(search: _Search, clients: tuple[SimpleIndex, ...], name: str, specifier: str) -> Answer | None:
+    """`ABSENT` where each index says that it does not have it."""
+    has = False
     for client in clients:
         key = (client.address, name, specifier, search.python)
         known, answer = search.cache.get(key)
@@ -151,14 +162,18 @@ def _of_any(search: _Search, clients: tuple[SimpleIndex, ...], name: str, specif
         else:
             answer = _of_index(client, name, specifier, search.python)
             search.cache.put(key, answer)
-        if answer is not None:
+        if answer is not None and answer != ABSENT:
             return answer
-    return None
+        has |= answer is None
+    return None if has else ABSENT
 
 
 def _of_index(client: SimpleIndex, name: str, specifier: str, python: str) -> Answer | None:
-    """None where it does not have the distribution, or no wheel of the release that is installed."""
-    page = client.page(name)
+    """`ABSENT` where it does not have the distribution, None where it has no wheel of the release that is installed."""
+    try:
+        page = client.page(name)
+    except NotOnIndexError:
+        return ABSENT
     if page is None:
         return None
     candidates = [*_candidates(page, client.page_address(name), python)]
@@ -234,23 +249,25 @@ def answer_in(metadata: str, version: str, modules: tuple[str, ...] = ()) -> Ans
     headers = Parser().parsestr(metadata, headersonly=True)
     if any(value.lower() == "requires-dist" for value in headers.get_all("Dynamic") or ()):
         return None
-    requires, of_extras, extended = set[str](), set[str](), set[str]()
+    requires, of_extras, extended, extended_by_extras = set[str](), set[str](), set[str](), set[str]()
     for text in (headers.get_all("Requires-Dist") or [])[:MOST_REQUIREMENTS]:
         try:
             one = Requirement(str(text)[:MAX_REQUIREMENT])
         except InvalidRequirement:
             return None
         name = normalised(one.name)
-        extended |= {name} if one.extras else set()
         if _holds(one, {""}):
             requires.add(name)
+            extended |= {name} if one.extras else set()
         elif _holds(one, headers.get_all("Provides-Extra") or ()):
             of_extras.add(name)
+            extended_by_extras |= {name} if one.extras else set()
     return Answer(
         version=version,
         requires=tuple(sorted(requires)),
         of_extras=tuple(sorted(of_extras)),
         extended=tuple(sorted(extended)),
+        extended_by_extras=tuple(sorted(extended_by_extras)),
         modules=modules,
     )
 

@@ -177,6 +177,8 @@ def _said(
 
 def _path_of(call: Call, names: Mapping[str, str]) -> str | None:
     """What a call reads, None where it reads nothing, or something that is put together."""
+    if call.root != call.name:
+        return None  # a method of what another call gives: `Path(name).open("rb")`
     first, dot, rest = call.name.partition(".")
     name = f"{names.get(first, first)}{dot}{rest}"
     if name not in reading().functions:

@@ -18,8 +18,9 @@ class Report:
 
     `rules` are those that were looked for, `targets` those whose images count. `suppressed` counts what the repository itself asked not to hear, `strict`
     says that warnings count as errors do. `prefix` is the way from the top of the repository to the directory that was
-    checked, which all files are relative to: empty, or with a slash at its end. `size` is about what the image will
-    weigh, `hermeticity` what it takes from outside that nobody pinned; both are None where nothing can be planned.
+    checked, which all files are relative to: empty, or with a slash at its end. `size` is about what the image of r2i will
+    weigh, `hermeticity` what the images take from outside that nobody pinned; both are None where nothing can be planned, `size`
+    also where only Binder's image counts.
     `dynamic` is what came of a build, where one was asked for; `unfinished` says why nothing came of it, where that is
     not for the repository to mend. `online` says who was asked over the network.
     """

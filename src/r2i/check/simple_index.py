@@ -23,6 +23,9 @@ JSON = "application/vnd.pypi.simple.v1+json"
 LARGEST_PAGE, LARGEST_METADATA = 30_000_000, 2_000_000
 CHUNK = 65_536
 
+#: The status of an answer about what the index does not have.
+ABSENT = 404
+
 #: Seconds until a server answers at all, and between two pieces of what it sends.
 PATIENCE = (4.0, 6.0)
 
@@ -31,6 +34,10 @@ OUT_OF_TIME = "the time limit of 20 seconds is over"
 
 class UnreachableError(Exception):
     """Why nobody is asked any further, as a clause."""
+
+
+class NotOnIndexError(Exception):
+    """The index says that it does not have a distribution."""
 
 
 class SimpleIndex:
@@ -56,8 +63,11 @@ class SimpleIndex:
         return f"{self.address}/{name}/"
 
     def page(self, name: str) -> dict[str, Any] | None:
-        """What it has of a distribution; None where it has nothing, or does not answer in JSON. Raise `UnreachableError`."""
-        data = self._get(self.page_address(name), limit=LARGEST_PAGE, accept=JSON)
+        """What it has of a distribution; None where it does not answer in JSON. Raise `NotOnIndexError` where it has nothing, and `UnreachableError`."""
+        statuses: list[int] = []
+        data = self._get(self.page_address(name), limit=LARGEST_PAGE, accept=JSON, statuses=statuses)
+        if statuses == [ABSENT]:
+            raise NotOnIndexError
         try:
             page = json.loads(data) if data is not None else None
         except (ValueError, RecursionError):
@@ -81,9 +91,16 @@ class SimpleIndex:
         return (data, int(total)) if data is not None and total.isascii() and total.isdecimal() else None
 
     def _get(
-        self, address: str, *, limit: int, accept: str, part: str = "", ranges: list[str] | None = None
+        self,
+        address: str,
+        *,
+        limit: int,
+        accept: str,
+        part: str = "",
+        ranges: list[str] | None = None,
+        statuses: list[int] | None = None,
     ) -> bytes | None:
-        """None for what is not there, or is too large. Raise `UnreachableError` where nobody answers, or time is up."""
+        """None for what is not there, or is too large. `ranges` and `statuses` get what the answer says besides. Raise `UnreachableError` where nobody answers, or time is up."""
         from requests import RequestException
         from requests.utils import should_bypass_proxies
 
@@ -102,6 +119,8 @@ class SimpleIndex:
                 timeout=PATIENCE,
                 stream=True,
             ) as response:
+                if statuses is not None:
+                    statuses.append(response.status_code)
                 if ranges is not None and response.status_code == 206:
                     ranges.append(response.headers.get("Content-Range", ""))
                 return self._body(response, limit=limit, accept=accept, status=206 if part else 200)

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from r2i.checkout.bounds import check_toml
+from r2i.checkout.near import near_directory
 from r2i.errors import InvalidRepositoryError, R2iError, UsageError
 
 #: The largest configuration file that r2i reads, in bytes; the largest real one seen is below 100 kB.
@@ -80,7 +81,7 @@ class Checkout:
                 f"The repository has no directory `{subdirectory}`"
                 if subdirectory
                 else f"`{top}` is not a directory",
-                hint="Check the spelling of `--subdir`" if subdirectory else None,
+                hint=near_directory(boundary, root) if subdirectory else None,
             )
         if not os.access(root, os.R_OK | os.X_OK):
             raise UsageError(f"`{subdirectory or top}` cannot be read", hint="Check its permissions")

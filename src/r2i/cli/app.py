@@ -15,6 +15,7 @@ from types import FrameType
 import click
 
 from r2i import __version__
+from r2i.cli import INTERRUPTED
 from r2i.cli.output import for_programs, guard, of_others
 from r2i.errors import R2iError
 from r2i.model import Json
@@ -38,7 +39,6 @@ COMMANDS = {
 typed: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
 
 BUG = 70
-INTERRUPTED = 130
 
 
 class Commands(click.Group):

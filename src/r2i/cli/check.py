@@ -105,7 +105,7 @@ check_options = collected(
         click.option("--strict", is_flag=True, help="Treat warnings as errors."),
         click.option(
             "--target",
-            type=click.Choice([*CHOICES]),
+            type=click.Choice([*CHOICES], case_sensitive=False),
             help="Report only findings about images of Binder, or of r2i. [default: both]",
         ),
         click.option("--max-size", metavar="SIZE", help="Limit on the image size. [default: 4 GB]"),

@@ -142,7 +142,7 @@ def _show_finding(output: Callable[..., None], finding: Symptom, *, width: int |
     from rich.text import Text
 
     mark, style = SIGNS[finding.status]
-    head = f"{mark} {finding.status:<8} {finding.check:<13}"
+    head = f"{mark} {finding.status:<8} {finding.check:<12} "
     indent = " " * len(head)
     # A pipe has no width: whoever reads it wraps lines.
     lines = textwrap.wrap(finding.message, max(width - len(head), 30)) if width else [finding.message]

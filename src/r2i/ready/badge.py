@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from r2i.errors import UsageError
 from r2i.model import Source
+from r2i.sources.opens import below_server
 from r2i.sources.typed import shown
 
 HUB = "https://mybinder.org"
@@ -126,10 +127,12 @@ def opened(
     """The path of the server for what `--urlpath` says: that of JupyterLab for a file of the repository.
 
     `has` says whether there is such a file, None where nobody knows; `prefix` is how its directory is called from the
-    top. Raise `UsageError` for a notebook that is not there, which a script may still make where the files are not
-    `complete`.
+    top. Raise `UsageError` for a path that a link could not open, and for a notebook that is not there, which a script
+    may still make where the files are not `complete`.
     """
     path = urlpath.lstrip("/")
+    if has is None or not has(path):  # the name of a file may look like an address
+        below_server(urlpath, what="`--urlpath`")
     if has is None:
         is_file = path.endswith(".ipynb") and path.partition("/")[0] not in INTERFACES
     else:

@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 from urllib.parse import unquote
 
 from r2i.checkout import Checkout
-from r2i.errors import FetchError, UsageError
+from r2i.errors import UsageError
 from r2i.model import Source
-from r2i.sources.parse import BARE_LINK, URL, credentials_of, existing_file, location_of
+from r2i.sources.parse import BARE_LINK, URL, credentials_of, existing_file, location_of, nothing_there
 from r2i.sources.protocol import LastChange, Revision, Typed, Unknown, silent
 from r2i.sources.typed import shown
 from r2i.sources.web.archives import is_archive
@@ -24,16 +24,17 @@ class Archive:
     name = "archive"
 
     def read(self, typed: Typed) -> Source | None:
-        """A file that is there, or `https://…/name.zip`; raise `FetchError` for a name alone that is not there."""
+        """A file that is there (`Local` has seen what it holds), or `https://…/name.zip`; raise `FetchError` for a name alone that is not there."""
         text = typed.text
-        if not is_archive(text.partition("?")[0].partition("#")[0]):
+        path = existing_file(typed)
+        if path is None and not is_archive(text.partition("?")[0].partition("#")[0]):
             return None
-        if (path := existing_file(typed)) is not None:
+        if path is not None:
             return self._checked(
                 Source(provider=self.name, location=str(path), subdirectory=typed.subdirectory), typed
             )
         if not {"/", ":", "@"} & set(text):
-            raise FetchError(f"The archive `{shown(text)}` does not exist", hint="Check the path")
+            raise nothing_there(typed)
         if BARE_LINK.fullmatch(text) and "@" not in text:
             text = f"https://{text}"
         match = URL.fullmatch(text)

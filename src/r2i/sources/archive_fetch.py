@@ -19,7 +19,9 @@ from r2i.sources.typed import shown
 from r2i.sources.web.archives import unpack
 from r2i.sources.web.client import HostToken, HttpClient, basic_token
 from r2i.sources.web.files import RemoteFile, download, download_unknown, unchanged
+from r2i.sources.web.kept import download_cache
 from r2i.sources.web.records import DATE
+from r2i.sources.web.refusals import OF_ARCHIVE
 
 #: No file is older than the format of its archive.
 OLDEST = datetime(1980, 1, 2, tzinfo=UTC)
@@ -30,7 +32,7 @@ def resolve(source: Source, *, environ: Mapping[str, str], report: Callable[[str
     if _is_here(source):
         digest = _digest(Path(source.location))
     else:
-        client = HttpClient(environ=environ, report=report)
+        client = HttpClient(environ=environ, report=report, advice=OF_ARCHIVE)
         url, token = _asked(source)
         checksum = unchanged(url, client=client) if token is None else None
         if checksum is None:
@@ -56,9 +58,17 @@ def fetched(
                 raise FetchError(f"`{archive.name}` has just changed", hint="Run the command again")
             digest = found
         else:
-            digest = _download(source, archive, digest, HttpClient(environ=environ, report=report))
+            digest = _download(
+                source, archive, digest, HttpClient(environ=environ, report=report, advice=OF_ARCHIVE)
+            )
         report(f"Unpacking `{shown(archive.name)}`")
-        unpack(archive, top, name=archive.name, report=report, environ=environ)
+        try:
+            unpack(archive, top, name=archive.name, report=report, environ=environ, is_here=_is_here(source))
+        except FetchError:
+            if not _is_here(source):  # a page of today may be the archive tomorrow
+                host = urlsplit(source.location).netloc.lower()
+                download_cache(environ).discard(host, f"sha256:{digest}")
+            raise
         if not _is_here(source):
             archive.unlink()
         yield Checkout.open(

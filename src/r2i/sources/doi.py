@@ -43,6 +43,16 @@ FORMS = tuple(
         ),
     )
 )
+#: An address of the resolver, whatever is behind it.
+RESOLVED = re.compile(r"(?:https?://)?(?:www\.|dx\.)?doi\.org(?:/.*)?", re.IGNORECASE)
+#: What people paste of the DOI of an archive when they miss its last part.
+WITHOUT_NUMBER = tuple(
+    (re.compile(pattern, re.IGNORECASE), archive, whole)
+    for pattern, archive, whole in (
+        (r"10\.(?:5281|5072)/zenodo\D*", "Zenodo", "10.5281/zenodo.1234567"),
+        (r"10\.6084/m9(?:\.figshare\D*)?", "Figshare", "10.6084/m9.figshare.1234567"),
+    )
+)
 #: How the resolver says that it knows no such DOI.
 NOT_THERE = "(HTTP 404)"
 HINT = (
@@ -61,6 +71,11 @@ class Doi:
 
     def read(self, typed: Typed) -> Source | None:
         if (doi := read_doi(typed.text)) is None:
+            if RESOLVED.fullmatch(typed.text):
+                raise UsageError(
+                    f"`{shown(typed.text)}` has no complete DOI",
+                    hint="Copy the whole DOI from the page of the record, such as `10.5281/zenodo.1234567`",
+                )
             return None
         if typed.ref is not None:
             raise UsageError(
@@ -70,6 +85,12 @@ class Doi:
         for form, page in FORMS:
             if (match := form.fullmatch(doi)) and (source := self._read(match.expand(page), typed)):
                 return source
+        for form, archive, whole in WITHOUT_NUMBER:
+            if form.fullmatch(doi):
+                raise UsageError(
+                    f"`{shown(doi)}` is a DOI of {archive} without its number",
+                    hint=f"Copy the whole DOI from the page of the record, such as `{whole}`",
+                )
         location = f"{RESOLVER}/{quote(doi, safe='/:;().,-_~')}"
         return Source(provider=self.name, location=location, subdirectory=typed.subdirectory)
 

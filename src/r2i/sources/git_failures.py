@@ -12,6 +12,15 @@ TEMPORARY = re.compile(
     re.IGNORECASE,
 )
 
+#: That there is no repository.
+ABSENT = re.compile(
+    r"not found|does not exist|not appear to be a git repository|returned error: (404|410)", re.IGNORECASE
+)
+#: That no server has the name.
+UNRESOLVED = re.compile(r"could not resolve host|name or service not known", re.IGNORECASE)
+#: The host in what git clones.
+HOST = re.compile(r"(?:\w+://)?(?:[^/@]*@)?([^/:@]+)")
+
 _LOGIN = (
     "Check the spelling; for a private repository, log in with a git credential helper, an SSH key, "
     "or `https://USER:TOKEN@…`"
@@ -44,13 +53,7 @@ REFUSALS = (
         ),
         _LOGIN,
     ),
-    (
-        re.compile(
-            r"not found|does not exist|not appear to be a git repository|returned error: (404|410)",
-            re.IGNORECASE,
-        ),
-        _LOGIN,
-    ),
+    (ABSENT, _LOGIN),
     (
         re.compile(r"transport '.*' not allowed", re.IGNORECASE),
         "Use an `https://` or SSH URL",

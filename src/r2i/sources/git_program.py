@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import unquote
 
 from r2i import process
 from r2i.errors import FetchError, R2iError, TemporaryError
@@ -25,7 +26,17 @@ from r2i.facts.minimums import GIT, written
 from r2i.model import Credentials
 from r2i.process import TOO_LONG, Completed, Limits, Runner
 from r2i.sources.git_environment import git_environment, with_settings, without_filters
-from r2i.sources.git_failures import BOUNDS, BROKEN_PACK, REFUSALS, TEMPORARY, gist_of
+from r2i.sources.git_failures import (
+    ABSENT,
+    BOUNDS,
+    BROKEN_PACK,
+    HOST,
+    REFUSALS,
+    TEMPORARY,
+    UNRESOLVED,
+    gist_of,
+)
+from r2i.sources.typed import shown
 
 #: How long a server may take to list its refs, in seconds.
 LIST_TIMEOUT = 120.0
@@ -139,12 +150,15 @@ class GitProgram:
         line = gist_of(output)
         if done.returncode == 127:
             return FetchError("`git` is not installed", hint="Install git: `apt-get install git`")
+        if location.startswith("file:") and ABSENT.search(output):
+            return _nothing_here(location, line)
         for pattern, hint in REFUSALS:
             if pattern.search(output):
                 return FetchError(f"`{location}` cannot be fetched: {line}", hint=hint)
         if done.returncode == 124 or TEMPORARY.search(output):
             return TemporaryError(
-                f"`{location}` cannot be reached: {line}", hint="Check the network, and try again later"
+                f"`{location}` cannot be reached: {line}",
+                hint=_nearly(location, output) or "Check the network, and try again later",
             )
         hint = BOUNDS if BROKEN_PACK.search(output) else "Check that `git clone` can fetch it"
         return FetchError(f"`{location}` cannot be fetched: {line}", hint=hint)
@@ -203,6 +217,28 @@ def looking_git(environ: Mapping[str, str], directory: Path) -> GitProgram:
     if listed.returncode or len(filters) > MOST_FILTERS:
         return nowhere
     return GitProgram(environment=with_settings(filters, environment))
+
+
+def _nothing_here(location: str, line: str) -> FetchError:
+    """A directory of this machine that is not there, or that is no repository: no login helps."""
+    path = unquote(location.removeprefix("file://"))
+    if not os.path.lexists(path):
+        return FetchError(f"The directory `{shown(path)}` does not exist", hint="Check the path")
+    return FetchError(
+        f"`{location}` cannot be fetched: {line}",
+        hint=f"Pass `{shown(path)}` to use the directory as it is, or the top directory of a git repository",
+    )
+
+
+def _nearly(location: str, output: str) -> str | None:
+    """What may have been meant, where no server has the name."""
+    if not UNRESOLVED.search(output):
+        return None
+    from r2i.sources.misspelt import near_host
+
+    host = HOST.match(location)
+    near = near_host(host[1]) if host else None
+    return f"Did you mean `{location.replace(host[1], near, 1)}`?" if host and near else None
 
 
 def _work_tree(directory: Path) -> Path | None:

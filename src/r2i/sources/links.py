@@ -13,6 +13,15 @@ from r2i.sources.typed import FULL_ID, checked_ref, refuse_unprintable, shown
 TREES, FILES = {"tree", "commits"}, {"blob", "raw", "blame", "edit"}
 
 
+#: Sites that show a notebook of a repository, or its bytes: https://nbviewer.org/faq.
+NBVIEWER, COLAB = (
+    {"nbviewer.org", "nbviewer.jupyter.org", "nbviewer.ipython.org"},
+    "colab.research.google.com",
+)
+RAW, RAW_GIST = "raw.githubusercontent.com", "gist.githubusercontent.com"
+SHOWN = re.compile(r"https?://(?P<host>[\w.-]+)(?P<path>/[^?#]*)(?:[?#].*)?", re.IGNORECASE | re.DOTALL)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Link:
     """What the path of a web address says: the repository's own path, and what it shows of it."""
@@ -21,6 +30,35 @@ class Link:
     ref: str | None = None
     ref_path: str = ""
     is_file: bool = False
+
+
+def repository_behind(url: str) -> str:  # noqa: PLR0911 - one a kind of address
+    """The address on GitHub of what nbviewer, Colab or GitHub's server of raw files shows; any other URL as it is."""
+    match = SHOWN.fullmatch(url)
+    if match is None:
+        return url
+    host = match["host"].lower()
+    # Encoded as they are: whatever reads the address decodes them.
+    match [part for part in match["path"].split("/") if part]:
+        case ["github", *rest] if len(rest) > 1 and (host in NBVIEWER or host == COLAB):
+            return f"https://github.com/{'/'.join(rest)}"
+        case ["gist", user, gist, *_] if host in NBVIEWER or host == COLAB:
+            return f"https://gist.github.com/{user}/{gist}"
+        case ["urls" | "url", *rest] if len(rest) > 1 and host in NBVIEWER:
+            return repository_behind(f"https://{'/'.join(rest)}")
+        case [owner, name, "refs", "heads" | "tags", *rest] if rest and host == RAW:
+            return f"https://github.com/{owner}/{name}/blob/{'/'.join(rest)}"
+        case [owner, name, *rest] if rest and host == RAW:
+            return f"https://github.com/{owner}/{name}/blob/{'/'.join(rest)}"
+        case [user, gist, "raw", *_] if host == RAW_GIST:
+            return f"https://gist.github.com/{user}/{gist}"
+        case _ if host in NBVIEWER | {COLAB}:
+            raise UsageError(
+                f"`{shown(url)}` shows a notebook that is in no repository on GitHub",
+                hint="Download the notebook, and pass its directory",
+            )
+        case _:
+            return url
 
 
 def read_link(match: re.Match[str]) -> Link | None:

@@ -1,4 +1,4 @@
-"""What somebody may have meant who typed an address that nothing understands. Pure; loaded only then."""
+"""What somebody may have meant who typed an address that nothing understands, or a host that nobody has. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,16 @@ SWHID = re.compile(r"swh:[^:]*:[^:]*:.*", re.IGNORECASE)
 ADDRESS = re.compile(r"(?:https?|ssh)://[^\s/]+/\S+", re.IGNORECASE)
 
 OWNED = re.compile(r"[\w-]+/[\w.-]+", re.ASCII)
+#: A repository with its ref behind, as other programs have it.
+AT_REF = re.compile(r"(?P<name>[A-Za-z0-9][\w-]{0,38}/[\w.-]{1,100})@(?P<ref>[\w./-]{1,100})", re.ASCII)
 NUMBER = re.compile(r"[0-9]+")
+
+#: Hosts whose repositories and records people type most, for a name that nobody has.
+HOSTS = (
+    *("github.com", "gist.github.com", "gitlab.com", "bitbucket.org", "codeberg.org", "mybinder.org"),
+    *("zenodo.org", "sandbox.zenodo.org", "doi.org", "figshare.com", "osf.io", "dataverse.harvard.edu"),
+    *("hydroshare.org", "archive.softwareheritage.org", "data.caltech.edu", "raw.githubusercontent.com"),
+)
 
 #: How people shorten the names of sites, and what r2i reads.
 SHORT: Mapping[str, Callable[[str], str | None]] = {
@@ -47,8 +56,16 @@ def meant(text: str) -> str:
         return f"Separate directories with `/`: `{shown(slashed)}`"
     if len(words := text.split()) > 1 and (addresses := [word for word in words if ADDRESS.fullmatch(word)]):
         return f"Pass the address alone: `{shown(addresses[0])}`"
+    if at := AT_REF.fullmatch(text):
+        return f"Did you mean `{at['name']} --ref {at['ref']}`?"
     found = _address(text) or _prefixed(text)
     return f"Did you mean `{shown(found)}`?" if found else FORMS
+
+
+def near_host(host: str) -> str | None:
+    """A host that r2i knows whose name is nearly this one, of which no address was found."""
+    near = get_close_matches(host.lower().removeprefix("www."), HOSTS, n=1, cutoff=0.87)
+    return near[0] if near and near[0] != host.lower().removeprefix("www.") else None
 
 
 def _address(text: str) -> str | None:
@@ -59,7 +76,10 @@ def _address(text: str) -> str | None:
     near = get_close_matches(match["scheme"].lower(), SCHEMES, n=1, cutoff=0.7)
     if not near or (near[0] == match["scheme"].lower() and match["marks"] == "://"):
         return None
-    return f"{near[0]}://{match['rest']}" if ":" in match["marks"] or ";" in match["marks"] else None
+    if near[0] == "file":  # its path begins with the slash that belongs to no mark
+        return f"file:///{match['rest']}" if ":" in match["marks"] else None
+    lost = match["marks"] == "//" and near[0] in {"https", "http"}
+    return f"{near[0]}://{match['rest']}" if lost or ":" in match["marks"] or ";" in match["marks"] else None
 
 
 def _prefixed(text: str) -> str | None:

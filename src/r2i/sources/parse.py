@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from r2i.errors import FetchError, R2iError, UsageError
 from r2i.model import Credentials, Source
 from r2i.sources.doi_text import read_doi
-from r2i.sources.links import Link, read_link
+from r2i.sources.links import Link, read_link, repository_behind
 from r2i.sources.protocol import Typed
 from r2i.sources.typed import FORMS, LONGEST, shown
 from r2i.sources.web.archives import is_archive
@@ -26,6 +26,23 @@ SCP = re.compile(r"(?P<host>\w[\w.+-]*@\w[\w.-]*|\w[\w-]*(?:\.[\w-]+)+):(?P<path
 SHORTHAND = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 #: A link whose scheme was lost, as address bars show it.
 BARE_LINK = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}/[^/].*", re.IGNORECASE)
+#: How files end that are packed, and not as an archive that r2i unpacks.
+PACKED = {
+    ".rar",
+    ".gz",
+    ".bz2",
+    ".xz",
+    ".zst",
+    ".z",
+    ".lz",
+    ".lzma",
+    ".cab",
+    ".iso",
+    ".dmg",
+    ".arj",
+    ".lha",
+    ".ace",
+}
 HELPER = re.compile(r"[\w.+-]+::")
 SSH_USER = re.compile(r"\w[\w.+-]*")
 #: A lone user name this long is a token: `https://ghp_…@github.com/…`.
@@ -39,7 +56,7 @@ def local_source(typed: Typed) -> Source | None:
     except RuntimeError:  # the home directory of nobody
         path = typed.cwd / typed.text
     if not _is_directory(path):
-        if _exists(path) and is_archive(path.name):
+        if _is_archive_file(path):
             return None
         if _exists(path) or _looks_like_path(typed.text):
             raise _no_directory(typed, path)
@@ -88,6 +105,7 @@ def git_source(typed: Typed) -> Source | None:
         text = f"https://github.com/{text}"
     elif BARE_LINK.fullmatch(text) and "@" not in text:
         text = f"https://{text}"
+    text = repository_behind(text)
     if match := URL.fullmatch(text):
         return _url_source(match, typed)
     if "://" not in text and (scp := SCP.fullmatch(text)):
@@ -112,13 +130,13 @@ def remote_location(url: str, *, parent: str) -> tuple[str, Credentials | None]:
 
 def not_understood(typed: Typed) -> R2iError:
     """What to say of something that no provider understands."""
-    from r2i.sources.misspelt import meant
+    from r2i.sources.misspelt import AT_REF, meant
 
     if re.search(r"[:@]", typed.text) is None:
         return _no_directory(typed, typed.cwd / typed.text)
-    return UsageError(
-        f"`{shown(typed.text)}` is not a directory, URL or repository name", hint=meant(typed.text)
-    )
+    # No login: nothing of it is secret.
+    name = typed.text if AT_REF.fullmatch(typed.text) else shown(typed.text)
+    return UsageError(f"`{name}` is not a directory, URL or repository name", hint=meant(typed.text))
 
 
 def _url_source(match: re.Match[str], typed: Typed) -> Source:
@@ -245,8 +263,19 @@ def _looks_like_path(text: str) -> bool:
     return text.endswith("/") and not other
 
 
+def nothing_there(typed: Typed) -> FetchError:
+    """What to say of a path to nothing, with names that are nearly the same."""
+    error = _no_directory(typed, typed.cwd / typed.text)
+    return error if error.hint != FORMS else FetchError(error.message, hint="Check the path")
+
+
 def _no_directory(typed: Typed, path: Path) -> FetchError:
     if _exists(path):
+        if path.suffix.lower() in PACKED:
+            return FetchError(
+                f"`{shown(typed.text)}` is a file, and r2i does not unpack `{path.suffix}`",
+                hint="Unpack it yourself, and pass the directory",
+            )
         return FetchError(
             f"`{shown(typed.text)}` is not a directory", hint="Pass the directory that contains it"
         )
@@ -273,6 +302,15 @@ def _directories(parent: Path) -> list[str]:
         return [entry.name for entry in parent.iterdir() if is_archive(entry.name) or _is_directory(entry)]
     except OSError:
         return []
+
+
+def _is_archive_file(path: Path) -> bool:
+    """Whether a file is an archive by its name or else by its content, which decides how it is unpacked."""
+    if not _exists(path) or is_archive(path.name) or not path.is_file():
+        return _exists(path) and is_archive(path.name)
+    from r2i.sources.web.archive_formats import holds_members
+
+    return holds_members(path)
 
 
 def _is_directory(path: Path) -> bool:

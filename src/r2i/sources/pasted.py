@@ -17,6 +17,8 @@ ADDRESS = re.compile(r"https?://[\w\[][^\s<>\"'`\[\]{}|^\\]*", re.IGNORECASE)
 #: What is certainly more than an address.
 MARKUP = re.compile(r"^[('`]|[\s<>\"\[{]|\]\(")
 
+#: An address and more lines of one word each.
+BROKEN = re.compile(r"https?://[^\s<>\"'`]+(?:[ \t]*\r?\n\s*[^\s<>\"'`()\[\]]+)+", re.IGNORECASE)
 #: A link in Markdown, HTML and rST, as apart from an address in a sentence; and the picture of a badge.
 LINKED = re.compile(r"\]\(|<|:target:|\{http")
 PICTURE = re.compile(r"\.(?:svg|png|gif|jpe?g)(?:[?#]|$)", re.IGNORECASE)
@@ -30,6 +32,7 @@ def pasted(text: str) -> str:
     stripped = text.strip()
     if "://" not in stripped or not MARKUP.search(stripped) or len(stripped) > LONGEST:
         return text
+    _refuse_broken(stripped)
     # Not an address with a space in it, which has its own message.
     if re.fullmatch(r"https?://[^<>\"\n]*", stripped, re.IGNORECASE) and "](" not in stripped:
         return text
@@ -46,6 +49,17 @@ def pasted(text: str) -> str:
     if any(map(is_badge_image, addresses)):
         raise badge_image()
     return text
+
+
+def _refuse_broken(text: str) -> None:
+    """Raise `UsageError` for one address that a mail or a page broke: half of it would be a valid one, too."""
+    if not BROKEN.fullmatch(text) or text.count("://") > 1:
+        return
+    lines = text.split()
+    whole = "".join(lines)
+    raise UsageError(
+        f"The link is broken over {len(lines)} lines", hint=f"If it is one link, pass `{_shown(whole)}`"
+    )
 
 
 def _addresses(text: str) -> list[str]:

@@ -79,7 +79,12 @@ def shown(text: str) -> str:
 
 
 def refuse_unprintable(text: str, what: str) -> None:
-    if any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} for c in text):
+    if any(unicodedata.category(c) == "Cs" for c in text):  # how Python has bytes that it cannot decode
+        raise UsageError(
+            f"`{shown(text)}` is not valid UTF-8",
+            hint=f"Correct {what}, or rename the file or directory: r2i reads names in UTF-8 only",
+        )
+    if any(unicodedata.category(c) in {"Cc", "Zl", "Zp"} for c in text):
         raise UsageError(
             f"`{shown(text)}` contains a control character",
             hint=f"Remove control characters from {what}",

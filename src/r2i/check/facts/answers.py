@@ -10,14 +10,20 @@ from dataclasses import dataclass, field
 class Answer:
     """A release of a distribution: the normalised names of what it needs on Linux, and of what its extras need besides.
 
-    `extended` are those of them of which it asks for extras. `modules` are empty where the index does not send its wheels in parts: metadata does not name them.
+    `extended` are those of them of which it asks for extras, `extended_by_extras` those of which only its own extras do: an extra
+    `all` is often the package itself with its other extras. `modules` are empty where the index does not send its wheels in parts: metadata does not name them.
     """
 
     version: str
     requires: tuple[str, ...] = ()
     of_extras: tuple[str, ...] = ()
     extended: tuple[str, ...] = ()
+    extended_by_extras: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+
+
+#: What an index says of a distribution that it does not have.
+ABSENT = Answer(version="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +37,13 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Online:
-    """What became of asking: `unanswered` are the names that no index has, or of which it has no wheel; `failure` says
-    why not all were asked, empty where they were."""
+    """What became of asking: `unanswered` are the names that no index has, or of which it has no wheel, `absent` those of them that no
+    index has; `failure` says why not all were asked, empty where they were."""
 
     answers: Mapping[str, Answer] = field(default_factory=dict)
     questions: tuple[Question, ...] = ()
     unanswered: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
     failure: str = ""
 
     @property
@@ -48,8 +55,10 @@ class Online:
             else f"answers of `{one.index}` about {_listed(one.cached)} from the cache"
             for one in self.questions
         ]
-        if self.unanswered:
-            parts.append(f"no wheel of {_listed(self.unanswered)}")
+        if self.absent:
+            parts.append(f"no index has {_listed(self.absent)}")
+        if without_wheel := [name for name in self.unanswered if name not in self.absent]:
+            parts.append(f"no wheel of {_listed(without_wheel)}")
         if self.failure:
             parts.append(self.failure)
         return "; ".join(parts) or "nothing to ask"
@@ -78,7 +87,7 @@ def expanded(names: Iterable[str], answers: Mapping[str, Answer], extras: Iterab
             continue
         found.add(name)
         if answer := answers.get(name):
-            more |= {*answer.extended}
+            more |= {*answer.extended, *(answer.extended_by_extras if name in more else ())}
             pending += answer.requires
             pending += answer.of_extras if name in more else ()
     return found

@@ -270,6 +270,11 @@ def names() -> Mapping[str, Mapping[str, str]]:
     return _table("names.toml", package="r2i.diagnosis") | _table("conda_names.toml")
 
 
+def is_misnamed(name: str) -> bool:
+    """Whether no distribution that anybody wants has this name: the index has nothing there, or another thing than is meant."""
+    return (name in names()["replaced"] or name in names()["standard"]) and name not in names()["of-pypi"]
+
+
 def _table(file: str, *, package: str = "r2i.check.facts") -> dict[str, Any]:
     return read_table(package, file)
 

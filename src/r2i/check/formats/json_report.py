@@ -42,6 +42,7 @@ def _online(online: Online) -> dict[str, object]:
             for one in online.questions
         ],
         "unanswered": list(online.unanswered),
+        "absent": list(online.absent),
         "failure": online.failure or None,
     }
 

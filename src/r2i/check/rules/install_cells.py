@@ -54,7 +54,7 @@ def _installed_by_a_cell(subject: Subject) -> Iterator[Finding]:
             message=f"A cell installs {what}, but no file requires {'it' if len(new) < 2 else 'them'}",
             hint=f"{fix.title}, and remove the line" if fix else f"Add {wish} {_where(subject)}",
             fix=fix,
-            severity="info" if command.installer == "pip" or _has_conda(subject) else None,
+            severity=None if command.installer == "pip" or _has_conda(subject) else "warning",
         )
 
 
@@ -172,7 +172,7 @@ RULES = (
     Rule(
         code="D201",
         name="installed-by-cell",
-        severity="warning",
+        severity="info",
         why="Every session installs the newest release again, and without a network the notebook fails.",
         find=_installed_by_a_cell,
     ),

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from r2i.check.declared import EXACT, Declared, is_exact, moving, of_conda
 from r2i.check.facts.distributions import distributions
-from r2i.check.facts.provided import is_no_python, names
+from r2i.check.facts.provided import is_misnamed, is_no_python, names
 from r2i.check.findings import Finding, Rule
-from r2i.check.on_binder import python_of_binder
+from r2i.check.on_binder import is_read, python_of_binder
 from r2i.check.requirement_edits import altered, removed
 from r2i.check.subject import Subject
 from r2i.check.targets import BINDER_ONLY
@@ -55,27 +55,35 @@ def _unpinned(subject: Subject) -> Iterator[Finding]:
     if environment is None or subject.options.as_of:
         return
     exact = {pin.name for pin in environment.pins if EXACT.fullmatch(pin.specifier)}
-    wrong = {*NOT_TO_PIN, *names()["replaced"], *names()["standard"]} - names()["of-pypi"].keys()
     asked = [
         one
         for one in subject.declared
-        if one.name not in wrong
+        if one.name not in NOT_TO_PIN
+        and not is_misnamed(one.name)
         and not one.url
         and not is_no_python(one.name, conda=one.installer == "conda")
     ]
     hint = TO_PIN.get(_made_by(subject) if environment.buildpack == "package" else environment.buildpack)
-    python = python_of_binder(subject) or (
-        minor_of(subject.plan.python.version) if subject.plan and subject.plan.python else ""
-    )
-    option = f" --python-version {python}" if python else ""
     loose = (one for one in asked if one.name not in exact and not is_exact(one))
     for some in subject.said_at_once("D101", loose):
+        python = _python_to_pin_for(subject, some[0].file)
+        option = f" --python-version {python}" if python else ""
         yield Finding(
             message=f"{_unpinned_of(len(some), len(asked))} no exact version: {named(one.name for one in some)}",
             file=some[0].file,
             line=some[0].line,
             hint=hint.format(file=environment.defined_by, python=option) if hint else None,
         )
+
+
+def _python_to_pin_for(subject: Subject, path: str) -> str:
+    """That of Binder, which is the older one as a rule, if its image counts and it reads the file with the pins; empty where it is
+    not known. `path` is the file that asks for packages: the pins of a package are in a `requirements.txt` that is new."""
+    package = subject.environment is not None and subject.environment.buildpack == "package"
+    written = "requirements.txt" if package else path
+    of_binder = "binder" in subject.settings.targets and is_read(subject, written)
+    own = subject.plan.python if subject.plan else None
+    return (of_binder and python_of_binder(subject)) or (minor_of(own.version) if own else "")
 
 
 def _unpinned_of(loose: int, asked: int) -> str:

@@ -41,14 +41,15 @@ def _unread(subject: Subject) -> Iterator[Finding]:
 
 
 def _exports_at_the_end(subject: Subject, script: BinderScript) -> Iterator[Finding]:
-    """Exports that no later command can see; earlier ones may be for those."""
+    """Exports that no later command can see, and that `start` does not make; earlier ones may be for those."""
+    started = _exported_by_start(subject)
     found: list[CommandLine] = []
     for line in reversed(script.lines):
         words = [command for command in line.commands if command[0] not in SILENT]
         raw = script.raw[line.first - 1]
         if raw[0].isspace() or any(command[0] != "export" or len(command) < 2 for command in words):
             break
-        found += [line] if _exported(words) else []
+        found += [line] if not started.issuperset(_exported(words)) else []
     found.reverse()
     names = _exported([command for line in found for command in line.commands])
     if names:
@@ -83,6 +84,13 @@ def _exported(commands: Sequence[Sequence[str]]) -> list[str]:
         for word in command[1:]
         if "=" in word or word.isidentifier()
     ]
+
+
+def _exported_by_start(subject: Subject) -> frozenset[str]:
+    start = subject.config_path("start")
+    scripts_of_start = [one for one in subject.once(scripts) if one.path == start]
+    lines = [line for one in scripts_of_start for line in one.lines]
+    return frozenset(_exported([command for line in lines for command in line.commands]))
 
 
 def _hint(subject: Subject) -> str:

@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from r2i.sources.web.bounds import OUTSIDE
+from r2i.sources.web.bounds import EMPTY, OUTSIDE
 from r2i.sources.web.members import DamagedError, Member
 
 #: How the bytes begin, whatever the name says.
@@ -18,6 +18,8 @@ SIGNATURES = (
     (b"\xfd7zXZ\x00", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
 )
+#: A member, or the end where there is none; other files begin with `PK`, too.
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 INSTALL = "Install `bsdtar` (`apt install libarchive-tools`) or 7-Zip, or unpack it yourself and build the directory"
 
 
@@ -47,6 +49,29 @@ def members_of(archive: Path, scratch: Path, environ: Mapping[str, str]) -> Iter
         yield from tars.tar_members(archive, compression=kind)
 
 
+def holds_members(path: Path) -> bool:
+    """Whether a file is an archive by its content, compressed or not: what reads it may still find it damaged."""
+    from r2i.sources.web import tars
+
+    unreadable: tuple[type[Exception], ...] = (DamagedError, *failures())
+    try:
+        kind = _kind(path)
+        with path.open("rb") as file:
+            start = file.read(512)
+        if kind == "zip":
+            return start.startswith(ZIP)
+        if kind in {"gzip", "bzip2", "xz"}:
+            with tars.decompressed(path, kind) as stream:
+                start = stream.read(512)
+    except unreadable:
+        return False
+    return (
+        kind == "7z"
+        or b"ustar" in start[257:265]
+        or (any(start) and len(start) == 512 and _is_old_tar(start))
+    )
+
+
 def _by_programs(archive: Path, scratch: Path, environ: Mapping[str, str], *, what: str) -> Iterator[Member]:
     from r2i.sources.web import tars, unpackers
 
@@ -71,6 +96,10 @@ def _kind(archive: Path) -> str:
         raise DamagedError(
             "is a web page, and not an archive", hint="Check the URL, and open it in a browser"
         )
+    if not start:
+        raise DamagedError("has no files", hint=EMPTY)
+    if not any(start):  # the end of a tar without members
+        return ""
     if len(start) < 512 or (b"ustar" not in start[257:265] and not _is_old_tar(start)):
         raise DamagedError("is not an archive that r2i knows", hint=OUTSIDE)
     return ""

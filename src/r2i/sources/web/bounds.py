@@ -90,6 +90,7 @@ def safe_path(path: str, *, what: str) -> PurePosixPath:
     return pure
 
 
+EMPTY = "Check that it was packed and copied whole"
 OUTSIDE = "Ask its authors to correct it, or build a directory with the files that are needed"
 
 

@@ -15,6 +15,7 @@ from r2i.errors import FetchError, UsageError
 from r2i.sources.typed import shown
 from r2i.sources.web.patience import BusyError, Patience
 from r2i.sources.web.reach import Zone, checked_url, followed, origin, zone_of_name
+from r2i.sources.web.refusals import OF_RECORD, ServerAdvice, of_status
 
 if TYPE_CHECKING:
     import requests
@@ -53,7 +54,7 @@ def basic_token(host: str, username: str, password: str) -> HostToken:
 class HttpClient:
     """Asks servers as the user's machine would. `report` is told in sentences what takes long.
 
-    Every method raises `FetchError` where the server has nothing there or answers something else than its documented
+    `advice` is for what is asked for. Every method raises `FetchError` where the server has nothing there or answers something else than its documented
     form, with the address and a hint, and `TemporaryError` where it stays busy, out of reach or too slow.
 
     The first address that a client is asked for counts as the one that was typed: no answer leads it further inside the network of this
@@ -63,6 +64,7 @@ class HttpClient:
     environ: Mapping[str, str] = field(repr=False)
     report: Callable[[str], None] = field(repr=False)
     patience: Patience = field(default_factory=Patience, repr=False)
+    advice: ServerAdvice = OF_RECORD
 
     def json(
         self, url: str, *, query: Mapping[str, str] | None = None, token: HostToken | None = None
@@ -185,11 +187,8 @@ class HttpClient:
 
         return Wire(self.environ, self.patience)
 
-    @staticmethod
-    def _refusal(answer: requests.Response, *, token: HostToken | None) -> Exception:
-        from r2i.sources.web.refusals import of_status
-
-        return of_status(answer, secret=token.variable if token else "")
+    def _refusal(self, answer: requests.Response, *, token: HostToken | None) -> Exception:
+        return of_status(answer, secret=token.variable if token else None, advice=self.advice)
 
 
 def _bounded(answer: requests.Response) -> bytes:

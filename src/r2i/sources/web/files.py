@@ -52,7 +52,9 @@ def download(files: Iterable[RemoteFile], directory: Path, *, client: HttpClient
     total = sum(size or 0 for size in sizes)
     allowance.check_disk(total)
     what = f"`{shown(wanted[0].path)}`" if len(wanted) == 1 else f"{len(wanted)} files"
-    client.report(f"Downloading {what}{f' ({in_words(total)})' if total else ''} from `{host}`")
+    begins = _Once(
+        f"Downloading {what}{f' ({in_words(total)})' if total else ''} from `{host}`", client.report
+    )
     progress = _Progress(what=what, total=None if None in sizes else total, report=client.report)
     cache = download_cache(client.environ)
     transfer = Transfer(client=client, allowance=allowance, told=progress.add)
@@ -60,7 +62,7 @@ def download(files: Iterable[RemoteFile], directory: Path, *, client: HttpClient
     try:
         for file, path in zip(wanted, targets, strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
-            added += _bring(file, path, transfer, cache)
+            added += _bring(file, path, transfer, cache, begins)
             if added > cache.limit // 4:
                 cache.shrink()
                 added = 0
@@ -117,12 +119,18 @@ def _targets(
     return result
 
 
-def _bring(file: RemoteFile, path: Path, transfer: Transfer, cache: DownloadCache) -> int:
-    """One file, from the cache or else from its server; gives the bytes that were added to the cache."""
+def _bring(
+    file: RemoteFile, path: Path, transfer: Transfer, cache: DownloadCache, begins: Callable[[], None]
+) -> int:
+    """One file, from the cache or else from its server; gives the bytes that were added to the cache.
+
+    `begins` is called before a server is asked.
+    """
     host = urlsplit(file.url).netloc.lower()
     wanted = _checksum(file)
     target = Target(url=file.url, path=path, size=file.size, checksum=wanted, token=file.token)
     if wanted is None or file.token is not None:
+        begins()
         transfer.bring(target)
         return 0
     found = cache.find(host, wanted)
@@ -130,6 +138,7 @@ def _bring(file: RemoteFile, path: Path, transfer: Transfer, cache: DownloadCach
         if transfer.copy(target, found):
             return 0
         cache.discard(host, wanted)
+    begins()
     return 0 if transfer.bring(target).private else cache.add(path, host, wanted)
 
 
@@ -139,6 +148,20 @@ def _checksum(file: RemoteFile) -> str | None:
     return (
         f"{kind}:{digest}" if re.fullmatch(f"[0-9a-f]{{{DIGESTS.get(kind, 0)}}}", digest) and digest else None
     )
+
+
+@dataclass
+class _Once:
+    """Says a sentence the first time that it is called: what comes from the cache is no download."""
+
+    sentence: str
+    report: Callable[[str], None]
+    said: bool = False
+
+    def __call__(self) -> None:
+        if not self.said:
+            self.said = True
+            self.report(self.sentence)
 
 
 @dataclass(kw_only=True)

@@ -24,9 +24,9 @@ class Member:
 
 
 class DamagedError(Exception):
-    """An archive that cannot be read: what is wrong with it, in words that follow its name, and what to do."""
+    """An archive that cannot be read: what is wrong with it, in words that follow its name, and what to do, if it is more than to get it again."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint or "Download it again; if that does not help, ask its authors"
+        self.hint = hint

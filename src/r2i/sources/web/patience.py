@@ -19,11 +19,16 @@ _Result = TypeVar("_Result")
 
 
 class BusyError(Exception):
-    """What may be better in a moment; `after` is for how many seconds the server asks to be left alone."""
+    """What may be better in a moment; `after` is for how many seconds the server asks to be left alone.
 
-    def __init__(self, message: str, *, hint: str | None = None, after: float | None = None) -> None:
+    `unreached` is that there was no server at all, which is seldom better in a moment.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, after: float | None = None, unreached: bool = False
+    ) -> None:
         super().__init__(message)
-        self.message, self.after = message, after
+        self.message, self.after, self.unreached = message, after, unreached
         self.hint = hint or "Try again later"
 
 
@@ -31,11 +36,12 @@ class BusyError(Exception):
 class Patience:
     """How long r2i waits, in seconds: for a connection, for the next byte, for a whole document, for a whole download.
 
-    It asks `attempts` times at most without getting any further. `slowest` is in bytes a second, of each `window`. `pause` is the seam for tests,
+    It asks `attempts` times at most without getting any further, and `knocks` times where nothing ever answered. `slowest` is in bytes a second, of each `window`. `pause` is the seam for tests,
     which do not wait.
     """
 
     attempts: int = 5
+    knocks: int = 2
     first: float = 1.0
     longest: float = 120.0
     connect: float = 15.0
@@ -60,10 +66,11 @@ class Patience:
         """
         import tenacity
 
-        attempts = 0
+        attempts, answered = 0, False
 
         def is_passing(error: BaseException) -> bool:
-            nonlocal attempts
+            nonlocal attempts, answered
+            answered = answered or not (isinstance(error, BusyError) and error.unreached)
             attempts = 1 if further() else attempts + 1
             return isinstance(error, BusyError) and (error.after or 0) <= self.longest
 
@@ -75,7 +82,7 @@ class Patience:
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(is_passing),
             wait=wait,
-            stop=lambda _: attempts >= self.attempts,
+            stop=lambda _: attempts >= (self.attempts if answered else min(self.attempts, self.knocks)),
             sleep=self.pause,
             before_sleep=lambda state: report(
                 f"{_busy(state).message}: trying again in {state.upcoming_sleep:.0f} s"

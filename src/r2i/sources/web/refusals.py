@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from r2i.errors import FetchError
 from r2i.host.addresses import mask
+from r2i.sources.misspelt import near_host
 from r2i.sources.typed import shown
 from r2i.sources.web.patience import BusyError, limit_reset, retry_after
 
@@ -18,12 +20,32 @@ if TYPE_CHECKING:
 #: Statuses that another attempt may change; so may each of the server's own (5xx).
 PASSING = {408, 425, 429}
 
-LASTING = {
-    404: ("does not exist", "Check the spelling of the source"),
-    410: ("was removed", "Ask its authors, or use another version of the record"),
-}
+LASTING = {404: "does not exist", 410: "was removed"}
 CERTIFICATES = "Set `SSL_CERT_FILE` to the certificates of your network"
-LOGIN = "If it is public, check the URL; a restricted record needs a token, see docs/sources.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerAdvice:
+    """What helps where a server gives nothing away: without a login, with the one that was sent, and for what is gone."""
+
+    login: str
+    wrong_login: str
+    removed: str
+
+
+OF_RECORD = ServerAdvice(
+    login=(
+        "If it is public, check the URL; a restricted record needs a token, see "
+        "https://github.com/r2i/r2i/blob/main/docs/sources.md"
+    ),
+    wrong_login="Check that the token is valid and may read this record",
+    removed="Ask its authors, or use another version of the record",
+)
+OF_ARCHIVE = ServerAdvice(
+    login="Check the URL; if it needs a login, write `https://USER:PASSWORD@…` or add it to `~/.netrc`",
+    wrong_login="Check the user name and the password",
+    removed="Check whether the file has moved, or ask its authors",
+)
 
 
 class AbsentError(FetchError):
@@ -34,8 +56,10 @@ class AbsentError(FetchError):
         self.words = words
 
 
-def of_status(response: requests.Response, *, secret: str = "") -> FetchError | BusyError:
-    """What an answer with an error status means; `secret` is the variable whose token was sent."""
+def of_status(
+    response: requests.Response, *, secret: str | None = None, advice: ServerAdvice = OF_RECORD
+) -> FetchError | BusyError:
+    """What an answer with an error status means; `secret` is the variable whose token was sent, empty for a password."""
     url, status = shown(response.url or ""), response.status_code
     host = urlsplit(response.url or "").hostname
     if status in PASSING or status >= 500:
@@ -47,16 +71,15 @@ def of_status(response: requests.Response, *, secret: str = "") -> FetchError | 
         return BusyError(f"`{host}` {words} (HTTP {status})", hint=hint, after=after)
     if status in (401, 403):
         message = f"`{url}` is not accessible"
-        hint = LOGIN
         if secret:
             message += f" with the token of `{secret}`"
-            hint = "Check that the token is valid and may read this record"
+        hint = advice.login if secret is None else advice.wrong_login
         return FetchError(f"{message} (HTTP {status})", hint=hint)
     if status == 407:
         return _proxy_login()
     if status in LASTING:
-        words, hint = LASTING[status]
-        return AbsentError(url, f"{words} (HTTP {status})", hint=hint)
+        hint = advice.removed if status == 410 else "Check the spelling of the source"
+        return AbsentError(url, f"{LASTING[status]} (HTTP {status})", hint=hint)
     return FetchError(f"`{url}` cannot be read (HTTP {status})", hint="Check the URL")
 
 
@@ -87,7 +110,10 @@ def of_exception(error: BaseException, url: str) -> FetchError | BusyError:
         (f"The connection to `{host}` broke", (BaseException,)),
     )
     message = next(words for words, kinds in passing if _has(chain, *kinds))
-    return BusyError(message, hint="Check the URL and your network, or try again later")
+    unreached = _has(chain, urllib3.NameResolutionError, ConnectionRefusedError)
+    near = near_host(host or "") if _has(chain, urllib3.NameResolutionError) else None
+    hint = f"Did you mean `{near}`?" if near else "Check the URL and your network, or try again later"
+    return BusyError(message, hint=hint, unreached=unreached)
 
 
 def _of_proxy(said: str, host: str | None) -> FetchError | BusyError:

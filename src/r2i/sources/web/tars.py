@@ -34,7 +34,7 @@ _LONG = {
 def tar_members(archive: Path, *, compression: str) -> Iterator[Member]:
     """Raise `DamagedError`, or what the modules of the standard library raise."""
     with (
-        _decompressed(archive, compression) as stream,
+        decompressed(archive, compression) as stream,
         tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as tar,
     ):
         for header in tar:
@@ -103,7 +103,8 @@ def _refuse_sparse() -> NoReturn:
     raise DamagedError("has a sparse file", hint="Pack it again without `--sparse`, or build the directory")
 
 
-def _decompressed(archive: Path, compression: str) -> Any:
+def decompressed(archive: Path, compression: str) -> Any:
+    """What is in a compressed file, as a stream; the file as it is without a compression."""
     match compression:
         case "gzip":
             return gzip.open(archive, "rb")

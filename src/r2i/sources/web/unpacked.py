@@ -13,7 +13,7 @@ from typing import IO
 
 from r2i.errors import FetchError
 from r2i.sources.typed import shown
-from r2i.sources.web.bounds import MOST_FILES, OUTSIDE, Allowance, Names, safe_path
+from r2i.sources.web.bounds import EMPTY, MOST_FILES, OUTSIDE, Allowance, Names, safe_path
 from r2i.sources.web.members import DamagedError, Member
 
 #: An archive that becomes larger than this must not be more than so many times its own size.
@@ -67,7 +67,9 @@ class Unpacked:
         is_directory = member.kind == "directory"
         is_new = self.names.add(path, is_directory=is_directory)
         if not is_new and (is_directory or self.names.exact.get(str(path)) is not False):
-            raise DamagedError(f"has both a file and a directory `{shown(str(path))}`", hint=OUTSIDE)
+            files = [parent for parent in path.parents if self.names.exact.get(str(parent)) is False]
+            clash = str(files[0] if files else path)
+            raise DamagedError(f"has both a file and a directory `{shown(clash)}`", hint=OUTSIDE)
         if len(self.names.exact) > MOST_FILES:
             raise DamagedError(f"has more than {MOST_FILES:,} files and directories", hint=OUTSIDE)
         place = self.scratch / path
@@ -85,7 +87,9 @@ class Unpacked:
             _set_time(place, member.moment, fraction=self.fraction)
 
     def settle(self) -> None:
-        """Lift a single directory at the top, and make the links."""
+        """Lift a single directory at the top, and make the links. Raises `DamagedError` where nothing was packed."""
+        if not (self.exact or self.names.exact or self.links or self.left_out):
+            raise DamagedError("has no files", hint=EMPTY)
         entries = list(self.scratch.iterdir())
         lifted = ""
         linked = {path.parts[0] for path, _ in self.links}
