@@ -18,7 +18,7 @@ from r2i.building.launch import SERVER_PORT, wait_for_server
 from r2i.engines.choice import choose
 from r2i.engines.protocol import Container, Engine, Port, RunRequest
 from r2i.process import Completed, run
-from tests.building import build, built_steps, fresh_tag, image_of
+from tests.building import build, built_steps, fresh_tag, image_of, write
 from tests.cases import REPOS, asking_kernel
 from tests.real_engines import remove_image
 from tests.test_images import r2i
@@ -191,12 +191,20 @@ def test_the_kernel_is_named_by_its_path_and_the_server_is_apart(container: Cont
     assert importable.returncode != 0
 
 
-def test_two_repositories_share_the_layer_of_the_server(repo: Path, tmp_path: Path) -> None:
-    (tmp_path / "requirements.txt").write_text("tabulate\n")
-    (tmp_path / "apt.txt").write_text("tree\n")
-    # One after the other: on a full disk, the engine may have dropped the layers of an image that was built long ago.
-    with image_of(repo) as one, image_of(tmp_path) as other:
-        ours, theirs = layers(one.tag), layers(other.tag)
+#: Debian packages of a few kilobytes, without others that they need.
+SMALL = ("bc", "ed", "hello", "jdupes", "patch", "pv", "sl", "tofrodos", "tree", "units", "xxd", "zip")
+
+
+def test_two_repositories_share_the_layer_of_the_server(tmp_path: Path) -> None:
+    # The engine may have made such a layer twice, where it dropped the cache in between, and takes for a step the one on which
+    # it has built before. So nothing above the layers that are compared may be known: a new user, and packages at random.
+    user = f"ada{secrets.randbelow(10**9)}"
+    packages = secrets.SystemRandom().sample(SMALL, 4)
+    one, other = tmp_path / "one", tmp_path / "other"
+    write(one, {"postBuild": "#!/bin/sh\n"})
+    write(other, {"requirements.txt": "tabulate\n", "apt.txt": "\n".join(packages)})
+    with image_of(one, "--user-name", user) as first, image_of(other, "--user-name", user) as second:
+        ours, theirs = layers(first.tag), layers(second.tag)
 
     # The base image, the system packages, the Jupyter server.
     assert ours[:3] == theirs[:3]
