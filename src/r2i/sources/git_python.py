@@ -30,7 +30,7 @@ class GuardedGit(Git):
 
     def execute(self, command: Any, *_: Any, **options: Any) -> Any:
         """Run a command that GitPython has put together, where and as `GitProgram` does."""
-        if options:
+        if options:  # processes and streams of GitPython's own would run outside of the guard
             raise NotImplementedError(f"`{command}` with {options}")
         done = self._program.ask(*command[1:], cwd=self._directory)
         if done.returncode:

@@ -56,19 +56,21 @@ class Transfer:
 
     def bring(self, target: Target) -> ReceivedFile:
         """Download a file. Raise `FetchError` where it is not what was announced."""
-        for attempt in (1, 2):
-            part = _Part(target=target, transfer=self)
-            with _nothing_half(target.path):
-                part.come()
-                problem = part.problem()
-                if problem is None:
-                    return ReceivedFile(private=part.private, version=part.version)
-                if attempt == 2:
-                    raise FetchError(
-                        problem, hint="Try again later; if it persists, report it to the server's operator"
-                    )
-            self.client.report(f"{problem}: downloading it again")
-        raise AssertionError  # pragma: no cover - the second attempt returns or raises
+        with _nothing_half(target.path):
+            part, problem = self._attempt(target)
+            if problem is not None:
+                self.client.report(f"{problem}: downloading it again")
+                part, problem = self._attempt(target)
+            if problem is not None:
+                raise FetchError(
+                    problem, hint="Try again later; if it persists, report it to the server's operator"
+                )
+        return ReceivedFile(private=part.private, version=part.version)
+
+    def _attempt(self, target: Target) -> tuple[_Part, str | None]:
+        part = _Part(target=target, transfer=self)
+        part.come()
+        return part, part.problem()
 
     def copy(self, target: Target, kept: Path) -> bool:
         """Take a file from the cache, if it is what was announced."""
