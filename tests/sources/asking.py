@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+from r2i.errors import R2iError
 from r2i.model import Source
 from r2i.sources.protocol import Typed
 from r2i.sources.web.client import HttpClient
@@ -66,3 +69,13 @@ def asking(
     """`provider` is named as in `PROVIDERS`: `zenodo.Zenodo`."""
     with web_servers(hosts, directory) as web:
         yield Asking(provider=Records(provider), web=web, environ={**environ, **web.environ, **variables})
+
+
+@contextmanager
+def failing(kind: type[R2iError], words: str) -> Iterator[None]:
+    """The block fails so, with these words in the message, and says what to do."""
+    with pytest.raises(kind) as caught:
+        yield
+
+    assert words in caught.value.message
+    assert caught.value.hint

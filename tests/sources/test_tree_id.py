@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -49,8 +50,8 @@ def test_files_programs_links_and_directories(tmp_path: Path) -> None:
         max_leaves=8,
     )
 )
-def test_any_tree(tree: object, tmp_path_factory: object) -> None:
-    top = tmp_path_factory.mktemp("top")  # type: ignore[attr-defined]
+def test_any_tree(tree: object, tmp_path_factory: pytest.TempPathFactory) -> None:
+    top = tmp_path_factory.mktemp("top")
     _write(top / "all", tree if isinstance(tree, dict) else {"one": tree})
 
     assert TreeId(top / "all").hexdigest() == written(top / "all")
@@ -99,4 +100,5 @@ def _write(path: Path, tree: object) -> None:
         for name, inner in tree.items():
             _write(path / name, inner)
     else:
-        path.write_bytes(bytes(tree))  # type: ignore[call-overload]
+        assert isinstance(tree, bytes)
+        path.write_bytes(tree)
