@@ -13,7 +13,7 @@ import jsonschema
 from r2i.cli.doctor import _show_finding
 from r2i.machine.network import check_servers
 from r2i.machine.symptoms import Symptom
-from r2i.sources import PROVIDERS, servers
+from r2i.sources.providers import PROVIDERS, servers
 from tests.machine.test_command import SCHEMA, r2i
 from tests.sources.web_servers import Answer, Handler, json_answer, problem, web_servers
 

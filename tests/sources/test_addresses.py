@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from r2i.errors import R2iError, UsageError
 from r2i.model import Source
-from r2i.sources import PROVIDERS, parse
+from r2i.sources import parse
 from r2i.sources.binder_links import FORMS, is_launch_link
 from r2i.sources.opens import below_server
 from r2i.sources.pasted import pasted
+from r2i.sources.providers import PROVIDERS
 
 NOWHERE = Path("/nonexistent")
 LISTED = tomllib.loads(Path(__file__).with_name("addresses.toml").read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from r2i.errors import R2iError
-from r2i.sources import RECORDS
+from r2i.sources.providers import RECORDS
 from tests.sources.asking import typed
 from tests.sources.record_servers import SAMPLES
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from r2i.errors import FetchError, R2iError, UsageError
 from r2i.model import Source
-from r2i.sources import PROVIDERS, parse
+from r2i.sources import parse
+from r2i.sources.providers import PROVIDERS
 from tests.sources.serving import git
 
 NOWHERE = Path("/nonexistent")

@@ -27,8 +27,9 @@ from r2i.model import Options
 from r2i.planning.compose import make_plan
 from r2i.planning.plan_json import to_json
 from r2i.process import run
-from r2i.sources import PROVIDERS, RECORDS, LastChange, Unknown, fetched, last_change, parse
+from r2i.sources import LastChange, Unknown, fetched, last_change, parse
 from r2i.sources.protocol import silent
+from r2i.sources.providers import PROVIDERS, RECORDS
 from r2i.sources.web.client import HttpClient
 from r2i.sources.web.patience import Patience
 from tests.building import R2I

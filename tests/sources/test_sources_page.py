@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from r2i.sources import PROVIDERS, parse
+from r2i.sources import parse
+from r2i.sources.providers import PROVIDERS
 from tests.cases import ROOT
 
 ROWS = [

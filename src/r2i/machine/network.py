@@ -8,7 +8,7 @@ from functools import partial
 
 from r2i.errors import R2iError
 from r2i.machine.symptoms import Symptom
-from r2i.sources import Server, servers
+from r2i.sources.providers import Server, servers
 
 #: How long a server may take to answer, in seconds, and how many are asked at once.
 PATIENCE, AT_ONCE = 10.0, 8

@@ -4,62 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from functools import partial
-from importlib import import_module
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from r2i.checkout import Checkout
-from r2i.errors import R2iError
 from r2i.model import Source
-from r2i.sources.archive import Archive
-from r2i.sources.binder_links import launched
-from r2i.sources.doi import Doi
-from r2i.sources.git import Git
 from r2i.sources.local import Local
-from r2i.sources.mercurial import Mercurial
-from r2i.sources.parse import not_understood as _not_understood
 from r2i.sources.pasted import pasted
-from r2i.sources.protocol import LastChange, Provider, Revision, Typed, Unknown, silent
+from r2i.sources.protocol import LastChange, Provider, Revision, Unknown, silent
 from r2i.sources.typed import checked
-from r2i.sources.web.records import Records
 
 __all__ = [
-    "PROVIDERS",
     "LastChange",
     "Provider",
     "Revision",
-    "Server",
     "Unknown",
     "fetched",
     "last_change",
     "parse",
     "resolve",
-    "servers",
 ]
 
-#: Servers of published records, each with a module of its own, which is loaded when an address is read.
-#: CKAN is the last: nothing but the form of an address tells a portal.
-RECORDS: tuple[Records, ...] = (
-    Records("zenodo.Zenodo"),
-    Records("figshare.Figshare"),
-    Records("osf.Osf"),
-    Records("dataverse.Dataverse"),
-    Records("hydroshare.HydroShare"),
-    Records("software_heritage.SoftwareHeritage"),
-    Records("ckan.Ckan"),
-)
-
-#: In the order in which they are asked: an existing directory wins, and git, which takes nearly any URL, is the last.
-PROVIDERS: tuple[Provider, ...] = (Local(), Mercurial(), Doi(RECORDS), *RECORDS, Archive(), Git())
+#: The one provider that most commands need: the others are loaded where it has nothing.
+LOCAL = Local()
 
 
 def parse(text: str, *, ref: str | None = None, subdirectory: str = "", cwd: Path) -> Source:
     """Understand a directory, the address of a repository or of a record, a link that launches one, or `owner/name`."""
     typed = checked(pasted(text), ref=ref, subdirectory=subdirectory, cwd=cwd)
-    here, *others = PROVIDERS
-    return here.read(typed) or launched(typed, partial(_read, others)) or _read(others, typed)
+    if (here := LOCAL.read(typed)) is not None:
+        return here
+    from r2i.sources.providers import read
+
+    return read(typed)
 
 
 def resolve(
@@ -112,35 +89,9 @@ def last_change(
     return _provider(source).last_change(source, checkout, files, environ=environ, report=report)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Server:
-    """A server that a provider asks, and an address there that anybody may read."""
-
-    name: str
-    url: str
-
-    @property
-    def host(self) -> str:
-        return urlsplit(self.url).hostname or ""
-
-
-def servers() -> tuple[Server, ...]:
-    """The servers that providers name in `SERVERS` of their modules, in the order of the providers."""
-    modules = (import_module(f"{__name__}.{provider.name}") for provider in PROVIDERS)
-    return tuple(
-        Server(name=name, url=url) for module in modules for name, url in getattr(module, "SERVERS", ())
-    )
-
-
-def _read(providers: Iterable[Provider], typed: Typed) -> Source:
-    for provider in providers:
-        if (source := provider.read(typed)) is not None:
-            return source
-    raise _not_understood(typed)
-
-
 def _provider(source: Source) -> Provider:
-    for provider in PROVIDERS:
-        if provider.name == source.provider:
-            return provider
-    raise R2iError(f"There is no provider `{source.provider}`")
+    if source.provider == LOCAL.name:
+        return LOCAL
+    from r2i.sources.providers import provider_of
+
+    return provider_of(source)
