@@ -20,6 +20,7 @@ from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.failure import engine_failure, last_line, shortened, start_failure, step_failure
 from r2i.engines.files import LARGEST_TEXT, archive, text_in
 from r2i.engines.inspection import inspected
+from r2i.engines.podman_caches import temporary
 from r2i.engines.podman_container import PodmanContainer, create_argv
 from r2i.engines.protocol import (
     BuildRequest,
@@ -85,8 +86,6 @@ def _share(cpus: float | None) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Podman:
-    """Rootless, a user of the container is another one on the host: who mounts a directory chooses `user`."""
-
     environ: Mapping[str, str]
     run: process.Runner = process.run
 
@@ -125,7 +124,7 @@ class Podman:
         proxies = [
             name if env.get(name) == value else f"{name}={value}" for name, value in request.proxies.items()
         ]
-        env |= added | _temporary(request.cache_namespace)
+        env |= added | temporary(request.cache_namespace)
         text = with_cache_ids(request.dockerfile.text)
         watch = Watch(request.bounds, PodmanSteps())
         if request.sources is not None:
@@ -215,7 +214,7 @@ class Podman:
         reasons: dict[BoundName, str] = {}
         if host.get("serviceIsRemote"):
             reasons |= dict.fromkeys(WATCHED, "Podman runs steps on another machine")
-        if host.get("security", {}).get("rootless"):
+        if self._rootless:
             handed = () if host.get("cgroupVersion") == "v1" else host.get("cgroupControllers") or ()
             for name, controller in CONTROLLERS.items():
                 if controller not in handed:
@@ -265,6 +264,10 @@ class Podman:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
+    @property
+    def _rootless(self) -> bool:
+        return bool((self._info["host"].get("security") or {}).get("rootless"))
+
     def _bounds(self, request: RunRequest) -> tuple[RunRequest, tuple[str, ...]]:
         """What this machine can bound: without root, its administrator may not have passed on every controller."""
         controllers = self._info["host"].get("cgroupControllers") or ()
@@ -287,7 +290,7 @@ class Podman:
         try:
             self._remove_abandoned()
             bounded, limits = self._bounds(request)
-            argv = create_argv(bounded, name, environment=words, limits=limits)
+            argv = create_argv(bounded, name, environment=words, limits=limits, rootless=self._rootless)
             self._create(argv, bounded, env=env | added)
             if request.files:
                 # Without `--archive=false`, they would belong to the container's user.
@@ -341,25 +344,6 @@ class Podman:
                 f"The container `{name}` could not be removed: {last_line(done.stderr)}",
                 hint=f"Remove it with `podman rm --force {name}`",
             )
-
-
-def _temporary(namespace: str) -> dict[str, str]:
-    """Where Podman keeps the caches of steps: it knows no namespaces, and takes a directory below this one."""
-    import platformdirs
-
-    if not namespace:
-        return {}
-    directory = platformdirs.user_cache_path("r2i") / "podman" / namespace
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        directory.parent.chmod(0o700)
-        directory.chmod(0o700)
-    except OSError as error:
-        raise EngineError(
-            f"`{directory}` cannot be created for the step caches of Podman: {error.strerror}",
-            hint="Set `XDG_CACHE_HOME` to a writable directory",
-        ) from error
-    return {"TMPDIR": str(directory)}
 
 
 def _run(
