@@ -118,6 +118,7 @@ class Podman:
         from r2i.engines.watch import Watch
         from r2i.formats.dockerfile import stages
 
+        self._check_isolation(request)
         env = child_environment(self.environ, pulls=True)
         words, added = passed_by_name(request.build_args, env)
         # Podman itself pulls with the proxies of its own environment.
@@ -146,6 +147,14 @@ class Podman:
         if image_id is None or watch.exceeded:
             raise _build_failure(progress, watch)
         return self._built(image_id, request)
+
+    def _check_isolation(self, request: BuildRequest) -> None:
+        """In a chroot, steps of root see our processes, and can leave it: code of a repository would find our secrets."""
+        if request.sources is not None and self.environ.get("BUILDAH_ISOLATION") == "chroot":
+            raise EngineError(
+                "With `BUILDAH_ISOLATION=chroot`, steps of the repository's `Dockerfile` are not separated from this machine",
+                hint="Use another isolation, or pass `--trust-repository` if you trust its code",
+            )
 
     def _built(self, image_id: str, request: BuildRequest) -> Image:
         image = self.find(image_id)
