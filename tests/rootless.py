@@ -21,8 +21,7 @@ from r2i.process import Completed, run
 
 REPOSITORY = Path(__file__).parents[1]
 
-#: What udev lets everybody open.
-TUN = Path("/dev/net/tun")
+TUN, FUSE = Path("/dev/net/tun"), Path("/dev/fuse")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +60,12 @@ class OrdinaryUser:
         return path
 
 
+def needs(device: Path) -> None:
+    """Skip where not everybody can open it, as udev lets them."""
+    if not device.exists() or device.stat().st_mode & 0o666 != 0o666:
+        pytest.skip(f"needs {device}, which everybody can open")
+
+
 @contextmanager
 def ordinary_user() -> Iterator[OrdinaryUser]:
     """Skips where none can be made. Files of subordinate ids remain nowhere: root removes the home."""
@@ -68,8 +73,7 @@ def ordinary_user() -> Iterator[OrdinaryUser]:
         shutil.which(name) for name in ("useradd", "setpriv", "podman", "newuidmap")
     ):
         pytest.skip("needs root, useradd, podman and newuidmap to make a user")
-    if not TUN.exists() or TUN.stat().st_mode & 0o666 != 0o666:
-        pytest.skip(f"needs {TUN}, which everybody can open")
+    needs(TUN)
     name = f"r2i-{secrets.token_hex(4)}"
     home = Path(tempfile.mkdtemp(prefix="r2i-rootless-", dir="/var/tmp"))
     made = run(["useradd", "--no-create-home", "--user-group", "--home-dir", str(home), name])
