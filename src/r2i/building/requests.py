@@ -75,6 +75,7 @@ def build_request(
         network=not own or settings.options.build_network != "none",
         sources=sources,
         bounds=settings.bounds,
+        arguments=settings.engine_arguments,
     )
     return request, host, (*host.notices, *visible)
 

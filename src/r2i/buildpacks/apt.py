@@ -77,15 +77,7 @@ class Apt:
             return None
         base = base_of(options)
         notices: list[Notice] = []
-        text = checkout.read(path)
-        if text.startswith(LFS_POINTER):
-            raise InvalidRepositoryError(
-                f"`{path}` is a Git LFS pointer, not the list itself",
-                file=path,
-                line=1,
-                hint="Commit the list itself, or install `git-lfs` and fetch the repository again",
-            )
-        asked = list(packages_in(text, path, notices))
+        asked = list(packages_in(_list(checkout, path), path, notices))
         if options.as_repo2docker and options.base_image is None and (better := _of_ubuntu(asked, path)):
             return Detection(base=better)
         if base.reference == UBUNTU and (because := options.base_evidence) is not None:
@@ -112,6 +104,18 @@ class Apt:
             compiles=_compilers(packages, path),
             packages=frozenset(package.name for package in packages),
         )
+
+
+def _list(checkout: Checkout, path: str) -> str:
+    text = checkout.read(path)
+    if text.startswith(LFS_POINTER):
+        raise InvalidRepositoryError(
+            f"`{path}` is a Git LFS pointer, not the list itself",
+            file=path,
+            line=1,
+            hint="Commit the list itself, or install `git-lfs` and fetch the repository again",
+        )
+    return text
 
 
 def _of_ubuntu(packages: Iterable[AptPackage], path: str) -> BaseChoice | None:

@@ -69,6 +69,7 @@ def build_argv(
         # Hosts are part of the key under which BuildKit keeps a layer; the names of caches are not.
         *((f"--add-host={request.layer_namespace}.invalid:127.0.0.1",) if request.layer_namespace else ()),
         "--load",
+        *request.arguments,
         "--",
         str(request.context),
     )

@@ -73,6 +73,7 @@ def build_argv(request: BuildRequest, files: Workspace, *, build_args: Sequence[
         *(f"--label={name}={value}" for name, value in request.labels.items()),
         *(f"--build-arg={word}" for word in build_args),
         *(("--no-cache",) if request.no_cache else ()),
+        *request.arguments,
         "--",
         str(request.context),
     )

@@ -43,7 +43,8 @@ class BuildRequest:
     `proxies` are predefined build arguments, for a Dockerfile that reads no secret; they leave none, either.
     `cache_namespace` keeps all caches that the Dockerfile names apart from those of other namespaces, `layer_namespace` all layers: what a
     step made with its own caches is not for a step of the same words with others.
-    Without `network`, no step has one. `sources` is None where the engine may fetch anything.
+    Without `network`, no step has one. `sources` is None where the engine may fetch anything. `arguments` are words of the user for the
+    build command of the engine.
     """
 
     context: Path
@@ -59,6 +60,7 @@ class BuildRequest:
     network: bool = True
     sources: Sources | None = None
     bounds: Bounds = field(default_factory=Bounds)
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
