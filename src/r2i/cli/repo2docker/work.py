@@ -138,7 +138,9 @@ def _print_dockerfile(job: Job, source: Source, options: Options) -> None:
 def settings_of(job: Job, options: Options) -> BuildSettings:
     from r2i.building.settings import BuildSettings
     from r2i.engines.bounds import Bounds
+    from r2i.engines.layer_cache import layer_cache
     from r2i.engines.naming import checked_reference
+    from r2i.engines.platforms import platforms_from
 
     name = job.wanted.image_name
     return BuildSettings(
@@ -147,6 +149,8 @@ def settings_of(job: Job, options: Options) -> BuildSettings:
         tags=(checked_reference(name),) if name else (),
         bounds=Bounds(timeout=LONGEST_BUILD),
         rescue=True,
+        platforms=platforms_from((job.wanted.platform,) if job.wanted.platform else ()),
+        cache_from=tuple(layer_cache("--cache-from", text) for text in job.wanted.cache_from),
         engine_arguments=job.wanted.engine_arguments,
     )
 
