@@ -49,7 +49,7 @@ class BuildSettings:
     @property
     def builds_anyway(self) -> bool:
         """Whether an image that is there already does not do."""
-        return self.no_cache or bool(self.cache_to or self.outputs)
+        return self.no_cache or bool(self.cache_to or self.outputs or self.engine_arguments)
 
     @property
     def stores(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,6 +23,8 @@ EPILOG = "Options that begin with a class, such as --Repo2Docker.base_image=IMAG
 
 #: Of an option that repo2docker had once.
 REMOVED = 255
+
+SETTING = re.compile(r"--[A-Za-z_]\w*\.\w+=")
 
 FLAGS = {
     "--json-logs": "write one JSON object a line",
@@ -131,7 +134,10 @@ def _options() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def read(words: Sequence[str]) -> Wanted:
     """What the words of a command line ask for. Raises `UsageError`; `MisusedError` where argparse would exit with 2."""
-    typed, others = parser().parse_known_args(list(words))
+    # argparse takes a word with a blank for no option; no word of a command line has a null character.
+    joined = [word.replace(" ", "\0") if SETTING.match(word) else word for word in words]
+    typed, others = parser().parse_known_args(joined)
+    typed.cmd, others = _with_blanks(typed.cmd), _with_blanks(others)
     if typed.cmd and typed.cmd[0].startswith("-") and typed.cmd[0] != "--":
         raise MisusedError(
             f"{printable(typed.cmd[0])} stands after the repository, where the command to run begins",
@@ -154,6 +160,10 @@ def read(words: Sequence[str]) -> Wanted:
     wanted = Wanted(**(given | _flags(typed, given)), warnings=(*warnings, *said))
     _check(wanted)
     return wanted
+
+
+def _with_blanks(words: Iterable[str]) -> list[str]:
+    return [word.replace("\0", " ") for word in words]
 
 
 def _flags(typed: argparse.Namespace, given: Given) -> Given:
