@@ -22,6 +22,7 @@ from r2i.engines.files import LARGEST_TEXT, archive, text_in
 from r2i.engines.inspection import inspected
 from r2i.engines.layer_cache import for_podman
 from r2i.engines.outputs import put
+from r2i.engines.podman_caches import temporary
 from r2i.engines.podman_container import PodmanContainer, create_argv
 from r2i.engines.protocol import (
     BuildRequest,
@@ -91,8 +92,6 @@ def _share(cpus: float | None) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Podman:
-    """Rootless, a user of the container is another one on the host: who mounts a directory chooses `user`."""
-
     environ: Mapping[str, str]
     run: process.Runner = process.run
 
@@ -127,13 +126,14 @@ class Podman:
         from r2i.formats.dockerfile import stages
 
         _check(request)
+        self._check_isolation(request)
         env = child_environment(self.environ, pulls=True)
         words, added = passed_by_name(request.build_args, env)
         # Podman itself pulls with the proxies of its own environment.
         proxies = [
             name if env.get(name) == value else f"{name}={value}" for name, value in request.proxies.items()
         ]
-        env |= added | _temporary(request.cache_namespace)
+        env |= added | temporary(request.cache_namespace)
         text = with_cache_ids(request.dockerfile.text)
         watch = Watch(request.bounds, PodmanSteps())
         if request.sources is not None:
@@ -158,6 +158,14 @@ class Podman:
             save("podman", image, _names(request), files, listen, env=env)
             put(files.archives)
         return image
+
+    def _check_isolation(self, request: BuildRequest) -> None:
+        """In a chroot, steps of root see our processes, and can leave it: code of a repository would find our secrets."""
+        if request.sources is not None and self.environ.get("BUILDAH_ISOLATION") == "chroot":
+            raise EngineError(
+                "With `BUILDAH_ISOLATION=chroot`, steps of the repository's `Dockerfile` are not separated from this machine",
+                hint="Use another isolation, or pass `--trust-repository` if you trust its code",
+            )
 
     def _built(self, image_id: str, request: BuildRequest) -> Image:
         image = self.find(image_id)
@@ -228,7 +236,7 @@ class Podman:
         reasons: dict[BoundName, str] = {}
         if host.get("serviceIsRemote"):
             reasons |= dict.fromkeys(WATCHED, "Podman runs steps on another machine")
-        if host.get("security", {}).get("rootless"):
+        if self._rootless:
             handed = () if host.get("cgroupVersion") == "v1" else host.get("cgroupControllers") or ()
             for name, controller in CONTROLLERS.items():
                 if controller not in handed:
@@ -278,6 +286,10 @@ class Podman:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
+    @property
+    def _rootless(self) -> bool:
+        return bool((self._info["host"].get("security") or {}).get("rootless"))
+
     def _bounds(self, request: RunRequest) -> tuple[RunRequest, tuple[str, ...]]:
         """What this machine can bound: without root, its administrator may not have passed on every controller."""
         controllers = self._info["host"].get("cgroupControllers") or ()
@@ -300,7 +312,7 @@ class Podman:
         try:
             self._remove_abandoned()
             bounded, limits = self._bounds(request)
-            argv = create_argv(bounded, name, environment=words, limits=limits)
+            argv = create_argv(bounded, name, environment=words, limits=limits, rootless=self._rootless)
             self._create(argv, bounded, env=env | added)
             if request.files:
                 # Without `--archive=false`, they would belong to the container's user.

@@ -6,13 +6,12 @@ import getpass
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from r2i.cli.repo2docker.job import Job
 from r2i.errors import UsageError
-from r2i.model import Credentials, Options, Source
+from r2i.model import Options, Source
 from r2i.quoting import printable
 
 if TYPE_CHECKING:
@@ -57,11 +56,12 @@ def perform(job: Job) -> int:
 def understood(job: Job) -> Source:
     """The source. A `--ref` beside what has no branches is no mistake: BinderHub passes that of a record, too."""
     from r2i.sources import parse
+    from r2i.sources.given_login import with_login
 
     wanted = job.wanted
     source = parse(wanted.repo, subdirectory=wanted.subdir, cwd=Path.cwd())
     if wanted.ref is None:
-        return _with_credentials(source, job.environ)
+        return with_login(source, job.environ)
     if source.provider not in {"git", "mercurial"}:
         if source.provider in {"local", "archive"}:
             job.say(
@@ -69,18 +69,7 @@ def understood(job: Job) -> Source:
             )
         return source
     source = parse(wanted.repo, ref=wanted.ref, subdirectory=wanted.subdir, cwd=Path.cwd())
-    return _with_credentials(source, job.environ)
-
-
-def _with_credentials(source: Source, environ: Mapping[str, str]) -> Source:
-    """`GIT_CREDENTIAL_ENV` of BinderHub: lines as a credential helper of git writes them, for the repository alone."""
-    text = environ.get("GIT_CREDENTIAL_ENV", "").replace("\\n", "\n")
-    fields = dict(line.partition("=")[::2] for line in text.splitlines())
-    https = source.provider == "git" and source.location.startswith(("https://", "http://"))
-    if not https or source.credentials is not None or not fields.get("username"):
-        return source
-    credentials = Credentials(username=fields["username"], password=fields.get("password", ""))
-    return replace(source, credentials=credentials)
+    return with_login(source, job.environ)
 
 
 def options_of(job: Job) -> Options:
