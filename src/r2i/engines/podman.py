@@ -20,6 +20,8 @@ from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.failure import engine_failure, last_line, shortened, start_failure, step_failure
 from r2i.engines.files import LARGEST_TEXT, archive, text_in
 from r2i.engines.inspection import inspected
+from r2i.engines.layer_cache import for_podman
+from r2i.engines.outputs import put
 from r2i.engines.podman_caches import temporary
 from r2i.engines.podman_container import PodmanContainer, create_argv
 from r2i.engines.protocol import (
@@ -70,10 +72,14 @@ def build_argv(request: BuildRequest, files: Workspace, *, build_args: Sequence[
         *_share(request.bounds.cpus),
         *(() if request.network else ("--network=none",)),
         *(f"--secret=id={id_},src={path}" for id_, path in files.secrets.items()),
-        *(f"--tag={tag}" for tag in request.tags),
+        *(f"--tag={tag}" for tag in _names(request)),
         *(f"--label={name}={value}" for name, value in request.labels.items()),
         *(f"--build-arg={word}" for word in build_args),
         *(("--no-cache",) if request.no_cache else ()),
+        *(f"--platform={platform}" for platform in request.platforms),
+        *for_podman("--cache-from", request.cache_from),
+        *for_podman("--cache-to", request.cache_to),
+        *request.arguments,
         "--",
         str(request.context),
     )
@@ -111,6 +117,7 @@ class Podman:
             )
 
     def build(self, request: BuildRequest, listen: Callable[[StepEvent], None]) -> Image:
+        from r2i.engines.archives import save
         from r2i.engines.buildah import BuildProgress, ToldOnce
         from r2i.engines.context import workspace
         from r2i.engines.mounts import check_mounts, with_cache_ids, with_help, without_platforms
@@ -118,6 +125,7 @@ class Podman:
         from r2i.engines.watch import Watch
         from r2i.formats.dockerfile import stages
 
+        _check(request)
         self._check_isolation(request)
         env = child_environment(self.environ, pulls=True)
         words, added = passed_by_name(request.build_args, env)
@@ -144,9 +152,12 @@ class Podman:
             argv = build_argv(request, files, build_args=[*words, *proxies])
             begin = partial(BuildProgress, stages(helped), origin, ToldOnce(listen))
             image_id, progress = _run(files, argv, begin, env=env, watch=watch)
-        if image_id is None or watch.exceeded:
-            raise _build_failure(progress, watch)
-        return self._built(image_id, request)
+            if image_id is None or watch.exceeded:
+                raise _build_failure(progress, watch)
+            image = self._built(image_id, request)
+            save("podman", image, _names(request), files, listen, env=env)
+            put(files.archives)
+        return image
 
     def _check_isolation(self, request: BuildRequest) -> None:
         """In a chroot, steps of root see our processes, and can leave it: code of a repository would find our secrets."""
@@ -163,6 +174,8 @@ class Podman:
         if image.size > request.bounds.image_size:
             self.ask("image", "rm", "--force", "--", *(request.tags or (image_id,)))
             raise exceeded("image_size", request.bounds, step="", line=None)
+        if any(output.kind == "none" for output in request.outputs):
+            return replace(image, reference="")
         return replace(image, reference=request.tags[0] if request.tags else image_id)
 
     def _pull_bases(self, sources: Sources, listen: Callable[[StepEvent], None], watch: Watch) -> None:
@@ -353,6 +366,48 @@ class Podman:
                 f"The container `{name}` could not be removed: {last_line(done.stderr)}",
                 hint=f"Remove it with `podman rm --force {name}`",
             )
+
+
+def _names(request: BuildRequest) -> tuple[str, ...]:
+    """What stays in the cache only has none."""
+    return () if any(output.kind == "none" for output in request.outputs) else request.tags
+
+
+def _check(request: BuildRequest) -> None:
+    """Raise `EngineError` for what only builders of Docker do."""
+    if len(request.platforms) > 1:
+        raise EngineError(
+            "With Podman, r2i builds for one platform at a time",
+            hint="Build once for each `--platform`, or use `--engine docker`",
+        )
+    if request.platforms and request.sources is not None:
+        raise EngineError(
+            "With Podman, `--platform` does not apply to a repository's own `Dockerfile`",
+            hint="Use `--engine docker`",
+        )
+    if any(output.kind == "registry" for output in request.outputs):
+        raise EngineError(
+            "Podman does not push an image while it builds", hint="Build it, then run `podman push`"
+        )
+
+
+def _temporary(namespace: str) -> dict[str, str]:
+    """Where Podman keeps the caches of steps: it knows no namespaces, and takes a directory below this one."""
+    import platformdirs
+
+    if not namespace:
+        return {}
+    directory = platformdirs.user_cache_path("r2i") / "podman" / namespace
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.parent.chmod(0o700)
+        directory.chmod(0o700)
+    except OSError as error:
+        raise EngineError(
+            f"`{directory}` cannot be created for the step caches of Podman: {error.strerror}",
+            hint="Set `XDG_CACHE_HOME` to a writable directory",
+        ) from error
+    return {"TMPDIR": str(directory)}
 
 
 def _run(

@@ -14,7 +14,8 @@ VARIABLE = "GIT_CREDENTIAL_ENV"
 
 def with_login(source: Source, environ: Mapping[str, str]) -> Source:
     """With what `git credential` would read in the variable, for the server of the repository only. Raises `UsageError`."""
-    text = environ.get(VARIABLE, "")
+    # BinderHub writes the line end as two characters.
+    text = environ.get(VARIABLE, "").replace("\\n", "\n")
     if not text.strip() or source.credentials or source.provider != "git":
         return source
     if not source.location.startswith(("https://", "http://")):
