@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,16 +13,25 @@ from typing import TYPE_CHECKING
 from r2i import __version__
 from r2i.building.dated import dated
 from r2i.building.listener import Listener, Silent
-from r2i.building.records import Record, fingerprint, remember, remembered, revision_state
-from r2i.building.requests import Work, build_args, build_request
+from r2i.building.records import (
+    Record,
+    content_state,
+    fingerprint,
+    remember,
+    remembered,
+    revision_state,
+)
+from r2i.building.requests import BASE_NAME, INPUTS, Work, build_args, build_request
 from r2i.building.settings import BuildSettings
 from r2i.checkout import Checkout
 from r2i.engines.naming import image_reference
 from r2i.engines.protocol import Engine
-from r2i.errors import BuildFailedError, R2iError
+from r2i.errors import BuildFailedError, R2iError, UsageError
 from r2i.model import Dockerfile, Image, Plan, Source
+from r2i.planning.plan_json import secret_digest
 
 if TYPE_CHECKING:
+    from r2i.building.registry import Registries
     from r2i.sources.protocol import Revision
 
 
@@ -54,15 +64,28 @@ class Builder:
         settings = self._dated(source, checkout, settings)
         tags = settings.tags or (image_reference(source, settings.options, revision=None),)
         plan, dockerfile = _rendered(source, checkout, settings)
+        # Only an image for others says what it was built from: that takes reading every file.
+        for_others = settings.push or settings.reuse
         state = _directory_state(checkout, plan, dockerfile, settings)
+        states = {f"{state} for others"} if for_others else {state, f"{state} for others"}
         record = self._record(tags[0])
-        if not settings.no_cache and record.get("fingerprint") == state and not self._on_another_base(record):
+        if (
+            not settings.no_cache
+            and record.get("fingerprint") in states
+            and not self._on_another_base(record)
+        ):
             found = [self.engine.find(tag) for tag in tags]
             if found[0] is not None and all(image and image.id == record.get("image") for image in found):
                 self.listener.unchanged(found[0])
                 return found[0]
         work = Work(source=source, checkout=checkout, plan=plan, dockerfile=dockerfile, tags=tags)
-        return self._built(work, settings, name=tags[0], state=state)
+        if not for_others:
+            return self._built(work, settings, name=tags[0], state=state)
+        state = f"{state} for others"
+        inputs = _content_inputs(checkout, plan, dockerfile, settings)
+        if reused := self._reused(settings, inputs, name=tags[0], state=state):
+            return reused
+        return self._built(replace(work, labels={INPUTS: inputs}), settings, name=tags[0], state=state)
 
     def _revision(self, source: Source, settings: BuildSettings) -> Image:
         """A revision never changes: an image that carries its name is the one that a build would make, on the same base."""
@@ -72,21 +95,68 @@ class Builder:
         # Only now is it known where the ref of a link ends, and which record a DOI leads to.
         source = revision.source
         # A date that only the history tells is part of the name.
-        if settings.as_of is None and (known := self._known(source, settings, revision)):
-            self.listener.unchanged(known)
+        if settings.as_of is None and (known := self._there(source, settings, revision)):
             return known
         with self._checked_out(source, revision) as checkout:
-            settings = self._dated(source, checkout, settings)
-            if known := self._known(source, settings, revision):
-                self.listener.unchanged(known)
-                return known
+            if settings.as_of is not None:
+                settings = self._dated(source, checkout, settings)
+                if known := self._there(source, settings, revision):
+                    return known
             plan, dockerfile = _rendered(source, checkout, settings)
             reference = image_reference(source, settings.options, revision=revision.content_id)
             # An image of pointers must not pass for the revision once `git-lfs` is there.
             name = reference if checkout.complete else f"{reference}-incomplete"
             tags = (*settings.tags, name)
-            work = Work(source=source, checkout=checkout, plan=plan, dockerfile=dockerfile, tags=tags)
-            return self._built(work, settings, name=name, state=_revision_state(source, settings, revision))
+            state = _revision_state(source, settings, revision)
+            labels = {INPUTS: f"sha256:{state}"} if checkout.complete else {}
+            work = Work(
+                source=source, checkout=checkout, plan=plan, dockerfile=dockerfile, tags=tags, labels=labels
+            )
+            return self._built(work, settings, name=name, state=state)
+
+    def _there(self, source: Source, settings: BuildSettings, revision: Revision) -> Image | None:
+        """The image of a revision, where it need not be built: it is on this machine, or in the registry where that may be asked."""
+        if known := self._known(source, settings, revision):
+            self.listener.unchanged(known)
+            return known
+        state = _revision_state(source, settings, revision)
+        reference = image_reference(source, settings.options, revision=revision.content_id)
+        return self._reused(settings, f"sha256:{state}", name=reference, state=state)
+
+    def _reused(self, settings: BuildSettings, inputs: str, *, name: str, state: str) -> Image | None:
+        """The image that was built from the same and is in the registry of a tag, from now on under `name`, too."""
+        if not settings.reuse or settings.no_cache:
+            return None
+        found = self._registries(settings).find(inputs)
+        if found is None:
+            return None
+        self.engine.tag(found.id, name)
+        base = found.labels.get(BASE_NAME)
+        here = self.engine.find(base) if base else None
+        bases = {base: here.id} if base and here else {}
+        remember(_records(), f"{self.engine.name} {name}", fingerprint=state, image=found.id, bases=bases)
+        return found
+
+    def prepare(self, settings: BuildSettings) -> None:
+        """Raise what a push will be refused for, before anything is built for it."""
+        if (settings.push or settings.reuse) and not settings.tags:
+            raise UsageError(
+                f"`{'--push' if settings.push else '--reuse'}` needs a name of the image in a registry",
+                hint="Add `--tag REGISTRY/OWNER/NAME:TAG`",
+            )
+        if settings.push:
+            self._registries(settings).check_push()
+
+    def published(self, image: Image, settings: BuildSettings) -> Image:
+        """The image, pushed where the settings say so; raise `TemporaryError` or `EngineError` where a registry refuses it."""
+        return self._registries(settings).push(image) if settings.push else image
+
+    def _registries(self, settings: BuildSettings) -> Registries:
+        from r2i.building.registry import Registries
+
+        return Registries(
+            engine=self.engine, environ=self.environ, listener=self.listener, tags=settings.tags
+        )
 
     @contextmanager
     def _checked_out(self, source: Source, revision: Revision | None = None) -> Iterator[Checkout]:
@@ -108,8 +178,11 @@ class Builder:
         return replace(settings, options=options, as_of=None)
 
     def _known(self, source: Source, settings: BuildSettings, revision: Revision) -> Image | None:
-        """The image that was built of a revision before: any image can have its name, so its id has to be on record."""
-        if settings.no_cache or settings.tags:
+        """The image that was built of a revision before, under all its tags.
+
+        Any image can have its name, so its id has to be on record.
+        """
+        if settings.no_cache:
             return None
         reference = image_reference(source, settings.options, revision=revision.content_id)
         record = self._record(reference)
@@ -118,7 +191,10 @@ class Builder:
         known = self.engine.find(reference)
         if known is None or known.id != record.get("image") or self._on_another_base(record):
             return None
-        return known
+        for tag in settings.tags:
+            if (found := self.engine.find(tag)) is None or found.id != known.id:
+                self.engine.tag(known.id, tag)
+        return replace(known, reference=settings.tags[0]) if settings.tags else known
 
     def _built(self, work: Work, settings: BuildSettings, *, name: str, state: str) -> Image:
         before = {reference: self.engine.find(reference) for reference in _bases(work.plan, work.dockerfile)}
@@ -200,6 +276,12 @@ def _revision_state(source: Source, settings: BuildSettings, revision: Revision)
     return revision_state(
         source, settings.options, commit=str(revision.content_id), settings=str(settings.trusted)
     )
+
+
+def _content_inputs(checkout: Checkout, plan: Plan, dockerfile: Dockerfile, settings: BuildSettings) -> str:
+    given = {name: secret_digest(value) for name, value in build_args(plan, settings).items()}
+    chosen = json.dumps([settings.trusted, settings.options.build_network, given], sort_keys=True)
+    return f"sha256:{content_state(checkout, plan, dockerfile, chosen)}"
 
 
 def _directory_state(checkout: Checkout, plan: Plan, dockerfile: Dockerfile, settings: BuildSettings) -> str:

@@ -21,6 +21,7 @@ class BuildSettings:
     `as_of` takes the date from the history; `tags` name the image, which has a name of its own without any; `ca_bundle`
     is a file of certificates that build steps trust, too. With `rescue`, a step that fails for a known cause is built again
     with the change that mends it. `trusted` gives the repository's code the credentials of this machine.
+    `push` pushes the image under every tag, `reuse` looks under them for one that was built from the same before it builds.
     """
 
     options: Options = field(default_factory=Options)
@@ -32,3 +33,5 @@ class BuildSettings:
     bounds: Bounds = field(default_factory=Bounds)
     rescue: bool = False
     trusted: bool = False
+    push: bool = False
+    reuse: bool = False

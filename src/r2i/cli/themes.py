@@ -45,7 +45,7 @@ THEMES = {
         "replacements",
         "rstudio",
     ),
-    "Image options": ("tags", "user_name", "user_id", "repo_dir", "labels", "appendix"),
+    "Image options": ("tags", "push", "reuse", "user_name", "user_id", "repo_dir", "labels", "appendix"),
     "Build options": (
         "engine",
         "progress",
