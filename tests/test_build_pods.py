@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from r2i.process import Completed, run
+from tests import registries
 from tests.real_engines import BASE, engine_of
+from tests.registries import registry
 from tests.rootless import FUSE, REPOSITORY, TUN, needs
 from tests.sources.serving import Repository, serve
 
@@ -141,6 +144,27 @@ def test_a_pod_builds_without_a_daemon_or_root(pods: Pods) -> None:
         "uid=1000(jovyan) gid=1000(jovyan) groups=1000(jovyan)",
         "overlay true",
     ]
+    assert pod.logins == 0
+
+
+def test_a_pod_of_a_binderhub_pushes_without_a_daemon(pods: Pods, tmp_path: Path) -> None:
+    """With the login as a secret in the home of root."""
+    needs(TUN)
+    with registry(tmp_path / "registry", login=True) as there:
+        secret = tmp_path / "secret"
+        secret.mkdir(mode=0o755)
+        login = b64encode(f"{registries.USERNAME}:{registries.PASSWORD}".encode()).decode()
+        (secret / "config.json").write_text(json.dumps({"auths": {there.host: {"auth": login}}}))
+        script = f"""
+            podman load --quiet --input /given/base.tar >&2
+            jupyter-repo2docker --ref={pods.commit} --image={there.host}/ada/project:1 --no-clean --no-run --push \
+                --json-logs --user-name=jovyan --user-id=1000 "$URL"
+        """
+        pod = pods("rootless", script, *ISOLATED, f"--volume={secret}:/root/.docker:ro")
+        assert pod.done.returncode == 0, pod.done.stderr + pod.done.stdout
+
+        assert there.tags("ada/project") == ["1"]
+    assert '"phase": "pushing"' in pod.done.stdout + pod.done.stderr
     assert pod.logins == 0
 
 
