@@ -11,7 +11,7 @@ from tests.building import R2I
 from tests.writing import write
 
 from r2i.cli.repo2docker.arguments import MisusedError, RemovedError, read
-from r2i.cli.repo2docker.wanted import Wanted
+from r2i.cli.repo2docker.invocation import Invocation
 from r2i.errors import UsageError
 from r2i.process import Completed, run
 
@@ -130,7 +130,7 @@ def test_what_has_no_effect_is_said_and_stops_nothing(word: str, warning: str) -
 
 
 def test_what_asks_for_nothing_is_one_thing() -> None:
-    assert read(["x"]) == Wanted(repo="x")
+    assert read(["x"]) == Invocation(repo="x")
 
 
 CONFIG = """\
@@ -151,7 +151,7 @@ def test_a_file_of_settings_is_a_program(tmp_path: Path) -> None:
 
     wanted = read(["--config", str(tmp_path / "config.py"), "--user-name=grace", "x"])
 
-    assert wanted == Wanted(
+    assert wanted == Invocation(
         repo="x",
         base_image="debian:12",
         cache_from=("one",),

@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 from r2i import __version__
 from r2i.cli.repo2docker.config_file import DEFAULT, read_config
+from r2i.cli.repo2docker.invocation import Given, Invocation
 from r2i.cli.repo2docker.traits import CLASSES, as_given, settings_of
-from r2i.cli.repo2docker.wanted import Given, Wanted
 from r2i.engines.naming import is_image_name
 from r2i.errors import UsageError
 from r2i.quoting import printable
@@ -78,7 +78,7 @@ class Parser(argparse.ArgumentParser):
         raise MisusedError(message.replace("required: repo, cmd", "required: repo"), self.format_usage())
 
 
-class Asked(Exception):  # noqa: N818 - not a failure
+class HelpAsked(Exception):  # noqa: N818 - not a failure
     """A text that was asked for, and nothing else is to be done."""
 
 
@@ -89,7 +89,7 @@ class Show(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, const=const, help=help, default=argparse.SUPPRESS)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        raise Asked(self.const(parser))
+        raise HelpAsked(self.const(parser))
 
 
 class FromHost(argparse.Action):
@@ -132,7 +132,7 @@ def _options() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "--build-memory-limit", {"help": argparse.SUPPRESS}
 
 
-def read(words: Sequence[str]) -> Wanted:
+def read(words: Sequence[str]) -> Invocation:
     """What the words of a command line ask for. Raises `UsageError`; `MisusedError` where argparse would exit with 2."""
     # argparse takes a word with a blank for no option; no word of a command line has a null character.
     joined = [word.replace(" ", "\0") if SETTING.match(word) else word for word in words]
@@ -157,7 +157,7 @@ def read(words: Sequence[str]) -> Wanted:
     of_words, unknown = settings_of(others)
     warnings += _unknown(unknown)
     given, said = as_given(settings | of_words)
-    wanted = Wanted(**(given | _flags(typed, given)), warnings=(*warnings, *said))
+    wanted = Invocation(**(given | _flags(typed, given)), warnings=(*warnings, *said))
     _check(wanted)
     return wanted
 
@@ -187,7 +187,7 @@ def _flags(typed: argparse.Namespace, given: Given) -> Given:
     return found
 
 
-def _check(wanted: Wanted) -> None:
+def _check(wanted: Invocation) -> None:
     """Refuse what does not go together. Raises `UsageError`."""
     needs_run = {
         "--volume": wanted.volumes,
