@@ -202,7 +202,7 @@ def test_the_version_and_the_help_go_to_stdout() -> None:
     version, short, long = call("--version"), call("-h"), call("--help-all")
 
     assert version.stdout.count("\n") == 1
-    assert short.stdout.startswith("usage: repo2docker")
+    assert short.stdout.startswith("Usage: r2i repo2docker")
     assert "--Repo2Docker.base_image" in long.stdout
     assert {version.returncode, short.returncode, long.returncode} == {0}
     assert version.stderr + short.stderr + long.stderr == ""

@@ -26,6 +26,7 @@ OK, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 @click.command(
     add_help_option=False,
+    epilog="r2i repo2docker --no-run --image-name name:tag .\nr2i repo2docker . python --version",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)

@@ -6,6 +6,7 @@ import argparse
 import difflib
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,7 +20,7 @@ from r2i.errors import UsageError
 from r2i.quoting import printable
 
 DESCRIPTION = "Build an image of a repository, and run it: r2i in place of repo2docker."
-EPILOG = "Options that begin with a class, such as --Repo2Docker.base_image=IMAGE, are listed by --help-all."
+SETTINGS = "Settings, such as --Repo2Docker.base_image=IMAGE, are listed by --help-all."
 
 #: Of an option that repo2docker had once.
 REMOVED = 255
@@ -65,7 +66,7 @@ class MisusedError(UsageError):
     """The command line cannot be read at all; `usage` is how it is written."""
 
     def __init__(self, message: str, usage: str) -> None:
-        super().__init__(message, hint="Run `repo2docker --help` to list the options")
+        super().__init__(message, hint="Run it with `--help` to list the options")
         self.usage = usage
 
 
@@ -74,6 +75,12 @@ class RemovedError(UsageError):
 
 
 class Parser(argparse.ArgumentParser):
+    def format_help(self) -> str:
+        return super().format_help().replace("usage:", "Usage:", 1)
+
+    def format_usage(self) -> str:
+        return super().format_usage().replace("usage:", "Usage:", 1)
+
     def error(self, message: str) -> NoReturn:
         raise MisusedError(message.replace("required: repo, cmd", "required: repo"), self.format_usage())
 
@@ -105,7 +112,9 @@ class FromHost(argparse.Action):
 
 
 def parser() -> Parser:
-    made = Parser(prog="repo2docker", description=DESCRIPTION, epilog=EPILOG, add_help=False)
+    name = Path(sys.argv[0]).name
+    called = name if name.endswith("repo2docker") else "r2i repo2docker"
+    made = Parser(prog=called, description=DESCRIPTION, epilog=SETTINGS, add_help=False)
     for names, about in _options():
         made.add_argument(*names.split(), **about)
     return made
