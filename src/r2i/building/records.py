@@ -21,6 +21,8 @@ from r2i.checkout.ignore import left_out_by, patterns
 from r2i.model import Dockerfile, Options, Plan, Source
 from r2i.planning.plan_json import digest, secret_digest
 
+TOP = Path(r2i.__file__).parent
+
 #: The rooms whose files decide what is in an image.
 OF_IMAGES = ("binder", "buildpacks", "checkout", "engines", "facts", "formats", "image", "planning")
 
@@ -93,9 +95,8 @@ def content_state(checkout: Checkout, plan: Plan, dockerfile: Dockerfile, *setti
 
 
 @cache
-def own_digest() -> str:
+def own_digest(top: Path = TOP) -> str:
     """A digest of what of r2i decides about images: its templates, the programs and locks that go into them, and what plans them."""
-    top = Path(r2i.__file__).parent
     total = sha256(__version__.encode())
     for name in OF_IMAGES:
         for directory, folders, files in os.walk(top / name):

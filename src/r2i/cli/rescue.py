@@ -63,7 +63,7 @@ class Told:
             yield listen
 
     def pushed(self, name: str, digest: str) -> None:
-        note(f"Pushed {name}@{digest}", phase="pushing", state="done", image=name, digest=digest)
+        note(f"Pushed {name}@{digest}", phase="pushing", image=name, digest=digest)
 
     def trying(self, failure: R2iError, change: Change, *, attempt: int) -> None:
         found = failure.diagnosis
