@@ -42,22 +42,18 @@ class Record(TypedDict, total=False):
     bases: dict[str, str]
 
 
-def fingerprint(root: Path, dockerfile: Dockerfile, *settings: str) -> str:
-    """A digest of all that a build depends on: its instructions, and the state of every file as the file system has it.
+def fingerprint(root: Path, settings: str) -> str:
+    """A digest of all that a build depends on: the settings, and the state of every file as the file system has it.
 
     Times of change (`st_ctime`) are part of it: they cannot be set back, as the times of modification can.
     """
-    digest = sha256()
-    for text in (dockerfile.text, dockerfile.ignore, *settings):
-        digest.update(text.encode() + b"\0")
-    for path, text in sorted(dockerfile.support.items()):
-        digest.update(f"{path}\0{text}\0".encode())
+    total = sha256(settings.encode(errors="surrogateescape"))
     for path, status in _states(str(root)):
         line: tuple[object, ...] = (path, status.st_mode)
         if not stat.S_ISDIR(status.st_mode):  # what is in a directory tells all that its own times could
             line += (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-        digest.update(repr(line).encode())
-    return digest.hexdigest()
+        total.update(repr(line).encode())
+    return total.hexdigest()
 
 
 def revision_state(source: Source, options: Options, *, commit: str, settings: str = "") -> str:
