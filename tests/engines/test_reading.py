@@ -40,6 +40,7 @@ FILES = Workspace(
     support=Path("/t/support"),
     image_id=Path("/t/image-id"),
     secrets={"host": Path("/s/host")},
+    logins=None,
     directories=(),
 )
 BUILD = BuildRequest(
