@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -149,16 +150,31 @@ class Front:
 
 
 @contextmanager
-def front(behind: Registry | None, fault: Fault) -> Iterator[Front]:
-    """Answer as `fault` says, and else pass everything on to the registry."""
+def front(
+    behind: Registry | None,
+    fault: Fault,
+    *,
+    host: str = "127.0.0.1",
+    certificate: tuple[Path, Path] | None = None,
+) -> Iterator[Front]:
+    """Answer as `fault` says, and else pass everything on to the registry; `certificate` is a key and what it certifies.
+
+    `host` is an address of this machine. Of all but loopback, Docker wants TLS.
+    """
     asked: list[str] = []
     target = behind.host if behind is not None else ""
     handler = type("Handler", (_Handler,), {"target": target, "fault": staticmethod(fault), "asked": asked})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with ThreadingHTTPServer((host, 0), handler) as server:
         server.daemon_threads = True
-        Thread(target=server.serve_forever, daemon=True).start()
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate[1], certificate[0])
+            server.socket = context.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         try:
-            yield Front(host=f"127.0.0.1:{server.server_port}", asked=asked)
+            yield Front(host=f"{host}:{server.server_port}", asked=asked)
         finally:
             server.shutdown()
 

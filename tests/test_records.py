@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+import r2i
 from r2i import process
-from r2i.building.records import fingerprint, remember, remembered
-from r2i.model import Dockerfile
-from tests.writing import deep, remove_deep, write
-
-DOCKERFILE = Dockerfile(text="FROM a\n", support={}, ignore="", layer_lines={})
+from r2i.building.records import (
+    content_state,
+    fingerprint,
+    own_digest,
+    remember,
+    remembered,
+    revision_state,
+)
+from r2i.checkout import Checkout
+from r2i.model import Options, Source
+from tests.writing import deep, planned, remove_deep, write
 
 
 def git(top: Path, *words: str) -> None:
@@ -37,8 +45,8 @@ def top(tmp_path: Path) -> Path:
     return directory
 
 
-def state(top: Path, *settings: str) -> str:
-    return fingerprint(top, DOCKERFILE, *settings)
+def state(top: Path, settings: str = "") -> str:
+    return fingerprint(top, settings)
 
 
 def test_an_unchanged_directory_has_the_same_fingerprint(top: Path) -> None:
@@ -84,16 +92,8 @@ def test_another_target_of_a_link_is_a_change(top: Path) -> None:
     assert state(top) != before
 
 
-def test_instructions_support_files_and_settings_are_part_of_it(top: Path) -> None:
-    others = [
-        Dockerfile(text="FROM b\n", support={}, ignore="", layer_lines={}),
-        Dockerfile(text="FROM a\n", support={"x": "y"}, ignore="", layer_lines={}),
-        Dockerfile(text="FROM a\n", support={"xy": ""}, ignore="", layer_lines={}),
-        Dockerfile(text="FROM a\n", support={}, ignore="a", layer_lines={}),
-    ]
-    seen = {state(top), state(top, "docker"), *(fingerprint(top, other) for other in others)}
-
-    assert len(seen) == 6
+def test_settings_are_part_of_it(top: Path) -> None:
+    assert state(top) != state(top, "docker")
 
 
 def test_a_commit_is_a_change_and_a_look_at_the_status_is_none(top: Path) -> None:
@@ -153,3 +153,79 @@ def test_a_record_that_cannot_be_kept_is_no_error(tmp_path: Path) -> None:
     remember(tmp_path / "file", "a", fingerprint="f", image="i", bases={})
 
     assert remembered(tmp_path / "file", "a") == {}
+
+
+def test_the_content_of_a_directory_has_one_digest_on_every_machine(top: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(top, copy)
+    git(copy, "init", "-q", "-b", "main")
+
+    assert of_content(copy) == of_content(top)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda top: (top / "a.py").write_text("2"),
+        lambda top: (top / "a.py").chmod(0o755),
+        lambda top: (top / "a.py").rename(top / "c.py"),
+        lambda top: (top / "sub" / "new").touch(),
+        lambda top: (top / "link").symlink_to("a.py"),
+        lambda top: (top / "apt.txt").write_text("tree\n"),
+    ],
+    ids=["content", "mode", "name", "new", "link", "plan"],
+)
+def test_every_change_of_a_directory_is_another_content(top: Path, change: object) -> None:
+    before = of_content(top)
+    assert callable(change)
+    change(top)
+
+    assert of_content(top) != before
+
+
+def test_what_is_left_out_of_the_image_is_not_its_content(top: Path) -> None:
+    (top / ".dockerignore").write_text("*.log\n")
+    before = of_content(top)
+    (top / "big.log").write_text("1")
+
+    assert of_content(top) == before
+    assert of_content(top, "an option") != before
+
+
+def of_content(top: Path, *settings: str) -> str:
+    checkout = Checkout.open(top)
+    plan, dockerfile = planned(checkout)
+    return content_state(checkout, plan, dockerfile, *settings)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "buildpacks/start.Dockerfile.j2",
+        "image/jupyter/server.lock",
+        "image/programs/gate.py",
+        "facts/pins.py",
+    ],
+)
+def test_what_r2i_brings_into_images_is_known_by_its_bytes(tmp_path: Path, name: str) -> None:
+    """A developer changes a template, and not the version."""
+    top = Path(r2i.__file__).parent
+    copy = tmp_path / "r2i"
+    shutil.copytree(top, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    same = own_digest(copy)
+    with (copy / name).open("a") as file:
+        file.write("\n")
+    # Each is asked once of a directory.
+    moved = copy.rename(tmp_path / "changed")
+
+    assert same == own_digest(top)
+    assert own_digest(moved) != same
+
+
+def test_no_value_of_a_build_argument_is_needed_to_know_a_revision() -> None:
+    source = Source(provider="git", location="https://example.org/a")
+    states = {
+        revision_state(source, Options(build_args={"TOKEN": value}), commit="1" * 40) for value in ("a", "b")
+    }
+
+    assert len(states) == 2

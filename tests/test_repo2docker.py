@@ -21,7 +21,7 @@ from r2i.planning.render import render
 from r2i.process import Completed, run
 from tests.building import R2I, Built, fresh_tag
 from tests.cases import ROOT
-from tests.real_engines import engine_of, remove_image
+from tests.real_engines import BASE, engine_of, remove_image
 
 FOLDERS = sorted((ROOT / "tests" / "fixtures" / "repo2docker").iterdir())
 USER = ("--user-id=1000", "--user-name=jovyan")
@@ -100,3 +100,27 @@ def test_the_image_is_what_people_rely_on(folder: Path) -> None:
         assert asked.returncode == 0, asked.stdout + asked.stderr
     finally:
         remove_image("docker", tag)
+
+
+@pytest.mark.engine
+def test_a_command_runs_in_the_image_with_what_is_asked_for_it(tmp_path: Path) -> None:
+    """Its output is told, and its exit status is ours."""
+    engine_of("docker")
+    (tmp_path / "repo").mkdir()
+    (tmp_path / "repo" / "Dockerfile").write_text(f"FROM {BASE}\nUSER 1000\n")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.txt").write_text("in the mount\n")
+    tag = fresh_tag("repo2docker-run")
+    script = 'cat /data/a.txt; echo "$GIVEN from $(id -u)" >&2; touch /data/b.txt || exit 7'
+    options = ["--json-logs", *USER, f"--image={tag}", "-e", "GIVEN=yes", "-v", f"{tmp_path}/data:/data:ro"]
+    try:
+        argv = [R2I, "repo2docker", *options, str(tmp_path / "repo"), "--", "sh", "-c", script]
+        done = run(argv, timeout=300)
+    finally:
+        remove_image("docker", tag)
+
+    records = [json.loads(line) for line in done.stderr.splitlines()]
+    told = {record["message"] for record in records if record["phase"] == "running"}
+    assert done.returncode == 7, done.stderr
+    assert done.stdout == ""
+    assert {"in the mount\n", "yes from 1000\n"} <= told

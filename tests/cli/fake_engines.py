@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from r2i.engines.bounds import BoundName
-from r2i.engines.protocol import Container, Login, RunRequest, TransferEvent
+from r2i.engines.protocol import Container, RegistryLogin, RunRequest, TransferEvent
 from r2i.model import Image
 
 
@@ -34,11 +34,11 @@ class OnlyBuilds:
         raise NotImplementedError("only an image that is there gets another name")
 
     def push(
-        self, image: str, name: str, login: Login | None, listen: Callable[[TransferEvent], None]
+        self, image: str, name: str, login: RegistryLogin | None, listen: Callable[[TransferEvent], None]
     ) -> str:
         raise NotImplementedError("nothing is pushed here")
 
-    def pull(self, name: str, login: Login | None, listen: Callable[[TransferEvent], None]) -> Image:
+    def pull(self, name: str, login: RegistryLogin | None, listen: Callable[[TransferEvent], None]) -> Image:
         raise NotImplementedError("nothing is pulled here")
 
     def start(self, request: RunRequest) -> AbstractContextManager[Container]:

@@ -196,8 +196,8 @@ def test_an_image_without_a_dockerfile_of_its_own_is_given_nothing(directory: Pa
 
 @pytest.mark.parametrize(
     "change",
-    [{"no_cache": True}, {"tags": ("other:tag",)}, {"options": Options(python="3.12")}],
-    ids=["no cache", "tag", "options"],
+    [{"no_cache": True}, {"options": Options(python="3.12")}],
+    ids=["no cache", "options"],
 )
 def test_what_the_user_asks_for_is_built(location: Path | str, change: dict[str, object]) -> None:
     engine = Store()
@@ -205,6 +205,17 @@ def test_what_the_user_asks_for_is_built(location: Path | str, change: dict[str,
     build(engine, location, **change)
 
     assert len(engine.builds) == 2
+
+
+def test_an_image_of_a_revision_gets_one_more_name(directory: Path) -> None:
+    engine = Store()
+    location = revision(directory)
+    first = build(engine, location)
+    second = build(engine, location, tags=("one:1", "two:1"))
+
+    assert len(engine.builds) == 1
+    assert (second.reference, second.id) == ("one:1", first.id)
+    assert engine.images["one:1"] == engine.images["two:1"] == first.id
 
 
 def test_each_engine_builds_for_itself(location: Path | str) -> None:

@@ -40,6 +40,7 @@ FILES = Workspace(
     support=Path("/t/support"),
     image_id=Path("/t/image-id"),
     secrets={"host": Path("/s/host")},
+    logins=None,
     directories=(),
 )
 BUILD = BuildRequest(
@@ -90,6 +91,13 @@ def test_podman_builds_with_this_command() -> None:
         ),
         *("--label=a=b c", "--build-arg=A", "--no-cache", "--", "/checkout"),
     )
+
+
+def test_arguments_of_the_user_stand_before_the_context() -> None:
+    asked = replace(BUILD, arguments=("--pull", "--shm-size=1g"))
+
+    for argv in (docker.build_argv(asked, FILES), podman.build_argv(asked, FILES)):
+        assert argv[-4:] == ("--pull", "--shm-size=1g", "--", "/checkout")
 
 
 BOUNDED = replace(BUILD, network=False, bounds=Bounds(memory=1 << 30, cpus=1.5, image_size=1 << 20))

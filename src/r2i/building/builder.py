@@ -6,12 +6,11 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from r2i import __version__
 from r2i.building.dated import dated
 from r2i.building.listener import Listener, Silent
 from r2i.building.metadata import BuildTimes, check_place, write_metadata
@@ -19,6 +18,7 @@ from r2i.building.records import (
     Record,
     content_state,
     fingerprint,
+    own_digest,
     remember,
     remembered,
     revision_state,
@@ -26,6 +26,7 @@ from r2i.building.records import (
 from r2i.building.requests import BASE_NAME, INPUTS, Work, build_args, build_request
 from r2i.building.settings import BuildSettings
 from r2i.checkout import Checkout
+from r2i.checkout.overlay import Overlay
 from r2i.engines.naming import image_reference
 from r2i.engines.protocol import Engine
 from r2i.errors import BuildFailedError, R2iError, UsageError
@@ -75,10 +76,9 @@ class Builder:
         """The image of a directory of this machine, as the checkout has it: its fingerprint tells whether it changed."""
         settings = self._dated(source, checkout, settings)
         tags = settings.tags or (image_reference(source, settings.options, revision=None),)
-        plan, dockerfile = _rendered(source, checkout, settings)
         # Only an image for others says what it was built from: that takes reading every file.
         for_others = settings.push or settings.reuse
-        state = _directory_state(checkout, plan, dockerfile, settings)
+        state = _directory_state(source, checkout, settings)
         states = {f"{state} for others"} if for_others else {state, f"{state} for others"}
         record = self._record(tags[0])
         if (
@@ -89,7 +89,8 @@ class Builder:
             found = [self.engine.find(tag) for tag in tags]
             if found[0] is not None and all(image and image.id == record.get("image") for image in found):
                 self.listener.unchanged(found[0])
-                return self._told(found[0], source, settings, plan=plan, boundary=checkout.boundary)
+                return self._told(found[0], source, settings, boundary=checkout.boundary)
+        plan, dockerfile = _rendered(source, checkout, settings)
         work = Work(source=source, checkout=checkout, plan=plan, dockerfile=dockerfile, tags=tags)
         if not for_others:
             return self._built(work, settings, name=tags[0], state=state)
@@ -334,12 +335,12 @@ def _content_inputs(checkout: Checkout, plan: Plan, dockerfile: Dockerfile, sett
     return f"sha256:{content_state(checkout, plan, dockerfile, chosen)}"
 
 
-def _directory_state(checkout: Checkout, plan: Plan, dockerfile: Dockerfile, settings: BuildSettings) -> str:
-    arguments = sorted(build_args(plan, settings).items())
-    chosen = repr((__version__, settings.trusted, settings.platforms, arguments, sorted(plan.labels.items())))
-    if plan.dockerfile is not None and settings.options.build_network != "default":
-        chosen += settings.options.build_network
-    return fingerprint(checkout.root, dockerfile, chosen)
+def _directory_state(source: Source, checkout: Checkout, settings: BuildSettings) -> str:
+    """Known without a plan: what is planned and rendered depends on nothing else."""
+    hidden = sorted(checkout.files.items()) if isinstance(checkout, Overlay) else []
+    options = [settings.trusted, settings.platforms, asdict(settings.options)]
+    chosen = [own_digest(), source.subdirectory, *options, hidden]
+    return fingerprint(checkout.root, json.dumps(chosen, sort_keys=True))
 
 
 def _records() -> Path:

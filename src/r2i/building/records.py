@@ -21,6 +21,8 @@ from r2i.checkout.ignore import left_out_by, patterns
 from r2i.model import Dockerfile, Options, Plan, Source
 from r2i.planning.plan_json import digest, secret_digest
 
+TOP = Path(r2i.__file__).parent
+
 #: The rooms whose files decide what is in an image.
 OF_IMAGES = ("binder", "buildpacks", "checkout", "engines", "facts", "formats", "image", "planning")
 
@@ -40,22 +42,18 @@ class Record(TypedDict, total=False):
     bases: dict[str, str]
 
 
-def fingerprint(root: Path, dockerfile: Dockerfile, *settings: str) -> str:
-    """A digest of all that a build depends on: its instructions, and the state of every file as the file system has it.
+def fingerprint(root: Path, settings: str) -> str:
+    """A digest of all that a build depends on: the settings, and the state of every file as the file system has it.
 
     Times of change (`st_ctime`) are part of it: they cannot be set back, as the times of modification can.
     """
-    digest = sha256()
-    for text in (dockerfile.text, dockerfile.ignore, *settings):
-        digest.update(text.encode() + b"\0")
-    for path, text in sorted(dockerfile.support.items()):
-        digest.update(f"{path}\0{text}\0".encode())
+    total = sha256(settings.encode(errors="surrogateescape"))
     for path, status in _states(str(root)):
         line: tuple[object, ...] = (path, status.st_mode)
         if not stat.S_ISDIR(status.st_mode):  # what is in a directory tells all that its own times could
             line += (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-        digest.update(repr(line).encode())
-    return digest.hexdigest()
+        total.update(repr(line).encode())
+    return total.hexdigest()
 
 
 def revision_state(source: Source, options: Options, *, commit: str, settings: str = "") -> str:
@@ -93,9 +91,8 @@ def content_state(checkout: Checkout, plan: Plan, dockerfile: Dockerfile, *setti
 
 
 @cache
-def own_digest() -> str:
+def own_digest(top: Path = TOP) -> str:
     """A digest of what of r2i decides about images: its templates, the programs and locks that go into them, and what plans them."""
-    top = Path(r2i.__file__).parent
     total = sha256(__version__.encode())
     for name in OF_IMAGES:
         for directory, folders, files in os.walk(top / name):

@@ -9,13 +9,13 @@ from typing import Literal
 
 from r2i.building.listener import Listener
 from r2i.building.requests import BASE_DIGEST, BASE_NAME, INPUTS
-from r2i.engines.protocol import Engine, Login, TransferError
+from r2i.engines.protocol import Engine, RegistryLogin, TransferError
 from r2i.errors import R2iError, TemporaryError
 from r2i.model import Image
 from r2i.registries.client import RegistryClient, RemoteImage, UnreachedError
 from r2i.registries.logins import login_for
 from r2i.registries.names import ImageName, image_name
-from r2i.registries.refusals import refusal
+from r2i.registries.refusals import UNREACHED, refusal
 from r2i.sources.web.patience import BusyError, Patience
 
 #: An engine tries again what broke, but not what a server answers in a moment of trouble.
@@ -37,7 +37,7 @@ class Registries:
             try:
                 self._client(name, doing="push").check_push()
             except UnreachedError as error:
-                self.listener.note(f"{error}: whether a push is allowed shows after the build")
+                self.listener.note(f"{error}: whether the push is allowed cannot be checked before the build")
 
     def push(self, image: Image) -> Image:
         """The same image with the digest that the registry of the first tag has for it."""
@@ -91,6 +91,7 @@ class Registries:
             raise self._refusal(name, login, error.said, doing="pull") from error
         for tag in self.tags:
             self.engine.tag(image.id, tag)
+        self.listener.note(f"Pulled {name.text}: it was built from the same")
         return replace(image, reference=self.tags[0], digest=found.digest)
 
     def _pushed(self, image: Image, name: ImageName) -> str:
@@ -100,14 +101,14 @@ class Registries:
                 return self.engine.push(image.id, name.full, login, listen)
         except TransferError as error:
             failure = self._refusal(name, login, error.said, doing="push")
-            if isinstance(failure, TemporaryError) and not error.retried:
+            if isinstance(failure, TemporaryError) and not error.retried and not UNREACHED.search(error.said):
                 raise BusyError(failure.message, hint=failure.hint) from error
             raise failure from error
 
     def _names(self) -> Iterator[ImageName]:
         return (image_name(tag) for tag in self.tags)
 
-    def _login(self, name: ImageName) -> Login | None:
+    def _login(self, name: ImageName) -> RegistryLogin | None:
         return login_for(name, self.engine.name, self.environ)
 
     def _client(self, name: ImageName, *, doing: Literal["push", "pull"]) -> RegistryClient:
@@ -121,6 +122,6 @@ class Registries:
         )
 
     def _refusal(
-        self, name: ImageName, login: Login | None, said: str, *, doing: Literal["push", "pull"]
+        self, name: ImageName, login: RegistryLogin | None, said: str, *, doing: Literal["push", "pull"]
     ) -> R2iError:
         return refusal(said, name, engine=self.engine.name, login=login, doing=doing)

@@ -19,6 +19,7 @@ from r2i.engines.protocol import BuildRequest, Engine, Sources
 from r2i.errors import BuildFailedError, EngineError, UsageError
 from r2i.host.settings import HostSettings, host_script, public_settings
 from r2i.model import Dockerfile, Image, Notice, Plan, Source
+from r2i.registries.logins import with_given_login
 
 #: The bounds that every engine keeps.
 KEPT: tuple[BoundName, ...] = ("timeout", "image_size")
@@ -54,7 +55,7 @@ def build_request(
     """The request, this machine's settings that are in it, and what the user should know of them.
 
     Raises `InvalidRepositoryError` where the repository's own Dockerfile reaches for what it may not have, `EngineError`
-    for a bound that the engine cannot keep, `BuildFailedError` for more files than the image may have, `UsageError` where the CA bundle cannot be read.
+    for a bound that the engine cannot keep, `BuildFailedError` for more files than the image may have, `UsageError` where the CA bundle or the login of the environment cannot be read.
     """
     plan, dockerfile = work.plan, work.dockerfile
     own = plan.dockerfile is not None
@@ -74,19 +75,14 @@ def build_request(
         tags=work.tags,
         build_args=build_args(plan, settings),
         proxies=proxies,
-        labels={
-            **(plan.labels if own else _base_labels(engine, plan, base, settings.platforms)),
-            **work.labels,
-        },
+        labels=_labels(engine, work, base, settings.platforms),
         secrets=host.secrets,
         no_cache=settings.no_cache,
         cache_namespace=cache_namespace(work.source, own_dockerfile=own),
-        # Without a mount there is no cache: then a commit's layers are for the next one, too.
-        layer_namespace=repository_namespace(work.source)
-        if own and "--mount" in dockerfile.text.lower()
-        else "",
+        layer_namespace=_layer_namespace(work),
         network=not own or settings.options.build_network != "none",
         sources=sources,
+        registry_settings=with_given_login(engine.name, environ),
         bounds=settings.bounds,
         platforms=settings.platforms,
         cache_from=settings.cache_from,
@@ -189,8 +185,17 @@ def _in_history(plan: Plan, declared: Mapping[str, int]) -> Iterator[Notice]:
         yield Notice(level="warning", message=message, file=plan.dockerfile, line=line)
 
 
-def _base_labels(engine: Engine, plan: Plan, base: Image | None, platforms: Sequence[str]) -> dict[str, str]:
-    """Which base image it was: `--base-image NAME@DIGEST` repeats the build. For another platform, it is not that of the store."""
+def _layer_namespace(work: Work) -> str:
+    """Without a mount there is no cache: then a commit's layers are for the next one, too."""
+    apart = work.plan.dockerfile is not None and "--mount" in work.dockerfile.text.lower()
+    return repository_namespace(work.source) if apart else ""
+
+
+def _labels(engine: Engine, work: Work, base: Image | None, platforms: Sequence[str]) -> dict[str, str]:
+    """Also which base image it was: `--base-image NAME@DIGEST` repeats the build. For another platform, it is not that of the store."""
+    if work.plan.dockerfile is not None:
+        return {**work.plan.labels, **work.labels}
+    reference = work.plan.base.reference
     there = base if base and all(platform == base.platform for platform in platforms) else None
-    digest = (there.digest or there.id) if there else engine.digest(plan.base.reference)
-    return {BASE_NAME: plan.base.reference} | ({BASE_DIGEST: digest} if digest else {})
+    digest = (there.digest or there.id) if there else engine.digest(reference)
+    return {BASE_NAME: reference, **({BASE_DIGEST: digest} if digest else {}), **work.labels}

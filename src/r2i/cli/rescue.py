@@ -21,7 +21,6 @@ from r2i.cli.app import command_with, typed
 from r2i.cli.common import checked_out, note, show_warnings
 from r2i.cli.progress import Kind, showing
 from r2i.cli.progress.layers import progress
-from r2i.cli.progress.transfers import TransferBoard
 from r2i.engines.protocol import Engine, StepEvent, TransferEvent
 from r2i.errors import R2iError, UsageError
 from r2i.model import Change, Dockerfile, Image, Json, Notice, Plan, Source
@@ -59,11 +58,13 @@ class Told:
     def transfer(
         self, name: str, *, doing: Literal["push", "pull"]
     ) -> Iterator[Callable[[TransferEvent], None]]:
+        from r2i.cli.progress.transfers import TransferBoard
+
         with showing(self.kind, TransferBoard(name, doing=doing)) as listen:
             yield listen
 
     def pushed(self, name: str, digest: str) -> None:
-        note(f"Pushed {name}@{digest}", phase="pushing", state="done", image=name, digest=digest)
+        note(f"Pushed {name}@{digest}", phase="pushing", image=name, digest=digest)
 
     def trying(self, failure: R2iError, change: Change, *, attempt: int) -> None:
         found = failure.diagnosis

@@ -23,7 +23,7 @@ MAX_SECRET_BYTES = 500 * 1024
 class Workspace:
     """Where the files of one build lie. `directories` are all that is to be deleted.
 
-    `support` becomes the build context `r2i`. It is None for a Dockerfile without support files, such as a repository's own: there,
+    `logins` is a directory with a `config.json`, None where the engine has its own. `support` becomes the build context `r2i`. It is None for a Dockerfile without support files, such as a repository's own: there,
     `r2i` is a stage or an image like any other. `metadata` is what buildx tells of the image, `archives` are the drafts of outputs.
     """
 
@@ -32,6 +32,7 @@ class Workspace:
     support: Path | None
     image_id: Path
     secrets: Mapping[str, Path]
+    logins: Path | None
     directories: tuple[Path, ...]
     metadata: Path = Path()
     archives: Mapping[Output, Path] = field(default_factory=dict)
@@ -86,6 +87,7 @@ def workspace(request: BuildRequest, dockerfile: str) -> Iterator[Workspace]:
             support=support,
             image_id=root / "image-id",
             secrets={id_: _secret(Path(secrets), id_, text) for id_, text in request.secrets.items()},
+            logins=_logins(Path(secrets), request.registry_settings),
             directories=(root, Path(secrets), *(path.parent for path in archives.values())),
             metadata=root / "metadata.json",
             archives=archives,
@@ -98,6 +100,15 @@ def _write_support(support: Path, path: str, text: str) -> None:
         folder.mkdir(exist_ok=True)
         folder.chmod(0o755)
     _write(support / path, text, mode=0o755)
+
+
+def _logins(secrets: Path, text: str) -> Path | None:
+    if not text:
+        return None
+    directory = secrets / ".registries"  # no secret has this name
+    directory.mkdir(mode=0o700)
+    _write(directory / "config.json", text)
+    return directory
 
 
 def _secret(directory: Path, id_: str, text: str) -> Path:

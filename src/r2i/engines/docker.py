@@ -19,7 +19,15 @@ from r2i.engines.bounds import BoundName, exceeded
 from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.inspection import inspected
 from r2i.engines.outputs import in_store, output_words, put
-from r2i.engines.protocol import BuildRequest, Container, Login, RunRequest, StepEvent, TransferEvent, pulled
+from r2i.engines.protocol import (
+    BuildRequest,
+    Container,
+    RegistryLogin,
+    RunRequest,
+    StepEvent,
+    TransferEvent,
+    pulled,
+)
 from r2i.errors import BuildFailedError, EngineError, R2iError
 from r2i.facts.minimums import DOCKER, written
 from r2i.model import Image
@@ -132,6 +140,8 @@ class Docker:
         address = fresh_address()
         watch = Watch(request.bounds, DockerSteps(self._ask, address) if os.getuid() == 0 else NoSteps())
         with workspace(request, request.dockerfile.text) as files:
+            if files.logins is not None:
+                env |= _with_logins(files.logins, env)
             if request.sources is not None:
                 policy = files.dockerfile.with_name("policy.json")
                 policy.write_text(source_policy(request.sources), encoding="utf-8")
@@ -237,13 +247,13 @@ class Docker:
             raise _trouble(done.stderr)
 
     def push(
-        self, image: str, name: str, login: Login | None, listen: Callable[[TransferEvent], None]
+        self, image: str, name: str, login: RegistryLogin | None, listen: Callable[[TransferEvent], None]
     ) -> str:
         from r2i.engines.docker_transfer import push
 
         return push(name, login, listen, self.environ, self.endpoint())
 
-    def pull(self, name: str, login: Login | None, listen: Callable[[TransferEvent], None]) -> Image:
+    def pull(self, name: str, login: RegistryLogin | None, listen: Callable[[TransferEvent], None]) -> Image:
         from r2i.engines.docker_transfer import pull
 
         pull(name, login, listen, self.environ, self.endpoint())
@@ -335,6 +345,15 @@ def _as_told(image: Image, request: BuildRequest, metadata: Path) -> Image:
         labels=request.labels,
         platform=",".join(request.platforms),
     )
+
+
+def _with_logins(directory: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """Docker with other logins and everything else as the user has it: contexts, plugins, builders."""
+    own = Path(env.get("DOCKER_CONFIG") or Path(env["HOME"], ".docker"))
+    for entry in own.iterdir() if own.is_dir() else ():
+        if entry.name != "config.json":
+            (directory / entry.name).symlink_to(entry.absolute())
+    return {"DOCKER_CONFIG": str(directory), "BUILDX_CONFIG": env.get("BUILDX_CONFIG") or str(own / "buildx")}
 
 
 def _denied(source: str) -> R2iError:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from r2i.engines.docker_container import client_for
-from r2i.engines.protocol import Login, TransferError, TransferEvent
+from r2i.engines.protocol import RegistryLogin, TransferError, TransferEvent
 
 if TYPE_CHECKING:
     import docker
@@ -31,7 +31,7 @@ LAYER = re.compile(r"[0-9a-f]{12}")
 
 def push(
     name: str,
-    login: Login | None,
+    login: RegistryLogin | None,
     listen: Callable[[TransferEvent], None],
     environ: Mapping[str, str],
     endpoint: Mapping[str, Any],
@@ -49,7 +49,7 @@ def push(
 
 def pull(
     name: str,
-    login: Login | None,
+    login: RegistryLogin | None,
     listen: Callable[[TransferEvent], None],
     environ: Mapping[str, str],
     endpoint: Mapping[str, Any],
@@ -103,7 +103,7 @@ def _client(environ: Mapping[str, str], endpoint: Mapping[str, Any]) -> Iterator
             client.close()
 
 
-def _auth(login: Login | None) -> dict[str, str]:
+def _auth(login: RegistryLogin | None) -> dict[str, str]:
     """Never None: the SDK would then look for a login where the environment of this process says."""
     if login is None:
         return {}

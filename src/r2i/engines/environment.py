@@ -24,6 +24,9 @@ NAMES = frozenset(
 
 PREFIXES = ("BUILDAH_", "BUILDX_", "CONTAINER_", "CONTAINERS_", "DOCKER_", "PODMAN_", "REGISTRY_")
 
+#: A login that r2i passes on in files that only its owner can read.
+WITHHELD = frozenset({"CONTAINER_ENGINE_REGISTRY_CREDENTIALS"})
+
 #: Podman pulls by itself, Docker's daemon has settings of its own.
 PULLING = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"})
 
@@ -33,7 +36,8 @@ def child_environment(environ: Mapping[str, str], *, pulls: bool = False) -> dic
     child = {
         name: value
         for name, value in environ.items()
-        if name in NAMES or name.startswith(PREFIXES) or (pulls and name.upper() in PULLING)
+        if name not in WITHHELD
+        and (name in NAMES or name.startswith(PREFIXES) or (pulls and name.upper() in PULLING))
     }
     child.setdefault("PATH", os.defpath)
     if "HOME" not in child:

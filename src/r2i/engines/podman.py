@@ -27,7 +27,7 @@ from r2i.engines.podman_container import PodmanContainer, create_argv
 from r2i.engines.protocol import (
     BuildRequest,
     Container,
-    Login,
+    RegistryLogin,
     RunRequest,
     Sources,
     StageBase,
@@ -139,11 +139,13 @@ class Podman:
         env |= added | temporary(request.cache_namespace)
         text = with_cache_ids(request.dockerfile.text)
         watch = Watch(request.bounds, PodmanSteps())
-        if request.sources is not None:
-            self._pull_bases(request.sources, listen, watch)
-            # With a platform, Podman would ask the registry once more, which may have another image by now.
-            text = without_platforms(text)
         with workspace(request, "") as files:
+            if files.logins is not None:
+                env["REGISTRY_AUTH_FILE"] = str(files.logins / "config.json")
+            if request.sources is not None:
+                self._pull_bases(request.sources, listen, watch, env)
+                # With a platform, Podman would ask the registry once more, which may have another image by now.
+                text = without_platforms(text)
             check_mounts(text, context=request.context, support=files.support)
             helped, origin = with_help(
                 text,
@@ -181,14 +183,16 @@ class Podman:
             return replace(image, reference="")
         return replace(image, reference=request.tags[0] if request.tags else image_id)
 
-    def _pull_bases(self, sources: Sources, listen: Callable[[StepEvent], None], watch: Watch) -> None:
+    def _pull_bases(
+        self, sources: Sources, listen: Callable[[StepEvent], None], watch: Watch, env: Mapping[str, str]
+    ) -> None:
         """A build takes what is in the store then: what these images ask for with `ONBUILD` is checked before."""
         from r2i.engines.triggers import triggers
 
         for base in sources.bases:
             image = self._local(base)
             if image is None:
-                self._pull(base, listen, watch)
+                self._pull(base, listen, watch, env)
                 image = self._local(base)
             if image is None:
                 raise EngineError(
@@ -208,7 +212,9 @@ class Podman:
         right = image and (not base.platform or base.platform.split("/")[:2] == image.platform.split("/"))
         return image if right else None
 
-    def _pull(self, base: StageBase, listen: Callable[[StepEvent], None], watch: Watch) -> None:
+    def _pull(
+        self, base: StageBase, listen: Callable[[StepEvent], None], watch: Watch, env: Mapping[str, str]
+    ) -> None:
         from collections import deque
         from time import monotonic
 
@@ -219,7 +225,6 @@ class Podman:
         event = partial(StepEvent, step=f"pull {base.reference}", text=text, line=base.line)
         platform = (f"--platform={base.platform}",) if base.platform else ()
         argv = ("podman", "pull", *platform, "--", base.reference)
-        env = child_environment(self.environ, pulls=True)
         said: deque[str] = deque(maxlen=20)
         paced(event(state="started"))
         with process.streaming(argv, env=env, guard="children", during=watch.over) as (lines, wait):
@@ -267,13 +272,13 @@ class Podman:
             raise engine_failure(done.stderr, "podman")
 
     def push(
-        self, image: str, name: str, login: Login | None, listen: Callable[[TransferEvent], None]
+        self, image: str, name: str, login: RegistryLogin | None, listen: Callable[[TransferEvent], None]
     ) -> str:
         from r2i.engines.podman_transfer import push
 
         return push(image, name, login, listen, self.environ)
 
-    def pull(self, name: str, login: Login | None, listen: Callable[[TransferEvent], None]) -> Image:
+    def pull(self, name: str, login: RegistryLogin | None, listen: Callable[[TransferEvent], None]) -> Image:
         from r2i.engines.podman_transfer import pull
 
         pull(name, login, listen, self.environ)

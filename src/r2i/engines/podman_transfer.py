@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from r2i import process
 from r2i.engines.environment import child_environment
-from r2i.engines.protocol import Login, TransferError, TransferEvent
+from r2i.engines.protocol import RegistryLogin, TransferError, TransferEvent
 from r2i.host.addresses import is_loopback
 
 BLOB = re.compile(r"Copying blob (?:sha256:)?(?P<layer>[0-9a-f]{12})[0-9a-f]*(?P<rest>.*)")
@@ -25,7 +25,7 @@ RETRYING = re.compile(r"retrying in|will retry", re.IGNORECASE)
 def push(
     image: str,
     name: str,
-    login: Login | None,
+    login: RegistryLogin | None,
     listen: Callable[[TransferEvent], None],
     environ: Mapping[str, str],
 ) -> str:
@@ -38,7 +38,10 @@ def push(
 
 
 def pull(
-    name: str, login: Login | None, listen: Callable[[TransferEvent], None], environ: Mapping[str, str]
+    name: str,
+    login: RegistryLogin | None,
+    listen: Callable[[TransferEvent], None],
+    environ: Mapping[str, str],
 ) -> None:
     with _private(name, login) as (directory, words):
         _transfer(("podman", "pull", *words, "--", name), listen, environ, directory)
@@ -54,6 +57,8 @@ def _transfer(
     said: deque[str] = deque(maxlen=20)
     retried = False
     env = child_environment(environ, pulls=True)
+    if "DOCKER_CONFIG" in env and not Path(env["DOCKER_CONFIG"], "config.json").exists():
+        del env["DOCKER_CONFIG"]  # Docker does not mind
     with process.streaming(argv, env=env, guard="program", remove=(directory,)) as (lines, wait):
         for line in lines:
             said.append(line)
@@ -89,7 +94,7 @@ def _over(running: dict[str, str], listen: Callable[[TransferEvent], None]) -> N
 
 
 @contextmanager
-def _private(name: str, login: Login | None) -> Iterator[tuple[Path, tuple[str, ...]]]:
+def _private(name: str, login: RegistryLogin | None) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """A directory for one transfer, with the login in a file, and the words that lead Podman there."""
     host = name.partition("/")[0]
     # Docker takes registries of this machine without TLS, and so does r2i with Podman.

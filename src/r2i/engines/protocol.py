@@ -17,7 +17,7 @@ from r2i.model import Dockerfile, Image
 
 
 @dataclass(frozen=True, kw_only=True)
-class Login:
+class RegistryLogin:
     """What a registry takes: a name and a password, or a token. `origin` is where it was found, for messages."""
 
     username: str = field(default="", repr=False)
@@ -56,7 +56,8 @@ class BuildRequest:
     `proxies` are predefined build arguments, for a Dockerfile that reads no secret; they leave none, either.
     `cache_namespace` keeps all caches that the Dockerfile names apart from those of other namespaces, `layer_namespace` all layers: what a
     step made with its own caches is not for a step of the same words with others.
-    Without `network`, no step has one. `sources` is None where the engine may fetch anything. `arguments` are words of the user for the
+    Without `network`, no step has one. `sources` is None where the engine may fetch anything. `registry_settings` replace the
+    engine's own file of logins (`config.json`, `auth.json`) if there are any. `arguments` are words of the user for the
     build command of the engine.
     Without `platforms`, the image is for the machine that builds it. Without `outputs`, it comes into the local store.
     """
@@ -73,6 +74,7 @@ class BuildRequest:
     layer_namespace: str = ""
     network: bool = True
     sources: Sources | None = None
+    registry_settings: str = ""
     bounds: Bounds = field(default_factory=Bounds)
     platforms: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
@@ -241,14 +243,14 @@ class Engine(Protocol):
         """Give an image of the local store one more name."""
 
     def push(
-        self, image: str, name: str, login: Login | None, listen: Callable[[TransferEvent], None]
+        self, image: str, name: str, login: RegistryLogin | None, listen: Callable[[TransferEvent], None]
     ) -> str:
         """Push an image of the store, which has this name, too, and give the digest that it has there; `name` has its registry and its tag.
 
         Raises `TransferError` where it is refused or breaks off: then the registry has no such tag, or has it as before.
         """
 
-    def pull(self, name: str, login: Login | None, listen: Callable[[TransferEvent], None]) -> Image:
+    def pull(self, name: str, login: RegistryLogin | None, listen: Callable[[TransferEvent], None]) -> Image:
         """Pull an image, named with its registry and its digest; raise `TransferError` where that fails."""
 
     def texts(self, reference: str, paths: Sequence[str]) -> tuple[str, ...]:

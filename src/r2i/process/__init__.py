@@ -80,19 +80,21 @@ def run(
     timeout: float | None = None,
     stdin: str = "",
     limits: Limits | None = None,
+    guarded: bool = False,
 ) -> Completed:
     """Run a program to its end, never with a command line for a shell and never on the terminal.
 
     `env` is the whole environment (None inherits ours). A program that is not installed gives return code
     127, one that outlives `timeout` seconds is killed and gives 124: the codes of a shell and of `timeout`. One that
-    says too much is killed, too, and gives 153. With `limits` its children are killed with it.
+    says too much is killed, too, and gives 153. With `limits` its children are killed with it. One that is `guarded` does not
+    outlive us, as with a guard of `streaming`.
     """
     with tempfile.TemporaryFile() as given:
         given.write(stdin.encode())
         given.seek(0)
         try:
             child = subprocess.Popen(
-                _bounded(argv, limits),
+                [*(_guarding("children", ()) if guarded else ()), *_bounded(argv, limits)],
                 env=env,
                 cwd=cwd,
                 stdin=given,
@@ -107,7 +109,10 @@ def run(
             most = MOST_OUTPUT if limits is None else limits.output
             code, stdout, stderr = _heard(child, timeout=timeout, most=most)
         finally:
-            _kill(child, group=limits is not None)
+            if guarded:
+                _end(child)  # the guard is to end the program first
+            else:
+                _kill(child, group=limits is not None)
     if code == TOO_LONG:
         stderr = f"{argv[0]}: no answer in {timeout:g} s".encode()
     elif code == TOO_MUCH:

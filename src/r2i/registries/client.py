@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin
 
-from r2i.engines.protocol import Login
+from r2i.engines.protocol import RegistryLogin
 from r2i.errors import FetchError, R2iError
 from r2i.host.addresses import is_loopback
 from r2i.registries.names import ImageName
@@ -58,7 +58,7 @@ class RegistryClient:
     and what `refuse` makes of its words where it refuses."""
 
     name: ImageName
-    login: Login | None
+    login: RegistryLogin | None
     environ: Mapping[str, str] = field(repr=False)
     refuse: Callable[[str], R2iError]
     report: Callable[[str], None] = field(repr=False)
@@ -230,7 +230,7 @@ def _said(response: requests.Response) -> str:
         return str(response.reason or "no reason given")
 
 
-def _basic(login: Login) -> str:
+def _basic(login: RegistryLogin) -> str:
     return f"Basic {base64.b64encode(f'{login.username}:{login.password}'.encode()).decode()}"
 
 

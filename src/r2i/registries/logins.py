@@ -12,7 +12,7 @@ from typing import Any
 from r2i import process
 from r2i.engines import EngineName
 from r2i.engines.environment import child_environment
-from r2i.engines.protocol import Login
+from r2i.engines.protocol import RegistryLogin
 from r2i.errors import EngineError, UsageError
 from r2i.registries.names import HUB, ImageName, canonical
 
@@ -22,10 +22,13 @@ VARIABLE = "CONTAINER_ENGINE_REGISTRY_CREDENTIALS"
 #: What credential helpers answer as a user name where the secret is a token.
 TOKEN_USER = "<token>"  # noqa: S105 - no secret
 
+#: Under which Docker keeps the login of its own registry.
+HUB_KEY = "https://index.docker.io/v1/"
+
 HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def given_login(environ: Mapping[str, str]) -> tuple[str, Login] | None:
+def given_login(environ: Mapping[str, str]) -> tuple[str, RegistryLogin] | None:
     """The registry and the login of the environment; raise `UsageError` where it cannot be read. Its words are never shown."""
     text = environ.get(VARIABLE, "").strip()
     if not text:
@@ -45,12 +48,14 @@ def given_login(environ: Mapping[str, str]) -> tuple[str, Login] | None:
     ):
         if not isinstance(value, str) or not value:
             raise UsageError(f"`{VARIABLE}` has no `{key}`", hint=hint)
-    return canonical(registry), Login(username=found["username"], password=found["password"], origin=VARIABLE)
+    return canonical(registry), RegistryLogin(
+        username=found["username"], password=found["password"], origin=VARIABLE
+    )
 
 
 def login_for(
     name: ImageName, engine: EngineName, environ: Mapping[str, str], *, run: process.Runner = process.run
-) -> Login | None:
+) -> RegistryLogin | None:
     """The login for an image: of the environment, else of the file of the engine and its credential helpers.
 
     Raises `UsageError` for a file or variable that cannot be read, `EngineError` for a helper that does not work.
@@ -74,23 +79,25 @@ def docker_settings(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("DOCKER_CONFIG") or Path(child_environment(environ)["HOME"]) / ".docker")
 
 
-def with_given_login(environ: Mapping[str, str]) -> str | None:
-    """The settings of Docker with the login of the environment, as a file for one build; None where there is none."""
+def with_given_login(engine: EngineName, environ: Mapping[str, str]) -> str:
+    """The engine's file of logins with that of the environment, for one build; empty where there is none."""
     given = given_login(environ)
     if given is None:
-        return None
+        return ""
     registry, login = given
-    settings = _settings(docker_settings(environ) / "config.json")
-    key = "https://index.docker.io/v1/" if registry == HUB else registry
+    settings = next((found for file in _files(engine, environ) if (found := _settings(file))), {})
+    key = HUB_KEY if registry == HUB and engine == "docker" else registry
     auth = base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
-    # No helper for this registry: Docker then reads the file.
-    helpers = {
+    helpers: dict[str, Any] = {
         name: value
         for name, value in _section(settings, "credHelpers").items()
         if canonical(name) != registry
     }
-    stored = {"credHelpers": {**helpers, key: ""}} if helpers or settings.get("credsStore") else {}
-    return json.dumps({**settings, **stored, "auths": {**_section(settings, "auths"), key: {"auth": auth}}})
+    if engine == "docker" and (helpers or settings.get("credsStore")):
+        helpers[key] = ""  # no helper for this registry: Docker then reads the file
+    stored = {"credHelpers": helpers} if helpers else {}
+    others = {name: value for name, value in settings.items() if name != "credHelpers"}
+    return json.dumps({**others, **stored, "auths": {**_section(settings, "auths"), key: {"auth": auth}}})
 
 
 def _files(engine: EngineName, environ: Mapping[str, str]) -> Iterator[Path]:
@@ -136,25 +143,27 @@ def _best(section: Mapping[str, Any], name: ImageName) -> Any:
     return section[max(fitting, key=lambda key: len(canonical(key)))] if fitting else None
 
 
-def _from_entry(entry: Any, file: Path) -> Login | None:
+def _from_entry(entry: Any, file: Path) -> RegistryLogin | None:
     """An entry without a login is one whose login a helper keeps."""
     if not isinstance(entry, dict):
         return None
     if token := entry.get("identitytoken"):
-        return Login(token=str(token), origin=str(file))
+        return RegistryLogin(token=str(token), origin=str(file))
     try:
         username, colon, password = base64.b64decode(str(entry.get("auth") or "")).decode().partition(":")
     except ValueError:
         return None
-    return Login(username=username, password=password.rstrip("\0"), origin=str(file)) if colon else None
+    return (
+        RegistryLogin(username=username, password=password.rstrip("\0"), origin=str(file)) if colon else None
+    )
 
 
 def _from_helper(
     helper: str, name: ImageName, environ: Mapping[str, str], run: process.Runner, file: Path
-) -> Login | None:
+) -> RegistryLogin | None:
     """https://github.com/docker/docker-credential-helpers#development"""
     program = f"docker-credential-{helper}"
-    server = "https://index.docker.io/v1/" if name.registry == HUB else name.registry
+    server = HUB_KEY if name.registry == HUB else name.registry
     if not HELPER.fullmatch(helper):
         raise UsageError(
             f"`{file}` names a credential helper `{helper}`, which is no name", hint="Correct it"
@@ -181,5 +190,5 @@ def _from_helper(
     if not secret:
         return None
     if username == TOKEN_USER:
-        return Login(token=secret, origin=program)
-    return Login(username=username, password=secret, origin=program)
+        return RegistryLogin(token=secret, origin=program)
+    return RegistryLogin(username=username, password=secret, origin=program)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from r2i.engines import EngineName
 from r2i.engines.failure import last_line
-from r2i.engines.protocol import Login
+from r2i.engines.protocol import RegistryLogin
 from r2i.errors import EngineError, R2iError, TemporaryError
 from r2i.registries.names import HUB, ImageName
 
@@ -23,91 +23,106 @@ class Refusal:
     passing: bool = False
 
 
-def _row(words: str, message: str, hint: str, *, passing: bool = False) -> Refusal:
+def _row(words: str, message: str, hint: str, *, passing: bool = False, status: str = "") -> Refusal:
+    """`status` is of HTTP, as r2i, Docker and Podman write it."""
+    if status:
+        words += rf"|(?:HTTP|status:?|registry) (?:{status})\b"
     return Refusal(words=re.compile(words, re.IGNORECASE), message=message, hint=hint, passing=passing)
 
 
-#: The first that fits. The words are those of Docker, Podman and the registries of Docker, GitHub, GitLab, Amazon, Azure,
-#: Google, Quay and Harbor; statuses stand at the end of what `RegistryClient` says.
+CREATE = "Create it in the registry first, or correct `--tag`; most registries want `{example}`"
+
+#: The first that fits. The words are those of Docker, of Podman, and of the registries of Docker, GitHub, GitLab, Amazon,
+#: Azure, Google, Quay and Harbor.
 REFUSALS = (
     _row(
-        r"immutable",
+        "immutable",
         "`{tag}` exists in `{registry}`, and its repository does not let a tag be overwritten",
         "Choose another `--tag`",
     ),
     _row(
-        r"toomanyrequests|too many requests|rate limit|HTTP 429|\b429\b",
+        "toomanyrequests|too many requests|rate limit",
         "`{registry}` takes no more requests for now",
-        "Log in with `{login}` if you have not, and try again later",
+        "Try again later; with a login (`{login}`), most registries take more",
         passing=True,
+        status="429",
     ),
     _row(
-        r"request entity too large|HTTP 413|\b413\b(?!.*denied)",
-        "A layer of the image is larger than `{registry}` takes: {said}",
-        "Ask the operator of the registry to raise its limit, or make the image smaller",
+        "request entity too large",
+        "A layer of the image is larger than `{registry}` takes",
+        "Make the image smaller, or ask the operator of the registry to raise its limit",
     ),
     _row(
-        r"quota|exceed\w*\b.{0,60}\b(?:limit|storage|size|capacity|number|allowed)|upper limit|storage limit|payment required"
-        r"|HTTP 402|\b402\b|max\w* (?:storage|size)",
+        r"quota|exceed\w*\b.{0,60}\b(?:limit|storage|size|capacity|number)|upper limit|storage limit|payment required",
         "Your storage in `{registry}` is used up: {said}",
         "Delete images from the registry, or ask its operator for more",
+        status="402|413",
     ),
     _row(
-        r"(?:HTTP |\b)507\b|insufficient storage|(?<!/)no space left on device(?!.*/var/)",
-        "`{registry}` has no space left on its disk",
+        "insufficient storage|no space left on device",
+        "`{registry}` has no space left",
         "Try again later, or tell the operator of the registry",
         passing=True,
+        status="507",
     ),
     _row(
-        r"server gave HTTP response to HTTPS client|wrong version number",
+        "server gave HTTP response to HTTPS client|first record does not look like a TLS handshake",
         "`{registry}` answers without TLS, which {engine} does not accept",
         "{plain}",
     ),
     _row(
-        r"x509|certificate|tls: ",
+        "x509|certificate|tls: ",
         "{engine} does not trust the certificate of `{registry}`: {said}",
         "Put the certificate of its authority into `{certificates}`",
     ),
     _row(
-        r"no such host|name or service not known|temporary failure in name|server misbehaving",
-        "There is no host `{host}`, or its name cannot be resolved now",
-        "Check the spelling of `--tag`, and the network",
+        "no such host|name or service not known|temporary failure in name|server misbehaving",
+        "The host `{host}` of the registry cannot be found",
+        "Correct `--tag`, or check the network",
         passing=True,
     ),
     _row(
-        r"connection refused",
+        "connection refused",
         "No registry answers at `{registry}`",
-        "Check the name and the port in `--tag`, and whether the registry runs",
+        "Correct the host and the port in `--tag`, or start the registry",
         passing=True,
     ),
     _row(
-        r"name[ _]invalid|invalid repository name|repository name (?:must|can)|invalid reference format|invalid tag|tag[ _]invalid",
+        "name[ _]invalid|invalid repository name|repository name (?:must|can)|invalid reference format|tag[ _]invalid|invalid tag",
         "`{registry}` does not allow the name `{path}`: {said}",
         "Choose another `--tag`; most registries want `{example}`",
     ),
+    _row("project .*not found", "There is no repository `{repository}` in `{registry}`", CREATE),
     _row(
-        r"no basic auth credentials|unauthorized|authentication required|HTTP 401|\b401\b|not logged in",
+        "no basic auth credentials|unauthorized|authentication required",
         "",  # `_login_refusal`
         "",
+        status="401",
     ),
     _row(
-        r"name[ _]unknown|HTTP 404|\b404\b|does not exist|not (?:be )?found|no such (?:repository|project)",
-        "There is no repository `{repository}` in `{registry}`, or you may not push to it",
-        "Create it in the registry first, or correct `--tag`; most registries want `{example}`",
+        "name[ _]unknown|does not exist|not (?:be )?found|no such (?:repository|project)",
+        "There is no repository `{repository}` in `{registry}`, or you may not {doing} it",
+        CREATE,
+        status="404",
     ),
     _row(
-        r"denied|forbidden|HTTP 403|\b403\b|insufficient[ _]scope|not authorized|no permission",
-        "You may not push to `{repository}` in `{registry}`: {said}",
+        "denied|forbidden|insufficient[ _]scope|not authorized|no permission",
+        "You may not {doing} `{repository}` in `{registry}`: {said}",
         "Log in with `{login}` as someone who may, or correct `--tag`; most registries want `{example}`",
+        status="403",
     ),
     _row(
-        r"\b5\d\d\b|internal server error|bad gateway|service unavailable|gateway time-?out|EOF|reset by peer|broken pipe"
-        r"|closed (?:network )?connection|deadline exceeded|timeout|timed out|unreachable|dial tcp|connection (?:was )?(?:closed|aborted)",
+        "internal server error|bad gateway|service unavailable|gateway time-?out|EOF|reset by peer|broken pipe"
+        "|closed (?:network )?connection|deadline exceeded|time(?:d )?out|unreachable|dial tcp|connection (?:was )?(?:closed|aborted)",
         "`{registry}` broke off: {said}",
         "Try again",
         passing=True,
+        status=r"5\d\d",
     ),
 )
+
+#: Where there was no server at all, it is seldom better in a moment.
+UNREACHED = re.compile("no such host|connection refused", re.IGNORECASE)
 
 
 def refusal(
@@ -115,24 +130,24 @@ def refusal(
     name: ImageName,
     *,
     engine: EngineName,
-    login: Login | None,
+    login: RegistryLogin | None,
     doing: Literal["push", "pull"] = "push",
 ) -> R2iError:
     """The error for what was said of pushing or pulling an image; `login` is the one that was used."""
-    found = next((row for row in REFUSALS if row.words.search(said)), None)
     reason = last_line(said)
+    # A repository may be called `quota`.
+    bare = said.replace(name.repository, "").replace(name.registry, "")
+    found = next((row for row in REFUSALS if row.words.search(bare)), None)
     if found is None:
         return EngineError(
             f"{engine.capitalize()} cannot {doing} `{name.text}`: {reason}",
             hint=f"Run `{engine} {doing} {name.full}` to see all that it says",
         )
-    words = _words(name, engine, reason)
-    denied = not found.message or (login is None and found.message.startswith("You may not"))
-    if denied:
+    words = _words(name, engine, reason) | {"doing": "push to" if doing == "push" else "pull from"}
+    if not found.message or (login is None and found.message.startswith("You may not")):
         return _login_refusal(name, login, words)
     kind = TemporaryError if found.passing else EngineError
-    message, hint = found.message.format_map(words), found.hint.format_map(words)
-    return kind(message.replace("push to", "pull from") if doing == "pull" else message, hint=hint)
+    return kind(found.message.format_map(words), hint=found.hint.format_map(words))
 
 
 def _words(name: ImageName, engine: EngineName, reason: str) -> dict[str, str]:
@@ -155,14 +170,15 @@ def _words(name: ImageName, engine: EngineName, reason: str) -> dict[str, str]:
     }
 
 
-def _login_refusal(name: ImageName, login: Login | None, words: dict[str, str]) -> EngineError:
+def _login_refusal(name: ImageName, login: RegistryLogin | None, words: dict[str, str]) -> EngineError:
     if login is None:
         return EngineError(
             f"You are not logged in to `{name.registry}`", hint=f"Run `{words['login']}`, and try again"
         )
+    by_hand = "/" in login.origin or login.origin.startswith("docker-credential-")
     return EngineError(
-        f"`{name.registry}` does not accept the login of `{login.origin}`",
-        hint=f"Run `{words['login']}`"
-        if "/" in login.origin or login.origin.startswith("docker-credential-")
-        else f"Correct `{login.origin}`",
+        f"`{name.registry}` does not accept the login of `{login.origin}` for `{name.repository}`",
+        hint=f"Run `{words['login']}` as someone who may use this repository, or correct `--tag`"
+        if by_hand
+        else f"Correct `{login.origin}` or `--tag`",
     )

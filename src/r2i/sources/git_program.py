@@ -89,7 +89,7 @@ def run_alone(argv: list[str], *, env: Mapping[str, str], cwd: Path, limits: Lim
 
 
 LOOKER: Runner = partial(process.run, limits=LOOKING)
-LISTER: Runner = partial(process.run, limits=LISTING)
+LISTER: Runner = partial(process.run, limits=LISTING, guarded=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from tests.building import R2I
 from tests.writing import write
 
 from r2i.cli.repo2docker.arguments import MisusedError, RemovedError, read
-from r2i.cli.repo2docker.wanted import Wanted
+from r2i.cli.repo2docker.invocation import Invocation
 from r2i.errors import UsageError
 from r2i.process import Completed, run
 
@@ -130,7 +130,7 @@ def test_what_has_no_effect_is_said_and_stops_nothing(word: str, warning: str) -
 
 
 def test_what_asks_for_nothing_is_one_thing() -> None:
-    assert read(["x"]) == Wanted(repo="x")
+    assert read(["x"]) == Invocation(repo="x")
 
 
 CONFIG = """\
@@ -151,7 +151,7 @@ def test_a_file_of_settings_is_a_program(tmp_path: Path) -> None:
 
     wanted = read(["--config", str(tmp_path / "config.py"), "--user-name=grace", "x"])
 
-    assert wanted == Wanted(
+    assert wanted == Invocation(
         repo="x",
         base_image="debian:12",
         cache_from=("one",),
@@ -202,7 +202,7 @@ def test_the_version_and_the_help_go_to_stdout() -> None:
     version, short, long = call("--version"), call("-h"), call("--help-all")
 
     assert version.stdout.count("\n") == 1
-    assert short.stdout.startswith("usage: repo2docker")
+    assert short.stdout.startswith("Usage: r2i repo2docker")
     assert "--Repo2Docker.base_image" in long.stdout
     assert {version.returncode, short.returncode, long.returncode} == {0}
     assert version.stderr + short.stderr + long.stderr == ""

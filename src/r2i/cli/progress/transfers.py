@@ -10,6 +10,7 @@ from typing import Literal
 from r2i.cli.progress.board import Board, Clock, DisplayLine, Happening, duration
 from r2i.engines.protocol import TransferEvent
 from r2i.model import Json
+from r2i.sources.web.bounds import in_words
 
 #: A program hears of bytes at most so often, in seconds.
 PACE = 1.5
@@ -129,4 +130,4 @@ def _progress(row: TransferRow) -> str:
 
 
 def _size(size: int, before: str = "") -> str:
-    return f"{before}{size / 1e6:.1f} MB" if size else ""
+    return f"{before}{in_words(size)}" if size else ""

@@ -18,14 +18,15 @@ import click
 from r2i.errors import R2iError
 
 if TYPE_CHECKING:
+    from r2i.cli.repo2docker.invocation import Invocation
     from r2i.cli.repo2docker.log import JsonLog
-    from r2i.cli.repo2docker.wanted import Wanted
 
 OK, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 @click.command(
     add_help_option=False,
+    epilog="r2i repo2docker --no-run --image-name name:tag .\nr2i repo2docker . python --version",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -44,7 +45,7 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Do what a command line of repo2docker says; give its exit status, whatever happens."""
-    from r2i.cli.repo2docker.arguments import REMOVED, Asked, MisusedError, RemovedError, read
+    from r2i.cli.repo2docker.arguments import REMOVED, HelpAsked, MisusedError, RemovedError, read
     from r2i.cli.repo2docker.log import JsonLog
 
     stream = sys.stderr
@@ -52,7 +53,7 @@ def run(arguments: Sequence[str]) -> int:
     log = JsonLog(stream) if any(_is_json_logs(word) for word in arguments) else None
     try:
         wanted = read(arguments)
-    except Asked as text:
+    except HelpAsked as text:
         click.echo(str(text), nl=False)
         return OK
     except MisusedError as error:
@@ -68,7 +69,7 @@ def run(arguments: Sequence[str]) -> int:
     return _told(wanted, log, product=sys.stdout)
 
 
-def _told(wanted: Wanted, log: JsonLog | None, *, product: TextIO) -> int:
+def _told(wanted: Invocation, log: JsonLog | None, *, product: TextIO) -> int:
     """Do it, with a heartbeat and nothing but JSON where a program reads."""
     from r2i.cli.repo2docker.log import Wrapped
 
@@ -95,7 +96,7 @@ def _told(wanted: Wanted, log: JsonLog | None, *, product: TextIO) -> int:
             return FAILED
 
 
-def _performed(wanted: Wanted, log: JsonLog | None, product: TextIO) -> int:
+def _performed(wanted: Invocation, log: JsonLog | None, product: TextIO) -> int:
     from r2i.building.listener import Listener
     from r2i.cli.repo2docker.job import Job
     from r2i.cli.repo2docker.work import environment, perform

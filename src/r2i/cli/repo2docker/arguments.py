@@ -6,20 +6,21 @@ import argparse
 import difflib
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from r2i import __version__
 from r2i.cli.repo2docker.config_file import DEFAULT, read_config
+from r2i.cli.repo2docker.invocation import Given, Invocation
 from r2i.cli.repo2docker.traits import CLASSES, as_given, settings_of
-from r2i.cli.repo2docker.wanted import Given, Wanted
 from r2i.engines.naming import is_image_name
 from r2i.errors import UsageError
 from r2i.quoting import printable
 
 DESCRIPTION = "Build an image of a repository, and run it: r2i in place of repo2docker."
-EPILOG = "Options that begin with a class, such as --Repo2Docker.base_image=IMAGE, are listed by --help-all."
+SETTINGS = "Settings, such as --Repo2Docker.base_image=IMAGE, are listed by --help-all."
 
 #: Of an option that repo2docker had once.
 REMOVED = 255
@@ -65,7 +66,7 @@ class MisusedError(UsageError):
     """The command line cannot be read at all; `usage` is how it is written."""
 
     def __init__(self, message: str, usage: str) -> None:
-        super().__init__(message, hint="Run `repo2docker --help` to list the options")
+        super().__init__(message, hint="Run it with `--help` to list the options")
         self.usage = usage
 
 
@@ -74,11 +75,17 @@ class RemovedError(UsageError):
 
 
 class Parser(argparse.ArgumentParser):
+    def format_help(self) -> str:
+        return super().format_help().replace("usage:", "Usage:", 1)
+
+    def format_usage(self) -> str:
+        return super().format_usage().replace("usage:", "Usage:", 1)
+
     def error(self, message: str) -> NoReturn:
         raise MisusedError(message.replace("required: repo, cmd", "required: repo"), self.format_usage())
 
 
-class Asked(Exception):  # noqa: N818 - not a failure
+class HelpAsked(Exception):  # noqa: N818 - not a failure
     """A text that was asked for, and nothing else is to be done."""
 
 
@@ -89,7 +96,7 @@ class Show(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, const=const, help=help, default=argparse.SUPPRESS)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        raise Asked(self.const(parser))
+        raise HelpAsked(self.const(parser))
 
 
 class FromHost(argparse.Action):
@@ -105,7 +112,9 @@ class FromHost(argparse.Action):
 
 
 def parser() -> Parser:
-    made = Parser(prog="repo2docker", description=DESCRIPTION, epilog=EPILOG, add_help=False)
+    name = Path(sys.argv[0]).name
+    called = name if name.endswith("repo2docker") else "r2i repo2docker"
+    made = Parser(prog=called, description=DESCRIPTION, epilog=SETTINGS, add_help=False)
     for names, about in _options():
         made.add_argument(*names.split(), **about)
     return made
@@ -132,7 +141,7 @@ def _options() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "--build-memory-limit", {"help": argparse.SUPPRESS}
 
 
-def read(words: Sequence[str]) -> Wanted:
+def read(words: Sequence[str]) -> Invocation:
     """What the words of a command line ask for. Raises `UsageError`; `MisusedError` where argparse would exit with 2."""
     # argparse takes a word with a blank for no option; no word of a command line has a null character.
     joined = [word.replace(" ", "\0") if SETTING.match(word) else word for word in words]
@@ -157,7 +166,7 @@ def read(words: Sequence[str]) -> Wanted:
     of_words, unknown = settings_of(others)
     warnings += _unknown(unknown)
     given, said = as_given(settings | of_words)
-    wanted = Wanted(**(given | _flags(typed, given)), warnings=(*warnings, *said))
+    wanted = Invocation(**(given | _flags(typed, given)), warnings=(*warnings, *said))
     _check(wanted)
     return wanted
 
@@ -187,7 +196,7 @@ def _flags(typed: argparse.Namespace, given: Given) -> Given:
     return found
 
 
-def _check(wanted: Wanted) -> None:
+def _check(wanted: Invocation) -> None:
     """Refuse what does not go together. Raises `UsageError`."""
     needs_run = {
         "--volume": wanted.volumes,

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from r2i.building.listener import Listener
+from r2i.cli.repo2docker.invocation import Invocation
 from r2i.cli.repo2docker.log import JsonLog, Phase
-from r2i.cli.repo2docker.wanted import Wanted
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """One call: what is wanted, in which environment, and who is told; `product` takes the Dockerfile."""
 
-    wanted: Wanted
+    wanted: Invocation
     environ: Mapping[str, str]
     listener: Listener
     product: TextIO

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from r2i.cli.repo2docker.wanted import Given
+from r2i.cli.repo2docker.invocation import Given
 from r2i.errors import UsageError
 from r2i.quoting import printable
 
@@ -16,7 +16,7 @@ Kind: TypeAlias = Literal["text", "number", "truth", "texts", "table"]
 
 @dataclass(frozen=True, kw_only=True)
 class Trait:
-    """A setting of repo2docker: the field of `Wanted` that it is, or why it has no effect; neither where that surprises nobody."""
+    """A setting of repo2docker: the field of `Invocation` that it is, or why it has no effect; neither where that surprises nobody."""
 
     kind: Kind
     help: str

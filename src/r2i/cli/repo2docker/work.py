@@ -51,8 +51,8 @@ def perform(job: Job) -> int:
     for warning in job.wanted.warnings:
         job.say(f"Warning: {warning}")
     source = understood(job)
-    doing = "Using the directory" if source.provider == "local" else "Fetching"
-    job.say(f"{doing} {printable(source.location)}", "fetching")
+    if source.provider == "local":
+        job.say(f"Using the directory {printable(source.location)}", "fetching")
     options = options_of(job)
     if not job.wanted.build:
         _print_dockerfile(job, source, options)

@@ -78,13 +78,7 @@ class Wire:
         clock.daemon = True
         clock.start()
         try:
-            with self._session.send(
-                request,
-                stream=True,
-                allow_redirects=False,
-                timeout=(self._patience.connect, self._patience.silence),
-                proxies={} if proxy is None else {"http": proxy, "https": proxy},
-            ) as response:
+            with self._begun(request, proxy) as response:
                 # So that a cookie of one record never speaks for another.
                 self._session.cookies.clear()
                 if not body_within:
@@ -103,6 +97,15 @@ class Wire:
             self._tidy()
         if late.is_set():  # a body without a length ends where its connection does
             raise _too_late(url, within)
+
+    def _begun(self, request: requests.PreparedRequest, proxy: str | None) -> requests.Response:
+        return self._session.send(
+            request,
+            stream=True,
+            allow_redirects=False,
+            timeout=(self._patience.connect, self._patience.silence),
+            proxies={} if proxy is None else {"http": proxy, "https": proxy},
+        )
 
     def opened(self, connection: HTTPConnection, sock: socket.socket) -> None:
         """A connection is there, and nothing was said over it yet; raise `FetchError` where it may not be."""

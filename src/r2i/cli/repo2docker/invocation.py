@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class Invocation:
     """What to do, in the words of repo2docker. `user_id` and `user_name` are None where nobody names them.
 
     `registry` has the keys `registry`, `username` and `password`. `warnings` are about what has no effect.
@@ -46,5 +46,5 @@ class Wanted:
     warnings: tuple[str, ...] = ()
 
 
-#: The values of fields of `Wanted`, as far as somebody gave any.
+#: The values of fields of `Invocation`, as far as somebody gave any.
 Given = dict[str, Any]
