@@ -128,14 +128,10 @@ class Podman:
         from r2i.engines.watch import Watch
         from r2i.formats.dockerfile import stages
 
-        _check(request)
-        self._check_isolation(request)
+        _check(request, self.environ)
         env = child_environment(self.environ, pulls=True)
         words, added = passed_by_name(request.build_args, env)
-        # Podman itself pulls with the proxies of its own environment.
-        proxies = [
-            name if env.get(name) == value else f"{name}={value}" for name, value in request.proxies.items()
-        ]
+        words += _proxies(request, env)
         env |= added | temporary(request.cache_namespace)
         text = with_cache_ids(request.dockerfile.text)
         watch = Watch(request.bounds, PodmanSteps())
@@ -154,7 +150,7 @@ class Podman:
                 namespace=request.cache_namespace,
             )
             files.dockerfile.write_text(helped, encoding="utf-8", newline="")
-            argv = build_argv(request, files, build_args=[*words, *proxies])
+            argv = build_argv(request, files, build_args=words)
             begin = partial(BuildProgress, stages(helped), origin, ToldOnce(listen))
             image_id, progress = _run(files, argv, begin, env=env, watch=watch)
             if image_id is None or watch.exceeded:
@@ -163,14 +159,6 @@ class Podman:
             save("podman", image, _names(request), files, listen, env=env)
             put(files.archives)
         return image
-
-    def _check_isolation(self, request: BuildRequest) -> None:
-        """In a chroot, steps of root see our processes, and can leave it: code of a repository would find our secrets."""
-        if request.sources is not None and self.environ.get("BUILDAH_ISOLATION") == "chroot":
-            raise EngineError(
-                "With `BUILDAH_ISOLATION=chroot`, steps of the repository's `Dockerfile` are not separated from this machine",
-                hint="Use another isolation, or pass `--trust-repository` if you trust its code",
-            )
 
     def _built(self, image_id: str, request: BuildRequest) -> Image:
         image = self.find(image_id)
@@ -403,8 +391,19 @@ def _names(request: BuildRequest) -> tuple[str, ...]:
     return () if any(output.kind == "none" for output in request.outputs) else request.tags
 
 
-def _check(request: BuildRequest) -> None:
-    """Raise `EngineError` for what only builders of Docker do."""
+def _proxies(request: BuildRequest, env: Mapping[str, str]) -> list[str]:
+    """As build arguments. Podman itself pulls with the proxies of its own environment."""
+    return [name if env.get(name) == value else f"{name}={value}" for name, value in request.proxies.items()]
+
+
+def _check(request: BuildRequest, environ: Mapping[str, str]) -> None:
+    """Raise `EngineError` for what only builders of Docker do, and for code of a repository that no isolation would hold."""
+    # In a chroot, steps of root see our processes, and can leave it: they would find our secrets.
+    if request.sources is not None and environ.get("BUILDAH_ISOLATION") == "chroot":
+        raise EngineError(
+            "With `BUILDAH_ISOLATION=chroot`, steps of the repository's `Dockerfile` are not separated from this machine",
+            hint="Use another isolation, or pass `--trust-repository` if you trust its code",
+        )
     if len(request.platforms) > 1:
         raise EngineError(
             "With Podman, r2i builds for one platform at a time",
