@@ -13,9 +13,11 @@ import pytest
 from tests.cli.fake_engines import OnlyBuilds
 from tests.real_engines import BASE
 
+from r2i.building.rescuing import rescued
 from r2i.building.settings import BuildSettings
 from r2i.cli.rescue import builder_for
 from r2i.engines.protocol import BuildRequest, StepEvent
+from r2i.errors import UsageError
 from r2i.model import Image, Options
 from r2i.sources import parse
 
@@ -246,3 +248,13 @@ def test_a_revision_without_its_large_files_does_not_pass_for_the_revision(
 
     assert first.reference.endswith("-incomplete")
     assert len(engine.builds) == 2
+
+
+@pytest.mark.parametrize("option", ["push", "reuse"])
+def test_a_registry_is_named_by_a_tag(directory: Path, option: Literal["push", "reuse"]) -> None:
+    engine = Store()
+    settings = BuildSettings(push=option == "push", reuse=option == "reuse")
+    with pytest.raises(UsageError, match=f"`--{option}` needs a name"):
+        rescued(builder_for(engine, "plain", started=0), parse(str(directory), cwd=Path("/")), settings)
+
+    assert not engine.builds

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.writing import Files, planned, write
 
 from r2i.errors import InvalidRepositoryError, UsageError
-from r2i.model import Options, Plan, Source, Stage
+from r2i.model import Notice, Options, Plan, Source, Stage
 from r2i.planning.compose import make_plan
 from r2i.planning.plan_json import SCHEMA_VERSION, digest, to_json
 
@@ -210,6 +211,13 @@ def test_the_label_of_the_plan_is_its_digest_and_changes_with_it(tmp_path: Path)
     assert one.labels["io.r2i.plan"].startswith("sha256:")
     assert one.labels["io.r2i.plan"] != other.labels["io.r2i.plan"]
     assert digest(one) == digest(plan_of(tmp_path, {}))
+
+
+def test_what_is_only_said_of_a_plan_is_not_in_its_digest(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, {})
+    notice = Notice(level="warning", message="said in other words")
+
+    assert digest(replace(plan, notices=(notice,))) == digest(plan)
 
 
 def test_a_plan_is_json_though_a_file_name_is_no_text(tmp_path: Path) -> None:

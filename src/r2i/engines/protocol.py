@@ -12,7 +12,6 @@ from r2i.engines import EngineName
 from r2i.engines.bounds import BoundName, Bounds
 from r2i.engines.layer_cache import LayerCache
 from r2i.engines.outputs import Output
-from r2i.errors import R2iError
 from r2i.model import Dockerfile, Image
 
 
@@ -199,13 +198,11 @@ class Container(Protocol):
         """SIGTERM, then after ten seconds SIGKILL."""
 
 
-class TransferError(R2iError):
+class TransferError(Exception):
     """An image did not get to a registry, or from there. `said` are the engine's words, `retried` that it has tried again itself.
 
-    Who knows the registry makes an error with words for the user of it.
+    Who knows the registry makes an error for the user of it.
     """
-
-    exit_code = 6
 
     def __init__(self, said: str, *, retried: bool = False) -> None:
         super().__init__(said)

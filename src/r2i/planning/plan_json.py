@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -46,8 +46,9 @@ def to_json_beside_binder(
 
 
 def digest(plan: Plan) -> str:
-    """`sha256:…` of the plan's JSON."""
-    return f"sha256:{sha256(to_json(plan).encode()).hexdigest()}"
+    """`sha256:…` of the plan's JSON, without what is only said of it: that changes no image."""
+    made = replace(plan, notices=(), ignored=())
+    return f"sha256:{sha256(to_json(made).encode()).hexdigest()}"
 
 
 def secret_digest(value: str) -> str:
