@@ -70,7 +70,9 @@ class Hub:
     def ask(self, path: str, method: str = "GET") -> requests.Response:
         """A page below the address for users, as the program with the token sees it."""
         headers = {"Authorization": f"token {self.token}"}
-        return requests.request(method, f"{self.url}{path}", headers=headers, timeout=60, allow_redirects=False)
+        return requests.request(
+            method, f"{self.url}{path}", headers=headers, timeout=60, allow_redirects=False
+        )
 
     def start_server(self, user: str) -> None:
         """Start the server of a new user, and wait until the hub calls it ready."""
@@ -91,7 +93,12 @@ class Hub:
     @contextmanager
     def culling(self) -> Iterator[None]:
         """Stop servers that nobody has used for a second, for as long as the block lasts."""
-        argv = (str(self.programs / "jupyterhub-idle-culler"), "--timeout=1", "--cull-every=1", f"--url={self.api}")
+        argv = (
+            str(self.programs / "jupyterhub-idle-culler"),
+            "--timeout=1",
+            "--cull-every=1",
+            f"--url={self.api}",
+        )
         settings = {**os.environ, "JUPYTERHUB_API_TOKEN": self.token}
         with self.log.open("a") as log, started(*argv, env=settings, stdout=log, stderr=log):
             yield
@@ -122,7 +129,9 @@ def hub_of(image: str, directory: Path, *, version: str) -> Iterator[Hub]:
     argv = (str(programs / "jupyterhub"), "--config", str(config))
     with (
         log.open("a") as output,
-        started(*argv, cwd=directory, env=settings, stdout=output, stderr=output, start_new_session=True) as child,
+        started(
+            *argv, cwd=directory, env=settings, stdout=output, stderr=output, start_new_session=True
+        ) as child,
     ):
         try:
             until(lambda: child.poll() is not None or _answers(hub))
@@ -164,7 +173,11 @@ def _installed(version: str) -> tuple[Path, Path, Path]:
 def environment_of(name: str, packages: Sequence[str]) -> Path:
     """The programs of a virtual environment with these packages, from the cache where it is there."""
     words = f"{sys.version_info[:2]} {' '.join(packages)}"
-    kept = platformdirs.user_cache_path("r2i-tests") / "hubs" / f"{name}-{sha256(words.encode()).hexdigest()[:12]}"
+    kept = (
+        platformdirs.user_cache_path("r2i-tests")
+        / "hubs"
+        / f"{name}-{sha256(words.encode()).hexdigest()[:12]}"
+    )
     with alone(kept.with_suffix(".lock")):
         if not (kept / "complete").exists():
             uv = str(Path(sys.executable).with_name("uv"))
