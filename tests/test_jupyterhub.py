@@ -21,12 +21,13 @@ SAYS = "import os\nprint(os.environ['GREETING'], 6 * 7)"
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    """An image whose own `start` wraps the command, without quotes, as some do."""
+    """An image whose own `start` wraps the command, without quotes, as some do; a volume does not hide its files."""
     files = {
         "binder/start": "#!/bin/sh\nexport GREETING=started-by-a-hub\nexec $@\n",
         "says.ipynb": notebook(SAYS),
     }
-    with image_of(write(tmp_path_factory.mktemp("hub") / "repo", files)) as built:
+    directory = write(tmp_path_factory.mktemp("hub") / "repo", files)
+    with image_of(directory, "--target-repo-dir", "/srv/repo") as built:
         yield built
 
 
