@@ -144,6 +144,8 @@ class Options:
     With `own_python`, the base image's Python is taken where only weak evidence asks for another one.
     `apt` are Debian packages beyond those of `apt.txt`; `replace` maps names of distributions to the requirement that is
     installed in their place, empty for none. With `rstudio`, an image with R has RStudio.
+    With `as_repo2docker`, what repo2docker builds is not refused: a problem that it does not have is a warning. With
+    `must_declare`, a repository without any file that declares something has no image.
     """
 
     base_image: str | None = None
@@ -158,6 +160,8 @@ class Options:
     apt: tuple[str, ...] = ()
     replace: Mapping[str, str] = field(default_factory=dict)
     rstudio: bool = False
+    as_repo2docker: bool = False
+    must_declare: bool = False
     user_name: str = "jovyan"
     user_id: int = 1000
     repo_dir: str | None = None

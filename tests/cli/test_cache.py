@@ -67,6 +67,7 @@ def test_programs_get_json(tmp_path: Path, kept: DownloadCache) -> None:
                 "used": "2017-07-14T02:40:00Z",
             },
         ],
+        "podman": {"directory": str(tmp_path / "cache" / "r2i" / "podman"), "size": 0, "removed": 0},
     }
 
 

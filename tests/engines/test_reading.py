@@ -129,6 +129,15 @@ def test_podman_runs_with_this_command() -> None:
     )
 
 
+def test_rootless_podman_runs_as_the_owner_of_what_is_mounted() -> None:
+    word = "--userns=keep-id:uid=1000,gid=100"
+    mounted = replace(RUN, mounts=(Mount(source=Path("/d"), target="/e"),), user="1000:100")
+
+    assert word in podman_container.create_argv(mounted, "name", rootless=True)
+    assert word not in podman_container.create_argv(mounted, "name")
+    assert word not in podman_container.create_argv(replace(mounted, mounts=()), "name", rootless=True)
+
+
 def test_engine_gets_no_secret_of_our_environment() -> None:
     environ = {
         "PATH": "/bin",

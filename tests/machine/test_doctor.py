@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -186,9 +187,20 @@ def test_whatever_docker_prints_is_a_finding(tmp_path: Path, answer: str) -> Non
     assert docker_daemon(here).status == "error"
 
 
-def podman(tmp_path: Path, info: str, *, version: str = "podman version 4.3.1\n") -> Examination:
+def podman(
+    tmp_path: Path,
+    info: str,
+    *,
+    version: str = "podman version 4.3.1\n",
+    tun: int | None = 0o666,
+    **environ: str,
+) -> Examination:
     answers = {"podman --version": ok(version), "podman info": ok(info)}
-    return check_podman(machine(tmp_path, answers, programs=["podman"]))
+    if tun is not None:
+        (tmp_path / "dev/net").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "dev/net/tun").touch()
+        (tmp_path / "dev/net/tun").chmod(tun)
+    return check_podman(machine(tmp_path, answers, programs=["podman", "apt-get"], uid=1000, **environ))
 
 
 def test_podman_that_answers_is_ready(tmp_path: Path) -> None:
@@ -216,6 +228,37 @@ def test_crun_on_unified_cgroups_is_fine(tmp_path: Path) -> None:
 def test_rootless_podman_needs_ids(tmp_path: Path) -> None:
     assert podman(tmp_path, podman_info(rootless=True, ids=65537)).ready
     assert problems(podman(tmp_path, podman_info(rootless=True, ids=1))) == {"subordinate-ids"}
+
+
+def test_rootless_podman_needs_the_device_of_its_network(tmp_path: Path) -> None:
+    rootless = podman_info(rootless=True)
+
+    assert podman(tmp_path, rootless, tun=None).problems()["no-tun"].fix == "sudo modprobe tun"
+    assert podman(tmp_path, rootless, tun=None, BUILDAH_ISOLATION="chroot").ready
+    assert podman(tmp_path, podman_info(), tun=None).ready
+    if os.getuid() != 0:
+        assert (
+            podman(tmp_path, rootless, tun=0o000).problems()["no-tun"].fix == "sudo chmod 0666 /dev/net/tun"
+        )
+
+
+def test_rootless_podman_on_vfs_is_told_how_to_use_overlay(tmp_path: Path) -> None:
+    file = tmp_path / "storage.conf"
+    info = json.loads(podman_info(rootless=True))
+    info["store"] |= {"graphDriverName": "vfs", "configFile": str(file)}
+
+    fix = podman(tmp_path, json.dumps(info)).problems()["slow-storage"].fix
+    assert fix is not None
+    assert fix.startswith(
+        "sudo apt-get install -y fuse-overlayfs && podman system reset --force && mkdir -p "
+    )
+    assert podman(tmp_path, json.dumps(info), STORAGE_DRIVER="vfs").problems()["slow-storage"].fix == (
+        "sudo apt-get install -y fuse-overlayfs && podman system reset --force && unset STORAGE_DRIVER"
+    )
+    file.write_text('[storage]\ndriver = "vfs"\n')
+    fix = podman(tmp_path, json.dumps(info)).problems()["slow-storage"].fix
+    assert fix is not None
+    assert fix.startswith(f'Set `driver = "overlay"` in {file}, then run: sudo apt-get')
 
 
 def test_auto_takes_podman_where_docker_does_not_answer(tmp_path: Path) -> None:

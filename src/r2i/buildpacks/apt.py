@@ -10,9 +10,9 @@ from typing import Literal
 from r2i.buildpacks.apt_names import Gone, Renamed, compiles, locale_of, look_up
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
-from r2i.facts.pins import base_of, image_of, title_of
+from r2i.facts.pins import base_image, base_of, image_of, title_of
 from r2i.formats.language_versions import place_of
-from r2i.model import BaseImage, Detection, Evidence, Layer, Notice, Options, Stage
+from r2i.model import BaseChoice, BaseImage, Detection, Evidence, Layer, Notice, Options, Stage
 
 FILE = "apt.txt"
 
@@ -41,6 +41,9 @@ COMMAND = re.compile(r"\s*(?:sudo\s+)?apt(?:-get)?\s+(?:-\S+\s+)*(?P<verb>update
 MOST_PACKAGES = 2_000
 MOST_LINES = 100_000
 LONGEST = 200
+
+#: Of the release on which repo2docker builds.
+UBUNTU = "docker.io/library/ubuntu:24.04"
 
 #: Images that have no packages but their release's own.
 PLAIN_IMAGES = frozenset({"debian", "ubuntu", "buildpack-deps"})
@@ -74,15 +77,11 @@ class Apt:
             return None
         base = base_of(options)
         notices: list[Notice] = []
-        text = checkout.read(path)
-        if text.startswith(LFS_POINTER):
-            raise InvalidRepositoryError(
-                f"`{path}` is a Git LFS pointer, not the list itself",
-                file=path,
-                line=1,
-                hint="Commit the list itself, or install `git-lfs` and fetch the repository again",
-            )
-        asked = list(packages_in(text, path, notices))
+        asked = list(packages_in(_list(checkout, path), path, notices))
+        if options.as_repo2docker and options.base_image is None and (better := _of_ubuntu(asked, path)):
+            return Detection(base=better)
+        if base.reference == UBUNTU and (because := options.base_evidence) is not None:
+            notices.append(Notice(level="warning", message=because.why, file=path, line=because.line))
         packages = [new for package in asked for new in _in_release(package, base, path, notices)]
         packages = _merge(packages, path)
         locales = tuple(sorted({locale for p in asked if (locale := _locale(p, base))}))
@@ -105,6 +104,32 @@ class Apt:
             compiles=_compilers(packages, path),
             packages=frozenset(package.name for package in packages),
         )
+
+
+def _list(checkout: Checkout, path: str) -> str:
+    text = checkout.read(path)
+    if text.startswith(LFS_POINTER):
+        raise InvalidRepositoryError(
+            f"`{path}` is a Git LFS pointer, not the list itself",
+            file=path,
+            line=1,
+            hint="Commit the list itself, or install `git-lfs` and fetch the repository again",
+        )
+    return text
+
+
+def _of_ubuntu(packages: Iterable[AptPackage], path: str) -> BaseChoice | None:
+    """The base image of repo2docker, where the default one has no longer what it has."""
+    own, ubuntu = base_image(None).release, base_image(UBUNTU)
+    assert own is not None  # noqa: S101 - r2i knows its own defaults
+    assert ubuntu.release is not None  # noqa: S101
+    for package in packages:
+        found = look_up(package.name, own.name)
+        if isinstance(found, Gone) and found.certain and ubuntu.release.name in found.releases:
+            why = f"`{package.name}` is in {title_of(ubuntu.release)}, as in repo2docker, and not in {title_of(own)}"
+            evidence = Evidence(why=why, file=path, line=package.line)
+            return BaseChoice(reference=ubuntu.reference, evidence=evidence, firm=False)
+    return None
 
 
 def packages_in(text: str, path: str, notices: list[Notice] | None = None) -> Iterator[AptPackage]:

@@ -92,7 +92,8 @@ def _beside_conda(found: RFiles, day: RDay, claims: LanguageClaims) -> Detection
 
 def _of_distribution(found: RFiles, day: RDay, options: Options, claims: LanguageClaims) -> Detection:
     base = base_of(options)
-    named = options.base_image is not None and options.base_evidence is None
+    # repo2docker brings its own R to every base image.
+    named = options.base_image is not None and options.base_evidence is None and not options.as_repo2docker
     chosen = choose_r(base, claims.requests, claims.ran_on, found, named=named)
     newer = newer_than_packages(chosen.version, day) if found.count else ()
     return Detection(

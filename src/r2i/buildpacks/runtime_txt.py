@@ -61,7 +61,9 @@ class RuntimeTxt:
                 *(_no_effect(entry, path) for entry in unknown),
                 *_dates(named, path),
             ),
-            alone=_invalid(unknown[0].text, path, unknown[0].line) if unknown and not named else None,
+            alone=_invalid(unknown[0].text, path, unknown[0].line)
+            if unknown and not named and not options.as_repo2docker
+            else None,
         )
 
 
@@ -99,6 +101,8 @@ def _request(language: str, entry: Entry, path: str) -> VersionRequest | None:
     version, day = entry.version or "", entry.date or ""
     if language == "python" and version in {"", "3"}:
         return None
+    if language == "python" and version == "2":
+        version = "2.7"  # there will be no other
     if language == "python" and "." not in version:
         raise InvalidRepositoryError(
             f"Python {version} is not a complete version", file=path, line=entry.line, hint=HINT

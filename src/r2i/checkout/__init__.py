@@ -7,9 +7,9 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -47,7 +47,8 @@ class Checkout:
     `content_id` is the resolved revision, None for a local directory; `complete` says that nothing of the revision
     could not be had. `date` is when the commit was made that it stands on, or the record published (RFC 3339, UTC), None
     where there is none; `date_of` says which of these, or that it is the day of the newest file of an archive.
-    `content` names what was put into it of another repository (`URL@commit directory`).
+    `content` names what was put into it of another repository (`URL@commit directory`). `passed_over` are files of the
+    configuration that are treated as if they were not there.
     """
 
     root: Path
@@ -57,6 +58,7 @@ class Checkout:
     date: str | None = None
     content: str = ""
     date_of: DateOf = "the last commit"
+    passed_over: frozenset[str] = frozenset()
 
     @classmethod
     def open(
@@ -98,7 +100,7 @@ class Checkout:
     def config_dir(self) -> str:
         """`binder`, `.binder` or the empty string for the root; raises where both directories exist."""
         for name in CONFIG_DIRECTORIES:
-            if (self.root / name).is_symlink():
+            if self.has(name) and (self.root / name).is_symlink():
                 self._resolve(
                     name
                 )  # a link that leads out or nowhere hides the configuration: not to be passed over
@@ -122,7 +124,7 @@ class Checkout:
 
     def has(self, path: str) -> bool:
         """Whether something lies there, be it a broken link: `read` then says what is wrong with it."""
-        return os.path.lexists(self.root / path)
+        return path not in self.passed_over and os.path.lexists(self.root / path)
 
     def exists(self, path: str) -> bool:
         """Whether a file or directory below the boundary lies there: not a broken link, and not one that leads out."""
@@ -131,9 +133,17 @@ class Checkout:
         except (OSError, ValueError, R2iError):
             return False
 
+    def is_broken_link(self, path: str) -> bool:
+        """Whether a link lies there that leads to nothing, here or elsewhere on this machine."""
+        return self.has(path) and not os.path.exists(self.root / path)  # noqa: PTH110 - never an exception
+
     def is_dir(self, path: str) -> bool:
         """Whether a directory below the boundary lies there."""
         return self._is_dir(path)
+
+    def without(self, paths: Iterable[str]) -> Checkout:
+        """The same, where these files of the configuration are passed over."""
+        return replace(self, passed_over=self.passed_over.union(paths))
 
     def is_executable(self, path: str) -> bool:
         """Whether its owner may execute the file."""
@@ -212,7 +222,8 @@ class Checkout:
         """All that lies in a directory, sorted; nothing where it is none of this repository."""
         try:
             target = self._resolve(directory)
-            return sorted(f"{directory}/{name}" if directory else name for name in os.listdir(target))  # noqa: PTH208
+            paths = [f"{directory}/{name}" if directory else name for name in os.listdir(target)]  # noqa: PTH208
+            return sorted(path for path in paths if path not in self.passed_over)
         except (OSError, R2iError):
             return []
 
@@ -288,6 +299,8 @@ class Checkout:
             return False
 
     def _resolve(self, path: str) -> Path:
+        if path in self.passed_over:
+            raise InvalidRepositoryError(f"`{path}` does not exist", file=path)
         if self._has_no_link(path):
             return self.root / path
         try:

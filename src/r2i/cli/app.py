@@ -33,6 +33,7 @@ COMMANDS = {
     "setup": "Prepare this machine for building images.",
     "doctor": "Diagnose problems with the container engine.",
     "cache": "List or remove downloaded files.",
+    "repo2docker": "Build and run with the command line of repo2docker.",
 }
 
 #: The arguments of this call, for commands that name one like it.
@@ -191,20 +192,24 @@ def _interrupt(_signum: int, _frame: FrameType | None) -> None:
 
 
 def _bug(error: Exception, arguments: Sequence[str], *, debug: bool) -> int:
+    click.echo(bug_report(error, arguments, debug=debug), err=True)
+    return BUG
+
+
+def bug_report(error: Exception, arguments: Sequence[str], *, debug: bool) -> str:
+    """What to say of an error that nobody foresaw."""
     import platform
 
     text = "".join(traceback.format_exception(error)) if debug else ""
     last = traceback.extract_tb(error.__traceback__)[-1]
-    click.echo(
+    return (
         f"{text}{click.style('Error:', fg='red', bold=True)} this is a bug in r2i. Please report it with these lines:\n\n"
         f"    r2i {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
         f"    r2i {shlex.join(_without_secrets(argument) for argument in arguments)}\n"
         f"    {type(error).__name__}: {printable(_without_secrets(str(error)))}\n"
-        f"    in {last.name}, {last.filename.rpartition('/')[2]}:{last.lineno}\n",
-        err=True,
+        f"    in {last.name}, {last.filename.rpartition('/')[2]}:{last.lineno}\n\n"
+        "Hint: Run the command again as `r2i --debug …` to see the full traceback"
     )
-    click.echo("Hint: Run the command again as `r2i --debug …` to see the full traceback", err=True)
-    return BUG
 
 
 def _without_secrets(text: str) -> str:

@@ -1,4 +1,4 @@
-"""`r2i cache`: the downloaded files that are kept, and how to remove them."""
+"""`r2i cache`: what is kept between builds, and how to remove it."""
 
 from __future__ import annotations
 
@@ -21,28 +21,37 @@ MOST_LINES = 50
 
 
 @click.command(cls=Command, epilog="r2i cache\nr2i cache --clear")
-@click.option("--clear", is_flag=True, help="Remove all files.")
+@click.option("--clear", is_flag=True, help="Remove everything.")
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def cache(*, clear: bool, as_json: bool) -> int:
-    """List the downloaded files that r2i keeps, or remove them.
+    """List what r2i keeps between builds, or remove it.
 
     Files of published records and archives are kept by their checksum, so that the next build does not download them. If they exceed
-    the limit of `R2I_CACHE_LIMIT` (10g unless it is set), r2i removes the files that were used longest ago.
+    the limit of `R2I_CACHE_LIMIT` (10g unless it is set), r2i removes the files that were used longest ago. Podman keeps what build steps
+    download and compile in a directory of r2i. Docker keeps it itself: `docker builder prune` removes it.
     """
+    from r2i.engines import podman_caches
     from r2i.sources.web.kept import download_cache
 
     downloads = download_cache(os.environ)
+    steps = podman_caches.size(os.environ)
     freed = downloads.shrink(limit=0) if clear else None
+    if clear:
+        podman_caches.remove(os.environ)
     entries = downloads.entries()
     if as_json:
         import json
 
-        click.echo(json.dumps(_document(downloads, entries, freed), indent=2))
-    elif freed is not None:
-        click.echo(f"Removed {_size(freed)} from `{downloads.directory}`")
+        click.echo(json.dumps(_document(downloads, entries, freed, steps=steps), indent=2))
+        return 0
+    if freed is None:
+        lines = _lines(downloads, entries)
+        lines += [f"Build steps of Podman: {_size(steps)} in `{podman_caches.place()}`"] if steps else []
     else:
-        for line in _lines(downloads, entries):
-            click.echo(line)
+        lines = [f"Removed {_size(freed)} from `{downloads.directory}`"]
+        lines += [f"Removed {_size(steps)} from `{podman_caches.place()}`"] if steps else []
+    for line in lines:
+        click.echo(line)
     return 0
 
 
@@ -60,7 +69,11 @@ def _lines(downloads: DownloadCache, entries: Sequence[KeptFile]) -> list[str]:
     return [head, *rows, *([f"{more} more: `r2i cache --json` lists them all"] if more else [])]
 
 
-def _document(downloads: DownloadCache, entries: Sequence[KeptFile], freed: int | None) -> dict[str, object]:
+def _document(
+    downloads: DownloadCache, entries: Sequence[KeptFile], freed: int | None, *, steps: int
+) -> dict[str, object]:
+    from r2i.engines import podman_caches
+
     return {
         "version": 1,
         "directory": str(downloads.directory),
@@ -77,6 +90,11 @@ def _document(downloads: DownloadCache, entries: Sequence[KeptFile], freed: int 
             }
             for entry in reversed(entries)
         ],
+        "podman": {
+            "directory": str(podman_caches.place()),
+            "size": 0 if freed is not None else steps,
+            "removed": steps if freed is not None else 0,
+        },
     }
 
 

@@ -35,8 +35,10 @@ class TypedSource:
     def understood(self) -> Source:
         """Raises `UsageError` where it is no source."""
         from r2i.sources import parse
+        from r2i.sources.given_login import with_login
 
-        return parse(self.source, ref=self.ref, subdirectory=self.subdir, cwd=Path.cwd())
+        source = parse(self.source, ref=self.ref, subdirectory=self.subdir, cwd=Path.cwd())
+        return with_login(source, os.environ)
 
 
 def source_options(function: Function, *, default: str | None = None) -> Function:

@@ -46,7 +46,7 @@ from r2i.cli.themes import Command
 from r2i.engines.image_user import ContainerUser
 from r2i.engines.protocol import Container, Engine, Mount, Port, RunRequest
 from r2i.errors import NotReadyError
-from r2i.model import Image, Source
+from r2i.model import Image, Options, Source
 from r2i.quoting import MAX_LINE, printable
 
 #: Of the server's log, for when it fails.
@@ -171,12 +171,12 @@ def run(
     started = time.monotonic()
     understood = typed.understood()
     path = page_path(run.urlpath, understood.opens, PATHS[run.interface])
-    request = _request(understood, run, plan)
+    request = _request(understood, run, plan.options())
     given = click.get_current_context().get_parameter_source("user_id") is not ParameterSource.DEFAULT
     if run.editable and not given:
         plan = replace(plan, user_id=_owner(Path(understood.location), default=plan.user_id))
     settings = building.settings(plan)
-    engine = choose(settings.engine, os.environ)
+    engine = choose(settings.engine, os.environ, builder=settings.builder)
     if request.cpus is not None:
         check_processors(request.cpus, engine.processors())
     image = image_for(
@@ -186,7 +186,7 @@ def run(
     # By its id: the name may be another image's by now.
     request = replace(request, image=image.id, user=str(user), groups=user.groups)
     request = replace(request, command=command) if command else _serving(request, run.interface)
-    with _start_mounted(understood, run, plan) as start:
+    with start_mounted(understood, settings.options, editable=run.editable) as start:
         request = replace(request, mounts=(*request.mounts, *start))
         request = with_settings(request, _script(building.ca_bundle, request))
         return _run_command(engine, request) if command else _run_server(engine, request, run, path=path)
@@ -207,12 +207,12 @@ def _user(engine: Engine, image: Image, user_id: int) -> ContainerUser:
 
 
 @contextmanager
-def _start_mounted(source: Source, run: RunChoices, plan: PlanChoices) -> Iterator[tuple[Mount, ...]]:
+def start_mounted(source: Source, options: Options, *, editable: bool) -> Iterator[tuple[Mount, ...]]:
     """What `--editable` takes besides the directory, which hides the image's repaired copy of `start`."""
-    if not run.editable:
+    if not editable:
         yield ()
         return
-    repo_dir = plan.repo_dir or f"/home/{plan.user_name}"
+    repo_dir = options.repo_dir or f"/home/{options.user_name}"
     with tempfile.TemporaryDirectory(prefix="r2i-") as directory:
         with checked_out(source) as (checkout, _):
             mount = editable_start(checkout, Path(directory), repo_dir=repo_dir)
@@ -221,27 +221,32 @@ def _start_mounted(source: Source, run: RunChoices, plan: PlanChoices) -> Iterat
         yield () if mount is None else (mount,)
 
 
-def _request(source: Source, run: RunChoices, plan: PlanChoices) -> RunRequest:
+def _request(source: Source, run: RunChoices, options: Options) -> RunRequest:
     """All that can be said of the container before there is an image: a mistake here costs no build."""
-    home = f"/home/{plan.user_name}"
-    repo_dir = plan.repo_dir or home
-    mounts = [mount_from(volume, cwd=Path.cwd(), repo_dir=repo_dir) for volume in run.volumes]
-    environment = environment_from(run.variables, run.env_file, environ=os.environ)
-    if run.editable:
-        mounts.append(editable_mount(source, repo_dir=repo_dir))
-        if repo_dir == home:
-            # What Jupyter and shells keep in the home is not for the user's own directory.
-            environment.setdefault("HOME", "/tmp/home")  # noqa: S108 - in the container
-    return RunRequest(
+    repo_dir = options.repo_dir or f"/home/{options.user_name}"
+    request = RunRequest(
         image="",
         ports=tuple(port_from(text) for text in run.ports),
         publish_all=run.publish_all,
-        mounts=tuple(mounts),
-        environment=environment,
+        mounts=tuple(mount_from(volume, cwd=Path.cwd(), repo_dir=repo_dir) for volume in run.volumes),
+        environment=environment_from(run.variables, run.env_file, environ=os.environ),
         memory=None if run.memory is None else memory_from(run.memory),
         cpus=run.cpus,
         gpus=run.gpus,
     )
+    return edited(request, source, options) if run.editable else request
+
+
+def edited(request: RunRequest, source: Source, options: Options) -> RunRequest:
+    """The same with the directory itself in place of the image's copy. Raises `UsageError` where there is none."""
+    home = f"/home/{options.user_name}"
+    repo_dir = options.repo_dir or home
+    mount = editable_mount(source, repo_dir=repo_dir)
+    environment = dict(request.environment)
+    if repo_dir == home:
+        # What Jupyter and shells keep in the home is not for the user's own directory.
+        environment.setdefault("HOME", "/tmp/home")  # noqa: S108 - in the container
+    return replace(request, mounts=(*request.mounts, mount), environment=environment)
 
 
 def _owner(directory: Path, *, default: int) -> int:

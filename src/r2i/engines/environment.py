@@ -12,6 +12,8 @@ NAMES = frozenset(
         "HOME",
         "PATH",
         "SSH_AUTH_SOCK",
+        "STORAGE_DRIVER",
+        "STORAGE_OPTS",
         "TMPDIR",
         "XDG_CACHE_HOME",
         "XDG_CONFIG_HOME",
@@ -20,7 +22,7 @@ NAMES = frozenset(
     }
 )
 
-PREFIXES = ("BUILDX_", "CONTAINER_", "CONTAINERS_", "DOCKER_", "REGISTRY_")
+PREFIXES = ("BUILDAH_", "BUILDX_", "CONTAINER_", "CONTAINERS_", "DOCKER_", "PODMAN_", "REGISTRY_")
 
 #: Podman pulls by itself, Docker's daemon has settings of its own.
 PULLING = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"})

@@ -75,6 +75,21 @@ ENGINE_TROUBLE = (
         "The Docker client and daemon have incompatible versions: {found}",
         "Run `r2i setup`",
     ),
+    (
+        _any(r'no builder "([^"\s]+)" found'),
+        "There is no builder `{found}`",
+        "List the builders with `docker buildx ls`",
+    ),
+    (
+        _any("cache export is not supported", "cache export feature is currently not supported"),
+        "The builder cannot export its layer cache",
+        "Run `docker buildx create --use`, or use `--cache-to type=inline`",
+    ),
+    (
+        _any("manifest lists", "multi-platform build is not supported", "multiple platforms feature"),
+        "The image store of {title} does not hold images for several platforms",
+        "Run `docker buildx create --use`, and pass `--output type=oci,dest=FILE` or `--output type=registry`",
+    ),
     (FULL, "The disk of {title} is full", "Free space, for instance with `{engine} system prune`"),
     (
         SILENT,

@@ -23,6 +23,7 @@ REFERENCE = re.compile(
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 #: Its pages are named by hashes: no owner and no name stands in their addresses.
 NAMELESS = {"software_heritage"}
+LONGEST_NAME = 255
 #: As much of the version of a record as the names of its images show.
 LONGEST_VERSION = 64
 
@@ -45,9 +46,16 @@ def image_reference(source: Source, options: Options, *, revision: str | None) -
     return f"r2i/{source.provider}:{'-'.join(filter(None, (version, short)))}"
 
 
+def is_image_name(text: str) -> bool:
+    """Whether registries take it as a name, perhaps with a tag; the name without the tag can be so long."""
+    name, colon, tag = text.rpartition(":")
+    bare = name if colon and "/" not in tag else text
+    return len(bare) <= LONGEST_NAME and REFERENCE.fullmatch(text) is not None
+
+
 def checked_reference(tag: str) -> str:
     """The tag that the user asks for; raise `UsageError` where no registry would take it."""
-    if len(tag) > 255 or not REFERENCE.fullmatch(tag):
+    if not is_image_name(tag):
         raise UsageError(
             f"`{tag}` is not a valid image name", hint="Write it like `name:tag` in lower-case letters"
         )

@@ -20,6 +20,9 @@ from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.failure import engine_failure, last_line, shortened, start_failure, step_failure
 from r2i.engines.files import LARGEST_TEXT, archive, text_in
 from r2i.engines.inspection import inspected
+from r2i.engines.layer_cache import for_podman
+from r2i.engines.outputs import put
+from r2i.engines.podman_caches import temporary
 from r2i.engines.podman_container import PodmanContainer, create_argv
 from r2i.engines.protocol import (
     BuildRequest,
@@ -69,10 +72,14 @@ def build_argv(request: BuildRequest, files: Workspace, *, build_args: Sequence[
         *_share(request.bounds.cpus),
         *(() if request.network else ("--network=none",)),
         *(f"--secret=id={id_},src={path}" for id_, path in files.secrets.items()),
-        *(f"--tag={tag}" for tag in request.tags),
+        *(f"--tag={tag}" for tag in _names(request)),
         *(f"--label={name}={value}" for name, value in request.labels.items()),
         *(f"--build-arg={word}" for word in build_args),
         *(("--no-cache",) if request.no_cache else ()),
+        *(f"--platform={platform}" for platform in request.platforms),
+        *for_podman("--cache-from", request.cache_from),
+        *for_podman("--cache-to", request.cache_to),
+        *request.arguments,
         "--",
         str(request.context),
     )
@@ -85,8 +92,6 @@ def _share(cpus: float | None) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Podman:
-    """Rootless, a user of the container is another one on the host: who mounts a directory chooses `user`."""
-
     environ: Mapping[str, str]
     run: process.Runner = process.run
 
@@ -112,6 +117,7 @@ class Podman:
             )
 
     def build(self, request: BuildRequest, listen: Callable[[StepEvent], None]) -> Image:
+        from r2i.engines.archives import save
         from r2i.engines.buildah import BuildProgress, ToldOnce
         from r2i.engines.context import workspace
         from r2i.engines.mounts import check_mounts, with_cache_ids, with_help, without_platforms
@@ -119,13 +125,15 @@ class Podman:
         from r2i.engines.watch import Watch
         from r2i.formats.dockerfile import stages
 
+        _check(request)
+        self._check_isolation(request)
         env = child_environment(self.environ, pulls=True)
         words, added = passed_by_name(request.build_args, env)
         # Podman itself pulls with the proxies of its own environment.
         proxies = [
             name if env.get(name) == value else f"{name}={value}" for name, value in request.proxies.items()
         ]
-        env |= added | _temporary(request.cache_namespace)
+        env |= added | temporary(request.cache_namespace)
         text = with_cache_ids(request.dockerfile.text)
         watch = Watch(request.bounds, PodmanSteps())
         if request.sources is not None:
@@ -144,9 +152,20 @@ class Podman:
             argv = build_argv(request, files, build_args=[*words, *proxies])
             begin = partial(BuildProgress, stages(helped), origin, ToldOnce(listen))
             image_id, progress = _run(files, argv, begin, env=env, watch=watch)
-        if image_id is None or watch.exceeded:
-            raise _build_failure(progress, watch)
-        return self._built(image_id, request)
+            if image_id is None or watch.exceeded:
+                raise _build_failure(progress, watch)
+            image = self._built(image_id, request)
+            save("podman", image, _names(request), files, listen, env=env)
+            put(files.archives)
+        return image
+
+    def _check_isolation(self, request: BuildRequest) -> None:
+        """In a chroot, steps of root see our processes, and can leave it: code of a repository would find our secrets."""
+        if request.sources is not None and self.environ.get("BUILDAH_ISOLATION") == "chroot":
+            raise EngineError(
+                "With `BUILDAH_ISOLATION=chroot`, steps of the repository's `Dockerfile` are not separated from this machine",
+                hint="Use another isolation, or pass `--trust-repository` if you trust its code",
+            )
 
     def _built(self, image_id: str, request: BuildRequest) -> Image:
         image = self.find(image_id)
@@ -155,6 +174,8 @@ class Podman:
         if image.size > request.bounds.image_size:
             self.ask("image", "rm", "--force", "--", *(request.tags or (image_id,)))
             raise exceeded("image_size", request.bounds, step="", line=None)
+        if any(output.kind == "none" for output in request.outputs):
+            return replace(image, reference="")
         return replace(image, reference=request.tags[0] if request.tags else image_id)
 
     def _pull_bases(self, sources: Sources, listen: Callable[[StepEvent], None], watch: Watch) -> None:
@@ -215,7 +236,7 @@ class Podman:
         reasons: dict[BoundName, str] = {}
         if host.get("serviceIsRemote"):
             reasons |= dict.fromkeys(WATCHED, "Podman runs steps on another machine")
-        if host.get("security", {}).get("rootless"):
+        if self._rootless:
             handed = () if host.get("cgroupVersion") == "v1" else host.get("cgroupControllers") or ()
             for name, controller in CONTROLLERS.items():
                 if controller not in handed:
@@ -265,6 +286,10 @@ class Podman:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
+    @property
+    def _rootless(self) -> bool:
+        return bool((self._info["host"].get("security") or {}).get("rootless"))
+
     def _bounds(self, request: RunRequest) -> tuple[RunRequest, tuple[str, ...]]:
         """What this machine can bound: without root, its administrator may not have passed on every controller."""
         controllers = self._info["host"].get("cgroupControllers") or ()
@@ -287,7 +312,7 @@ class Podman:
         try:
             self._remove_abandoned()
             bounded, limits = self._bounds(request)
-            argv = create_argv(bounded, name, environment=words, limits=limits)
+            argv = create_argv(bounded, name, environment=words, limits=limits, rootless=self._rootless)
             self._create(argv, bounded, env=env | added)
             if request.files:
                 # Without `--archive=false`, they would belong to the container's user.
@@ -341,6 +366,29 @@ class Podman:
                 f"The container `{name}` could not be removed: {last_line(done.stderr)}",
                 hint=f"Remove it with `podman rm --force {name}`",
             )
+
+
+def _names(request: BuildRequest) -> tuple[str, ...]:
+    """What stays in the cache only has none."""
+    return () if any(output.kind == "none" for output in request.outputs) else request.tags
+
+
+def _check(request: BuildRequest) -> None:
+    """Raise `EngineError` for what only builders of Docker do."""
+    if len(request.platforms) > 1:
+        raise EngineError(
+            "With Podman, r2i builds for one platform at a time",
+            hint="Build once for each `--platform`, or use `--engine docker`",
+        )
+    if request.platforms and request.sources is not None:
+        raise EngineError(
+            "With Podman, `--platform` does not apply to a repository's own `Dockerfile`",
+            hint="Use `--engine docker`",
+        )
+    if any(output.kind == "registry" for output in request.outputs):
+        raise EngineError(
+            "Podman does not push an image while it builds", hint="Build it, then run `podman push`"
+        )
 
 
 def _temporary(namespace: str) -> dict[str, str]:

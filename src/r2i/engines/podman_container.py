@@ -18,7 +18,12 @@ from r2i.engines.protocol import Mount, Port, RunRequest
 
 
 def create_argv(
-    request: RunRequest, name: str, *, environment: Sequence[str] = (), limits: Sequence[str] = ()
+    request: RunRequest,
+    name: str,
+    *,
+    environment: Sequence[str] = (),
+    limits: Sequence[str] = (),
+    rootless: bool = False,
 ) -> tuple[str, ...]:
     """`environment` are the words after `--env`: names, or `NAME=value` where the name alone would not do."""
     return (
@@ -39,6 +44,7 @@ def create_argv(
         *(f"--mount={_mounted(mount)}" for mount in request.mounts),
         *(f"--env={word}" for word in environment),
         *((f"--user={request.user}",) if request.user is not None else ()),
+        *(_ourselves(request) if rootless else ()),
         *((f"--memory={request.memory}",) if request.memory is not None else ()),
         *((f"--cpus={request.cpus:g}",) if request.cpus is not None else ()),
         *limits,
@@ -55,6 +61,14 @@ def _network(request: RunRequest) -> tuple[str, ...]:
     if request.beside is not None:
         return (f"--network=container:{request.beside}",)
     return () if request.network else ("--network=none",)
+
+
+def _ourselves(request: RunRequest) -> tuple[str, ...]:
+    """Who uses a mounted directory is us outside, as with Docker; Podman copies the image for it once, so only then."""
+    uid, _, gid = (request.user or "").partition(":")
+    if not request.mounts or not uid.isdigit():
+        return ()
+    return (f"--userns=keep-id:uid={uid},gid={gid or uid}",)
 
 
 def _published(port: Port) -> str:

@@ -7,8 +7,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from r2i.building.namespaces import machine_namespace
 from r2i.checkout import Checkout
 from r2i.engines import EngineName
+from r2i.engines.podman_caches import temporary
 from r2i.host.addresses import mask
 from r2i.host.settings import PRIVATE_SECRET, SECRET, HostSettings
 from r2i.machine import Machine, last_line
@@ -128,7 +130,8 @@ def build(
             secrets += ["--secret", f"id={id_},src={scratch / id_}"]
         command = ("buildx", "build", "--progress=plain") if engine == "docker" else ("build",)
         argv = (*machine.engine_prefix, engine, *command, *secrets, "-")
-        return machine.run(argv, env=machine.environ, timeout=timeout, stdin=text)
+        caches = temporary(machine_namespace()) if engine == "podman" else {}
+        return machine.run(argv, env={**machine.environ, **caches}, timeout=timeout, stdin=text)
 
 
 def read_answers(done: Completed) -> dict[str, str]:

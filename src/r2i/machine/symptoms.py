@@ -23,6 +23,7 @@ MachineProblem: TypeAlias = Literal[
     "no-buildx",
     "other-builder",
     "subordinate-ids",
+    "no-tun",
     "runtime",
     "limits",
     "does-not-run",

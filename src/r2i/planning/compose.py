@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 
 from r2i import __version__, image
 from r2i.checkout import Checkout
 from r2i.checkout.ignore import dockerignore
+from r2i.errors import NoBuildpackError
 from r2i.facts.pins import base_of
 from r2i.formats.as_of import as_of
 from r2i.formats.uv_settings import configured
@@ -64,23 +66,60 @@ def make_plan(
 ) -> Plan:
     """Decide what to build, from what `detect` found with these options.
 
-    Raises `InvalidRepositoryError` where a file of the repository is wrong, `UsageError` where an option is.
+    Raises `InvalidRepositoryError` where a file of the repository is wrong, `UsageError` where an option is,
+    `NoBuildpackError` where a file has to declare something and none does.
     """
     check_options(options)
+    if options.must_declare:
+        _check_declared(checkout)
+    if options.as_repo2docker and detections is None:
+        from r2i.planning.tolerant import tolerant
+
+        return tolerant(checkout, partial(_planned, options=options, source=source))
     found = detect(checkout, options) if detections is None else detections
+    return _of_detections(checkout, found, options=options, source=source)
+
+
+def _planned(
+    checkout: Checkout, said: tuple[Notice, ...], *, options: Options, source: Source | None
+) -> Plan:
+    """A plan with what is to be said of the checkout."""
+    found = detect(checkout, options)
+    return _of_detections(checkout, found, options=options, source=source, said=said)
+
+
+def _of_detections(
+    checkout: Checkout,
+    found: Detections,
+    *,
+    options: Options,
+    source: Source | None,
+    said: tuple[Notice, ...] = (),
+) -> Plan:
     if found.problems:
         raise found.problems[0]
     options = found.options  # with the base image
     own = found.own_dockerfile
     if own is not None:
+        own = replace(own, notices=(*said, *own.notices))
         return _own_dockerfile(checkout, options, own, source=source)
     environment = found.environment
     assert environment is not None  # noqa: S101 - for mypy
     if not found.packs:
         environment = replace(environment, notices=(*environment.notices, *_nothing_asked(environment)))
-    every = with_imported(adjusted((*found.packs, environment), options))
+    first = (Detection(notices=said),) if said else ()
+    every = with_imported(adjusted((*first, *found.packs, environment), options))
     check_needed(checkout, every)
     return _compose(checkout, options, every, source=source)
+
+
+def _check_declared(checkout: Checkout) -> None:
+    if not _config_files(checkout):
+        where = f"`{checkout.config_dir}/`" if checkout.config_dir else "the repository"
+        raise NoBuildpackError(
+            f"No file in {where} declares an environment",
+            hint="Add an `environment.yml` or a `requirements.txt`; `r2i init` writes one",
+        )
 
 
 def python_alternatives(checkout: Checkout, options: Options) -> tuple[str, ...]:

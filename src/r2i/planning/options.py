@@ -81,7 +81,7 @@ def without_effect(
             "--as-of": options.as_of,
             "--installer": options.installer != "uv",
             "--apt": options.apt,
-            "--rstudio": options.rstudio,
+            "--rstudio": options.rstudio and not options.as_repo2docker,
             "--replace": options.replace,
             "--appendix": options.appendix,
         }
@@ -103,7 +103,7 @@ def without_effect(
 
 
 def without_r(options: Options, interfaces: tuple[Interface, ...]) -> tuple[Notice, ...]:
-    if not options.rstudio or any(each.name == "rstudio" for each in interfaces):
+    if not options.rstudio or options.as_repo2docker or any(each.name == "rstudio" for each in interfaces):
         return ()
     return (Notice(level="warning", message="`--rstudio` has no effect: the image has no R"),)
 

@@ -1,0 +1,87 @@
+"""A build as BinderHub hears of it: its phases, a line for each thing that happens, and a reason where it fails."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from r2i.cli.progress.layers import LayerBoard
+from r2i.cli.repo2docker.log import JsonLog
+from r2i.engines.protocol import StepEvent
+from r2i.errors import R2iError
+from r2i.model import Change, Dockerfile, Image, Notice, Plan
+from r2i.quoting import printable
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToldByLines:
+    """Tells a log for programs."""
+
+    log: JsonLog
+
+    def note(self, message: str) -> None:
+        self.log.say(message)
+
+    def warn(self, notices: Iterable[Notice]) -> None:
+        for notice in notices:
+            if notice.level == "warning":
+                place = f"{printable(notice.file or '')}:{notice.line}: " if notice.line else ""
+                self.log.say(f"Warning: {place}{printable(notice.message)}", phase="building")
+
+    def unchanged(self, image: Image) -> None:
+        self.log.say(f"{image.reference} is up to date", phase="building")
+
+    @contextmanager
+    def steps(
+        self, plan: Plan, dockerfile: Dockerfile, *, credentials: Sequence[str]
+    ) -> Iterator[Callable[[StepEvent], None]]:
+        board = LayerBoard(dockerfile, plan.layers, credentials=credentials)
+        lock = threading.Lock()
+
+        def listen(event: StepEvent) -> None:
+            with lock:
+                row, what = board.take(event)
+                line = board.line(row, what) if what is not None else ""
+            if line:
+                self.log.say(line)
+
+        def active() -> list[str]:
+            with lock:
+                return [board.line(row, "silent") for row in board.active]
+
+        with self.log.working("building", active):
+            yield listen
+            for row, what in board.end(ok=True):
+                if line := board.line(row, what):
+                    self.log.say(line)
+            self.log.say(board.summary(ok=True))
+
+    def trying(self, failure: R2iError, change: Change, *, attempt: int) -> None:
+        found = failure.diagnosis
+        assert found is not None  # noqa: S101 - for mypy
+        self.log.say(
+            f"{reason(failure, hint=False)}\n{printable(found.message)}\n"
+            f"Building again with `{shlex.join(change.arguments)}` (try {attempt})",
+            phase="building",
+        )
+
+    def refused(self, error: R2iError) -> None:
+        self.log.say(printable(error.message), phase="building")
+
+    def nothing_helped(self, tried: Sequence[Change]) -> None:
+        said = ", ".join(f"`{' '.join(each.arguments)}`" for each in tried)
+        self.log.say(f"None of these fixes helped: {said}", phase="building")
+
+
+def reason(error: R2iError, *, hint: bool = True) -> str:
+    """What is wrong, where, and what to do: all that a person sees of a failed build."""
+    where = f"{printable(error.where)}: " if error.where else ""
+    words = f"Error: {where}{_safe(error.message)}"
+    return f"{words}\nHint: {_safe(error.hint)}" if hint and error.hint else words
+
+
+def _safe(text: str) -> str:
+    return "\n".join(printable(line) for line in text.split("\n"))
