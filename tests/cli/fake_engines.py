@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from r2i.engines.bounds import BoundName
-from r2i.engines.protocol import Container, RunRequest
+from r2i.engines.protocol import Container, Login, RunRequest, TransferEvent
+from r2i.model import Image
 
 
 class OnlyBuilds:
@@ -25,6 +26,20 @@ class OnlyBuilds:
 
     def unbounded(self) -> Mapping[BoundName, str]:
         return {}
+
+    def platform(self) -> str:
+        raise NotImplementedError("only `--reuse` asks")
+
+    def tag(self, image: str, reference: str) -> None:
+        raise NotImplementedError("only an image that is there gets another name")
+
+    def push(
+        self, image: str, name: str, login: Login | None, listen: Callable[[TransferEvent], None]
+    ) -> str:
+        raise NotImplementedError("nothing is pushed here")
+
+    def pull(self, name: str, login: Login | None, listen: Callable[[TransferEvent], None]) -> Image:
+        raise NotImplementedError("nothing is pulled here")
 
     def start(self, request: RunRequest) -> AbstractContextManager[Container]:
         raise NotImplementedError("what is built here is never run")

@@ -43,6 +43,9 @@ class Store(OnlyBuilds):
         pulled = (reference.partition(":")[0],)
         return Image(reference=reference, id=found, repositories=pulled) if found else None
 
+    def tag(self, image: str, reference: str) -> None:
+        self.images[reference] = image
+
     def digest(self, reference: str) -> str | None:
         return self.registry.get(reference)
 

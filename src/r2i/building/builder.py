@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,17 +15,26 @@ from r2i import __version__
 from r2i.building.dated import dated
 from r2i.building.listener import Listener, Silent
 from r2i.building.metadata import BuildTimes, check_place, write_metadata
-from r2i.building.records import Record, fingerprint, remember, remembered, revision_state
-from r2i.building.requests import Work, build_args, build_request
+from r2i.building.records import (
+    Record,
+    content_state,
+    fingerprint,
+    remember,
+    remembered,
+    revision_state,
+)
+from r2i.building.requests import BASE_NAME, INPUTS, Work, build_args, build_request
 from r2i.building.settings import BuildSettings
 from r2i.checkout import Checkout
 from r2i.engines.naming import image_reference
 from r2i.engines.protocol import Engine
-from r2i.errors import BuildFailedError, R2iError
+from r2i.errors import BuildFailedError, R2iError, UsageError
 from r2i.model import Dockerfile, Image, Plan, Source
+from r2i.planning.plan_json import secret_digest
 from r2i.planning.platforms import check_platforms
 
 if TYPE_CHECKING:
+    from r2i.building.registry import Registries
     from r2i.sources.protocol import Revision
 
 
@@ -66,11 +76,14 @@ class Builder:
         settings = self._dated(source, checkout, settings)
         tags = settings.tags or (image_reference(source, settings.options, revision=None),)
         plan, dockerfile = _rendered(source, checkout, settings)
+        # Only an image for others says what it was built from: that takes reading every file.
+        for_others = settings.push or settings.reuse
         state = _directory_state(checkout, plan, dockerfile, settings)
+        states = {f"{state} for others"} if for_others else {state, f"{state} for others"}
         record = self._record(tags[0])
         if (
             not settings.builds_anyway
-            and record.get("fingerprint") == state
+            and record.get("fingerprint") in states
             and not self._on_another_base(record)
         ):
             found = [self.engine.find(tag) for tag in tags]
@@ -78,7 +91,13 @@ class Builder:
                 self.listener.unchanged(found[0])
                 return self._told(found[0], source, settings, plan=plan, boundary=checkout.boundary)
         work = Work(source=source, checkout=checkout, plan=plan, dockerfile=dockerfile, tags=tags)
-        return self._built(work, settings, name=tags[0], state=state)
+        if not for_others:
+            return self._built(work, settings, name=tags[0], state=state)
+        state = f"{state} for others"
+        inputs = _content_inputs(checkout, plan, dockerfile, settings)
+        if reused := self._reused(settings, inputs, name=tags[0], state=state):
+            return reused
+        return self._built(replace(work, labels={INPUTS: inputs}), settings, name=tags[0], state=state)
 
     def _revision(self, source: Source, settings: BuildSettings) -> Image:
         """A revision never changes: an image that carries its name is the one that a build would make, on the same base."""
@@ -88,21 +107,68 @@ class Builder:
         # Only now is it known where the ref of a link ends, and which record a DOI leads to.
         source = revision.source
         # A date that only the history tells is part of the name.
-        if settings.as_of is None and (known := self._known(source, settings, revision)):
-            self.listener.unchanged(known)
+        if settings.as_of is None and (known := self._there(source, settings, revision)):
             return self._told(known, source, settings)
         with self._checked_out(source, revision) as checkout:
-            settings = self._dated(source, checkout, settings)
-            if known := self._known(source, settings, revision):
-                self.listener.unchanged(known)
-                return self._told(known, source, settings, boundary=checkout.boundary)
+            if settings.as_of is not None:
+                settings = self._dated(source, checkout, settings)
+                if known := self._there(source, settings, revision):
+                    return self._told(known, source, settings, boundary=checkout.boundary)
             plan, dockerfile = _rendered(source, checkout, settings)
             reference = image_reference(source, settings.options, revision=revision.content_id)
             # An image of pointers must not pass for the revision once `git-lfs` is there.
             name = reference if checkout.complete else f"{reference}-incomplete"
             tags = (*settings.tags, name)
-            work = Work(source=source, checkout=checkout, plan=plan, dockerfile=dockerfile, tags=tags)
-            return self._built(work, settings, name=name, state=_revision_state(source, settings, revision))
+            state = _revision_state(source, settings, revision)
+            labels = {INPUTS: f"sha256:{state}"} if checkout.complete else {}
+            work = Work(
+                source=source, checkout=checkout, plan=plan, dockerfile=dockerfile, tags=tags, labels=labels
+            )
+            return self._built(work, settings, name=name, state=state)
+
+    def _there(self, source: Source, settings: BuildSettings, revision: Revision) -> Image | None:
+        """The image of a revision, where it need not be built: it is on this machine, or in the registry where that may be asked."""
+        if known := self._known(source, settings, revision):
+            self.listener.unchanged(known)
+            return known
+        state = _revision_state(source, settings, revision)
+        reference = image_reference(source, settings.options, revision=revision.content_id)
+        return self._reused(settings, f"sha256:{state}", name=reference, state=state)
+
+    def _reused(self, settings: BuildSettings, inputs: str, *, name: str, state: str) -> Image | None:
+        """The image that was built from the same and is in the registry of a tag, from now on under `name`, too."""
+        if not settings.reuse or settings.no_cache:
+            return None
+        found = self._registries(settings).find(inputs)
+        if found is None:
+            return None
+        self.engine.tag(found.id, name)
+        base = found.labels.get(BASE_NAME)
+        here = self.engine.find(base) if base else None
+        bases = {base: here.id} if base and here else {}
+        remember(_records(), f"{self.engine.name} {name}", fingerprint=state, image=found.id, bases=bases)
+        return found
+
+    def prepare(self, settings: BuildSettings) -> None:
+        """Raise what a push will be refused for, before anything is built for it."""
+        if (settings.push or settings.reuse) and not settings.tags:
+            raise UsageError(
+                f"`{'--push' if settings.push else '--reuse'}` needs a name of the image in a registry",
+                hint="Add `--tag REGISTRY/OWNER/NAME:TAG`",
+            )
+        if settings.push:
+            self._registries(settings).check_push()
+
+    def published(self, image: Image, settings: BuildSettings) -> Image:
+        """The image, pushed where the settings say so; raise `TemporaryError` or `EngineError` where a registry refuses it."""
+        return self._registries(settings).push(image) if settings.push else image
+
+    def _registries(self, settings: BuildSettings) -> Registries:
+        from r2i.building.registry import Registries
+
+        return Registries(
+            engine=self.engine, environ=self.environ, listener=self.listener, tags=settings.tags
+        )
 
     @contextmanager
     def _checked_out(self, source: Source, revision: Revision | None = None) -> Iterator[Checkout]:
@@ -124,8 +190,11 @@ class Builder:
         return replace(settings, options=options, as_of=None)
 
     def _known(self, source: Source, settings: BuildSettings, revision: Revision) -> Image | None:
-        """The image that was built of a revision before: any image can have its name, so its id has to be on record."""
-        if settings.builds_anyway or settings.tags:
+        """The image that was built of a revision before, under all its tags.
+
+        Any image can have its name, so its id has to be on record.
+        """
+        if settings.builds_anyway:
             return None
         reference = image_reference(source, settings.options, revision=revision.content_id)
         record = self._record(reference)
@@ -134,7 +203,10 @@ class Builder:
         known = self.engine.find(reference)
         if known is None or known.id != record.get("image") or self._on_another_base(record):
             return None
-        return known
+        for tag in settings.tags:
+            if (found := self.engine.find(tag)) is None or found.id != known.id:
+                self.engine.tag(known.id, tag)
+        return replace(known, reference=settings.tags[0]) if settings.tags else known
 
     def _built(self, work: Work, settings: BuildSettings, *, name: str, state: str) -> Image:
         check_platforms(work.plan, settings.platforms)
@@ -254,6 +326,12 @@ def _revision_state(source: Source, settings: BuildSettings, revision: Revision)
         commit=str(revision.content_id),
         settings=repr((settings.trusted, settings.platforms)),
     )
+
+
+def _content_inputs(checkout: Checkout, plan: Plan, dockerfile: Dockerfile, settings: BuildSettings) -> str:
+    given = {name: secret_digest(value) for name, value in build_args(plan, settings).items()}
+    chosen = json.dumps([settings.trusted, settings.options.build_network, given], sort_keys=True)
+    return f"sha256:{content_state(checkout, plan, dockerfile, chosen)}"
 
 
 def _directory_state(checkout: Checkout, plan: Plan, dockerfile: Dockerfile, settings: BuildSettings) -> str:

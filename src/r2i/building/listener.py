@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Literal, Protocol
 
-from r2i.engines.protocol import StepEvent
+from r2i.engines.protocol import StepEvent, TransferEvent
 from r2i.errors import R2iError
 from r2i.model import Change, Dockerfile, Image, Notice, Plan
 
@@ -25,6 +25,14 @@ class Listener(Protocol):
         self, plan: Plan, dockerfile: Dockerfile, *, credentials: Sequence[str]
     ) -> AbstractContextManager[Callable[[StepEvent], None]]:
         """A build begins, whose steps are told to what this gives; no output may show `credentials`."""
+
+    def transfer(
+        self, name: str, *, doing: Literal["push", "pull"]
+    ) -> AbstractContextManager[Callable[[TransferEvent], None]]:
+        """An image begins its way to or from a registry, whose layers are told to what this gives."""
+
+    def pushed(self, name: str, digest: str) -> None:
+        """The registry has the image under this name."""
 
     def trying(self, failure: R2iError, change: Change, *, attempt: int) -> None:
         """A failed build is tried again with a change."""
@@ -50,6 +58,14 @@ class Silent:
         self, plan: Plan, dockerfile: Dockerfile, *, credentials: Sequence[str]
     ) -> Iterator[Callable[[StepEvent], None]]:
         yield lambda _: None
+
+    @contextmanager
+    def transfer(
+        self, name: str, *, doing: Literal["push", "pull"]
+    ) -> Iterator[Callable[[TransferEvent], None]]:
+        yield lambda _: None
+
+    def pushed(self, name: str, digest: str) -> None: ...
 
     def trying(self, failure: R2iError, change: Change, *, attempt: int) -> None: ...
 

@@ -7,14 +7,22 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict
-from hashlib import sha256
+from dataclasses import asdict, replace
+from functools import cache
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import TypedDict
 
+import r2i
 from r2i import __version__
 from r2i.building import private_files
-from r2i.model import Dockerfile, Options, Source
+from r2i.checkout import Checkout
+from r2i.checkout.ignore import left_out_by, patterns
+from r2i.model import Dockerfile, Options, Plan, Source
+from r2i.planning.plan_json import digest, secret_digest
+
+#: The rooms whose files decide what is in an image.
+OF_IMAGES = ("binder", "buildpacks", "checkout", "engines", "facts", "formats", "image", "planning")
 
 #: What of `.git` tells that a commit was made; the index changes whenever somebody looks.
 GIT_STATE = frozenset({"HEAD", "packed-refs", "refs"})
@@ -51,11 +59,52 @@ def fingerprint(root: Path, dockerfile: Dockerfile, *settings: str) -> str:
 
 
 def revision_state(source: Source, options: Options, *, commit: str, settings: str = "") -> str:
-    """A digest of all that the image of a revision depends on, as far as it is known before it is fetched."""
+    """A digest of all that the image of a revision depends on, as far as it is known before it is fetched.
+
+    It stands in a label of the image, and shows no value of a build argument.
+    """
     content = () if source.content is None else source.content.words
     origin = (source.provider, source.location, source.subdirectory, *content)
-    chosen = json.dumps([__version__, origin, commit, settings, asdict(options)], sort_keys=True)
+    arguments = {name: secret_digest(value) for name, value in options.build_args.items()}
+    wanted = asdict(replace(options, build_args=arguments))
+    chosen = json.dumps([own_digest(), origin, commit, settings, wanted], sort_keys=True)
     return sha256(chosen.encode(errors="surrogateescape")).hexdigest()
+
+
+def content_state(checkout: Checkout, plan: Plan, dockerfile: Dockerfile, *settings: str) -> str:
+    """A digest of all that the image of a directory depends on, the same on every machine: it reads every file."""
+    ignored = tuple(patterns(dockerfile.ignore, ".dockerignore"))
+    total = sha256(json.dumps([own_digest(), digest(plan), dockerfile.ignore, *settings]).encode())
+    for path, entry in checkout.walk(lambda path, _: path.rpartition("/")[2] == ".git"):
+        if left_out_by(path, ignored):
+            continue
+        status = entry.stat(follow_symlinks=False)
+        total.update(
+            f"{path}\0{stat.S_IFMT(status.st_mode)} {status.st_mode & 0o111}\0".encode(
+                errors="surrogateescape"
+            )
+        )
+        if entry.is_symlink():
+            total.update(os.fsencode(os.readlink(entry.path)))  # noqa: PTH115 - bytes that need not be text
+        elif stat.S_ISREG(status.st_mode):
+            with Path(entry.path).open("rb") as file:
+                total.update(file_digest(file, sha256).digest())
+    return total.hexdigest()
+
+
+@cache
+def own_digest() -> str:
+    """A digest of what of r2i decides about images: its templates, the programs and locks that go into them, and what plans them."""
+    top = Path(r2i.__file__).parent
+    total = sha256(__version__.encode())
+    for name in OF_IMAGES:
+        for directory, folders, files in os.walk(top / name):
+            folders[:] = sorted(folder for folder in folders if folder != "__pycache__")
+            for file in sorted(files):
+                path = Path(directory, file)
+                content = path.read_bytes()
+                total.update(f"{path.relative_to(top)}\0{len(content)}\0".encode() + content)
+    return total.hexdigest()
 
 
 def remembered(directory: Path, reference: str) -> Record:

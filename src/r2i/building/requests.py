@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from r2i.building.namespaces import cache_namespace, repository_namespace
@@ -24,15 +24,22 @@ from r2i.model import Dockerfile, Image, Notice, Plan, Source
 KEPT: tuple[BoundName, ...] = ("timeout", "image_size")
 
 
+#: The label by which an image is known elsewhere: a digest of all that it was built from, apart from the base image.
+INPUTS = "io.r2i.inputs"
+#: Of the base image (https://github.com/opencontainers/image-spec/blob/main/annotations.md).
+BASE_NAME, BASE_DIGEST = "org.opencontainers.image.base.name", "org.opencontainers.image.base.digest"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """A Dockerfile that is to be built, and what it comes from; `tags` are the names of the image."""
+    """A Dockerfile that is to be built, and what it comes from; `tags` are the names of the image, `labels` further ones of it."""
 
     source: Source
     checkout: Checkout
     plan: Plan
     dockerfile: Dockerfile
     tags: tuple[str, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_request(
@@ -67,7 +74,10 @@ def build_request(
         tags=work.tags,
         build_args=build_args(plan, settings),
         proxies=proxies,
-        labels=plan.labels if own else _base_labels(engine, plan, base, settings.platforms),
+        labels={
+            **(plan.labels if own else _base_labels(engine, plan, base, settings.platforms)),
+            **work.labels,
+        },
         secrets=host.secrets,
         no_cache=settings.no_cache,
         cache_namespace=cache_namespace(work.source, own_dockerfile=own),
@@ -180,11 +190,7 @@ def _in_history(plan: Plan, declared: Mapping[str, int]) -> Iterator[Notice]:
 
 
 def _base_labels(engine: Engine, plan: Plan, base: Image | None, platforms: Sequence[str]) -> dict[str, str]:
-    """Which base image it was: `--base-image NAME@DIGEST` repeats the build. For another platform, it is not that of the store.
-
-    https://github.com/opencontainers/image-spec/blob/main/annotations.md
-    """
+    """Which base image it was: `--base-image NAME@DIGEST` repeats the build. For another platform, it is not that of the store."""
     there = base if base and all(platform == base.platform for platform in platforms) else None
     digest = (there.digest or there.id) if there else engine.digest(plan.base.reference)
-    names = {"org.opencontainers.image.base.name": plan.base.reference}
-    return names | ({"org.opencontainers.image.base.digest": digest} if digest else {})
+    return {BASE_NAME: plan.base.reference} | ({BASE_DIGEST: digest} if digest else {})

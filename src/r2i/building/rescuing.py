@@ -27,7 +27,13 @@ class Rescued:
 
 
 def rescued(builder: Builder, source: Source, settings: BuildSettings) -> Rescued:
-    """The image as the settings want it, rescued where they say so; raises the failure that no change mends."""
+    """The image as the settings want it, rescued and pushed where they say so; raises the failure that no change mends."""
+    builder.prepare(settings)
+    done = _rescued(builder, source, settings)
+    return replace(done, image=builder.published(done.image, settings))
+
+
+def _rescued(builder: Builder, source: Source, settings: BuildSettings) -> Rescued:
     if not settings.rescue:
         return Rescued(image=builder.image(source, settings))
     made: list[Made] = []

@@ -24,6 +24,7 @@ class BuildSettings:
     is a file of certificates that build steps trust, too. With `rescue`, a step that fails for a known cause is built again
     with the change that mends it. `trusted` gives the repository's code the credentials of this machine. `engine_arguments`
     are words for the engine's own build command.
+    `push` pushes the image under every tag, `reuse` looks under them for one that was built from the same before it builds.
 
     Without `platforms`, the image is for the machine of the engine; `builder` is one of `docker buildx ls`. Without
     `outputs`, the image comes into the local store. `metadata_file` is written once there is an image.
@@ -38,6 +39,8 @@ class BuildSettings:
     bounds: Bounds = field(default_factory=Bounds)
     rescue: bool = False
     trusted: bool = False
+    push: bool = False
+    reuse: bool = False
     platforms: tuple[str, ...] = ()
     builder: str | None = None
     cache_from: tuple[LayerCache, ...] = ()

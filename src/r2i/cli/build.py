@@ -53,17 +53,35 @@ delivery_options = collected(
 )
 
 
-@click.command(cls=Command, epilog="r2i build .\nr2i build owner/name --ref v1.0 --tag name:1.0")
+@click.command(
+    cls=Command,
+    epilog="r2i build .\nr2i build owner/name --ref v1.0 --tag name:1.0\nr2i build . --tag ghcr.io/owner/name:1.0 --push",
+)
 @source_options
 @build_options
 @delivery_options
 @plan_options
-def build(typed: TypedSource, building: BuildChoices, delivery: DeliveryChoices, plan: PlanChoices) -> None:
+@click.option("--push", is_flag=True, help="Push the image to the registry of each `--tag`.")
+@click.option(
+    "--reuse",
+    is_flag=True,
+    help="Pull the image of a `--tag` from its registry instead of building, if it was built from the same.",
+)
+def build(
+    typed: TypedSource,
+    building: BuildChoices,
+    delivery: DeliveryChoices,
+    plan: PlanChoices,
+    *,
+    push: bool,
+    reuse: bool,
+) -> None:
     """Build an image of SOURCE and print its name."""
     from r2i.engines.choice import choose
 
     started = time.monotonic()
-    understood, settings = typed.understood(), delivery.settings(building.settings(plan))
+    understood = typed.understood()
+    settings = replace(delivery.settings(building.settings(plan)), push=push, reuse=reuse)
     engine = choose(settings.engine, os.environ, builder=settings.builder)
     image = image_for(
         engine, understood, settings, kind=building.progress, write=building.write, started=started

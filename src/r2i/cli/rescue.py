@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -19,9 +19,10 @@ from r2i.building.rescuing import rescued
 from r2i.building.settings import BuildSettings
 from r2i.cli.app import command_with, typed
 from r2i.cli.common import checked_out, note, show_warnings
-from r2i.cli.progress import Kind
+from r2i.cli.progress import Kind, showing
 from r2i.cli.progress.layers import progress
-from r2i.engines.protocol import Engine, StepEvent
+from r2i.cli.progress.transfers import TransferBoard
+from r2i.engines.protocol import Engine, StepEvent, TransferEvent
 from r2i.errors import R2iError, UsageError
 from r2i.model import Change, Dockerfile, Image, Json, Notice, Plan, Source
 from r2i.quoting import printable
@@ -53,6 +54,16 @@ class Told:
     ) -> Iterator[Callable[[StepEvent], None]]:
         with progress(self.kind, plan, dockerfile, credentials=credentials) as listen:
             yield listen
+
+    @contextmanager
+    def transfer(
+        self, name: str, *, doing: Literal["push", "pull"]
+    ) -> Iterator[Callable[[TransferEvent], None]]:
+        with showing(self.kind, TransferBoard(name, doing=doing)) as listen:
+            yield listen
+
+    def pushed(self, name: str, digest: str) -> None:
+        note(f"Pushed {name}@{digest}", phase="pushing", state="done", image=name, digest=digest)
 
     def trying(self, failure: R2iError, change: Change, *, attempt: int) -> None:
         found = failure.diagnosis

@@ -47,6 +47,8 @@ THEMES = {
     ),
     "Image options": (
         "tags",
+        "push",
+        "reuse",
         "user_name",
         "user_id",
         "repo_dir",

@@ -19,7 +19,7 @@ from r2i.engines.bounds import BoundName, exceeded
 from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.inspection import inspected
 from r2i.engines.outputs import in_store, output_words, put
-from r2i.engines.protocol import BuildRequest, Container, RunRequest, StepEvent
+from r2i.engines.protocol import BuildRequest, Container, Login, RunRequest, StepEvent, TransferEvent, pulled
 from r2i.errors import BuildFailedError, EngineError, R2iError
 from r2i.facts.minimums import DOCKER, written
 from r2i.model import Image
@@ -224,6 +224,30 @@ class Docker:
         words = ("buildx", "imagetools", "inspect", "--format={{.Manifest.Digest}}", reference)
         done = self._ask(*words)
         return done.stdout.strip() if done.returncode == 0 else None
+
+    def platform(self) -> str:
+        done = self._ask("version", "--format={{.Server.Os}}/{{.Server.Arch}}")
+        if done.returncode:
+            raise _trouble(done.stderr)
+        return done.stdout.strip()
+
+    def tag(self, image: str, reference: str) -> None:
+        done = self._ask("image", "tag", "--", image, reference)
+        if done.returncode:
+            raise _trouble(done.stderr)
+
+    def push(
+        self, image: str, name: str, login: Login | None, listen: Callable[[TransferEvent], None]
+    ) -> str:
+        from r2i.engines.docker_transfer import push
+
+        return push(name, login, listen, self.environ, self.endpoint())
+
+    def pull(self, name: str, login: Login | None, listen: Callable[[TransferEvent], None]) -> Image:
+        from r2i.engines.docker_transfer import pull
+
+        pull(name, login, listen, self.environ, self.endpoint())
+        return pulled(self.find(name), name)
 
     def texts(self, reference: str, paths: Sequence[str]) -> tuple[str, ...]:
         from r2i.engines.docker_container import texts

@@ -27,10 +27,13 @@ from r2i.engines.podman_container import PodmanContainer, create_argv
 from r2i.engines.protocol import (
     BuildRequest,
     Container,
+    Login,
     RunRequest,
     Sources,
     StageBase,
     StepEvent,
+    TransferEvent,
+    pulled,
 )
 from r2i.errors import BuildFailedError, EngineError, R2iError
 from r2i.facts.minimums import PODMAN, written
@@ -253,6 +256,28 @@ class Podman:
 
     def digest(self, reference: str) -> str | None:
         return None
+
+    def platform(self) -> str:
+        version = self._info["version"]
+        return str(version["OsArch"])
+
+    def tag(self, image: str, reference: str) -> None:
+        done = self.ask("image", "tag", image, reference)
+        if done.returncode:
+            raise engine_failure(done.stderr, "podman")
+
+    def push(
+        self, image: str, name: str, login: Login | None, listen: Callable[[TransferEvent], None]
+    ) -> str:
+        from r2i.engines.podman_transfer import push
+
+        return push(image, name, login, listen, self.environ)
+
+    def pull(self, name: str, login: Login | None, listen: Callable[[TransferEvent], None]) -> Image:
+        from r2i.engines.podman_transfer import pull
+
+        pull(name, login, listen, self.environ)
+        return pulled(self.find(name), name)
 
     def texts(self, reference: str, paths: Sequence[str]) -> tuple[str, ...]:
         """From a container of it that is never started; with a user by number, since `podman cp` first looks up its name."""

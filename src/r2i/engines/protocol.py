@@ -12,7 +12,18 @@ from r2i.engines import EngineName
 from r2i.engines.bounds import BoundName, Bounds
 from r2i.engines.layer_cache import LayerCache
 from r2i.engines.outputs import Output
+from r2i.errors import R2iError
 from r2i.model import Dockerfile, Image
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """What a registry takes: a name and a password, or a token. `origin` is where it was found, for messages."""
+
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    origin: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +96,21 @@ class StepEvent:
     line: int | None = None
     output: str = ""
     seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferEvent:
+    """Something that happened to one layer on its way to or from a registry.
+
+    `layer` is the beginning of its digest. `present` says that it was there already; `text` is what the engine says of it.
+    `current` and `total` are bytes, 0 where the engine does not tell.
+    """
+
+    layer: str
+    state: Literal["waiting", "running", "present", "done"]
+    text: str
+    current: int = 0
+    total: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +197,26 @@ class Container(Protocol):
         """SIGTERM, then after ten seconds SIGKILL."""
 
 
+class TransferError(R2iError):
+    """An image did not get to a registry, or from there. `said` are the engine's words, `retried` that it has tried again itself.
+
+    Who knows the registry makes an error with words for the user of it.
+    """
+
+    exit_code = 6
+
+    def __init__(self, said: str, *, retried: bool = False) -> None:
+        super().__init__(said)
+        self.said, self.retried = said, retried
+
+
+def pulled(image: Image | None, name: str) -> Image:
+    """What was pulled; raise `TransferError` where it is not in the store."""
+    if image is None:
+        raise TransferError(f"`{name}` was pulled and is not there")
+    return image
+
+
 class Engine(Protocol):
     @property
     def name(self) -> EngineName: ...
@@ -187,6 +233,23 @@ class Engine(Protocol):
 
     def digest(self, reference: str) -> str | None:
         """The digest that a registry has for an image which is not here; None where nothing tells before a build."""
+
+    def platform(self) -> str:
+        """Of the images that it builds and pulls if nobody says another (`linux/amd64`)."""
+
+    def tag(self, image: str, reference: str) -> None:
+        """Give an image of the local store one more name."""
+
+    def push(
+        self, image: str, name: str, login: Login | None, listen: Callable[[TransferEvent], None]
+    ) -> str:
+        """Push an image of the store, which has this name, too, and give the digest that it has there; `name` has its registry and its tag.
+
+        Raises `TransferError` where it is refused or breaks off: then the registry has no such tag, or has it as before.
+        """
+
+    def pull(self, name: str, login: Login | None, listen: Callable[[TransferEvent], None]) -> Image:
+        """Pull an image, named with its registry and its digest; raise `TransferError` where that fails."""
 
     def texts(self, reference: str, paths: Sequence[str]) -> tuple[str, ...]:
         """Small files of an image, without running anything of it; empty for what is no file, or too large."""

@@ -109,7 +109,7 @@ def _performed(wanted: Wanted, log: JsonLog | None, product: TextIO) -> int:
         from r2i.cli.rescue import Told
 
         told = Told(kind="auto", started=time.monotonic())
-    environ = environment(os.environ)
+    environ = environment(os.environ, wanted.registry)
     return perform(Job(wanted=wanted, environ=environ, listener=told, log=log, product=product))
 
 

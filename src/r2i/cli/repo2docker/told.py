@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 from r2i.cli.progress.layers import LayerBoard
+from r2i.cli.progress.transfers import TransferBoard
 from r2i.cli.repo2docker.log import JsonLog
-from r2i.engines.protocol import StepEvent
+from r2i.engines.protocol import StepEvent, TransferEvent
 from r2i.errors import R2iError
 from r2i.model import Change, Dockerfile, Image, Notice, Plan
 from r2i.quoting import printable
@@ -58,6 +60,31 @@ class ToldByLines:
                 if line := board.line(row, what):
                     self.log.say(line)
             self.log.say(board.summary(ok=True))
+
+    @contextmanager
+    def transfer(
+        self, name: str, *, doing: Literal["push", "pull"]
+    ) -> Iterator[Callable[[TransferEvent], None]]:
+        board = TransferBoard(name, doing=doing)
+        lock = threading.Lock()
+
+        def listen(event: TransferEvent) -> None:
+            with lock:
+                row, what = board.take(event)
+                record = board.record(row, what) if what is not None else None
+            if record is not None:
+                self.log.say(str(record["message"]), progress=record["progress"])
+
+        def active() -> list[str]:
+            with lock:
+                return [board.line(row, "silent") for row in board.active]
+
+        # BinderHub knows no phase for pulling.
+        with self.log.working("pushing" if doing == "push" else "building", active):
+            yield listen
+
+    def pushed(self, name: str, digest: str) -> None:
+        self.log.say(f"Pushed {name}@{digest}", phase="pushing")
 
     def trying(self, failure: R2iError, change: Change, *, attempt: int) -> None:
         found = failure.diagnosis

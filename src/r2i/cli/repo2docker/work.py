@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -26,16 +27,22 @@ USER_NAME, USER_ID = "jovyan", 1000
 #: Of a name that every image can have.
 USABLE_NAME = re.compile(r"(?!root$)[a-z_][a-z0-9_-]{0,31}")
 
+#: Where BinderHub writes the login of a registry.
+LOGIN = "CONTAINER_ENGINE_REGISTRY_CREDENTIALS"
+
 #: The secrets of a hub that starts us, which nothing that we start should see.
 OF_A_HUB = re.compile(r"JUPYTERHUB_\w*TOKEN|BINDERHUB_\w*TOKEN|CONFIGPROXY_AUTH_TOKEN|JPY_API_TOKEN")
 
 
-def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Ours, for all that we start: without the secrets of a hub, and with a home, which a hub does not tell."""
+def environment(environ: Mapping[str, str], registry: Mapping[str, str]) -> dict[str, str]:
+    """Ours, for all that we start: without the secrets of a hub, with a home, which a hub does not tell, and with the login
+    of a setting."""
     found = {name: value for name, value in environ.items() if not OF_A_HUB.fullmatch(name)}
     if "HOME" not in found:
         home = os.path.expanduser("~")  # noqa: PTH111 - without a home, it stays as it is
         found["HOME"] = home if home.startswith("/") else "/tmp"  # noqa: S108
+    if registry:
+        found[LOGIN] = json.dumps(dict(registry))
     return found
 
 
@@ -138,6 +145,7 @@ def settings_of(job: Job, options: Options) -> BuildSettings:
         tags=(checked_reference(name),) if name else (),
         bounds=Bounds(timeout=LONGEST_BUILD),
         rescue=True,
+        push=job.wanted.push,
         platforms=platforms_from((job.wanted.platform,) if job.wanted.platform else ()),
         cache_from=tuple(layer_cache("--cache-from", text) for text in job.wanted.cache_from),
         engine_arguments=job.wanted.engine_arguments,

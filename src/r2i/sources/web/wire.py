@@ -54,7 +54,14 @@ class Wire:
 
     @contextmanager
     def answer(
-        self, method: str, url: str, headers: Mapping[str, str], *, within: float, body_within: bool
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        within: float,
+        body_within: bool,
+        body: str | None = None,
     ) -> Iterator[requests.Response]:
         """An answer whose body is not read yet. It has `within` seconds to come, with `body_within` for its body, too.
 
@@ -63,7 +70,9 @@ class Wire:
         proxy = proxy_of(url, self._environ)
         if proxy is not None or self._typed is not None:
             self.check(urlsplit(url).hostname or "", zone_of_name)
-        request = self._session.prepare_request(requests.Request(method, url, headers=dict(headers)))
+        request = self._session.prepare_request(
+            requests.Request(method, url, headers=dict(headers), data=body)
+        )
         late = threading.Event()
         clock = threading.Timer(within, self._cut, (late,))
         clock.daemon = True

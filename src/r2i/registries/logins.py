@@ -1,0 +1,185 @@
+"""Logins of registries, where the programs of engines keep them, and the one that the environment brings."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from r2i import process
+from r2i.engines import EngineName
+from r2i.engines.environment import child_environment
+from r2i.engines.protocol import Login
+from r2i.errors import EngineError, UsageError
+from r2i.registries.names import HUB, ImageName, canonical
+
+#: A login as JSON; the name is that of repo2docker, whose platforms set it.
+VARIABLE = "CONTAINER_ENGINE_REGISTRY_CREDENTIALS"
+
+#: What credential helpers answer as a user name where the secret is a token.
+TOKEN_USER = "<token>"  # noqa: S105 - no secret
+
+HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def given_login(environ: Mapping[str, str]) -> tuple[str, Login] | None:
+    """The registry and the login of the environment; raise `UsageError` where it cannot be read. Its words are never shown."""
+    text = environ.get(VARIABLE, "").strip()
+    if not text:
+        return None
+    hint = f'Set `{VARIABLE}` to \'{{"registry": "ghcr.io", "username": "…", "password": "…"}}\''
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"`{VARIABLE}` is not valid JSON", hint=hint) from error
+    if not isinstance(found, dict):
+        raise UsageError(f"`{VARIABLE}` is not a JSON object", hint=hint)
+    registry = found.get("registry") or HUB
+    for key, value in (
+        ("username", found.get("username")),
+        ("password", found.get("password")),
+        ("registry", registry),
+    ):
+        if not isinstance(value, str) or not value:
+            raise UsageError(f"`{VARIABLE}` has no `{key}`", hint=hint)
+    return canonical(registry), Login(username=found["username"], password=found["password"], origin=VARIABLE)
+
+
+def login_for(
+    name: ImageName, engine: EngineName, environ: Mapping[str, str], *, run: process.Runner = process.run
+) -> Login | None:
+    """The login for an image: of the environment, else of the file of the engine and its credential helpers.
+
+    Raises `UsageError` for a file or variable that cannot be read, `EngineError` for a helper that does not work.
+    """
+    given = given_login(environ)
+    if given is not None and _fits(given[0], name):
+        return given[1]
+    for file in _files(engine, environ):
+        settings = _settings(file)
+        helpers = _section(settings, "credHelpers")
+        helper = _best(helpers, name) or settings.get("credsStore")
+        if isinstance(helper, str) and helper and (login := _from_helper(helper, name, environ, run, file)):
+            return login
+        if (entry := _best(_section(settings, "auths"), name)) and (login := _from_entry(entry, file)):
+            return login
+    return None
+
+
+def docker_settings(environ: Mapping[str, str]) -> Path:
+    """The directory of Docker's own settings."""
+    return Path(environ.get("DOCKER_CONFIG") or Path(child_environment(environ)["HOME"]) / ".docker")
+
+
+def with_given_login(environ: Mapping[str, str]) -> str | None:
+    """The settings of Docker with the login of the environment, as a file for one build; None where there is none."""
+    given = given_login(environ)
+    if given is None:
+        return None
+    registry, login = given
+    settings = _settings(docker_settings(environ) / "config.json")
+    key = "https://index.docker.io/v1/" if registry == HUB else registry
+    auth = base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
+    # No helper for this registry: Docker then reads the file.
+    helpers = {
+        name: value
+        for name, value in _section(settings, "credHelpers").items()
+        if canonical(name) != registry
+    }
+    stored = {"credHelpers": {**helpers, key: ""}} if helpers or settings.get("credsStore") else {}
+    return json.dumps({**settings, **stored, "auths": {**_section(settings, "auths"), key: {"auth": auth}}})
+
+
+def _files(engine: EngineName, environ: Mapping[str, str]) -> Iterator[Path]:
+    """Podman looks into its own files first (https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md)."""
+    if engine == "podman":
+        if file := environ.get("REGISTRY_AUTH_FILE"):
+            yield Path(file)
+        if directory := environ.get("XDG_RUNTIME_DIR"):
+            yield Path(directory) / "containers/auth.json"
+        home = Path(child_environment(environ)["HOME"])
+        yield Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "containers/auth.json"
+    yield docker_settings(environ) / "config.json"
+
+
+def _settings(file: Path) -> Mapping[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"`{file}` cannot be read", hint="Check its permissions and its encoding") from error
+    try:
+        found = json.loads(text or "{}")
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            f"`{file}` is not valid JSON", hint="Correct or remove it, and log in again"
+        ) from error
+    return found if isinstance(found, dict) else {}
+
+
+def _section(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = settings.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _fits(key: str, name: ImageName) -> bool:
+    """A login can be for a part of a registry."""
+    return f"{name.registry}/{name.repository}/".startswith(f"{key}/")
+
+
+def _best(section: Mapping[str, Any], name: ImageName) -> Any:
+    fitting = [key for key in section if _fits(canonical(key), name)]
+    return section[max(fitting, key=lambda key: len(canonical(key)))] if fitting else None
+
+
+def _from_entry(entry: Any, file: Path) -> Login | None:
+    """An entry without a login is one whose login a helper keeps."""
+    if not isinstance(entry, dict):
+        return None
+    if token := entry.get("identitytoken"):
+        return Login(token=str(token), origin=str(file))
+    try:
+        username, colon, password = base64.b64decode(str(entry.get("auth") or "")).decode().partition(":")
+    except ValueError:
+        return None
+    return Login(username=username, password=password.rstrip("\0"), origin=str(file)) if colon else None
+
+
+def _from_helper(
+    helper: str, name: ImageName, environ: Mapping[str, str], run: process.Runner, file: Path
+) -> Login | None:
+    """https://github.com/docker/docker-credential-helpers#development"""
+    program = f"docker-credential-{helper}"
+    server = "https://index.docker.io/v1/" if name.registry == HUB else name.registry
+    if not HELPER.fullmatch(helper):
+        raise UsageError(
+            f"`{file}` names a credential helper `{helper}`, which is no name", hint="Correct it"
+        )
+    done = run((program, "get"), env={**environ, **child_environment(environ)}, stdin=server, timeout=60)
+    if done.returncode == 127:
+        raise EngineError(
+            f"`{program}`, which `{file}` asks for the login of `{name.registry}`, is not installed",
+            hint=f"Install it, or remove `{helper}` from that file and log in again",
+        )
+    if done.returncode:
+        said = (done.stdout or done.stderr).strip().splitlines()
+        if "credentials not found" in "".join(said):
+            return None
+        raise EngineError(
+            f"`{program}` gives no login for `{name.registry}`: {said[-1] if said else 'no reason given'}",
+            hint="Log in again, or correct the settings of that program",
+        )
+    try:
+        found = json.loads(done.stdout)
+        username, secret = str(found["Username"]), str(found["Secret"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise EngineError(f"`{program}` gives an answer that is no login", hint="Update it") from error
+    if not secret:
+        return None
+    if username == TOKEN_USER:
+        return Login(token=secret, origin=program)
+    return Login(username=username, password=secret, origin=program)
