@@ -24,12 +24,12 @@ from r2i.engines.context import Workspace
 from r2i.engines.docker import Docker
 from r2i.engines.docker_container import remote_host
 from r2i.engines.environment import child_environment, passed_by_name
-from r2i.engines.failure import engine_failure, start_failure
+from r2i.engines.failure import engine_failure, start_failure, step_failure
 from r2i.engines.mounts import mounts
 from r2i.engines.ownership import is_abandoned, labels
 from r2i.engines.podman import Podman
-from r2i.engines.protocol import BuildRequest, Mount, Port, RunRequest, StepEvent
-from r2i.errors import EngineError, R2iError, TemporaryError
+from r2i.engines.protocol import BuildRequest, Mount, Port, RunRequest, Sources, StepEvent
+from r2i.errors import BuildFailedError, EngineError, R2iError, TemporaryError
 from r2i.formats.dockerfile import stages
 from r2i.model import Dockerfile
 from r2i.process import Completed, run
@@ -470,3 +470,41 @@ def test_a_name_without_a_registry_is_no_missing_image() -> None:
     assert isinstance(failure, EngineError)
     assert failure.message == "Podman is set up with no registry in which to look for `rocker/r-ver:4.3`"
     assert "Write `docker.io/rocker/r-ver:4.3`" in (failure.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("printed", "error", "message"),
+    [
+        (
+            "error running container: from /usr/bin/crun creating container for [/bin/sh -c id]: mount `proc` to `proc`: Operation not permitted",
+            "while running runtime: exit status 1",
+            "This container masks `/proc`",
+        ),
+        (
+            "error running container: did not get container start message from parent: EOF",
+            "failed to read from slirp4netns sync pipe: EOF",
+            "Podman cannot give containers a network",
+        ),
+        ("error running container: no", "while running runtime: exit status 1", None),
+    ],
+)
+def test_a_step_that_podman_could_not_begin_is_no_fault_of_the_repository(
+    printed: str, error: str, message: str | None
+) -> None:
+    failure = step_failure("RUN id", error, line=2, log=(printed, ": exit status 1"), engine="podman")
+
+    assert isinstance(failure, BuildFailedError if message is None else EngineError)
+    assert failure.message.startswith(message or "`RUN id` failed with exit status 1")
+
+
+def test_podman_without_user_namespaces_is_said() -> None:
+    failure = engine_failure("cannot clone: Operation not permitted\nError: cannot re-exec process", "podman")
+
+    assert failure.message == "Podman may not create user namespaces here"
+
+
+def test_a_chroot_does_not_hold_a_dockerfile_of_others() -> None:
+    sources = Sources(bases=(), images=frozenset(), hosts=frozenset(), check=lambda *_: None)
+    request = replace(BUILD, sources=sources)
+    with pytest.raises(EngineError, match="are not separated from this machine"):
+        Podman({"BUILDAH_ISOLATION": "chroot"}).build(request, ignore)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from r2i.building.namespaces import machine_namespace
 from r2i.engines import EngineName
+from r2i.engines.podman_caches import place
 from r2i.facts.pins import base_image
 from r2i.host.settings import HostSettings, host_script
 from r2i.machine import Machine
@@ -111,6 +113,20 @@ def test_question_leaves_no_image(here: Machine, engine: EngineName, host: HostS
         history = here.ask(engine, "history", "--no-trunc", image).stdout
 
         assert "@@mirror" not in history
+
+
+def test_caches_of_podman_are_those_of_builds(here: Machine) -> None:
+    environments: list[Mapping[str, str]] = []
+
+    def remembering(argv: Sequence[str], *, env: Mapping[str, str] | None = None, **_: object) -> Completed:
+        environments.append(env or {})
+        return Completed(argv=(*argv,), returncode=1, stdout="", stderr="")
+
+    names: tuple[EngineName, ...] = ("podman", "docker")
+    for engine in names:
+        look(replace(here, environ={}, run=remembering), engine, base=BASE, host=HostSettings())
+
+    assert environments == [{"TMPDIR": str(place() / machine_namespace())}, {}]
 
 
 def test_first_layer_is_that_of_every_image() -> None:

@@ -58,6 +58,11 @@ SILENT = _any(
     r"error while fetching server API version",
 )
 
+NO_NETWORK = _any("slirp4netns sync pipe", "set up tap device", "/dev/net/tun")
+
+#: What Podman writes in place of a step's output, where the step did not begin.
+NOT_STARTED = re.compile("error running container: (?:from /|did not get )")
+
 #: What the engine says, our message, our hint; the first that fits.
 ENGINE_TROUBLE = (
     (
@@ -74,6 +79,21 @@ ENGINE_TROUBLE = (
         _any(r"client version \S+ is too (?:new|old)[^\n]*"),
         "The Docker client and daemon have incompatible versions: {found}",
         "Run `r2i setup`",
+    ),
+    (
+        _any(r"mount `?proc`?", "ping_group_range"),
+        "This container masks `/proc`, so {title} cannot isolate build steps in it",
+        "Unmask `/proc` (`--security-opt systempaths=unconfined`), or set `BUILDAH_ISOLATION=chroot`",
+    ),
+    (
+        _any("newuidmap", "newgidmap", "cannot clone", "cannot re-exec"),
+        "{title} may not create user namespaces here",
+        "Allow them; in a container, with `--security-opt seccomp=unconfined`",
+    ),
+    (
+        NO_NETWORK,
+        "{title} cannot give containers a network",
+        "Run `r2i doctor`, which says what is missing",
     ),
     (
         _any(r'no builder "([^"\s]+)" found'),
@@ -164,11 +184,13 @@ def step_failure(
     text: str, error: str, *, line: int | None, log: tuple[str, ...], engine: EngineName
 ) -> R2iError:
     """A step of the build failed: the engine's fault where its message says so, else the repository's."""
-    if status := STATUS.search(error):
+    began = engine != "podman" or not log or not NOT_STARTED.match(log[0])
+    status = STATUS.search(error)
+    if status and began:
         message = f"`{shortened(text)}` failed with exit status {status[1] or status[2]}"
         return BuildFailedError(message, log=log, dockerfile_line=line)
-    if FULL.search(error) or SILENT.search(error) or PULL.search(error):
-        return engine_failure(error, engine)
+    if not began or FULL.search(error) or SILENT.search(error) or PULL.search(error):
+        return engine_failure(log[0] if status else error, engine)
     if text.upper().startswith("FROM "):
         return _pull_failure(text.split()[1], error, engine)
     if missing := MISSING.search(error):
