@@ -14,10 +14,8 @@ from tests.cases import ROOT
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
-@contextmanager
-def pod_image(target: str) -> Iterator[str]:
-    """Built through the proxy and with the certificates of this machine, if it has any."""
-    tag = f"r2i-test/pod-{target}-{secrets.token_hex(4)}"
+def build_pod_image(target: str, tag: str) -> None:
+    """Through the proxy and with the certificates of this machine, if it has any."""
     argv = [
         "docker",
         "buildx",
@@ -31,7 +29,13 @@ def pod_image(target: str) -> Iterator[str]:
     argv += [f"--secret=id=ca-bundle,src={bundle}"] if (bundle := os.environ.get("SSL_CERT_FILE")) else []
     done = run([*argv, "."], cwd=ROOT, timeout=600)
     assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def pod_image(target: str) -> Iterator[str]:
+    tag = f"r2i-test/pod-{target}-{secrets.token_hex(4)}"
     try:
+        build_pod_image(target, tag)
         yield tag
     finally:
         run(["docker", "image", "rm", "--force", tag])
