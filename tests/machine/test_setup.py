@@ -255,12 +255,13 @@ def test_rootless_user_gets_ids(tmp_path: Path) -> None:
     }
     here = machine(tmp_path, answers, programs=["podman", "sudo"], uid=1000)
 
-    ids, _ = plan_setup(examine(here, "podman"), here, scratch=Path("/scratch"))
+    ids, image = plan_setup(examine(here, "podman"), here, scratch=Path("/scratch"))
 
     assert commands((ids,)) == [
         "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ada",
         "podman system migrate",
     ]
+    assert commands((image,))[-2].startswith("env SOURCE_DATE_EPOCH=1754697600 mmdebstrap ")
 
 
 @pytest.mark.parametrize(
