@@ -6,9 +6,10 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -148,7 +149,8 @@ def hub_of(
             yield hub
         finally:
             child.terminate()  # and then it stops the servers of its users, and its proxy
-            child.wait(timeout=60)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=60)
             for name in hub.containers():
                 run(["docker", "rm", "--force", name])
             volumes = run(["docker", "volume", "ls", "--quiet", "--filter", f"name={prefix}"]).stdout.split()
