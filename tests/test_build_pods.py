@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from base64 import b64encode
 from collections.abc import Iterator
@@ -14,9 +13,10 @@ import pytest
 
 from r2i.process import Completed, run
 from tests import registries
+from tests.pods import build_pod_image
 from tests.real_engines import BASE, engine_of
 from tests.registries import registry
-from tests.rootless import FUSE, REPOSITORY, TUN, needs
+from tests.rootless import FUSE, TUN, needs
 from tests.sources.serving import Repository, serve
 
 pytestmark = pytest.mark.engine
@@ -85,30 +85,11 @@ def pods(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pods]:
     images = {target: f"r2i-test/pod-{target}-{secrets.token_hex(4)}" for target in ("docker", "rootless")}
     try:
         for target, tag in images.items():
-            build(target, tag)
+            build_pod_image(target, tag)
         with serve(project.served.parent, login=f"ada:{PASSWORD}") as server:
             yield Pods(images=images, url=f"{server.url}/project.git", commit=commit, scratch=scratch)
     finally:
         run(["docker", "image", "rm", "--force", *images.values()])
-
-
-def build(target: str, tag: str) -> None:
-    """Through the proxy and with the certificates of this machine, if it has any."""
-    proxies = (name for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") if name in os.environ)
-    bundle = os.environ.get("SSL_CERT_FILE")
-    argv = [
-        "docker",
-        "buildx",
-        "build",
-        "--load",
-        "--file=docker/Dockerfile",
-        f"--target={target}",
-        f"--tag={tag}",
-    ]
-    argv += [f"--build-arg={name}" for name in proxies]
-    argv += [f"--secret=id=ca-bundle,src={bundle}"] if bundle else []
-    done = run([*argv, "."], cwd=REPOSITORY, timeout=600)
-    assert done.returncode == 0, done.stderr
 
 
 def test_a_pod_of_a_binderhub_builds_with_the_socket_of_a_daemon(pods: Pods) -> None:

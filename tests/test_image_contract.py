@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 import shutil
 import urllib.error
 import urllib.request
@@ -51,10 +52,17 @@ def image(repo: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def container(engine: Engine, image: str) -> Iterator[Container]:
-    """As a BinderHub on one machine starts it."""
-    server = ("jupyter-notebook", "--ip=0.0.0.0", f"--port={SERVER_PORT}", "--ServerApp.token=secret")
-    command = (*server, "--ServerApp.base_url=/user/ada/", "--ServerApp.trust_xheaders=True")
-    request = RunRequest(image=image, command=command, ports=(Port(container_port=SERVER_PORT),))
+    """As a BinderHub on one machine starts it: with options for every server, and a token of its hub."""
+    settings = {"base_url": "/user/ada/", "token": "secret", "trust_xheaders": "True"}
+    options = (
+        f"--{app}.{name}={value}" for name, value in settings.items() for app in ("ServerApp", "NotebookApp")
+    )
+    request = RunRequest(
+        image=image,
+        command=("jupyter-notebook", "--ip=0.0.0.0", f"--port={SERVER_PORT}", *options),
+        ports=(Port(container_port=SERVER_PORT),),
+        environment={"JUPYTERHUB_API_TOKEN": "secret"},
+    )
     with engine.start(request) as started:
         wait_for_server(started, SERVER_PORT)
         yield started
@@ -154,6 +162,46 @@ def test_the_commands_of_hubs_and_people_are_there(container: Container, command
 
     assert done.returncode == 0, done.stderr
     assert done.stdout[0].isdigit()
+
+
+#: How a hub on Kubernetes chooses the server, and starts it with the arguments that follow.
+CHOOSING = """
+import os, sys
+try:
+    import jupyterlab
+except ImportError:
+    os.execvp("jupyter-notebook", sys.argv)
+os.execvp("jupyter-lab", sys.argv)
+"""
+
+
+def test_python_finds_a_server_that_it_can_start(container: Container) -> None:
+    chosen = inside(container, f"python3 -c {shlex.quote(CHOOSING)} --version")
+    notebook = inside(container, "jupyter-notebook --version")
+
+    assert (chosen.returncode, chosen.stdout) == (0, notebook.stdout), chosen.stderr
+
+
+@pytest.mark.parametrize(
+    ("token", "server"), [("secret", "jupyterhub-singleuser"), ("", "jupyter-lab")], ids=["hub", "no-hub"]
+)
+def test_the_command_of_an_image_is_the_server_of_a_hub_where_one_starts_it(
+    image: str, container: Container, token: str, server: str
+) -> None:
+    [command] = inspected(image)["Config"]["Cmd"]
+    started = inside(container, f"JUPYTERHUB_API_TOKEN={token} {command} --version")
+    expected = inside(container, f"{server} --version")
+
+    assert (started.returncode, started.stdout) == (0, expected.stdout), started.stderr
+
+
+def test_an_image_without_a_command_serves_lab(engine: Engine, image: str) -> None:
+    environment = {"JUPYTER_TOKEN": "secret"}
+    ports = (Port(container_port=SERVER_PORT),)
+    with engine.start(RunRequest(image=image, ports=ports, environment=environment)) as started:
+        url = wait_for_server(started, SERVER_PORT)
+        with urllib.request.urlopen(f"{url}/lab?token=secret", timeout=30) as page:
+            assert page.status == 200
 
 
 def test_notebook_serves_lab_as_well(container: Container) -> None:

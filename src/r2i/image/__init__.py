@@ -144,6 +144,7 @@ def user(*, name: str, uid: int, variables: Mapping[str, str]) -> Layer:
         variables={
             "variables": tuple(f"{key}={value}" for key, value in variables.items()),
         },
+        resources=("start-jupyter",),
     )
 
 

