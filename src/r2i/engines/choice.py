@@ -11,8 +11,15 @@ from r2i.engines.protocol import Engine
 from r2i.errors import EngineError, UsageError
 
 
-def choose(name: EngineChoice, environ: Mapping[str, str]) -> Engine:
-    """The engine of that name where it works; `auto` is Docker where its daemon answers, else Podman."""
+def choose(name: EngineChoice, environ: Mapping[str, str], *, builder: str | None = None) -> Engine:
+    """The engine of that name where it works; `auto` is Docker where its daemon answers, else Podman.
+
+    `builder` is the one of `docker buildx ls` that builds, None for what the environment says.
+    """
+    if builder is not None:
+        if name == "podman":
+            raise UsageError("Podman has no `--builder`", hint="Remove it, or use `--engine docker`")
+        name, environ = "docker", {**environ, "BUILDX_BUILDER": builder}
     # From Python, anything may be given.
     names: tuple[str, ...] = get_args(EngineChoice)
     if name not in names:

@@ -6,11 +6,12 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from r2i import process
+from r2i.engines.outputs import Output, drafts, excluded
 from r2i.engines.protocol import BuildRequest
 from r2i.errors import EngineError
 
@@ -23,7 +24,7 @@ class Workspace:
     """Where the files of one build lie. `directories` are all that is to be deleted.
 
     `support` becomes the build context `r2i`. It is None for a Dockerfile without support files, such as a repository's own: there,
-    `r2i` is a stage or an image like any other.
+    `r2i` is a stage or an image like any other. `metadata` is what buildx tells of the image, `archives` are the drafts of outputs.
     """
 
     dockerfile: Path
@@ -32,6 +33,8 @@ class Workspace:
     image_id: Path
     secrets: Mapping[str, Path]
     directories: tuple[Path, ...]
+    metadata: Path = Path()
+    archives: Mapping[Output, Path] = field(default_factory=dict)
 
     def run(
         self,
@@ -42,7 +45,10 @@ class Workspace:
         guard: Literal["program", "children"],
         during: process.During | None = None,
     ) -> str | None:
-        """Run the engine's program to its end, and give the id of the image, None where the build failed."""
+        """Run the engine's program to its end, and give the id of the image, None where the build failed.
+
+        The id is empty where the builder keeps nothing but its cache.
+        """
         with process.streaming(argv, env=env, guard=guard, remove=self.directories, during=during) as (
             lines,
             wait,
@@ -62,12 +68,13 @@ def workspace(request: BuildRequest, dockerfile: str) -> Iterator[Workspace]:
     with (
         tempfile.TemporaryDirectory(prefix="r2i-build-", ignore_cleanup_errors=True) as build,
         tempfile.TemporaryDirectory(prefix="r2i-secrets-", ignore_cleanup_errors=True) as secrets,
+        drafts(request.outputs) as archives,
     ):
         root = Path(build)
         # BuildKit looks for the ignore file beside the Dockerfile, by this name, before it looks in the context.
         ignore = root / "Dockerfile.dockerignore"
         _write(root / "Dockerfile", dockerfile)
-        _write(ignore, request.dockerfile.ignore)
+        _write(ignore, request.dockerfile.ignore + excluded(request.outputs, request.context))
         support = root / "support" if request.dockerfile.support else None
         if support is not None:
             support.mkdir()
@@ -79,7 +86,9 @@ def workspace(request: BuildRequest, dockerfile: str) -> Iterator[Workspace]:
             support=support,
             image_id=root / "image-id",
             secrets={id_: _secret(Path(secrets), id_, text) for id_, text in request.secrets.items()},
-            directories=(root, Path(secrets)),
+            directories=(root, Path(secrets), *(path.parent for path in archives.values())),
+            metadata=root / "metadata.json",
+            archives=archives,
         )
 
 

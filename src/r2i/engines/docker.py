@@ -11,12 +11,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from r2i import process
 from r2i.engines.bounds import BoundName, exceeded
 from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.inspection import inspected
+from r2i.engines.outputs import in_store, output_words, put
 from r2i.engines.protocol import BuildRequest, Container, RunRequest, StepEvent
 from r2i.errors import BuildFailedError, EngineError, R2iError
 from r2i.facts.minimums import DOCKER, written
@@ -44,11 +46,16 @@ NO_BUILDX = "The Docker plugin buildx is missing, and r2i requires it"
 
 
 def build_argv(
-    request: BuildRequest, files: Workspace, *, build_args: Sequence[str] = (), address: str = "::1"
+    request: BuildRequest,
+    files: Workspace,
+    *,
+    build_args: Sequence[str] = (),
+    address: str = "::1",
+    exports: bool = True,
 ) -> tuple[str, ...]:
     """`--load` brings the image from a builder that has a store of its own; for Docker's own it changes nothing.
 
-    BuildKit's cache knows limits apart, so of a build without options they are always the same.
+    A builder that `exports` no archives brings the image into the store, of which they are made. BuildKit's cache knows limits apart, so of a build without options they are always the same.
     """
     return (
         "docker",
@@ -68,7 +75,11 @@ def build_argv(
         *(("--no-cache",) if request.no_cache else ()),
         # Hosts are part of the key under which BuildKit keeps a layer; the names of caches are not.
         *((f"--add-host={request.layer_namespace}.invalid:127.0.0.1",) if request.layer_namespace else ()),
-        "--load",
+        *((f"--platform={','.join(request.platforms)}",) if request.platforms else ()),
+        *(f"--cache-from={cache.word}" for cache in request.cache_from),
+        *(f"--cache-to={cache.word}" for cache in request.cache_to),
+        *((f"--metadata-file={files.metadata}",) if request.outputs else ()),
+        *output_words(request.outputs, files.archives if exports else {}),
         "--",
         str(request.context),
     )
@@ -115,19 +126,7 @@ class Docker:
         from r2i.engines.watch import NoSteps, Watch
         from r2i.formats.dockerfile import stages
 
-        env = child_environment(self.environ)
-        given = dict(request.build_args)
-        if request.cache_namespace:
-            given[CACHE_NAMESPACE] = request.cache_namespace
-        words, added = passed_by_name(given, env)
-        # Attestations would make every image an index, with other digests each time.
-        env |= {
-            **added,
-            **request.proxies,
-            "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
-            "BUILDX_GIT_INFO": "0",
-            "BUILDX_GIT_LABELS": "0",
-        }
+        words, env = self._variables(request)
         progress = SolveProgress(stages(request.dockerfile.text), listen)
         address = fresh_address()
         watch = Watch(request.bounds, DockerSteps(self._ask, address) if os.getuid() == 0 else NoSteps())
@@ -136,15 +135,62 @@ class Docker:
                 policy = files.dockerfile.with_name("policy.json")
                 policy.write_text(source_policy(request.sources), encoding="utf-8")
                 env[VARIABLE] = str(policy)
-            argv = build_argv(request, files, build_args=[*words, *request.proxies], address=address)
+            exports = not files.archives or self._exports()
+            given = [*words, *request.proxies]
+            argv = build_argv(request, files, build_args=given, address=address, exports=exports)
             image_id = files.run(argv, progress.feed, env=env, guard="program", during=watch.over)
-        if image_id is None or watch.exceeded:
-            raise self._build_failure(progress, watch)
-        image = self._built(request, image_id)
-        if image.size > request.bounds.image_size:
-            self._ask("image", "rm", "--force", "--", *(request.tags or (image_id,)))
+            if image_id is None or watch.exceeded:
+                raise self._build_failure(progress, watch, request)
+            return self._delivered(request, image_id, files, listen, exports=exports)
+
+    def _variables(self, request: BuildRequest) -> tuple[list[str], dict[str, str]]:
+        """The build arguments, and the environment of buildx."""
+        from r2i.engines.layer_cache import cache_environment
+
+        env = child_environment(self.environ)
+        env |= cache_environment((*request.cache_from, *request.cache_to), self.environ)
+        given = dict(request.build_args)
+        if request.cache_namespace:
+            given[CACHE_NAMESPACE] = request.cache_namespace
+        words, added = passed_by_name(given, env)
+        # Attestations would make every image an index, with other digests each time.
+        return words, {
+            **env,
+            **added,
+            **request.proxies,
+            "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+            "BUILDX_GIT_INFO": "0",
+            "BUILDX_GIT_LABELS": "0",
+        }
+
+    def _delivered(
+        self,
+        request: BuildRequest,
+        image_id: str,
+        files: Workspace,
+        listen: Callable[[StepEvent], None],
+        *,
+        exports: bool,
+    ) -> Image:
+        """The image, once it is wherever it was asked for."""
+        from r2i.engines.archives import save
+
+        stored = not exports or in_store(request.outputs)
+        image = self._built(request, image_id) if stored else Image(reference="", id=image_id)
+        if not exports:
+            save("docker", image, request.tags, files, listen, env=child_environment(self.environ))
+        sizes = (image.size, *(path.stat().st_size for path in files.archives.values()))
+        if max(sizes) > request.bounds.image_size:
+            if stored:
+                self._ask("image", "rm", "--force", "--", *(request.tags or (image_id,)))
             raise exceeded("image_size", request.bounds, step="", line=None)
-        return image
+        put(files.archives)
+        return image if not request.outputs else _as_told(image, request, files.metadata)
+
+    def _exports(self) -> bool:
+        """Whether the builder writes archives, which that of Docker does with the image store of containerd only."""
+        status = "--format={{json .DriverStatus}}"
+        return not self._builds_itself() or "io.containerd.snapshotter" in self._ask("info", status).stdout
 
     def unbounded(self) -> Mapping[BoundName, str]:
         from r2i.engines.steps import directory_of_this_machine
@@ -221,8 +267,16 @@ class Docker:
         reference = request.tags[0] if request.tags else image_id
         return replace(image, reference=reference)
 
-    def _build_failure(self, progress: SolveProgress, watch: Watch) -> R2iError:
-        from r2i.engines.failure import engine_failure, no_buildx, old_buildx, shortened, step_failure
+    def _build_failure(self, progress: SolveProgress, watch: Watch, request: BuildRequest) -> R2iError:
+        from r2i.engines.failure import (
+            engine_failure,
+            no_buildx,
+            old_buildx,
+            shortened,
+            silent_builder,
+            step_failure,
+            without_emulation,
+        )
 
         said = "\n".join(progress.text)
         step = progress.failed
@@ -230,8 +284,10 @@ class Docker:
             words, line, log, error = shortened(at.text), at.line, tuple(at.tail), at.error
         else:
             words, line, log, error = "", None, (), ""
-        if bounded := watch.failure(step=words, line=line, log=log, error=error):
-            return bounded
+        bounded = watch.failure(step=words, line=line, log=log, error=error)
+        foreign = without_emulation((*log, error), request.platforms)
+        if known := bounded or foreign or silent_builder(words, said):
+            return known
         if denied := DENIED_SOURCE.search(said):
             return _denied(denied[1])
         if step is not None and not step.text.startswith(OWN_STEPS):
@@ -246,7 +302,26 @@ class Docker:
             return EngineError(
                 "The Docker plugin buildx is too old: r2i needs 0.13 or newer", hint="Run `r2i setup`"
             )
-        return _syntax_failure(said) or engine_failure(said, "docker")
+        return _syntax_failure(said) or engine_failure(said, "docker", request.platforms)
+
+
+def _as_told(image: Image, request: BuildRequest, metadata: Path) -> Image:
+    """What buildx says of an image that it handed over."""
+    told = _json(metadata.read_text(encoding="utf-8"))
+    pushed = any(output.kind == "registry" for output in request.outputs)
+    digest = str(told.get("containerimage.digest", "")) or None
+    if image.reference:
+        return replace(image, digest=digest) if pushed else image
+    kept = any(output.kind != "none" for output in request.outputs)
+    single = told.get("containerimage.descriptor", {}).get("platform", {})
+    platform = f"{single['os']}/{single['architecture']}" if single else ""
+    return Image(
+        reference=request.tags[0] if kept and request.tags else "",
+        id=image.id,
+        digest=digest,
+        labels=request.labels,
+        platform=platform,
+    )
 
 
 def _denied(source: str) -> R2iError:

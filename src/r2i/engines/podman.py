@@ -17,9 +17,18 @@ from r2i.engines.bounds import BoundName, exceeded
 from r2i.engines.container_limits import PROCESSES, default_memory
 from r2i.engines.docker_container import GRACE
 from r2i.engines.environment import child_environment, passed_by_name
-from r2i.engines.failure import engine_failure, last_line, shortened, start_failure, step_failure
+from r2i.engines.failure import (
+    engine_failure,
+    last_line,
+    shortened,
+    start_failure,
+    step_failure,
+    without_emulation,
+)
 from r2i.engines.files import LARGEST_TEXT, archive, text_in
 from r2i.engines.inspection import inspected
+from r2i.engines.layer_cache import for_podman
+from r2i.engines.outputs import put
 from r2i.engines.podman_container import PodmanContainer, create_argv
 from r2i.engines.protocol import (
     BuildRequest,
@@ -69,10 +78,13 @@ def build_argv(request: BuildRequest, files: Workspace, *, build_args: Sequence[
         *_share(request.bounds.cpus),
         *(() if request.network else ("--network=none",)),
         *(f"--secret=id={id_},src={path}" for id_, path in files.secrets.items()),
-        *(f"--tag={tag}" for tag in request.tags),
+        *(f"--tag={tag}" for tag in _names(request)),
         *(f"--label={name}={value}" for name, value in request.labels.items()),
         *(f"--build-arg={word}" for word in build_args),
         *(("--no-cache",) if request.no_cache else ()),
+        *(f"--platform={platform}" for platform in request.platforms),
+        *for_podman("--cache-from", request.cache_from),
+        *for_podman("--cache-to", request.cache_to),
         "--",
         str(request.context),
     )
@@ -119,6 +131,7 @@ class Podman:
         from r2i.engines.watch import Watch
         from r2i.formats.dockerfile import stages
 
+        _check(request)
         env = child_environment(self.environ, pulls=True)
         words, added = passed_by_name(request.build_args, env)
         # Podman itself pulls with the proxies of its own environment.
@@ -144,17 +157,27 @@ class Podman:
             argv = build_argv(request, files, build_args=[*words, *proxies])
             begin = partial(BuildProgress, stages(helped), origin, ToldOnce(listen))
             image_id, progress = _run(files, argv, begin, env=env, watch=watch)
-        if image_id is None or watch.exceeded:
-            raise _build_failure(progress, watch)
-        return self._built(image_id, request)
+            if image_id is None or watch.exceeded:
+                raise _build_failure(progress, watch, request)
+            return self._built(image_id, request, files, listen)
 
-    def _built(self, image_id: str, request: BuildRequest) -> Image:
+    def _built(
+        self, image_id: str, request: BuildRequest, files: Workspace, listen: Callable[[StepEvent], None]
+    ) -> Image:
+        """The image, once it is wherever it was asked for."""
+        from r2i.engines.archives import save
+
         image = self.find(image_id)
         if image is None:
             raise EngineError("The build succeeded, but Podman does not have the image", hint="Try again")
         if image.size > request.bounds.image_size:
             self.ask("image", "rm", "--force", "--", *(request.tags or (image_id,)))
             raise exceeded("image_size", request.bounds, step="", line=None)
+        names = _names(request)
+        save("podman", image, names, files, listen, env=child_environment(self.environ))
+        put(files.archives)
+        if request.tags and not names:
+            return replace(image, reference="")
         return replace(image, reference=request.tags[0] if request.tags else image_id)
 
     def _pull_bases(self, sources: Sources, listen: Callable[[StepEvent], None], watch: Watch) -> None:
@@ -343,6 +366,29 @@ class Podman:
             )
 
 
+def _names(request: BuildRequest) -> tuple[str, ...]:
+    """What stays in the cache only has none."""
+    return () if any(output.kind == "none" for output in request.outputs) else request.tags
+
+
+def _check(request: BuildRequest) -> None:
+    """Raise `EngineError` for what only builders of Docker do."""
+    if len(request.platforms) > 1:
+        raise EngineError(
+            "With Podman, r2i builds for one platform at a time",
+            hint="Build once for each `--platform`, or use `--engine docker`",
+        )
+    if request.platforms and request.sources is not None:
+        raise EngineError(
+            "With Podman, `--platform` does not apply to a repository's own `Dockerfile`",
+            hint="Use `--engine docker`",
+        )
+    if any(output.kind == "registry" for output in request.outputs):
+        raise EngineError(
+            "Podman does not push an image while it builds", hint="Build it, then run `podman push`"
+        )
+
+
 def _temporary(namespace: str) -> dict[str, str]:
     """Where Podman keeps the caches of steps: it knows no namespaces, and takes a directory below this one."""
     import platformdirs
@@ -380,7 +426,7 @@ def _run(
             return image_id, progress
 
 
-def _build_failure(progress: BuildProgress, watch: Watch) -> R2iError:
+def _build_failure(progress: BuildProgress, watch: Watch, request: BuildRequest) -> R2iError:
     """Podman's last line says why; it may stand behind what the step printed without ending the line."""
     *before, last = progress.tail or ("",)
     printed, found, said = last.rpartition("Error: building at STEP ")
@@ -388,6 +434,8 @@ def _build_failure(progress: BuildProgress, watch: Watch) -> R2iError:
     words = shortened(progress.text)
     if bounded := watch.failure(step=words, line=progress.line, log=tuple(log), error=last):
         return bounded
+    if foreign := without_emulation((*log, last), request.platforms):
+        return foreign
     if not found:
         return engine_failure(last, "podman")
     error = progress.fail(said).partition(" &imagebuilder.")[0]

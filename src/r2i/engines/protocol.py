@@ -10,6 +10,8 @@ from typing import Literal, Protocol
 
 from r2i.engines import EngineName
 from r2i.engines.bounds import BoundName, Bounds
+from r2i.engines.layer_cache import LayerCache
+from r2i.engines.outputs import Output
 from r2i.model import Dockerfile, Image
 
 
@@ -44,6 +46,7 @@ class BuildRequest:
     `cache_namespace` keeps all caches that the Dockerfile names apart from those of other namespaces, `layer_namespace` all layers: what a
     step made with its own caches is not for a step of the same words with others.
     Without `network`, no step has one. `sources` is None where the engine may fetch anything.
+    Without `platforms`, the image is for the machine that builds it. Without `outputs`, it comes into the local store.
     """
 
     context: Path
@@ -59,6 +62,10 @@ class BuildRequest:
     network: bool = True
     sources: Sources | None = None
     bounds: Bounds = field(default_factory=Bounds)
+    platforms: tuple[str, ...] = ()
+    cache_from: tuple[LayerCache, ...] = ()
+    cache_to: tuple[LayerCache, ...] = ()
+    outputs: tuple[Output, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +174,11 @@ class Engine(Protocol):
     def name(self) -> EngineName: ...
 
     def build(self, request: BuildRequest, listen: Callable[[StepEvent], None]) -> Image:
-        """Build an image; raise `BuildFailedError` where a step failed and `EngineError` where the engine did."""
+        """Build an image; raise `BuildFailedError` where a step failed and `EngineError` where the engine did.
+
+        An image that did not come into the local store has the name, the id and the digest that the builder tells, and
+        no name at all where it is in the cache of the builder only.
+        """
 
     def find(self, reference: str) -> Image | None:
         """The image in the local store, or None."""
