@@ -35,7 +35,6 @@ def build(
     wanted = settings or BuildSettings()
     understood = parse(source, cwd=(directory or Path()).absolute())
     home = Path(environ["HOME"]) if "HOME" in environ else Path.home()
-    builder = Builder(
-        engine=choose(wanted.engine, environ), environ=environ, home=home, listener=listener or Silent()
-    )
+    engine = choose(wanted.engine, environ, builder=wanted.builder)
+    builder = Builder(engine=engine, environ=environ, home=home, listener=listener or Silent())
     return rescued(builder, understood, wanted).image

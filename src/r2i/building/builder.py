@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from r2i import __version__
 from r2i.building.dated import dated
 from r2i.building.listener import Listener, Silent
+from r2i.building.metadata import Account, BuildTimes, check_place
 from r2i.building.records import Record, fingerprint, remember, remembered, revision_state
 from r2i.building.requests import Work, build_args, build_request
 from r2i.building.settings import BuildSettings
@@ -20,6 +21,7 @@ from r2i.engines.naming import image_reference
 from r2i.engines.protocol import Engine
 from r2i.errors import BuildFailedError, R2iError
 from r2i.model import Dockerfile, Image, Plan, Source
+from r2i.planning.platforms import check_platforms
 
 if TYPE_CHECKING:
     from r2i.sources.protocol import Revision
@@ -30,13 +32,26 @@ INTERPRETERS = frozenset({"interpreter", "conda_interpreter"})
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What a build gave: the image, the plan that it was built of, and how long each layer took."""
+
+    image: Image
+    plan: Plan
+    times: BuildTimes
+
+
+@dataclass(frozen=True, kw_only=True)
 class Builder:
-    """Builds with one engine, for a user with this environment and home, and tells a listener what happens."""
+    """Builds with one engine, for a user with this environment and home, and tells a listener what happens.
+
+    `account` is what the last build was.
+    """
 
     engine: Engine
     environ: Mapping[str, str]
     home: Path
     listener: Listener = field(default_factory=Silent)
+    account: Account = field(default_factory=Account)
 
     def image(self, source: Source, settings: BuildSettings) -> Image:
         """The image of a source, built if needed.
@@ -51,12 +66,18 @@ class Builder:
 
     def directory(self, source: Source, checkout: Checkout, settings: BuildSettings) -> Image:
         """The image of a directory of this machine, as the checkout has it: its fingerprint tells whether it changed."""
+        self.account.begin(source)
         settings = self._dated(source, checkout, settings)
         tags = settings.tags or (image_reference(source, settings.options, revision=None),)
         plan, dockerfile = _rendered(source, checkout, settings)
+        self.account.plan, self.account.boundary = plan, checkout.boundary
         state = _directory_state(checkout, plan, dockerfile, settings)
         record = self._record(tags[0])
-        if not settings.no_cache and record.get("fingerprint") == state and not self._on_another_base(record):
+        if (
+            not settings.builds_anyway
+            and record.get("fingerprint") == state
+            and not self._on_another_base(record)
+        ):
             found = [self.engine.find(tag) for tag in tags]
             if found[0] is not None and all(image and image.id == record.get("image") for image in found):
                 self.listener.unchanged(found[0])
@@ -71,6 +92,7 @@ class Builder:
         revision = resolve(source, environ=self.environ, report=self.listener.note)
         # Only now is it known where the ref of a link ends, and which record a DOI leads to.
         source = revision.source
+        self.account.begin(source)
         # A date that only the history tells is part of the name.
         if settings.as_of is None and (known := self._known(source, settings, revision)):
             self.listener.unchanged(known)
@@ -109,7 +131,7 @@ class Builder:
 
     def _known(self, source: Source, settings: BuildSettings, revision: Revision) -> Image | None:
         """The image that was built of a revision before: any image can have its name, so its id has to be on record."""
-        if settings.no_cache or settings.tags:
+        if settings.builds_anyway or settings.tags:
             return None
         reference = image_reference(source, settings.options, revision=revision.content_id)
         record = self._record(reference)
@@ -121,28 +143,36 @@ class Builder:
         return known
 
     def _built(self, work: Work, settings: BuildSettings, *, name: str, state: str) -> Image:
+        check_platforms(work.plan, settings.platforms)
+        if settings.metadata_file is not None:
+            check_place(settings.metadata_file, work.checkout.boundary)
         before = {reference: self.engine.find(reference) for reference in _bases(work.plan, work.dockerfile)}
-        image, plan = self._run(work, settings, base=before.get(work.plan.base.reference))
-        if plan is not work.plan:
-            return image  # the next build tries again to download what the plan asks for
+        ran = self._run(work, settings, base=before.get(work.plan.base.reference))
+        self.account.plan, self.account.times = ran.plan, ran.times
+        # Otherwise the next build tries again to download what the plan asks for.
+        if ran.plan is work.plan and settings.stores:
+            self._remember(ran.image, name=name, state=state, before=before)
+        return ran.image
+
+    def _remember(self, image: Image, *, name: str, state: str, before: Mapping[str, Image | None]) -> None:
         # A base that was not there may have been pulled.
         bases = {
             reference: base.id if (base := known or self.engine.find(reference)) else ""
             for reference, known in before.items()
         }
         remember(_records(), f"{self.engine.name} {name}", fingerprint=state, image=image.id, bases=bases)
-        return image
 
-    def _run(self, work: Work, settings: BuildSettings, *, base: Image | None) -> tuple[Image, Plan]:
-        """The image and the plan that it was built of."""
+    def _run(self, work: Work, settings: BuildSettings, *, base: Image | None) -> Ran:
         self.listener.warn(work.plan.notices)
         request, host, notices = build_request(
             self.engine, work, settings, environ=self.environ, home=self.home, base=base
         )
         self.listener.warn(notices)
         try:
+            times = BuildTimes(plan=work.plan, dockerfile=work.dockerfile, credentials=host.credentials)
             with self.listener.steps(work.plan, work.dockerfile, credentials=host.credentials) as listen:
-                return self.engine.build(request, listen), work.plan
+                image = self.engine.build(request, times.told(listen))
+            return Ran(image=image, plan=work.plan, times=times)
         except BuildFailedError as error:
             own = replace(settings, options=replace(settings.options, own_python=True))
             if instead := _with_own_python(work, own, error):
@@ -198,13 +228,16 @@ def _with_own_python(work: Work, settings: BuildSettings, error: BuildFailedErro
 
 def _revision_state(source: Source, settings: BuildSettings, revision: Revision) -> str:
     return revision_state(
-        source, settings.options, commit=str(revision.content_id), settings=str(settings.trusted)
+        source,
+        settings.options,
+        commit=str(revision.content_id),
+        settings=repr((settings.trusted, settings.platforms)),
     )
 
 
 def _directory_state(checkout: Checkout, plan: Plan, dockerfile: Dockerfile, settings: BuildSettings) -> str:
     arguments = sorted(build_args(plan, settings).items())
-    chosen = repr((__version__, settings.trusted, arguments, sorted(plan.labels.items())))
+    chosen = repr((__version__, settings.trusted, settings.platforms, arguments, sorted(plan.labels.items())))
     if plan.dockerfile is not None and settings.options.build_network != "default":
         chosen += settings.options.build_network
     return fingerprint(checkout.root, dockerfile, chosen)

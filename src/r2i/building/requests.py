@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from r2i.building.namespaces import cache_namespace, repository_namespace
 from r2i.building.settings import BuildSettings
 from r2i.checkout import Checkout
 from r2i.checkout.ignore import Pattern, left_out_by, patterns
+from r2i.edits.outputs import destination
 from r2i.engines.bounds import OPTIONS, BoundName, Bounds
+from r2i.engines.layer_cache import LayerCache
+from r2i.engines.outputs import Output
 from r2i.engines.protocol import BuildRequest, Engine, Sources
-from r2i.errors import BuildFailedError, EngineError
+from r2i.errors import BuildFailedError, EngineError, UsageError
 from r2i.host.settings import HostSettings, host_script, public_settings
 from r2i.model import Dockerfile, Image, Notice, Plan, Source
 
@@ -64,7 +67,7 @@ def build_request(
         tags=work.tags,
         build_args=build_args(plan, settings),
         proxies=proxies,
-        labels=plan.labels if own else _base_labels(engine, plan, base),
+        labels=plan.labels if own else _base_labels(engine, plan, base, settings.platforms),
         secrets=host.secrets,
         no_cache=settings.no_cache,
         cache_namespace=cache_namespace(work.source, own_dockerfile=own),
@@ -76,7 +79,35 @@ def build_request(
         sources=sources,
         bounds=settings.bounds,
     )
-    return request, host, (*host.notices, *visible)
+    return _delivered(request, settings, work.checkout.boundary), host, (*host.notices, *visible)
+
+
+def _delivered(request: BuildRequest, settings: BuildSettings, boundary: Path) -> BuildRequest:
+    """The request with what the settings say of caches elsewhere and of where the image goes."""
+    return replace(
+        request,
+        platforms=settings.platforms,
+        cache_from=settings.cache_from,
+        cache_to=tuple(_placed_cache(cache, boundary) for cache in settings.cache_to),
+        outputs=tuple(_placed(output, boundary) for output in settings.outputs),
+    )
+
+
+def _placed(output: Output, boundary: Path) -> Output:
+    """With the place where the archive really goes; raise `UsageError` where it cannot, or through a link of a repository."""
+    if output.destination is None:
+        return output
+    place = destination("--output", output.destination, boundary=boundary)
+    if place.is_dir() or not place.parent.is_dir():
+        reason = "it is a directory" if place.is_dir() else "its directory does not exist"
+        raise UsageError(f"`--output` cannot write `{place}`: {reason}", hint="Choose another file")
+    return replace(output, destination=place)
+
+
+def _placed_cache(cache: LayerCache, boundary: Path) -> LayerCache:
+    if cache.kind != "local":
+        return cache
+    return cache.at("dest", destination("--cache-to", Path(cache.values["dest"]), boundary=boundary))
 
 
 def check_bounds(engine: Engine, bounds: Bounds) -> None:
@@ -154,11 +185,12 @@ def _in_history(plan: Plan, declared: Mapping[str, int]) -> Iterator[Notice]:
         yield Notice(level="warning", message=message, file=plan.dockerfile, line=line)
 
 
-def _base_labels(engine: Engine, plan: Plan, base: Image | None) -> dict[str, str]:
-    """Which base image it was: `--base-image NAME@DIGEST` repeats the build.
+def _base_labels(engine: Engine, plan: Plan, base: Image | None, platforms: Sequence[str]) -> dict[str, str]:
+    """Which base image it was: `--base-image NAME@DIGEST` repeats the build. For another platform, it is not that of the store.
 
     https://github.com/opencontainers/image-spec/blob/main/annotations.md
     """
-    digest = (base.digest or base.id) if base else engine.digest(plan.base.reference)
+    there = base if base and all(platform == base.platform for platform in platforms) else None
+    digest = (there.digest or there.id) if there else engine.digest(plan.base.reference)
     names = {"org.opencontainers.image.base.name": plan.base.reference}
     return names | ({"org.opencontainers.image.base.digest": digest} if digest else {})

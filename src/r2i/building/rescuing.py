@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from r2i.building.builder import Builder
+from r2i.building.metadata import write_metadata
 from r2i.building.rescue import (
     MOST_CHANGES,
     Made,
@@ -28,6 +29,15 @@ class Rescued:
 
 def rescued(builder: Builder, source: Source, settings: BuildSettings) -> Rescued:
     """The image as the settings want it, rescued where they say so; raises the failure that no change mends."""
+    done = _rescued(builder, source, settings)
+    if settings.metadata_file is not None:
+        write_metadata(
+            settings.metadata_file, done.image, builder.account, engine=builder.engine.name, settings=settings
+        )
+    return done
+
+
+def _rescued(builder: Builder, source: Source, settings: BuildSettings) -> Rescued:
     if not settings.rescue:
         return Rescued(image=builder.image(source, settings))
     made: list[Made] = []

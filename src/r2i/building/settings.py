@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 
 from r2i.engines import EngineChoice
 from r2i.engines.bounds import Bounds
+from r2i.engines.layer_cache import LayerCache
+from r2i.engines.outputs import Output, in_store
 from r2i.model import Options
 
 #: What git has to be asked for; every other date stands in the options.
@@ -21,6 +23,9 @@ class BuildSettings:
     `as_of` takes the date from the history; `tags` name the image, which has a name of its own without any; `ca_bundle`
     is a file of certificates that build steps trust, too. With `rescue`, a step that fails for a known cause is built again
     with the change that mends it. `trusted` gives the repository's code the credentials of this machine.
+
+    Without `platforms`, the image is for the machine of the engine; `builder` is one of `docker buildx ls`. Without
+    `outputs`, the image comes into the local store. `metadata_file` is written once there is an image.
     """
 
     options: Options = field(default_factory=Options)
@@ -32,3 +37,19 @@ class BuildSettings:
     bounds: Bounds = field(default_factory=Bounds)
     rescue: bool = False
     trusted: bool = False
+    platforms: tuple[str, ...] = ()
+    builder: str | None = None
+    cache_from: tuple[LayerCache, ...] = ()
+    cache_to: tuple[LayerCache, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    metadata_file: Path | None = None
+
+    @property
+    def builds_anyway(self) -> bool:
+        """Whether an image that is there already does not do."""
+        return self.no_cache or bool(self.cache_to or self.outputs)
+
+    @property
+    def stores(self) -> bool:
+        """Whether the image comes into the local store."""
+        return in_store(self.outputs)

@@ -16,7 +16,9 @@ from r2i.cli.common import PlanChoices, ca_bundle_option, engine_option
 from r2i.cli.output import for_programs
 from r2i.engines import EngineChoice
 from r2i.engines.bounds import Bounds, duration_from, size_from
+from r2i.engines.layer_cache import layer_cache
 from r2i.engines.naming import checked_reference
+from r2i.engines.platforms import platforms_from
 from r2i.errors import UsageError
 
 #: Less does not start.
@@ -39,6 +41,10 @@ class BuildChoices:
     progress: Literal["auto", "rich", "plain", "json"]
     no_cache: bool
     trust_repository: bool
+    platforms: tuple[str, ...]
+    builder: str | None
+    cache_from: tuple[str, ...]
+    cache_to: tuple[str, ...]
     rescue: bool
     write: bool
     ca_bundle: Path | None
@@ -61,6 +67,10 @@ class BuildChoices:
             bounds=self.bounds(),
             rescue=self.rescue,
             trusted=self.trust_repository,
+            platforms=platforms_from(self.platforms),
+            builder=self.builder,
+            cache_from=tuple(layer_cache("--cache-from", text) for text in self.cache_from),
+            cache_to=tuple(layer_cache("--cache-to", text) for text in self.cache_to),
         )
 
     def bounds(self) -> Bounds:
@@ -133,7 +143,27 @@ build_options = collected(
             is_flag=True,
             help="Give code from the repository access to this machine's credentials, and lift its other restrictions.",
         ),
+        click.option(
+            "--cache-to",
+            multiple=True,
+            metavar="CACHE",
+            help="Export the layer cache, such as `type=registry,ref=NAME`; repeatable.",
+        ),
+        click.option(
+            "--cache-from",
+            multiple=True,
+            metavar="CACHE",
+            help="Use an exported layer cache, such as `type=registry,ref=NAME`; repeatable.",
+        ),
         click.option("--no-cache", is_flag=True, help="Build without the layer cache."),
+        click.option("--builder", metavar="NAME", help="Docker builder to use. [default: $BUILDX_BUILDER]"),
+        click.option(
+            "--platform",
+            "platforms",
+            multiple=True,
+            metavar="LIST",
+            help="Platforms of the image, such as `linux/arm64`. [default: the engine's]",
+        ),
         click.option(
             "--progress",
             type=click.Choice(["auto", "rich", "plain", "json"]),

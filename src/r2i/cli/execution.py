@@ -122,7 +122,7 @@ def dynamic_report(
     asked, tried = wanted
     memory = None if chosen.memory is None else memory_from(chosen.memory)
     settings = building.settings(plan)
-    engine = choose(settings.engine, os.environ)
+    engine = choose(settings.engine, os.environ, builder=settings.builder)
     started = time.monotonic()
     try:
         image = image_for(

@@ -176,7 +176,7 @@ def run(
     if run.editable and not given:
         plan = replace(plan, user_id=_owner(Path(understood.location), default=plan.user_id))
     settings = building.settings(plan)
-    engine = choose(settings.engine, os.environ)
+    engine = choose(settings.engine, os.environ, builder=settings.builder)
     if request.cpus is not None:
         check_processors(request.cpus, engine.processors())
     image = image_for(
