@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from r2i.building.dated import dated
 from r2i.building.listener import Listener, Silent
-from r2i.building.metadata import BuildTimes, check_place, write_metadata
+from r2i.building.metadata import Account, BuildTimes, check_place
 from r2i.building.records import (
     Record,
     content_state,
@@ -54,12 +53,16 @@ class Ran:
 
 @dataclass(frozen=True, kw_only=True)
 class Builder:
-    """Builds with one engine, for a user with this environment and home, and tells a listener what happens."""
+    """Builds with one engine, for a user with this environment and home, and tells a listener what happens.
+
+    `account` is what the last build was.
+    """
 
     engine: Engine
     environ: Mapping[str, str]
     home: Path
     listener: Listener = field(default_factory=Silent)
+    account: Account = field(default_factory=Account)
 
     def image(self, source: Source, settings: BuildSettings) -> Image:
         """The image of a source, built if needed.
@@ -74,8 +77,10 @@ class Builder:
 
     def directory(self, source: Source, checkout: Checkout, settings: BuildSettings) -> Image:
         """The image of a directory of this machine, as the checkout has it: its fingerprint tells whether it changed."""
+        self.account.begin(source)
         settings = self._dated(source, checkout, settings)
         tags = settings.tags or (image_reference(source, settings.options, revision=None),)
+        self.account.boundary = checkout.boundary
         # Only an image for others says what it was built from: that takes reading every file.
         for_others = settings.push or settings.reuse
         state = _directory_state(source, checkout, settings)
@@ -89,7 +94,7 @@ class Builder:
             found = [self.engine.find(tag) for tag in tags]
             if found[0] is not None and all(image and image.id == record.get("image") for image in found):
                 self.listener.unchanged(found[0])
-                return self._told(found[0], source, settings, boundary=checkout.boundary)
+                return found[0]
         plan, dockerfile = _rendered(source, checkout, settings)
         work = Work(source=source, checkout=checkout, plan=plan, dockerfile=dockerfile, tags=tags)
         if not for_others:
@@ -107,14 +112,15 @@ class Builder:
         revision = resolve(source, environ=self.environ, report=self.listener.note)
         # Only now is it known where the ref of a link ends, and which record a DOI leads to.
         source = revision.source
+        self.account.begin(source)
         # A date that only the history tells is part of the name.
         if settings.as_of is None and (known := self._there(source, settings, revision)):
-            return self._told(known, source, settings)
+            return known
         with self._checked_out(source, revision) as checkout:
             if settings.as_of is not None:
                 settings = self._dated(source, checkout, settings)
                 if known := self._there(source, settings, revision):
-                    return self._told(known, source, settings, boundary=checkout.boundary)
+                    return known
             plan, dockerfile = _rendered(source, checkout, settings)
             reference = image_reference(source, settings.options, revision=revision.content_id)
             # An image of pointers must not pass for the revision once `git-lfs` is there.
@@ -138,7 +144,7 @@ class Builder:
 
     def _reused(self, settings: BuildSettings, inputs: str, *, name: str, state: str) -> Image | None:
         """The image that was built from the same and is in the registry of a tag, from now on under `name`, too."""
-        if not settings.reuse or settings.no_cache:
+        if not settings.reuse or settings.no_cache or settings.delivered:
             return None
         found = self._registries(settings).find(inputs)
         if found is None:
@@ -162,13 +168,17 @@ class Builder:
 
     def published(self, image: Image, settings: BuildSettings) -> Image:
         """The image, pushed where the settings say so; raise `TemporaryError` or `EngineError` where a registry refuses it."""
-        return self._registries(settings).push(image) if settings.push else image
+        return self._registries(settings).push(image) if settings.pushes_from_store else image
 
     def _registries(self, settings: BuildSettings) -> Registries:
         from r2i.building.registry import Registries
 
         return Registries(
-            engine=self.engine, environ=self.environ, listener=self.listener, tags=settings.tags
+            engine=self.engine,
+            environ=self.environ,
+            listener=self.listener,
+            tags=settings.tags,
+            platform=settings.platforms[0] if settings.platforms else self.engine.platform(),
         )
 
     @contextmanager
@@ -215,14 +225,11 @@ class Builder:
             check_place(settings.metadata_file, work.checkout.boundary)
         before = {reference: self.engine.find(reference) for reference in _bases(work.plan, work.dockerfile)}
         ran = self._run(work, settings, base=before.get(work.plan.base.reference))
-        boundary = work.checkout.boundary
-        image = self._told(
-            ran.image, work.source, settings, plan=ran.plan, times=ran.times, boundary=boundary
-        )
+        self.account.plan, self.account.times = ran.plan, ran.times
         # Otherwise the next build tries again to download what the plan asks for.
         if ran.plan is work.plan and settings.stores:
-            self._remember(image, name=name, state=state, before=before)
-        return image
+            self._remember(ran.image, name=name, state=state, before=before)
+        return ran.image
 
     def _remember(self, image: Image, *, name: str, state: str, before: Mapping[str, Image | None]) -> None:
         # A base that was not there may have been pulled.
@@ -231,30 +238,6 @@ class Builder:
             for reference, known in before.items()
         }
         remember(_records(), f"{self.engine.name} {name}", fingerprint=state, image=image.id, bases=bases)
-
-    def _told(
-        self,
-        image: Image,
-        source: Source,
-        settings: BuildSettings,
-        *,
-        plan: Plan | None = None,
-        times: BuildTimes | None = None,
-        boundary: Path = Path(os.devnull),
-    ) -> Image:
-        """The image, of which the metadata file tells."""
-        if settings.metadata_file is not None:
-            write_metadata(
-                settings.metadata_file,
-                image,
-                engine=self.engine.name,
-                source=source,
-                settings=settings,
-                plan=plan,
-                times=times,
-                boundary=boundary,
-            )
-        return image
 
     def _run(self, work: Work, settings: BuildSettings, *, base: Image | None) -> Ran:
         self.listener.warn(work.plan.notices)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -25,13 +26,16 @@ SCHEMA_VERSION = 1
 
 OPTION = "--metadata-file"
 
+#: Instructions that run or copy something.
+STEPS = frozenset({"RUN", "COPY", "ADD"})
+
 
 @dataclass
 class LayerTime:
-    """How long a layer took; it is `cached` where no step of it ran."""
+    """How long a layer took, and the steps of it that ran."""
 
     title: str
-    cached: bool = True
+    ran: set[str] = field(default_factory=set)
     seconds: float = 0.0
 
 
@@ -56,7 +60,7 @@ class BuildTimes:
 
     def as_json(self) -> dict[str, Json]:
         layers: list[Json] = [
-            {"title": each.title, "cached": each.cached, "seconds": round(each.seconds, 3)}
+            {"title": each.title, "cached": not each.ran, "seconds": round(each.seconds, 3)}
             for _, each in sorted(self._layers.items())
         ]
         return {"seconds": round(time.monotonic() - self.began, 3), "layers": layers}
@@ -64,14 +68,38 @@ class BuildTimes:
     def _take(self, event: StepEvent) -> None:
         if event.line is None or event.state not in {"cached", "done"}:
             return
+        keyword = event.text.partition(" ")[0].upper()
+        if keyword == "FROM":  # BuildKit fetches the images of all stages at once, before anything else
+            return
         owner = self.dockerfile.layer_lines.get(event.line)
         key = event.line if owner is None else owner
         if key not in self._layers:
             title = shortened(event.text) if owner is None else self.plan.layers[owner].title
             self._layers[key] = LayerTime(title=mask(clean(title), credentials=self.credentials))
         layer = self._layers[key]
-        layer.cached = layer.cached and event.state == "cached"
         layer.seconds += event.seconds or 0.0
+        # What only sets something may be a step or not.
+        if event.state == "done" and keyword in STEPS:
+            layer.ran.add(event.step)
+        else:
+            # BuildKit says last of a step whose layer it has fetched that it was cached.
+            layer.ran.discard(event.step)
+
+
+@dataclass
+class Account:
+    """What a build was: its source, its plan, and its times, which an image that was there already has not.
+
+    The plan of such an image may not be known, but its labels tell of it. `boundary` is that of the checkout.
+    """
+
+    source: Source | None = None
+    plan: Plan | None = None
+    times: BuildTimes | None = None
+    boundary: Path = Path(os.devnull)
+
+    def begin(self, source: Source) -> None:
+        self.source, self.plan, self.times = source, None, None
 
 
 def check_place(path: Path, boundary: Path) -> None:
@@ -83,17 +111,11 @@ def check_place(path: Path, boundary: Path) -> None:
 
 
 def write_metadata(
-    path: Path,
-    image: Image,
-    *,
-    engine: EngineName,
-    source: Source,
-    settings: BuildSettings,
-    plan: Plan | None,
-    times: BuildTimes | None,
-    boundary: Path,
+    path: Path, image: Image, account: Account, *, engine: EngineName, settings: BuildSettings
 ) -> None:
-    """Write the file; without `times`, the image was there already. Without a plan, the labels of the image tell of it."""
+    """Write the file."""
+    plan, source, times = account.plan, account.source, account.times
+    assert source is not None  # noqa: S101 - there is an image
     labels = {"io.r2i.plan": digest(plan), **plan.labels} if plan is not None else image.labels
     platforms = settings.platforms or ((image.platform,) if image.platform else ())
     built: dict[str, Json] = {"seconds": None, "layers": None} if times is None else times.as_json()
@@ -120,4 +142,4 @@ def write_metadata(
         **built,
     }
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    write_output(OPTION, path, text, boundary=boundary)
+    write_output(OPTION, path, text, boundary=account.boundary)

@@ -30,6 +30,7 @@ class Registries:
     environ: Mapping[str, str]
     listener: Listener
     tags: tuple[str, ...]
+    platform: str
 
     def check_push(self) -> None:
         """Raise the error of a push that will be refused, before anything is built for it."""
@@ -51,22 +52,21 @@ class Registries:
 
     def find(self, inputs: str) -> Image | None:
         """The image of a tag in its registry, pulled if it was built from the same; says why another one is not taken."""
-        platform = self.engine.platform()
         for name in self._names():
             try:
-                found = self._client(name, doing="pull").image(platform)
+                found = self._client(name, doing="pull").image(self.platform)
             except UnreachedError as error:
                 self.listener.note(f"{error}: its images cannot be reused")
                 continue
             if found is None:
-                self.listener.note(f"{name.text} is not in the registry for {platform}")
-            elif reason := self._difference(found, inputs, platform):
+                self.listener.note(f"{name.text} is not in the registry for {self.platform}")
+            elif reason := self._difference(found, inputs):
                 self.listener.note(f"{name.text} in the registry is not reused: {reason}")
             else:
                 return self._pulled(name, found)
         return None
 
-    def _difference(self, found: RemoteImage, inputs: str, platform: str) -> str:
+    def _difference(self, found: RemoteImage, inputs: str) -> str:
         if INPUTS not in found.labels:
             return "it does not say what it was built from"
         if found.labels[INPUTS] != inputs:
@@ -74,7 +74,7 @@ class Registries:
             return "it was built from other files or options, or by another r2i" + (
                 f" (its revision is {revision[:12]})" if revision else ""
             )
-        if found.platform != platform:
+        if found.platform != self.platform:
             return f"it is for {found.platform}"
         base = found.labels.get(BASE_NAME)
         here = self.engine.find(base) if base else None

@@ -84,13 +84,20 @@ def build_request(
         sources=sources,
         registry_settings=with_given_login(engine.name, environ),
         bounds=settings.bounds,
+    )
+    return _delivered(request, settings, work.checkout.boundary), host, (*host.notices, *visible)
+
+
+def _delivered(request: BuildRequest, settings: BuildSettings, boundary: Path) -> BuildRequest:
+    """The request with what the settings say of caches elsewhere and of where the image goes."""
+    return replace(
+        request,
         platforms=settings.platforms,
         cache_from=settings.cache_from,
-        cache_to=tuple(_placed_cache(cache, work.checkout.boundary) for cache in settings.cache_to),
-        outputs=tuple(_placed(output, work.checkout.boundary) for output in settings.outputs),
+        cache_to=tuple(_placed_cache(cache, boundary) for cache in settings.cache_to),
+        outputs=tuple(_placed(output, boundary) for output in settings.delivered),
         arguments=settings.engine_arguments,
     )
-    return request, host, (*host.notices, *visible)
 
 
 def _placed(output: Output, boundary: Path) -> Output:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from r2i.building.builder import Builder
+from r2i.building.metadata import write_metadata
 from r2i.building.rescue import (
     MOST_CHANGES,
     Made,
@@ -30,7 +31,12 @@ def rescued(builder: Builder, source: Source, settings: BuildSettings) -> Rescue
     """The image as the settings want it, rescued and pushed where they say so; raises the failure that no change mends."""
     builder.prepare(settings)
     done = _rescued(builder, source, settings)
-    return replace(done, image=builder.published(done.image, settings))
+    image = builder.published(done.image, settings)
+    if settings.metadata_file is not None:
+        write_metadata(
+            settings.metadata_file, image, builder.account, engine=builder.engine.name, settings=settings
+        )
+    return replace(done, image=image)
 
 
 def _rescued(builder: Builder, source: Source, settings: BuildSettings) -> Rescued:

@@ -52,9 +52,21 @@ class BuildSettings:
     @property
     def builds_anyway(self) -> bool:
         """Whether an image that is there already does not do."""
-        return self.no_cache or bool(self.cache_to or self.outputs or self.engine_arguments)
+        return self.no_cache or bool(self.cache_to or self.delivered or self.engine_arguments)
+
+    @property
+    def delivered(self) -> tuple[Output, ...]:
+        """The outputs; what does not come into the local store is pushed by the builder."""
+        pushed = Output(kind="registry")
+        if not self.push or pushed in self.outputs or (in_store(self.outputs) and len(self.platforms) < 2):
+            return self.outputs
+        return (*self.outputs, pushed)
 
     @property
     def stores(self) -> bool:
         """Whether the image comes into the local store."""
-        return in_store(self.outputs)
+        return in_store(self.delivered)
+
+    @property
+    def pushes_from_store(self) -> bool:
+        return self.push and Output(kind="registry") not in self.delivered

@@ -28,7 +28,8 @@ def save(
 ) -> None:
     """Write all archives of a build; raise `EngineError` where the engine cannot."""
     for output, draft in files.archives.items():
-        event = partial(StepEvent, step=str(draft), text=f"exporting to {output.destination}")
+        assert output.destination is not None  # noqa: S101 - drafts are of archives
+        event = partial(StepEvent, step=str(draft), text=f"exporting to {output.destination.name}")
         began, said = monotonic(), deque[str](maxlen=20)
         listen(event(state="started"))
         argv = [engine, "save", f"--output={draft}", *_form(engine, output), "--", *(tags or (image.id,))]

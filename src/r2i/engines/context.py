@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from r2i import process
-from r2i.engines.outputs import Output, drafts
+from r2i.engines.outputs import Output, drafts, excluded
 from r2i.engines.protocol import BuildRequest
 from r2i.errors import EngineError
 
@@ -75,7 +75,7 @@ def workspace(request: BuildRequest, dockerfile: str) -> Iterator[Workspace]:
         # BuildKit looks for the ignore file beside the Dockerfile, by this name, before it looks in the context.
         ignore = root / "Dockerfile.dockerignore"
         _write(root / "Dockerfile", dockerfile)
-        _write(ignore, request.dockerfile.ignore)
+        _write(ignore, request.dockerfile.ignore + excluded(request.outputs, request.context))
         support = root / "support" if request.dockerfile.support else None
         if support is not None:
             support.mkdir()

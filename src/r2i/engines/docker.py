@@ -303,7 +303,15 @@ class Docker:
         return replace(image, reference=reference)
 
     def _build_failure(self, progress: SolveProgress, watch: Watch, request: BuildRequest) -> R2iError:
-        from r2i.engines.failure import engine_failure, no_buildx, old_buildx, shortened, step_failure
+        from r2i.engines.failure import (
+            engine_failure,
+            no_buildx,
+            old_buildx,
+            shortened,
+            silent_builder,
+            step_failure,
+            without_emulation,
+        )
 
         said = "\n".join(progress.text)
         step = progress.failed
@@ -311,8 +319,10 @@ class Docker:
             words, line, log, error = shortened(at.text), at.line, tuple(at.tail), at.error
         else:
             words, line, log, error = "", None, (), ""
-        if bounded := watch.failure(step=words, line=line, log=log, error=error):
-            return bounded
+        bounded = watch.failure(step=words, line=line, log=log, error=error)
+        foreign = without_emulation((*log, error), request.platforms)
+        if known := bounded or foreign or silent_builder(words, said):
+            return known
         if denied := DENIED_SOURCE.search(said):
             return _denied(denied[1])
         if step is not None and not step.text.startswith(OWN_STEPS):
@@ -327,7 +337,7 @@ class Docker:
             return EngineError(
                 "The Docker plugin buildx is too old: r2i needs 0.13 or newer", hint="Run `r2i setup`"
             )
-        return _syntax_failure(said) or engine_failure(said, "docker")
+        return _syntax_failure(said) or engine_failure(said, "docker", request.platforms)
 
 
 def _as_told(image: Image, request: BuildRequest, metadata: Path) -> Image:
@@ -338,12 +348,14 @@ def _as_told(image: Image, request: BuildRequest, metadata: Path) -> Image:
     if image.reference:
         return replace(image, digest=digest) if pushed else image
     kept = any(output.kind != "none" for output in request.outputs)
+    single = told.get("containerimage.descriptor", {}).get("platform", {})
+    platform = f"{single['os']}/{single['architecture']}" if single else ""
     return Image(
         reference=request.tags[0] if kept and request.tags else "",
         id=image.id,
         digest=digest,
         labels=request.labels,
-        platform=",".join(request.platforms),
+        platform=platform,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 
 from r2i.engines import EngineName
 from r2i.engines.protocol import RunRequest
@@ -203,10 +204,32 @@ def step_failure(
     return BuildFailedError(f"`{shortened(text)}` failed: {last_line(error)}", log=log, dockerfile_line=line)
 
 
-def engine_failure(said: str, engine: EngineName) -> R2iError:
-    """The engine did not do what it was asked, and it was no step's fault."""
+def silent_builder(step: str, said: str) -> EngineError | None:
+    """Where the failed step is that of buildx itself, which begins with the builder."""
+    if not step.endswith(("booting buildkit", "waiting for connection")):
+        return None
+    return EngineError(
+        f"The builder does not answer: {last_line(said)}",
+        hint="Run `docker buildx inspect --bootstrap` to see why, or `docker buildx use default`",
+    )
+
+
+def without_emulation(log: Sequence[str], platforms: Sequence[str]) -> EngineError | None:
+    """Where the machine of the engine does not run programs of the platform."""
+    if not platforms or not any("exec format error" in line.lower() for line in log):
+        return None
+    named = " or ".join(f"`{platform}`" for platform in platforms)
+    return EngineError(
+        f"The machine of the engine does not run programs for {named}",
+        hint="Install emulation there, for instance with `sudo apt-get install qemu-user-static binfmt-support`,"
+        " or use a `--builder` with a machine of that kind",
+    )
+
+
+def engine_failure(said: str, engine: EngineName, platforms: Sequence[str] = ()) -> R2iError:
+    """The engine did not do what it was asked, and it was no step's fault. `platforms` are those that were asked for."""
     if not (FULL.search(said) or DENIED.search(said)) and (match := PULL.search(said)):
-        return _pull_failure(next(group for group in match.groups() if group), said, engine)
+        return _pull_failure(next(group for group in match.groups() if group), said, engine, platforms)
     for pattern, message, hint in ENGINE_TROUBLE:
         if match := pattern.search(said):
             values = {"engine": engine, "title": engine.capitalize(), "found": match[match.lastindex or 0]}
@@ -236,11 +259,12 @@ def start_failure(said: str, request: RunRequest, engine: EngineName) -> R2iErro
     return engine_failure(said, engine)
 
 
-def _pull_failure(image: str, said: str, engine: EngineName) -> R2iError:
-    setup = _setup(image, engine)
+def _pull_failure(image: str, said: str, engine: EngineName, platforms: Sequence[str] = ()) -> R2iError:
+    setup = None if platforms else _setup(image, engine)
+    named = f" for `{'`, `'.join(platforms)}`" if platforms else ""
     if PASSING.search(said):
         return TemporaryError(
-            f"The base image `{image}` cannot be pulled: {last_line(said)}",
+            f"The base image `{image}` cannot be pulled{named}: {last_line(said)}",
             hint=f"Try again, or run `{setup}`, which builds it without a registry"
             if setup
             else "Check its name and the network of the engine, and try again",
@@ -251,7 +275,7 @@ def _pull_failure(image: str, said: str, engine: EngineName) -> R2iError:
             hint=f"Write `docker.io/{image}`, if it is from Docker Hub, or name the registry that it is from",
         )
     return EngineError(
-        f"The base image `{image}` does not exist, or you may not pull it",
+        f"The base image `{image}` does not exist{named}, or you may not pull it",
         hint=f"Run `{setup}`, which builds it without a registry"
         if setup
         else f"Check its name, and log in with `{engine} login` if it is private",

@@ -6,6 +6,7 @@ https://docs.docker.com/build/exporters/
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from r2i.engines.attributes import attributes, written
 from r2i.errors import R2iError, UsageError
 
 OutputKind: TypeAlias = Literal["store", "registry", "oci", "docker", "none"]
+
+#: How the names of drafts begin.
+DRAFT = ".r2i-"
 
 FORMS = "`type=oci,dest=FILE`, `type=docker,dest=FILE`, `type=docker`, `type=registry` or `none`"
 
@@ -87,7 +91,8 @@ def in_store(outputs: Sequence[Output]) -> bool:
 def output_words(outputs: Sequence[Output], archives: Mapping[Output, Path]) -> tuple[str, ...]:
     """The options for buildx; it writes the archives that have a draft, of the others the store makes them."""
     words: list[str] = []
-    for output in outputs or (Output(kind="store"),):
+    # Of several digests, buildx tells the last one.
+    for output in sorted(outputs or (Output(kind="store"),), key=lambda each: each.kind == "registry"):
         match output.kind:
             case "registry":
                 words.append("--push")
@@ -98,6 +103,17 @@ def output_words(outputs: Sequence[Output], archives: Mapping[Output, Path]) -> 
             case _:
                 words.append("--load")
     return tuple(dict.fromkeys(words))
+
+
+def excluded(outputs: Iterable[Output], context: Path) -> str:
+    """Lines of a `.dockerignore`: no archive of a build, and no draft of one, is part of what is built."""
+    lines = []
+    for output in outputs:
+        place = output.destination
+        if place is not None and place.is_relative_to(context.resolve()):
+            path = re.sub(r"^[#!]|[\\*?\[]", r"\\\g<0>", place.relative_to(context.resolve()).as_posix())
+            lines += [f"\n{path}", f"\n{path.rpartition('/')[0]}/{DRAFT}*".replace("\n/", "\n")]
+    return "".join([*lines, "\n"]) if lines else ""
 
 
 @contextmanager
@@ -111,7 +127,7 @@ def drafts(outputs: Iterable[Output]) -> Iterator[Mapping[Output, Path]]:
                 continue
             try:
                 directory = tempfile.TemporaryDirectory(
-                    prefix=".r2i-", dir=output.destination.parent, ignore_cleanup_errors=True
+                    prefix=DRAFT, dir=output.destination.parent, ignore_cleanup_errors=True
                 )
             except OSError as error:
                 raise _refusal(output.destination, error) from error

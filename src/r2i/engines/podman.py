@@ -17,7 +17,14 @@ from r2i.engines.bounds import BoundName, exceeded
 from r2i.engines.container_limits import PROCESSES, default_memory
 from r2i.engines.docker_container import GRACE
 from r2i.engines.environment import child_environment, passed_by_name
-from r2i.engines.failure import engine_failure, last_line, shortened, start_failure, step_failure
+from r2i.engines.failure import (
+    engine_failure,
+    last_line,
+    shortened,
+    start_failure,
+    step_failure,
+    without_emulation,
+)
 from r2i.engines.files import LARGEST_TEXT, archive, text_in
 from r2i.engines.inspection import inspected
 from r2i.engines.layer_cache import for_podman
@@ -120,7 +127,6 @@ class Podman:
             )
 
     def build(self, request: BuildRequest, listen: Callable[[StepEvent], None]) -> Image:
-        from r2i.engines.archives import save
         from r2i.engines.buildah import BuildProgress, ToldOnce
         from r2i.engines.context import workspace
         from r2i.engines.mounts import check_mounts, with_cache_ids, with_help, without_platforms
@@ -154,20 +160,25 @@ class Podman:
             begin = partial(BuildProgress, stages(helped), origin, ToldOnce(listen))
             image_id, progress = _run(files, argv, begin, env=env, watch=watch)
             if image_id is None or watch.exceeded:
-                raise _build_failure(progress, watch)
-            image = self._built(image_id, request)
-            save("podman", image, _names(request), files, listen, env=env)
-            put(files.archives)
-        return image
+                raise _build_failure(progress, watch, request)
+            return self._built(image_id, request, files, listen)
 
-    def _built(self, image_id: str, request: BuildRequest) -> Image:
+    def _built(
+        self, image_id: str, request: BuildRequest, files: Workspace, listen: Callable[[StepEvent], None]
+    ) -> Image:
+        """The image, once it is wherever it was asked for."""
+        from r2i.engines.archives import save
+
         image = self.find(image_id)
         if image is None:
             raise EngineError("The build succeeded, but Podman does not have the image", hint="Try again")
         if image.size > request.bounds.image_size:
             self.ask("image", "rm", "--force", "--", *(request.tags or (image_id,)))
             raise exceeded("image_size", request.bounds, step="", line=None)
-        if any(output.kind == "none" for output in request.outputs):
+        names = _names(request)
+        save("podman", image, names, files, listen, env=child_environment(self.environ))
+        put(files.archives)
+        if request.tags and not names:
             return replace(image, reference="")
         return replace(image, reference=request.tags[0] if request.tags else image_id)
 
@@ -457,7 +468,7 @@ def _run(
             return image_id, progress
 
 
-def _build_failure(progress: BuildProgress, watch: Watch) -> R2iError:
+def _build_failure(progress: BuildProgress, watch: Watch, request: BuildRequest) -> R2iError:
     """Podman's last line says why; it may stand behind what the step printed without ending the line."""
     *before, last = progress.tail or ("",)
     printed, found, said = last.rpartition("Error: building at STEP ")
@@ -465,6 +476,8 @@ def _build_failure(progress: BuildProgress, watch: Watch) -> R2iError:
     words = shortened(progress.text)
     if bounded := watch.failure(step=words, line=progress.line, log=tuple(log), error=last):
         return bounded
+    if foreign := without_emulation((*log, last), request.platforms):
+        return foreign
     if not found:
         return engine_failure(last, "podman")
     error = progress.fail(said).partition(" &imagebuilder.")[0]
