@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 from r2i import __version__
 from r2i.building.dated import dated
 from r2i.building.listener import Listener, Silent
-from r2i.building.records import Record, fingerprint, remember, remembered, revision_state
+from r2i.building.records import Record, fingerprint, records, remember, remembered, revision_state
 from r2i.building.requests import Work, build_args, build_request
 from r2i.building.settings import BuildSettings
+from r2i.building.turns import WaitedTooLongError, turn
+from r2i.building.uses import note_use
 from r2i.checkout import Checkout
 from r2i.engines.naming import image_reference
 from r2i.engines.protocol import Engine
-from r2i.errors import BuildFailedError, R2iError
+from r2i.errors import BuildFailedError, R2iError, TemporaryError
 from r2i.model import Dockerfile, Image, Plan, Source
+from r2i.quoting import printable
 
 if TYPE_CHECKING:
     from r2i.sources.protocol import Revision
@@ -54,15 +57,23 @@ class Builder:
         settings = self._dated(source, checkout, settings)
         tags = settings.tags or (image_reference(source, settings.options, revision=None),)
         plan, dockerfile = _rendered(source, checkout, settings)
-        state = _directory_state(checkout, plan, dockerfile, settings)
-        record = self._record(tags[0])
-        if not settings.no_cache and record.get("fingerprint") == state and not self._on_another_base(record):
-            found = [self.engine.find(tag) for tag in tags]
-            if found[0] is not None and all(image and image.id == record.get("image") for image in found):
-                self.listener.unchanged(found[0])
-                return found[0]
         work = Work(source=source, checkout=checkout, plan=plan, dockerfile=dockerfile, tags=tags)
-        return self._built(work, settings, name=tags[0], state=state)
+        state = _directory_state(checkout, plan, dockerfile, settings)
+        return self._once(
+            source,
+            settings,
+            state=state,
+            find=lambda: self._unchanged(tags, state),
+            build=lambda bounded: self._built(work, bounded, name=tags[0], state=state),
+        )
+
+    def _unchanged(self, tags: Sequence[str], state: str) -> Image | None:
+        """The image that was built of this state of a directory before, where it still has all its names."""
+        record = self._record(tags[0])
+        if record.get("fingerprint") != state or self._on_another_base(record):
+            return None
+        found = [self.engine.find(tag) for tag in tags]
+        return found[0] if all(image and image.id == record.get("image") for image in found) else None
 
     def _revision(self, source: Source, settings: BuildSettings) -> Image:
         """A revision never changes: an image that carries its name is the one that a build would make, on the same base."""
@@ -71,22 +82,78 @@ class Builder:
         revision = resolve(source, environ=self.environ, report=self.listener.note)
         # Only now is it known where the ref of a link ends, and which record a DOI leads to.
         source = revision.source
+
+        def image(settings: BuildSettings, build: Callable[[BuildSettings], Image]) -> Image:
+            return self._once(
+                source,
+                settings,
+                state=_revision_state(source, settings, revision),
+                find=lambda: self._known(source, settings, revision),
+                build=build,
+            )
+
+        if settings.as_of is None:
+            return image(settings, lambda bounded: self._fetched(source, bounded, revision))
         # A date that only the history tells is part of the name.
-        if settings.as_of is None and (known := self._known(source, settings, revision)):
-            self.listener.unchanged(known)
-            return known
         with self._checked_out(source, revision) as checkout:
             settings = self._dated(source, checkout, settings)
-            if known := self._known(source, settings, revision):
-                self.listener.unchanged(known)
-                return known
-            plan, dockerfile = _rendered(source, checkout, settings)
-            reference = image_reference(source, settings.options, revision=revision.content_id)
-            # An image of pointers must not pass for the revision once `git-lfs` is there.
-            name = reference if checkout.complete else f"{reference}-incomplete"
-            tags = (*settings.tags, name)
-            work = Work(source=source, checkout=checkout, plan=plan, dockerfile=dockerfile, tags=tags)
-            return self._built(work, settings, name=name, state=_revision_state(source, settings, revision))
+            return image(settings, lambda bounded: self._of_checkout(source, checkout, bounded, revision))
+
+    def _fetched(self, source: Source, settings: BuildSettings, revision: Revision) -> Image:
+        with self._checked_out(source, revision) as checkout:
+            return self._of_checkout(source, checkout, settings, revision)
+
+    def _of_checkout(
+        self, source: Source, checkout: Checkout, settings: BuildSettings, revision: Revision
+    ) -> Image:
+        plan, dockerfile = _rendered(source, checkout, settings)
+        reference = image_reference(source, settings.options, revision=revision.content_id)
+        # An image of pointers must not pass for the revision once `git-lfs` is there.
+        name = reference if checkout.complete else f"{reference}-incomplete"
+        tags = (*settings.tags, name)
+        work = Work(source=source, checkout=checkout, plan=plan, dockerfile=dockerfile, tags=tags)
+        return self._built(work, settings, name=name, state=_revision_state(source, settings, revision))
+
+    def _once(
+        self,
+        source: Source,
+        settings: BuildSettings,
+        *,
+        state: str,
+        find: Callable[[], Image | None],
+        build: Callable[[BuildSettings], Image],
+    ) -> Image:
+        """The image that is there, else the one that is built: by one r2i, where several want the same at the same time."""
+        if settings.no_cache:
+            image = build(settings)
+        elif known := find():
+            image = self._told(known)
+        else:
+            with self._turn(source, settings, state) as bounded:
+                image = self._told(known) if (known := find()) else build(bounded)
+        note_use(self.engine.name, image.id)
+        return image
+
+    def _told(self, image: Image) -> Image:
+        self.listener.unchanged(image)
+        return image
+
+    @contextmanager
+    def _turn(self, source: Source, settings: BuildSettings, state: str) -> Iterator[BuildSettings]:
+        """Wait for other builds of the same; gives what is left of the time. Raises `TemporaryError` where nothing is."""
+        what, bounds = f"`{printable(source.location)}`", settings.bounds
+
+        def waiting(process: str) -> None:
+            self.listener.note(f"Waiting for another build of {what} (process {process})")
+
+        try:
+            with turn(f"{self.engine.name} {state}", patience=bounds.timeout, waiting=waiting) as waited:
+                yield replace(settings, bounds=replace(bounds, waited=waited))
+        except WaitedTooLongError as error:
+            raise TemporaryError(
+                f"Another build of {what} (process {error}) takes longer than `{bounds.written('timeout')}`",
+                hint="Try again, or raise the limit with `--build-timeout`",
+            ) from error
 
     @contextmanager
     def _checked_out(self, source: Source, revision: Revision | None = None) -> Iterator[Checkout]:
@@ -109,7 +176,7 @@ class Builder:
 
     def _known(self, source: Source, settings: BuildSettings, revision: Revision) -> Image | None:
         """The image that was built of a revision before: any image can have its name, so its id has to be on record."""
-        if settings.no_cache or settings.tags:
+        if settings.tags:
             return None
         reference = image_reference(source, settings.options, revision=revision.content_id)
         record = self._record(reference)
@@ -130,7 +197,7 @@ class Builder:
             reference: base.id if (base := known or self.engine.find(reference)) else ""
             for reference, known in before.items()
         }
-        remember(_records(), f"{self.engine.name} {name}", fingerprint=state, image=image.id, bases=bases)
+        remember(records(), f"{self.engine.name} {name}", fingerprint=state, image=image.id, bases=bases)
         return image
 
     def _run(self, work: Work, settings: BuildSettings, *, base: Image | None) -> tuple[Image, Plan]:
@@ -165,7 +232,7 @@ class Builder:
         return with_other_pythons(failure, work.checkout, settings)
 
     def _record(self, name: str) -> Record:
-        return remembered(_records(), f"{self.engine.name} {name}")
+        return remembered(records(), f"{self.engine.name} {name}")
 
     def _on_another_base(self, record: Record) -> bool:
         """Whether a base image was pulled or made anew since that build."""
@@ -208,12 +275,6 @@ def _directory_state(checkout: Checkout, plan: Plan, dockerfile: Dockerfile, set
     if plan.dockerfile is not None and settings.options.build_network != "default":
         chosen += settings.options.build_network
     return fingerprint(checkout.root, dockerfile, chosen)
-
-
-def _records() -> Path:
-    import platformdirs
-
-    return platformdirs.user_cache_path("r2i") / "images"
 
 
 def _bases(plan: Plan, dockerfile: Dockerfile) -> list[str]:
