@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from r2i.engines.bounds import BoundName
-from r2i.engines.protocol import Container, RunRequest
+from r2i.engines.protocol import Container, RunRequest, StoredImage
 
 
 class OnlyBuilds:
@@ -22,6 +22,12 @@ class OnlyBuilds:
 
     def texts(self, reference: str, paths: Sequence[str]) -> tuple[str, ...]:
         raise NotImplementedError("only what runs a container asks: whose it is")
+
+    def stored(self, label: str | None = None) -> tuple[StoredImage, ...]:
+        raise NotImplementedError("only `images` and `prune` ask")
+
+    def remove(self, image: StoredImage) -> None:
+        raise NotImplementedError("only `prune` removes")
 
     def unbounded(self) -> Mapping[BoundName, str]:
         return {}
