@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
+    from tests.registries import Registry
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -86,6 +88,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 @pytest.fixture
 def update_golden(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry on loopback without logins; tests push to repositories of their own."""
+    from tests import registries
+
+    with registries.registry(tmp_path_factory.mktemp("registry")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
