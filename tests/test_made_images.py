@@ -14,7 +14,7 @@ from r2i.building.uses import last_use, note_use
 from r2i.engines import EngineName
 from r2i.engines.protocol import HistoryStep, StoredImage
 
-LABEL = "LABEL io.r2i.version=1 io.r2i.plan=sha256:1"
+LABEL = "LABEL io.r2i.version=1"
 NOW = 1_700_000_000.0
 DAY = 86400.0
 
@@ -29,7 +29,7 @@ def image(
     name: str,
     *steps: tuple[str, int],
     references: tuple[str, ...] = (),
-    label: str = "io.r2i.plan",
+    label: str = "io.r2i.version",
     in_use: bool = False,
 ) -> StoredImage:
     history = tuple(HistoryStep(created="t", instruction=text, size=size) for text, size in steps)

@@ -22,7 +22,7 @@ from r2i.process import Completed, run
 
 SCHEMA = json.loads((ROOT / "docs" / "images.schema.json").read_text(encoding="utf-8"))
 
-PLAN = "LABEL io.r2i.plan=sha256:1"
+MADE = "LABEL io.r2i.version=0.1.0"
 MEGABYTE = 1_000_000
 
 
@@ -107,9 +107,9 @@ def three(store: Store) -> dict[str, str]:
     base = store.build("base", "FROM scratch\nCOPY a /\n", a=3 * MEGABYTE)
     source = "LABEL org.opencontainers.image.source=https://example.org/a/b"
     ids = {
-        "old": store.build("r2i/old:1", f"FROM base\nCOPY b /\n{PLAN}\n{source}\n", b=2 * MEGABYTE),
+        "old": store.build("r2i/old:1", f"FROM base\nCOPY b /\n{MADE}\n{source}\n", b=2 * MEGABYTE),
         "new": store.build(
-            "new:1", f"FROM base\nCOPY c /\n{PLAN}\nLABEL repo2docker.ref=0123456789abcdef\n", c=MEGABYTE
+            "new:1", f"FROM base\nCOPY c /\n{MADE}\nLABEL repo2docker.ref=0123456789abcdef\n", c=MEGABYTE
         ),
         "base": base,
     }
@@ -168,7 +168,7 @@ def test_no_image_of_a_container_or_of_others_is_removed(store: Store) -> None:
 @pytest.mark.engine
 @pytest.mark.usefixtures("three")
 def test_an_image_that_cannot_be_removed_stops_no_other(store: Store) -> None:
-    second = store.build("r2i/second:1", f"FROM base\nCOPY e /\n{PLAN}\n", e=MEGABYTE)
+    second = store.build("r2i/second:1", f"FROM base\nCOPY e /\n{MADE}\n", e=MEGABYTE)
     store.use(second, days=50)
     program = store.top / "bin" / "podman"
     program.parent.mkdir()

@@ -15,7 +15,7 @@ from r2i.process import run
 
 pytestmark = pytest.mark.engine
 
-PLAN = "LABEL io.r2i.plan=sha256:1"
+MADE = "LABEL io.r2i.version=0.1.0"
 
 
 @pytest.fixture
@@ -27,11 +27,11 @@ def second(engine: Engine, tag: str) -> Iterator[str]:
 
 
 def stored(engine: Engine, id_: str) -> StoredImage | None:
-    return next((image for image in engine.stored("io.r2i.plan") if image.id == id_), None)
+    return next((image for image in engine.stored("io.r2i.version") if image.id == id_), None)
 
 
 def test_an_image_is_known_with_its_layers(engine: Engine, tag: str, base: str, build: Build) -> None:
-    image, _ = build(f"FROM BASE\nRUN head -c 2000000 /dev/urandom >/made\n{PLAN}\nUSER 1000\n")
+    image, _ = build(f"FROM BASE\nRUN head -c 2000000 /dev/urandom >/made\n{MADE}\nUSER 1000\n")
     found = stored(engine, image.id)
     below = engine.find(base)
     everything = engine.stored()
@@ -39,7 +39,7 @@ def test_an_image_is_known_with_its_layers(engine: Engine, tag: str, base: str, 
     assert found is not None
     assert below is not None
     assert [name.removeprefix("localhost/") for name in found.references] == [f"{tag}:latest"]
-    assert found.labels["io.r2i.plan"] == "sha256:1"
+    assert found.labels["io.r2i.version"] == "0.1.0"
     assert found.size == image.size
     assert not found.in_use
     assert [made.stored.id for made in made_of(engine.name, [found])] == [image.id]
@@ -48,7 +48,7 @@ def test_an_image_is_known_with_its_layers(engine: Engine, tag: str, base: str, 
 
 
 def test_an_image_goes_with_its_names(engine: Engine, tag: str, second: str, build: Build) -> None:
-    image, _ = build(f"FROM BASE\n{PLAN}\n")
+    image, _ = build(f"FROM BASE\n{MADE}\n")
     run([engine.name, "tag", tag, second])
     found = stored(engine, image.id)
     assert found is not None
@@ -62,11 +62,11 @@ def test_an_image_goes_with_its_names(engine: Engine, tag: str, second: str, bui
 def test_a_name_that_another_image_has_by_now_stays(
     engine: Engine, tag: str, second: str, build: Build
 ) -> None:
-    old, _ = build(f"FROM BASE\n{PLAN}\nENV WHICH=old\n")
+    old, _ = build(f"FROM BASE\n{MADE}\nENV WHICH=old\n")
     run([engine.name, "tag", tag, second])
     found = stored(engine, old.id)
     assert found is not None
-    new, _ = build(f"FROM BASE\n{PLAN}\nENV WHICH=new\n")
+    new, _ = build(f"FROM BASE\n{MADE}\nENV WHICH=new\n")
     engine.remove(found)
 
     assert engine.find(old.id) is None
@@ -76,7 +76,7 @@ def test_a_name_that_another_image_has_by_now_stays(
 
 
 def test_an_image_of_a_container_stays(engine: Engine, tag: str, build: Build) -> None:
-    image, _ = build(f"FROM BASE\n{PLAN}\n")
+    image, _ = build(f"FROM BASE\n{MADE}\n")
     name = f"r2i-test-{secrets.token_hex(6)}"
     run([engine.name, "create", f"--name={name}", tag, "true"])
     try:

@@ -12,7 +12,7 @@ from r2i.engines import EngineName
 from r2i.engines.protocol import StoredImage
 
 #: An image that r2i made from a repository has it; one that somebody made from such an image, too.
-PLAN_LABEL = "io.r2i.plan"
+MADE_LABEL = "io.r2i.version"
 
 #: How the names begin that r2i gives; Podman puts a registry before them.
 OWN_NAMES = ("r2i/", "localhost/r2i/")
@@ -45,7 +45,7 @@ def made_of(engine: EngineName, images: Iterable[StoredImage]) -> list[MadeImage
     return [
         MadeImage(engine=engine, stored=image, used=image.created if noted is None else noted)
         for image in images
-        if PLAN_LABEL in image.labels
+        if MADE_LABEL in image.labels
         and ((noted := last_use(engine, image.id)) is not None or _is_of_r2i(image))
     ]
 
@@ -60,8 +60,8 @@ def _is_of_r2i(image: StoredImage) -> bool:
 
     Nothing is written after the label; but an appendix may, and a repository's own Dockerfile leaves no step for it.
     """
-    steps = [step.instruction for step in image.history if step.size or PLAN_LABEL in step.instruction]
-    labelled_last = bool(steps) and PLAN_LABEL in steps[-1]
+    steps = [step.instruction for step in image.history if step.size or MADE_LABEL in step.instruction]
+    labelled_last = bool(steps) and MADE_LABEL in steps[-1]
     return labelled_last or any(name.startswith(OWN_NAMES) for name in image.references)
 
 

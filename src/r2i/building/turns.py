@@ -16,6 +16,9 @@ from pathlib import Path
 #: How often is looked whether it is our turn, in seconds.
 PACE = 0.1
 
+#: Of a wait that is over before, nobody is told: the holder only finds the image that it wanted, too.
+SHORT = 0.5
+
 #: More than a number of a process has.
 MOST_BYTES = 20
 
@@ -46,14 +49,16 @@ def turn(what: str, *, patience: float, waiting: Callable[[str], None]) -> Itera
 
 
 def _wait(file: Path, *, until: float, waiting: Callable[[str], None]) -> int:
-    told = ""
+    holder, since, told = "", time.monotonic(), False
     while (descriptor := _take(file)) is None:
-        holder = _holder(file)
-        if holder not in {"", told}:
-            told = holder
+        now = time.monotonic()
+        if (found := _holder(file)) != holder:
+            holder, since, told = found, now, False
+        if holder and not told and now - since > SHORT:
+            told = True
             waiting(holder)
-        if time.monotonic() > until:
-            raise WaitedTooLongError(told)
+        if now > until:
+            raise WaitedTooLongError(holder)
         time.sleep(PACE)
     return descriptor
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from r2i.building.images import PLAN_LABEL, MadeImage, by_use, made_of, size_of
+from r2i.building.images import MADE_LABEL, MadeImage, by_use, made_of, size_of
 from r2i.cli.common import engine_option, note
 from r2i.cli.themes import Command
 from r2i.engines import EngineChoice
@@ -38,7 +38,7 @@ def images(*, engine: EngineChoice, as_json: bool) -> None:
     The total counts a layer that several images share once.
     """
     working, _ = engines_here(engine)
-    made = by_use(image for each in working for image in made_of(each.name, each.stored(PLAN_LABEL)))
+    made = by_use(image for each in working for image in made_of(each.name, each.stored(MADE_LABEL)))
     if as_json:
         import json
 
@@ -119,7 +119,7 @@ def _document(made: Sequence[MadeImage]) -> dict[str, Json]:
                 "names": list(image.stored.references),
                 "repository": image.repository,
                 "revision": image.revision or None,
-                "plan": image.stored.labels[PLAN_LABEL],
+                "plan": image.stored.labels.get("io.r2i.plan"),
                 "size": image.stored.size,
                 "created": _moment(image.stored.created),
                 "used": _moment(image.used),
