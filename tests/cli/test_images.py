@@ -190,12 +190,30 @@ def test_an_image_that_cannot_be_removed_stops_no_other(store: Store) -> None:
 @pytest.mark.engine
 @pytest.mark.usefixtures("three")
 def test_a_person_is_asked(store: Store) -> None:
-    refused, agreed = (store.answered(word, "prune", "--older-than", "30d") for word in ("n", "y"))
+    refused, agreed = (store.answered(word, "prune", "--older-than", "30d") for word in ("", "y"))
 
     assert refused.returncode == 130
     assert agreed.returncode == 0
     assert "Remove 1 image?" in refused.stderr
     assert agreed.stdout.splitlines()[-1] == "Removed 1 image, 2.0 MB"
+
+
+@pytest.mark.engine
+def test_an_engine_that_does_not_answer_is_named(store: Store) -> None:
+    environ = {**store.environ, "DOCKER_HOST": "tcp://127.0.0.1:9"}
+    done = run([R2I, "images"], env=environ, timeout=60)
+
+    assert done.returncode == 0
+    assert done.stdout == "0 images, 0 bytes\n"
+    assert done.stderr.startswith("Warning: Docker does not answer")
+    assert done.stderr.endswith(". r2i cannot see its images\n")
+
+
+def test_no_engine_is_an_error(tmp_path: Path) -> None:
+    done = run([R2I, "images"], env={"PATH": str(tmp_path), "HOME": str(tmp_path)})
+
+    assert done.returncode == 6
+    assert done.stderr == "Error: Docker is not installed\nHint: Run `r2i setup`\n"
 
 
 @pytest.mark.parametrize(

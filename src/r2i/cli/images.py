@@ -54,7 +54,7 @@ def engines_here(engine: EngineChoice) -> tuple[list[Engine], bool]:
 
     working, troubles = all_that_work(engine, os.environ)
     for trouble in troubles:
-        warn(f"{trouble.message}: r2i cannot see its images")
+        warn(f"{trouble.message}. r2i cannot see its images")
     return working, engine == "auto" and not troubles
 
 

@@ -60,7 +60,7 @@ def prune(
         _show(chosen, everything)
         if dry_run:
             return
-        if not yes and not agreed(f"Remove {in_words(len(chosen), 'image')}?"):
+        if not yes and not agreed(f"Remove {in_words(len(chosen), 'image')}?", default=False):
             raise click.Abort
     removed = _removed(chosen, working)
     click.echo(
