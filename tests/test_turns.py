@@ -17,7 +17,7 @@ from r2i.building.turns import WaitedTooLongError, turn
 HOLDER = """
 import sys
 from r2i.building.turns import turn
-with turn("the same", patience=60, waiting=print):
+with turn("the same", patience=60, waiting=lambda number: print(number, flush=True)):
     print("mine", flush=True)
     sys.stdin.read()
 """
@@ -92,6 +92,25 @@ def test_patience_ends() -> None:
         turn("the same", patience=0.2, waiting=lambda _: None),
     ):
         pass
+
+
+def test_an_interrupted_wait_takes_nothing_from_the_holder() -> None:
+    with holder() as first:
+        argv = [sys.executable, "-c", HOLDER]
+        with subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as second:
+            assert second.stdout is not None
+            assert second.stdout.readline() == f"{first.pid}\n"
+            second.send_signal(signal.SIGINT)
+            _, said = second.communicate(timeout=60)
+
+        assert said.endswith("KeyboardInterrupt\n")
+        with (
+            pytest.raises(WaitedTooLongError),
+            turn("the same", patience=0, waiting=lambda _: None),
+        ):
+            pass
 
 
 def test_an_error_ends_the_turn() -> None:
