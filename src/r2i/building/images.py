@@ -86,14 +86,18 @@ def superfluous(
 ) -> list[MadeImage]:
     """The images to remove, the one that was used longest ago first; none that a container uses.
 
-    `images` begins with the one that was used last. Those go that were last used before `unused_since`, and then as many as it takes for the rest to fit into `keep_size`.
+    `images` begins with the one that was used last. Those go that were last used before `unused_since`, and then as many
+    as it takes for the rest to fit into `keep_size`.
     """
-    unused = [image for image in reversed(images) if not image.stored.in_use]
-    old = [image for image in unused if unused_since is not None and image.used < unused_since]
+
+    def is_old(image: MadeImage) -> bool:
+        return not image.stored.in_use and unused_since is not None and image.used < unused_since
+
+    old = [image for image in reversed(images) if is_old(image)]
     if keep_size is None:
         return old
-    rest = [image for image in unused if image not in old]
-    kept = [image.stored for image in images if image not in old]
+    rest = [image for image in reversed(images) if not image.stored.in_use and not is_old(image)]
+    kept = [image.stored for image in images if not is_old(image)]
     return old + rest[: _too_many(rest, kept, keep_size)]
 
 

@@ -42,12 +42,7 @@ def prune(
 
     Images of containers, running or not, and images that r2i did not make are never removed.
     """
-    if older_than is None and keep_size is None:
-        raise UsageError(
-            "`r2i prune` needs an age or a size", hint="Pass `--older-than 30d` or `--keep-size 20g`"
-        )
-    since = None if older_than is None else time.time() - duration_from(older_than, option="--older-than")
-    most = None if keep_size is None else size_from(keep_size, option="--keep-size", least=0)
+    since, most = _bounds(older_than, keep_size)
     if not dry_run and not yes and not sys.stdin.isatty():
         raise UsageError("Cannot ask for confirmation: stdin is not a terminal", hint="Pass `--yes`")
     began = time.time()
@@ -56,22 +51,17 @@ def prune(
     made = by_use(image for name, images in stored.items() for image in made_of(name, images))
     chosen = superfluous(made, unused_since=since, keep_size=most)
     everything = [image for images in stored.values() for image in images]
-    if chosen:
-        _show(chosen, everything)
-        if dry_run:
-            return
-        if not yes and not agreed(f"Remove {in_words(len(chosen), 'image')}?", default=False):
-            raise click.Abort
+    _show(chosen, everything)
+    if dry_run:
+        return
+    if chosen and not yes and not agreed(f"Remove {in_words(len(chosen), 'image')}?", default=False):
+        raise click.Abort
     removed = _removed(chosen, working)
-    click.echo(
-        f"Removed {in_words(len(removed), 'image')}, {size(freed(removed, everything))}"
-        if removed
-        else "No image to remove"
-    )
-    if not dry_run:
-        gone = {image.id for image in removed}
-        known = {name: {image.id for image in images} - gone for name, images in stored.items()}
-        forget_gone(known, before=began, complete=complete)
+    gone = {image.id for image in removed}
+    known = {name: {image.id for image in images} - gone for name, images in stored.items()}
+    forget_gone(known, before=began, complete=complete)
+    if removed:
+        click.echo(f"Removed {in_words(len(removed), 'image')}, {size(freed(removed, everything))}")
     if len(removed) < len(chosen):
         raise EngineError(
             f"{len(chosen) - len(removed)} of {in_words(len(chosen), 'image')} could not be removed",
@@ -79,7 +69,20 @@ def prune(
         )
 
 
+def _bounds(older_than: str | None, keep_size: str | None) -> tuple[float | None, int | None]:
+    """Since when an image must not have been used, and how much may be kept. Raises `UsageError`."""
+    if older_than is None and keep_size is None:
+        raise UsageError(
+            "`r2i prune` needs an age or a size", hint="Pass `--older-than 30d` or `--keep-size 20g`"
+        )
+    since = None if older_than is None else time.time() - duration_from(older_than, option="--older-than")
+    return since, None if keep_size is None else size_from(keep_size, option="--keep-size", least=0)
+
+
 def _show(chosen: Sequence[MadeImage], everything: Sequence[StoredImage]) -> None:
+    if not chosen:
+        click.echo("No image to remove")
+        return
     for image in chosen:
         repository = printable(image.repository)
         click.echo(f"{title(image)}  {size(image.stored.size)}  used {age(image.used)}  {repository}")
