@@ -145,7 +145,9 @@ def measured() -> dict[str, Any]:
             try:
                 return _measured(at)
             finally:
-                command("docker", "image", "rm", "--force", base, *map(at.name, TEN), check=False)
+                ours = f"label=org.opencontainers.image.base.name={base}"
+                images = command("docker", "images", "--quiet", "--no-trunc", f"--filter={ours}").split()
+                command("docker", "image", "rm", "--force", base, *set(images), check=False)
 
 
 def _measured(at: Measuring) -> dict[str, Any]:
