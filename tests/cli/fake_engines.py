@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from r2i.engines.bounds import BoundName
-from r2i.engines.protocol import Container, RegistryLogin, RunRequest, TransferEvent
+from r2i.engines.protocol import Container, RegistryLogin, RunRequest, StoredImage, TransferEvent
 from r2i.model import Image
 
 
@@ -23,6 +23,12 @@ class OnlyBuilds:
 
     def texts(self, reference: str, paths: Sequence[str]) -> tuple[str, ...]:
         raise NotImplementedError("only what runs a container asks: whose it is")
+
+    def stored(self, label: str | None = None) -> tuple[StoredImage, ...]:
+        raise NotImplementedError("only `images` and `prune` ask")
+
+    def remove(self, image: StoredImage) -> None:
+        raise NotImplementedError("only `prune` removes")
 
     def unbounded(self) -> Mapping[BoundName, str]:
         return {}

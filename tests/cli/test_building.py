@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,11 +17,14 @@ import pytest
 from tests.cli.fake_engines import OnlyBuilds
 from tests.real_engines import BASE
 
+from r2i.building.builder import Builder
+from r2i.building.listener import Silent
 from r2i.building.rescuing import rescued
 from r2i.building.settings import BuildSettings
 from r2i.cli.rescue import builder_for
+from r2i.engines.bounds import Bounds
 from r2i.engines.protocol import BuildRequest, StepEvent
-from r2i.errors import UsageError
+from r2i.errors import BuildFailedError, R2iError, TemporaryError, UsageError
 from r2i.model import Image, Options
 from r2i.sources import parse
 
@@ -258,3 +265,129 @@ def test_a_registry_is_named_by_a_tag(directory: Path, option: Literal["push", "
         rescued(builder_for(engine, "plain", started=0), parse(str(directory), cwd=Path("/")), settings)
 
     assert not engine.builds
+
+
+@dataclass
+class Slow(Store):
+    """Its first build waits until somebody else waits for it, and may fail then."""
+
+    waited_for: threading.Event = field(default_factory=threading.Event)
+    failure: R2iError | None = None
+
+    def build(self, request: BuildRequest, listen: Callable[[StepEvent], None]) -> Image:
+        if not self.builds:
+            assert self.waited_for.wait(60)
+            if self.failure:
+                self.builds.append(request)
+                raise self.failure
+        return super().build(request, listen)
+
+
+@dataclass
+class Hears(Silent):
+    engine: Slow
+    notes: list[str] = field(default_factory=list)
+    known: list[Image] = field(default_factory=list)
+
+    def note(self, message: str) -> None:
+        if message.startswith("Waiting"):
+            self.notes.append(message)
+            self.engine.waited_for.set()
+
+    def unchanged(self, image: Image) -> None:
+        self.known.append(image)
+
+
+def at_once(engine: Slow, location: Path | str) -> tuple[list[Image | R2iError], Hears]:
+    """What two builds of the same give that begin at the same time."""
+    listener = Hears(engine)
+    builder = Builder(engine=engine, environ=os.environ, home=Path.home(), listener=listener)
+
+    def image(_: int) -> Image | R2iError:
+        try:
+            return builder.image(parse(str(location), cwd=Path("/")), BuildSettings())
+        except R2iError as error:
+            return error
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(image, range(2))), listener
+
+
+def test_what_two_want_at_the_same_time_is_built_once(location: Path | str) -> None:
+    engine = Slow()
+    (first, second), listener = at_once(engine, location)
+
+    assert isinstance(first, Image)
+    assert isinstance(second, Image)
+    assert first.id == second.id
+    assert len(engine.builds) == 1
+    assert listener.notes == [f"Waiting for another build of `{location}` (process {os.getpid()})"]
+    assert [image.id for image in listener.known] == [first.id]
+
+
+def test_who_waited_for_a_build_that_fails_builds_itself(location: Path | str) -> None:
+    engine = Slow(failure=BuildFailedError("no"))
+    results, listener = at_once(engine, location)
+
+    assert sorted(type(result).__name__ for result in results) == ["BuildFailedError", "Image"]
+    assert len(engine.builds) == 2
+    assert listener.known == []
+
+
+def test_who_waits_longer_than_a_build_may_take_is_told_so(directory: Path) -> None:
+    with held(directory), pytest.raises(TemporaryError) as raised:
+        build(Store(), directory, bounds=Bounds(timeout=0.2))
+
+    assert str(raised.value) == (
+        f"Another build of `{directory}` (process {os.getpid()}) takes longer than `--build-timeout 0.2s`"
+    )
+
+
+def test_what_is_there_is_found_while_others_build(directory: Path) -> None:
+    engine = Store()
+    first = build(engine, directory)
+    with held(directory):
+        found = build(engine, directory)
+
+    assert found.id == first.id
+
+
+def test_who_uses_no_cache_does_not_wait(directory: Path) -> None:
+    with held(directory):
+        build(engine := Store(), directory, no_cache=True)
+
+    assert len(engine.builds) == 1
+
+
+def test_waiting_takes_from_the_time_of_a_build(directory: Path) -> None:
+    engine = Slow(failure=BuildFailedError("no"))
+    at_once(engine, directory)
+
+    first, second = (request.bounds.waited for request in engine.builds)
+    assert first < second
+
+
+@contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Somebody else builds this directory."""
+    started, ended = threading.Event(), threading.Event()
+
+    class Waits(Store):
+        def build(self, request: BuildRequest, listen: Callable[[StepEvent], None]) -> Image:
+            started.set()
+            assert ended.wait(60)
+            raise BuildFailedError("no")
+
+    thread = threading.Thread(target=suppressed, args=(Waits(), directory))
+    thread.start()
+    assert started.wait(60)
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def suppressed(engine: Store, directory: Path) -> None:
+    with suppress(BuildFailedError):
+        build(engine, directory)

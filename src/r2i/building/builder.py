@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from r2i.building.dated import dated
+from r2i.building.found_again import FoundAgain, content_inputs, directory_state, state_of_revision
 from r2i.building.listener import Listener, Silent
 from r2i.building.metadata import Account, BuildTimes, check_place
-from r2i.building.records import (
-    Record,
-    content_state,
-    fingerprint,
-    own_digest,
-    remember,
-    remembered,
-    revision_state,
-)
-from r2i.building.requests import BASE_NAME, INPUTS, Work, build_args, build_request
+from r2i.building.requests import INPUTS, Work, build_request
 from r2i.building.settings import BuildSettings
+from r2i.building.turns import WaitedTooLongError, turn
+from r2i.building.uses import note_use
 from r2i.checkout import Checkout
-from r2i.checkout.overlay import Overlay
 from r2i.engines.naming import image_reference
 from r2i.engines.protocol import Engine
-from r2i.errors import BuildFailedError, R2iError, UsageError
+from r2i.errors import BuildFailedError, R2iError, TemporaryError, UsageError
 from r2i.model import Dockerfile, Image, Plan, Source
-from r2i.planning.plan_json import secret_digest
 from r2i.planning.platforms import check_platforms
+from r2i.quoting import printable
 
 if TYPE_CHECKING:
     from r2i.building.registry import Registries
@@ -78,32 +70,27 @@ class Builder:
     def directory(self, source: Source, checkout: Checkout, settings: BuildSettings) -> Image:
         """The image of a directory of this machine, as the checkout has it: its fingerprint tells whether it changed."""
         self.account.begin(source)
+        self.account.boundary = checkout.boundary
         settings = self._dated(source, checkout, settings)
         tags = settings.tags or (image_reference(source, settings.options, revision=None),)
-        self.account.boundary = checkout.boundary
+        state = directory_state(source, checkout, settings)
         # Only an image for others says what it was built from: that takes reading every file.
-        for_others = settings.push or settings.reuse
-        state = _directory_state(source, checkout, settings)
-        states = {f"{state} for others"} if for_others else {state, f"{state} for others"}
-        record = self._record(tags[0])
-        if (
-            not settings.builds_anyway
-            and record.get("fingerprint") in states
-            and not self._on_another_base(record)
-        ):
-            found = [self.engine.find(tag) for tag in tags]
-            if found[0] is not None and all(image and image.id == record.get("image") for image in found):
-                self.listener.unchanged(found[0])
-                return found[0]
-        plan, dockerfile = _rendered(source, checkout, settings)
-        work = Work(source=source, checkout=checkout, plan=plan, dockerfile=dockerfile, tags=tags)
-        if not for_others:
-            return self._built(work, settings, name=tags[0], state=state)
-        state = f"{state} for others"
-        inputs = _content_inputs(checkout, plan, dockerfile, settings)
-        if reused := self._reused(settings, inputs, name=tags[0], state=state):
-            return reused
-        return self._built(replace(work, labels={INPUTS: inputs}), settings, name=tags[0], state=state)
+        of_others = f"{state} for others"
+        fitting = {of_others} if settings.for_others else {state, of_others}
+
+        def build(bounded: BuildSettings) -> Image:
+            plan, dockerfile = _rendered(source, checkout, bounded)
+            work = Work(source=source, checkout=checkout, plan=plan, dockerfile=dockerfile, tags=tags)
+            if not bounded.for_others:
+                return self._built(work, bounded, name=tags[0], state=state)
+            inputs = content_inputs(checkout, plan, dockerfile, bounded)
+            if reused := self._reused(bounded, inputs, name=tags[0], state=of_others):
+                return reused
+            return self._built(replace(work, labels={INPUTS: inputs}), bounded, name=tags[0], state=of_others)
+
+        return self._once(
+            source, settings, state=state, find=lambda: self.found_again.unchanged(tags, fitting), build=build
+        )
 
     def _revision(self, source: Source, settings: BuildSettings) -> Image:
         """A revision never changes: an image that carries its name is the one that a build would make, on the same base."""
@@ -113,52 +100,94 @@ class Builder:
         # Only now is it known where the ref of a link ends, and which record a DOI leads to.
         source = revision.source
         self.account.begin(source)
+        if settings.as_of is None:
+            return self._of_revision(source, revision, settings, None)
         # A date that only the history tells is part of the name.
-        if settings.as_of is None and (known := self._there(source, settings, revision)):
-            return known
         with self._checked_out(source, revision) as checkout:
-            if settings.as_of is not None:
-                settings = self._dated(source, checkout, settings)
-                if known := self._there(source, settings, revision):
-                    return known
-            plan, dockerfile = _rendered(source, checkout, settings)
-            reference = image_reference(source, settings.options, revision=revision.content_id)
-            # An image of pointers must not pass for the revision once `git-lfs` is there.
-            name = reference if checkout.complete else f"{reference}-incomplete"
-            tags = (*settings.tags, name)
-            state = _revision_state(source, settings, revision)
-            labels = {INPUTS: f"sha256:{state}"} if checkout.complete else {}
-            work = Work(
-                source=source, checkout=checkout, plan=plan, dockerfile=dockerfile, tags=tags, labels=labels
-            )
-            return self._built(work, settings, name=name, state=state)
+            return self._of_revision(source, revision, self._dated(source, checkout, settings), checkout)
 
-    def _there(self, source: Source, settings: BuildSettings, revision: Revision) -> Image | None:
-        """The image of a revision, where it need not be built: it is on this machine, or in the registry where that may be asked."""
-        if known := self._known(source, settings, revision):
-            self.listener.unchanged(known)
-            return known
-        state = _revision_state(source, settings, revision)
+    def _of_revision(
+        self, source: Source, revision: Revision, settings: BuildSettings, checkout: Checkout | None
+    ) -> Image:
+        """The image of a revision; where it has to be built and there is no checkout, it is fetched."""
+        state = state_of_revision(source, settings, revision)
         reference = image_reference(source, settings.options, revision=revision.content_id)
-        return self._reused(settings, f"sha256:{state}", name=reference, state=state)
+
+        def build(bounded: BuildSettings) -> Image:
+            if reused := self._reused(bounded, f"sha256:{state}", name=reference, state=state):
+                return reused
+            with nullcontext(checkout) if checkout else self._checked_out(source, revision) as there:
+                plan, dockerfile = _rendered(source, there, bounded)
+                # An image of pointers must not pass for the revision once `git-lfs` is there.
+                name = reference if there.complete else f"{reference}-incomplete"
+                work = Work(
+                    source=source,
+                    checkout=there,
+                    plan=plan,
+                    dockerfile=dockerfile,
+                    tags=(*bounded.tags, name),
+                    labels={INPUTS: f"sha256:{state}"} if there.complete else {},
+                )
+                return self._built(work, bounded, name=name, state=state)
+
+        find = partial(self.found_again.of_revision, reference, state, settings.tags)
+        return self._once(source, settings, state=state, find=find, build=build)
+
+    def _once(
+        self,
+        source: Source,
+        settings: BuildSettings,
+        *,
+        state: str,
+        find: Callable[[], Image | None],
+        build: Callable[[BuildSettings], Image],
+    ) -> Image:
+        """The image that is there, else the one that is built: by one r2i, where several want the same at the same time."""
+        if settings.builds_anyway:
+            image = build(settings)
+        elif known := find():
+            image = self._told(known)
+        else:
+            with self._turn(source, settings, state) as bounded:
+                image = self._told(known) if (known := find()) else build(bounded)
+        if image.id:  # what does not come into the store has none
+            note_use(self.engine.name, image.id)
+        return image
+
+    def _told(self, image: Image) -> Image:
+        self.listener.unchanged(image)
+        return image
+
+    @contextmanager
+    def _turn(self, source: Source, settings: BuildSettings, state: str) -> Iterator[BuildSettings]:
+        """Wait for other builds of the same; gives what is left of the time. Raises `TemporaryError` where nothing is."""
+        what, bounds = f"`{printable(source.location)}`", settings.bounds
+
+        def waiting(process: str) -> None:
+            self.listener.note(f"Waiting for another build of {what} (process {process})")
+
+        try:
+            with turn(f"{self.engine.name} {state}", patience=bounds.timeout, waiting=waiting) as waited:
+                yield replace(settings, bounds=replace(bounds, waited=waited))
+        except WaitedTooLongError as error:
+            raise TemporaryError(
+                f"Another build of {what} (process {error}) takes longer than `{bounds.written('timeout')}`",
+                hint="Try again, or raise the limit with `--build-timeout`",
+            ) from error
 
     def _reused(self, settings: BuildSettings, inputs: str, *, name: str, state: str) -> Image | None:
         """The image that was built from the same and is in the registry of a tag, from now on under `name`, too."""
         if not settings.reuse or settings.no_cache or settings.delivered:
             return None
         found = self._registries(settings).find(inputs)
-        if found is None:
-            return None
-        self.engine.tag(found.id, name)
-        base = found.labels.get(BASE_NAME)
-        here = self.engine.find(base) if base else None
-        bases = {base: here.id} if base and here else {}
-        remember(_records(), f"{self.engine.name} {name}", fingerprint=state, image=found.id, bases=bases)
+        if found is not None:
+            self.engine.tag(found.id, name)
+            self.found_again.remember_pulled(found, name=name, state=state)
         return found
 
     def prepare(self, settings: BuildSettings) -> None:
         """Raise what a push will be refused for, before anything is built for it."""
-        if (settings.push or settings.reuse) and not settings.tags:
+        if settings.for_others and not settings.tags:
             raise UsageError(
                 f"`{'--push' if settings.push else '--reuse'}` needs a name of the image in a registry",
                 hint="Add `--tag REGISTRY/OWNER/NAME:TAG`",
@@ -181,6 +210,10 @@ class Builder:
             platform=settings.platforms[0] if settings.platforms else self.engine.platform(),
         )
 
+    @property
+    def found_again(self) -> FoundAgain:
+        return FoundAgain(self.engine)
+
     @contextmanager
     def _checked_out(self, source: Source, revision: Revision | None = None) -> Iterator[Checkout]:
         from r2i.sources import fetched
@@ -200,25 +233,6 @@ class Builder:
         )
         return replace(settings, options=options, as_of=None)
 
-    def _known(self, source: Source, settings: BuildSettings, revision: Revision) -> Image | None:
-        """The image that was built of a revision before, under all its tags.
-
-        Any image can have its name, so its id has to be on record.
-        """
-        if settings.builds_anyway:
-            return None
-        reference = image_reference(source, settings.options, revision=revision.content_id)
-        record = self._record(reference)
-        if record.get("fingerprint") != _revision_state(source, settings, revision):
-            return None
-        known = self.engine.find(reference)
-        if known is None or known.id != record.get("image") or self._on_another_base(record):
-            return None
-        for tag in settings.tags:
-            if (found := self.engine.find(tag)) is None or found.id != known.id:
-                self.engine.tag(known.id, tag)
-        return replace(known, reference=settings.tags[0]) if settings.tags else known
-
     def _built(self, work: Work, settings: BuildSettings, *, name: str, state: str) -> Image:
         check_platforms(work.plan, settings.platforms)
         if settings.metadata_file is not None:
@@ -228,16 +242,8 @@ class Builder:
         self.account.plan, self.account.times = ran.plan, ran.times
         # Otherwise the next build tries again to download what the plan asks for.
         if ran.plan is work.plan and settings.stores:
-            self._remember(ran.image, name=name, state=state, before=before)
+            self.found_again.remember(ran.image, name=name, state=state, before=before)
         return ran.image
-
-    def _remember(self, image: Image, *, name: str, state: str, before: Mapping[str, Image | None]) -> None:
-        # A base that was not there may have been pulled.
-        bases = {
-            reference: base.id if (base := known or self.engine.find(reference)) else ""
-            for reference, known in before.items()
-        }
-        remember(_records(), f"{self.engine.name} {name}", fingerprint=state, image=image.id, bases=bases)
 
     def _run(self, work: Work, settings: BuildSettings, *, base: Image | None) -> Ran:
         self.listener.warn(work.plan.notices)
@@ -271,16 +277,6 @@ class Builder:
         failure = explained(error, log, plan=work.plan, dockerfile=work.dockerfile, is_possible=possible)
         return with_other_pythons(failure, work.checkout, settings)
 
-    def _record(self, name: str) -> Record:
-        return remembered(_records(), f"{self.engine.name} {name}")
-
-    def _on_another_base(self, record: Record) -> bool:
-        """Whether a base image was pulled or made anew since that build."""
-        return any(
-            (found := self.engine.find(reference)) is not None and found.id != id_
-            for reference, id_ in record.get("bases", {}).items()
-        )
-
 
 def _rendered(source: Source, checkout: Checkout, settings: BuildSettings) -> tuple[Plan, Dockerfile]:
     from r2i.building.namespaces import own_namespace
@@ -301,35 +297,6 @@ def _with_own_python(work: Work, settings: BuildSettings, error: BuildFailedErro
     if plan.python is None or plan.python.provider != "base":
         return None
     return replace(work, plan=plan, dockerfile=dockerfile)
-
-
-def _revision_state(source: Source, settings: BuildSettings, revision: Revision) -> str:
-    return revision_state(
-        source,
-        settings.options,
-        commit=str(revision.content_id),
-        settings=repr((settings.trusted, settings.platforms)),
-    )
-
-
-def _content_inputs(checkout: Checkout, plan: Plan, dockerfile: Dockerfile, settings: BuildSettings) -> str:
-    given = {name: secret_digest(value) for name, value in build_args(plan, settings).items()}
-    chosen = json.dumps([settings.trusted, settings.options.build_network, given], sort_keys=True)
-    return f"sha256:{content_state(checkout, plan, dockerfile, chosen)}"
-
-
-def _directory_state(source: Source, checkout: Checkout, settings: BuildSettings) -> str:
-    """Known without a plan: what is planned and rendered depends on nothing else."""
-    hidden = sorted(checkout.files.items()) if isinstance(checkout, Overlay) else []
-    options = [settings.trusted, settings.platforms, asdict(settings.options)]
-    chosen = [own_digest(), source.subdirectory, *options, hidden]
-    return fingerprint(checkout.root, json.dumps(chosen, sort_keys=True))
-
-
-def _records() -> Path:
-    import platformdirs
-
-    return platformdirs.user_cache_path("r2i") / "images"
 
 
 def _bases(plan: Plan, dockerfile: Dockerfile) -> list[str]:

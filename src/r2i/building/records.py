@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import cache
@@ -40,6 +40,13 @@ class Record(TypedDict, total=False):
     image: str
     fingerprint: str
     bases: dict[str, str]
+
+
+def records() -> Path:
+    """Where r2i keeps the records of this user."""
+    import platformdirs
+
+    return platformdirs.user_cache_path("r2i") / "images"
 
 
 def fingerprint(root: Path, settings: str) -> str:
@@ -106,8 +113,12 @@ def own_digest(top: Path = TOP) -> str:
 
 def remembered(directory: Path, reference: str) -> Record:
     """The record of an image, empty where there is none that is ours."""
+    return _read(_file(directory, reference))
+
+
+def _read(file: Path) -> Record:
     try:
-        record = json.loads(private_files.read(_file(directory, reference), limit=MOST_BYTES) or b"")
+        record = json.loads(private_files.read(file, limit=MOST_BYTES) or b"")
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(record, dict) or not isinstance(record.get("bases"), dict):
@@ -127,6 +138,15 @@ def remember(
     record = Record(image=image, fingerprint=fingerprint, bases=dict(bases))
     with suppress(OSError):
         private_files.write(_file(directory, reference), json.dumps(record).encode())
+
+
+def forget(directory: Path, *, known: Container[str], before: float) -> None:
+    """Remove what was written before that time and cannot be read, or is of an image that no engine has."""
+    with suppress(OSError):
+        for file in directory.glob("*.json"):
+            with suppress(OSError):
+                if file.lstat().st_mtime < before and _read(file).get("image") not in known:
+                    file.unlink()
 
 
 def _file(directory: Path, reference: str) -> Path:

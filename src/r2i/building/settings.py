@@ -55,6 +55,11 @@ class BuildSettings:
         return self.no_cache or bool(self.cache_to or self.delivered or self.engine_arguments)
 
     @property
+    def for_others(self) -> bool:
+        """Whether other machines should recognise the image, or this one recognises theirs."""
+        return self.push or self.reuse
+
+    @property
     def delivered(self) -> tuple[Output, ...]:
         """The outputs; what does not come into the local store is pushed by the builder."""
         pushed = Output(kind="registry")

@@ -32,6 +32,8 @@ COMMANDS = {
     "dockerfile": "Print the Dockerfile, or export a build directory.",
     "setup": "Prepare this machine for building images.",
     "doctor": "Diagnose problems with the container engine.",
+    "images": "List the images that r2i made.",
+    "prune": "Remove images that r2i made, by age or size.",
     "cache": "List or remove downloaded files.",
     "repo2docker": "Build and run with the command line of repo2docker.",
 }

@@ -269,10 +269,10 @@ def show_diff(lines: Iterable[str]) -> None:
         note(click.style(printable(line), fg=DIFF_COLOURS.get(line[:1])))
 
 
-def agreed(question: str) -> bool:
-    """What somebody at the terminal answers."""
+def agreed(question: str, *, default: bool = True) -> bool:
+    """What somebody at the terminal answers; `default` is the answer of the Enter key alone."""
     try:
-        return click.confirm(question, default=True, err=True)
+        return click.confirm(question, default=default, err=True)
     except click.Abort:
         click.echo(err=True)  # the cursor is still behind the question, and `^C`
         raise

@@ -37,6 +37,7 @@ from r2i.building.launch import (
     with_settings,
 )
 from r2i.building.page import page, page_path
+from r2i.building.uses import note_use
 from r2i.cli.building import BuildChoices, build_options
 from r2i.cli.choices import collected
 from r2i.cli.common import PlanChoices, TypedSource, checked_out, note, plan_options, source_options
@@ -186,10 +187,14 @@ def run(
     # By its id: the name may be another image's by now.
     request = replace(request, image=image.id, user=str(user), groups=user.groups)
     request = replace(request, command=command) if command else _serving(request, run.interface)
-    with start_mounted(understood, settings.options, editable=run.editable) as start:
-        request = replace(request, mounts=(*request.mounts, *start))
-        request = with_settings(request, _script(building.ca_bundle, request))
-        return _run_command(engine, request) if command else _run_server(engine, request, run, path=path)
+    try:
+        with start_mounted(understood, settings.options, editable=run.editable) as start:
+            request = replace(request, mounts=(*request.mounts, *start))
+            request = with_settings(request, _script(building.ca_bundle, request))
+            return _run_command(engine, request) if command else _run_server(engine, request, run, path=path)
+    finally:
+        # A container may run for weeks.
+        note_use(engine.name, image.id)
 
 
 def _user(engine: Engine, image: Image, user_id: int) -> ContainerUser:

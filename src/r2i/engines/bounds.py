@@ -31,14 +31,15 @@ EXCEEDED: Mapping[BoundName, str] = {
 }
 
 SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*(?:([bkmgt])b?)?", re.IGNORECASE | re.ASCII)
-DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smh])", re.ASCII)
-SECONDS = {"s": 1, "m": 60, "h": 3600}
+DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhd])", re.ASCII)
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
     """The most that a build may take: seconds as a whole, bytes of memory, processors and processes of each step,
     bytes of the image, and files that one step writes. What the defaults allow, no build that is meant well needs.
+    `waited` are the seconds of the whole that have passed before the build begins.
     """
 
     timeout: float = 3600.0
@@ -47,6 +48,7 @@ class Bounds:
     processes: int = 8192
     image_size: int = 50 * 1024**3
     image_files: int = 1_000_000
+    waited: float = 0.0
 
     def written(self, name: BoundName) -> str:
         """The option with its value, as one types it."""
@@ -73,10 +75,12 @@ def size_from(text: str, *, option: str, least: int) -> int:
 
 
 def duration_from(text: str, *, option: str) -> float:
-    """A time in seconds, written like `90s`, `45m` or `2h`."""
+    """A time in seconds, written like `90s`, `45m`, `2h` or `30d`."""
     match = DURATION.fullmatch(text)
     if match is None or not (seconds := float(match[1]) * SECONDS[match[2]]):
-        raise UsageError(f"`{option} {text}` is not a duration", hint="Write it like `90s`, `45m` or `2h`")
+        raise UsageError(
+            f"`{option} {text}` is not a duration", hint="Write it like `90s`, `45m`, `2h` or `30d`"
+        )
     return seconds
 
 

@@ -56,3 +56,28 @@ def _first_that_works(environ: Mapping[str, str]) -> Engine:
         podman.check()
         return podman
     return docker
+
+
+def all_that_work(name: EngineChoice, environ: Mapping[str, str]) -> tuple[list[Engine], list[EngineError]]:
+    """The engine of that name; for `auto`, all that work, and what is wrong with those that are installed and do not.
+
+    Raises `EngineError` where none works.
+    """
+    if name != "auto":
+        return [choose(name, environ)], []
+    from r2i.engines.podman import Podman
+
+    working: list[Engine] = []
+    troubles: list[EngineError] = []
+    for engine in (Docker(environ), Podman(environ)):
+        try:
+            engine.check()
+        except EngineError as trouble:
+            if engine.installed():
+                troubles.append(trouble)
+        else:
+            working.append(engine)
+    if not working:
+        # Podman is asked for only by those who have it.
+        raise troubles[0] if troubles else EngineError("Docker is not installed", hint="Run `r2i setup`")
+    return working, troubles

@@ -25,9 +25,11 @@ from r2i.engines.protocol import (
     RegistryLogin,
     RunRequest,
     StepEvent,
+    StoredImage,
     TransferEvent,
     pulled,
 )
+from r2i.engines.removal import not_removed, removable
 from r2i.errors import BuildFailedError, EngineError, R2iError
 from r2i.facts.minimums import DOCKER, written
 from r2i.model import Image
@@ -104,6 +106,11 @@ class Docker:
     @property
     def name(self) -> Literal["docker"]:
         return "docker"
+
+    def installed(self) -> bool:
+        """Podman, too, comes with a command `docker`."""
+        done = self._ask("--version")
+        return done.returncode == 0 and "podman" not in (done.stdout + done.stderr).lower()
 
     def check(self) -> None:
         """Raise `EngineError` where there is no Docker that can build. The CLI knows contexts, TLS and ssh."""
@@ -228,6 +235,18 @@ class Docker:
         if "no such image" in done.stderr.lower() or "invalid reference format" in done.stderr.lower():
             return None
         raise _trouble(done.stderr)
+
+    def stored(self, label: str | None = None) -> tuple[StoredImage, ...]:
+        from r2i.engines.docker_images import stored
+
+        return stored(label, self.environ, self.endpoint())
+
+    def remove(self, image: StoredImage) -> None:
+        """By the CLI: what it says where it refuses has no URLs of the daemon in it."""
+        for name in removable(image, self.find):
+            done = self._ask("image", "rm", "--", name)
+            if done.returncode and "no such image" not in done.stderr.lower():
+                raise not_removed(done.stderr, "docker")
 
     def digest(self, reference: str) -> str | None:
         # BuildKit pulls into its cache and not into the store, so only the registry knows.

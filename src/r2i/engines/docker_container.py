@@ -106,7 +106,7 @@ def started(
             raise start_failure(
                 str(getattr(error, "explanation", None) or error), request, "docker"
             ) from error
-        with _translated():
+        with translated():
             yield DockerContainer(container, host=remote_host(endpoint))
     finally:
         _remove(client, name)
@@ -120,7 +120,7 @@ def texts(
     name = f"r2i-{secrets.token_hex(6)}"
     client = client_for(endpoint, environ)
     try:
-        with _translated():
+        with translated():
             container = client.containers.create(
                 reference, ["none"], name=name, labels=ownership.labels(), network_mode="none"
             )
@@ -149,7 +149,7 @@ def _text(container: SdkContainer, path: str) -> str:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """The daemon may end while we talk to it."""
     import docker
     import requests

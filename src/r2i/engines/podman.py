@@ -34,14 +34,17 @@ from r2i.engines.podman_container import PodmanContainer, create_argv
 from r2i.engines.protocol import (
     BuildRequest,
     Container,
+    HistoryStep,
     RegistryLogin,
     RunRequest,
     Sources,
     StageBase,
     StepEvent,
+    StoredImage,
     TransferEvent,
     pulled,
 )
+from r2i.engines.removal import not_removed, removable
 from r2i.errors import BuildFailedError, EngineError, R2iError
 from r2i.facts.minimums import PODMAN, written
 from r2i.model import Image
@@ -257,6 +260,41 @@ class Podman:
         if NO_IMAGE.search(done.stderr):
             return None
         raise engine_failure(done.stderr, "podman")
+
+    def stored(self, label: str | None = None) -> tuple[StoredImage, ...]:
+        chosen = (f"--filter=label={label}",) if label else ()
+        argv = ("images", "--format=json", "--no-trunc", *chosen)
+        attempts = 1
+        # It fails where another process removes an image at the same moment.
+        while (done := self.ask(*argv)).returncode and NO_IMAGE.search(done.stderr) and attempts < ATTEMPTS:
+            attempts += 1
+        if done.returncode:
+            raise engine_failure(done.stderr, "podman")
+        read = (self._read(found) for found in json.loads(done.stdout or "[]"))
+        return tuple(image for image in read if image is not None)
+
+    def _read(self, found: Mapping[str, Any]) -> StoredImage | None:
+        done = self.ask("history", "--format=json", "--no-trunc", "--", found["Id"])
+        if done.returncode:  # removed in the meantime
+            return None
+        return StoredImage(
+            id=f"sha256:{found['Id']}",
+            references=tuple(found.get("Names") or ()),
+            size=int(found["Size"]),
+            created=float(found["Created"]),
+            labels=found.get("Labels") or {},
+            history=tuple(
+                HistoryStep(created=step["created"], instruction=step["CreatedBy"], size=step["size"])
+                for step in reversed(json.loads(done.stdout))
+            ),
+            in_use=bool(found.get("Containers")),
+        )
+
+    def remove(self, image: StoredImage) -> None:
+        for name in removable(image, self.find):
+            done = self.ask("image", "rm", "--", name)
+            if done.returncode and not NO_IMAGE.search(done.stderr):
+                raise not_removed(done.stderr, "podman")
 
     def digest(self, reference: str) -> str | None:
         return None

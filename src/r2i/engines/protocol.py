@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -171,6 +173,46 @@ class RunRequest:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class HistoryStep:
+    """How one layer was made, and when; empty where the instruction wrote no file."""
+
+    created: str
+    instruction: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredImage:
+    """An image of the local store; without `references` where a newer build has taken its names.
+
+    `history` begins with the lowest layer. `in_use`: a container was made from it, whether it runs or not. `created` is
+    in seconds since 1970.
+    """
+
+    id: str
+    references: tuple[str, ...]
+    size: int
+    created: float
+    labels: Mapping[str, str]
+    history: tuple[HistoryStep, ...]
+    in_use: bool
+
+    @cached_property
+    def layers(self) -> Mapping[str, int]:
+        """The sizes of the layers that are not empty; images that share a layer have the same key for it.
+
+        No engine gives the size of a layer by its digest. What was made at the same moment by the same instruction upon
+        the same layers is the same layer.
+        """
+        layers, below = {}, ""
+        for step in self.history:
+            if step.size:
+                below = sha256(repr((below, step)).encode()).hexdigest()
+                layers[below] = step.size
+        return layers
+
+
 class Container(Protocol):
     """A started container; gone when the context that gave it is left."""
 
@@ -229,6 +271,15 @@ class Engine(Protocol):
 
     def find(self, reference: str) -> Image | None:
         """The image in the local store, or None."""
+
+    def stored(self, label: str | None = None) -> tuple[StoredImage, ...]:
+        """All images of the local store, or those that have a label of this name."""
+
+    def remove(self, image: StoredImage) -> None:
+        """Remove an image with its names, those excepted that another image has by now; one that is gone is no error.
+
+        Raises `EngineError`, also where a container uses it.
+        """
 
     def digest(self, reference: str) -> str | None:
         """The digest that a registry has for an image which is not here; None where nothing tells before a build."""

@@ -115,7 +115,7 @@ class Watch:
         return exceeded(name, self.bounds, step=step, line=line, log=log) if name else None
 
     def _watch(self, end: Callable[[], None], finished: threading.Event) -> None:
-        deadline = self._began + self.bounds.timeout
+        deadline = self._began + self.bounds.timeout - self.bounds.waited
         while not finished.wait(min(PACE, max(0.0, deadline - time.monotonic()))):
             if time.monotonic() >= deadline:
                 self.exceeded = "timeout"
