@@ -1,10 +1,11 @@
-"""Strings as a Dockerfile's instructions, a shell and a terminal take them."""
+"""Strings as a Dockerfile's instructions, a shell, a terminal and a page of Markdown take them."""
 
 from __future__ import annotations
 
 import re
 import shlex
 import unicodedata
+from collections.abc import Iterable
 
 from r2i.errors import InvalidRepositoryError
 
@@ -99,3 +100,48 @@ def clean(text: str) -> str:
     # Cf holds the marks that turn the direction of text, Zl and Zp break lines.
     text = "".join(c for c in text if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
     return text if len(text) <= MAX_LINE else f"{text[:MAX_LINE]}…"
+
+
+LITERAL = re.compile(r"`([^`]+)`")
+
+#: What Markdown may read as more than a character, within a line.
+MARKUP = re.compile(r"[\\`*_\[\]<>&!@#$%~^|{}]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+
+#: What GitHub and GitLab make links and mentions of, which they look for in the text that the Markdown leaves.
+REFERENCE = re.compile(r"[@#!$%~&^*:.](?=\S)")
+
+#: A character without width, where nothing else keeps two characters apart.
+APART = "&#8203;"
+
+
+def markdown(text: str) -> str:
+    """A message as Markdown, on one line: literals in backticks become code, and the rest is nothing but characters, which
+    link nowhere and mention nobody. It must not be the beginning of a line, where GitLab takes `/close` for a command."""
+    prose, *pieces = LITERAL.split(printable(text))
+    result = _characters(prose)
+    for number in range(0, len(pieces), 2):
+        literal, prose = pieces[number : number + 2]
+        apart = APART if not prose and number + 2 < len(pieces) else ""
+        result += markdown_code(literal) + _characters(prose) + apart
+    return result
+
+
+def markdown_code(text: str) -> str:
+    """Any text as code in a line of Markdown."""
+    text = printable(text)
+    if "`" not in text:
+        return f"`{text}`"
+    fence = "`" * (max(map(len, re.findall("`+", text))) + 1)
+    return f"{fence} {text} {fence}"
+
+
+def markdown_block(lines: Iterable[str]) -> str:
+    """Any lines as a block of code in Markdown, below an empty line."""
+    return "".join(f"    {printable(line)}\n" for line in lines)
+
+
+def _characters(text: str) -> str:
+    def escaped(found: re.Match[str]) -> str:
+        return f"\\{found[0]}{APART if REFERENCE.match(text, found.start()) else ''}"
+
+    return MARKUP.sub(escaped, text)

@@ -38,6 +38,7 @@ from r2i.check.findings import Finding, Reported
 from r2i.check.formats.github import to_github
 from r2i.check.formats.html_report import to_html
 from r2i.check.formats.junit import to_junit
+from r2i.check.formats.markdown import to_markdown
 from r2i.check.formats.status_badge import badge, to_endpoint, to_svg
 from r2i.check.report import Report
 from r2i.check.rules import RULES
@@ -429,6 +430,32 @@ def test_on_github_the_title_says_what_failed(failure: Failure, title: str) -> N
     shown = to_github(whole(replace(READY, runs=(replace(FAILED, failure=failure),))))
 
     assert f",title={title}::" in shown
+
+
+def test_on_github_a_failed_build_is_shown_at_its_line() -> None:
+    build = BuildRun(seconds=1, message="`nump` is no package", hint="Write `numpy`", file="a.txt", line=3)
+    failed = DynamicReport(asked=Level.L1, tried=Level.L1, build=build)
+
+    assert to_github(replace(whole(failed), prefix="sub/")) == (
+        "::error file=sub/a.txt,line=3,title=L0 it builds::`nump` is no package%0AWrite `numpy`\n"
+    )
+
+
+def test_markdown_says_how_far_it_comes_and_why_no_further() -> None:
+    log = ("one", "```", "</details> @ada")
+    build = BuildRun(seconds=1, message="`nump` is no package", file="a.txt", line=3, log=log)
+    failed = DynamicReport(asked=Level.L1, tried=Level.L1, build=build)
+
+    assert to_markdown(whole(failed)) == (
+        "**No findings**\n\nDoes not reach L0: the build failed\n\n"
+        "- Error `L0` it builds, `a.txt:3`\n  <br>`nump` is no package\n\n"
+        "<details><summary>End of the log</summary>\n\n    one\n    ```\n    </details> @ada\n\n</details>\n"
+    )
+    assert "\n\nReaches L3 (every notebook runs)\n" in to_markdown(whole(replace(READY, runs=(RAN,))))
+    assert to_markdown(whole(replace(READY, runs=(FAILED,)))).endswith(
+        "Reaches L1 (the server answers and every kernel starts), not L3 (every notebook runs)\n\n"
+        "- Error `KeyError`, `b.ipynb:1`\n  <br>KeyError: 'a' (cell 2)\n"
+    )
 
 
 def test_on_github_all_that_keeps_it_from_the_level_is_an_error() -> None:

@@ -13,15 +13,21 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from rich.console import Console
 
 from r2i.check.findings import Finding, Reported, Rule
 from r2i.check.formats import FORMATS
+from r2i.check.formats.markdown import to_markdown
 from r2i.check.report import Report
 from r2i.check.rules import RULES
 from r2i.check.targets import BINDER_ONLY, BOTH, R2I_ONLY
 from r2i.cli.check_text import show
 from r2i.edits.fixes import Edit, Fix
+from r2i.quoting import markdown, markdown_code, printable
+
+#: Reads Markdown as its standard says (rich needs it, too).
+MARKDOWN = MarkdownIt("commonmark")
 
 DOCS = Path(__file__).parents[2] / "docs"
 HERE = Path(__file__).parent
@@ -29,8 +35,26 @@ HERE = Path(__file__).parent
 #: C0 but for the line end, DEL and C1: what a terminal obeys.
 CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
+
+def by_severity(one: Reported) -> int:
+    return ["error", "warning", "info"].index(one.severity)
+
+
 text = st.text(st.characters(), max_size=40) | st.sampled_from(
-    ["\x1b]0;x\x07", "a\r\nb", "]]>", "\ud800", "%0A::error::x", "a:b,c", "![x](y)", "\u202e", "`a` \x9b31m"]
+    [
+        "\x1b]0;x\x07",
+        "a\r\nb",
+        "]]>",
+        "@ada #1 <b>",
+        "`` ``",
+        "[x](y) ![x](y)",
+        "\ud800",
+        "%0A::error::x",
+        "a:b,c",
+        "![x](y)",
+        "\u202e",
+        "`a` \x9b31m",
+    ]
 )
 rules = st.builds(
     Rule,
@@ -131,6 +155,64 @@ def test_each_finding_is_one_command_for_github(report: Report) -> None:
         assert not CONTROLS.search(line)
 
 
+@given(reports)
+def test_each_finding_is_one_entry_for_gitlab(report: Report) -> None:
+    document = FORMATS["gitlab"](report)
+    entries = json.loads(document)
+
+    assert not CONTROLS.search(document)
+    assert len(entries) == len({entry["fingerprint"] for entry in entries}) == len(report.findings)
+    for entry, one in zip(entries, report.findings, strict=True):
+        assert entry["severity"] == {"error": "major", "warning": "minor", "info": "info"}[one.severity]
+        line = 1 if one.finding.file is None else one.finding.line or 1
+        assert entry["location"]["lines"]["begin"] == line
+
+
+def test_gitlab_knows_a_finding_again_where_only_its_line_changed() -> None:
+    def fingerprints(report: Report) -> list[str]:
+        return [entry["fingerprint"] for entry in json.loads(FORMATS["gitlab"](report))]
+
+    moved = replace(REPORT.findings[0], finding=replace(REPORT.findings[0].finding, line=9))
+
+    assert fingerprints(replace(REPORT, findings=(moved, *REPORT.findings[1:]))) == fingerprints(REPORT)
+
+
+@given(reports)
+def test_markdown_has_nothing_of_others_but_text(report: Report) -> None:
+    """As GitHub reads it: no picture, no link but ours, no raw HTML but ours, no mention."""
+    document = to_markdown(report)
+    tokens = [token for block in MARKDOWN.parse(document) for token in [block, *(block.children or ())]]
+    links = [str(token.attrs["href"]) for token in tokens if token.type == "link_open"]
+    html = [token.content for token in tokens if token.type.startswith("html_")]
+
+    assert not CONTROLS.search(document)
+    assert "image" not in {token.type for token in tokens}
+    assert links == [one.rule.page for one in sorted(report.findings, key=by_severity)]
+    assert set(html) <= {"<br>"}
+    assert sum(token.type == "list_item_open" for token in tokens) == len(report.findings)
+    assert not [
+        t.content for t in tokens if t.type == "text" and re.search(r"[@#!](?=[^\s\u200b])", t.content)
+    ]
+
+
+@given(st.text(st.characters(exclude_characters="`")))
+def test_markdown_shows_a_message_as_it_is(said: str) -> None:
+    inline = MARKDOWN.parse(f"A: {markdown(f'{said}`{said}`{said}')}.")[1]
+    shown = "".join(token.content for token in inline.children or ()).replace("\u200b", "")
+    literal = said or "``"
+
+    assert shown == f"A: {printable(f'{said}{literal}{said}')}.".replace("\u200b", "")
+
+
+@given(st.text(min_size=1))
+def test_markdown_shows_any_text_as_code(text: str) -> None:
+    inline = MARKDOWN.parse(f"A: {markdown_code(text)}.")[1]
+
+    assert [t.content.strip() for t in inline.children or () if t.type == "code_inline"] == [
+        printable(text).strip()
+    ]
+
+
 @given(reports, st.booleans(), st.integers(1, 300))
 def test_text_has_no_control_characters_of_a_repository(report: Report, terminal: bool, width: int) -> None:  # noqa: FBT001
     said = shown(report, terminal=terminal, width=width)
@@ -200,6 +282,30 @@ def test_github_escapes_values() -> None:
         "::error file=sub/a%2C b.txt,line=12,title=D102 wrong-name::`sklearn` is no distribution (cell 4)\n"
         "::error title=D102 wrong-name::There is nothing\n"
     )
+
+
+def test_markdown_is_short() -> None:
+    page = RULE.page.removesuffix("D101.md")
+
+    assert to_markdown(REPORT) == (
+        "**2 errors, 1 warning (2 ignored)**\n"
+        "\n"
+        f"- Error [`D102`]({page}D102.md) wrong-name, `sub/a, b.txt:12`\n"
+        "  <br>`sklearn` is no distribution (cell 4)\n"
+        f"- Error [`D102`]({page}D102.md) wrong-name\n"
+        "  <br>There is nothing\n"
+        f"- Warning [`D101`]({page}D101.md) unpinned, `sub/a, b.txt:3`\n"
+        "  <br>`numpy` has no version, which is 100\\% sure to change what the notebooks do one day\n"
+        "  <br>Pin it\n"
+    )
+
+
+def test_markdown_counts_what_it_does_not_show() -> None:
+    many = tuple(of_kernel(f"{number}.ipynb", "x" * 9_000) for number in range(1_250))
+    document = to_markdown(Report(findings=many))
+
+    assert "- And 1,210 more: `r2i check` lists all of them" in document
+    assert len(document) < 60_000
 
 
 def test_sarif_has_places_and_fixes() -> None:

@@ -235,6 +235,30 @@ def test_step_of_a_base_image_has_no_line() -> None:
     assert [event.line for event in events] == [None]
 
 
+def test_a_cache_that_is_not_there_yet_is_no_failure() -> None:
+    """The first build of a name looks for it in vain; what fails later is what failed."""
+    events: list[StepEvent] = []
+    progress = SolveProgress((), events.append)
+    cache = {
+        "digest": "a",
+        "name": "importing cache manifest from x/y:latest",
+        "started": "2026-01-01T00:00:00Z",
+    }
+    step = {"digest": "b", "name": "[2/2] RUN false", "started": "2026-01-01T00:00:00Z"}
+    for vertex, error in ((cache, "x/y:latest: not found"), (step, "exit code: 1")):
+        progress.feed(json.dumps({"vertexes": [vertex]}))
+        failed = {**vertex, "completed": "2026-01-01T00:00:01Z", "error": error}
+        progress.feed(json.dumps({"vertexes": [failed]}))
+
+    assert [(event.state, event.output) for event in events if event.step == "a"] == [
+        ("started", ""),
+        ("output", "x/y:latest: not found"),
+        ("done", ""),
+    ]
+    assert progress.failed is not None
+    assert progress.failed.text == "RUN false"
+
+
 def test_foreign_line_inside_an_object_is_text() -> None:
     progress = SolveProgress((), ignore)
     for line in ("{", '  "vertexes": [', "WARNING: something", "  ]", "}", "ERROR: end"):

@@ -231,6 +231,12 @@ class _Connection(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer()
 
+    def do_PATCH(self) -> None:
+        self._answer()
+
+    def do_PUT(self) -> None:
+        self._answer()
+
     def finish(self) -> None:
         with suppress(OSError, ValueError):
             super().finish()

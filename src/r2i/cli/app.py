@@ -28,6 +28,7 @@ COMMANDS = {
     "check": "Check whether a repository is ready for Binder, and fix it.",
     "init": "Write the files that make a repository ready for Binder.",
     "badge": "Print a badge that opens a repository on Binder.",
+    "report": "Print what a CI job built and checked, for a pull request.",
     "plan": "Show what r2i would build, and why.",
     "dockerfile": "Print the Dockerfile, or export a build directory.",
     "setup": "Prepare this machine for building images.",

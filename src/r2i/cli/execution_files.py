@@ -1,4 +1,4 @@
-"""`r2i check --html` and `--badge`: files about what was built and run."""
+"""`r2i check --html`, `--markdown` and `--badge`: files about what was found, built and run."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 def write_reports(subject: Subject, report: Report, source: Source, chosen: ReportChoices) -> None:
     """Those that were asked for."""
+    if chosen.markdown is not None:
+        from r2i.check.formats.markdown import to_markdown
+
+        write_output("--markdown", chosen.markdown, to_markdown(report), boundary=subject.checkout.boundary)
     if chosen.html is not None:
         from r2i.check.formats.html_report import to_html
         from r2i.edits.applying import combined, diff
@@ -63,7 +67,12 @@ def report_file(_: click.Context, parameter: click.Parameter, path: Path | None)
 
 def refuse_links(output: Path | None, chosen: ReportChoices, checkout: Checkout) -> None:
     """The same of a file that is behind a link of the repository."""
-    for name, path in {"output": output, "html": chosen.html, "badge": chosen.badge}.items():
+    for name, path in {
+        "output": output,
+        "html": chosen.html,
+        "markdown": chosen.markdown,
+        "badge": chosen.badge,
+    }.items():
         if path is not None:
             destination(f"--{name}", path, boundary=checkout.boundary)
 
@@ -82,6 +91,7 @@ class ReportChoices:
     """The files to write, as they were typed."""
 
     html: Path | None
+    markdown: Path | None
     badge: Path | None
 
 
@@ -96,6 +106,13 @@ report_options = collected(
             metavar="FILE",
             callback=_badge_file,
             help="Write a status badge, as `.svg` or `.json`.",
+        ),
+        click.option(
+            "--markdown",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            callback=report_file,
+            help="Write a summary of all results as Markdown.",
         ),
         click.option(
             "--html",

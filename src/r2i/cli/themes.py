@@ -17,7 +17,7 @@ SOURCE = (
 #: The headings of `--help` and the options below each, in this order; options of no theme are the command's own.
 THEMES = {
     OWN: (),
-    "Report options": ("form", "output", "html", "badge"),
+    "Report options": ("form", "output", "html", "markdown", "badge"),
     "Container options": (
         "ports",
         "publish_all",

@@ -22,6 +22,9 @@ STEP = re.compile(
     r"\[(?:[a-z0-9]+/\S+ )?(?:(?P<stage>\S+) )?(?P<number>\d+)/(?P<total>\d+)\] (?P<text>.*)", re.DOTALL
 )
 
+#: How the name of a step begins that reads a layer cache elsewhere: the build goes on without one.
+READS_CACHE = "importing cache manifest from "
+
 LINE_END = re.compile(r"\r\n|\n|\r")
 
 FRACTION = re.compile(r"\.(\d{1,6})\d*")
@@ -93,8 +96,11 @@ class SolveProgress:
         if error := vertex.get("error"):
             step.error = error
             self._flush(digest)
+            if step.text.startswith(READS_CACHE):
+                self._output(digest, error.encode())
+                self._emit(digest, "done", seconds=seconds)
             # What is cancelled because another step failed did not fail.
-            if not error.endswith("context canceled"):
+            elif not error.endswith("context canceled"):
                 self.failed = self.failed or step
                 self._emit(digest, "failed", seconds=seconds)
         elif vertex.get("cached"):

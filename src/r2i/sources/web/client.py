@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from r2i.errors import FetchError, UsageError
+from r2i.model import Json
 from r2i.sources.typed import shown
 from r2i.sources.web.patience import BusyError, Patience
 from r2i.sources.web.reach import Zone, checked_url, followed, origin, zone_of_name
@@ -100,6 +101,10 @@ class HttpClient:
         """The document that answers an empty POST request."""
         return self._document("POST", url, query=None, token=token)
 
+    def sent(self, method: str, url: str, document: Json, *, token: HostToken | None) -> Any:
+        """The document that answers one which is sent as JSON."""
+        return self._document(method, url, query=None, token=token, body=json.dumps(document))
+
     @contextmanager
     def opened(
         self, url: str, *, token: HostToken | None, headers: Mapping[str, str]
@@ -115,15 +120,26 @@ class HttpClient:
             yield answer, bool(self._secret(url, token))
 
     def _document(
-        self, method: str, url: str, *, query: Mapping[str, str] | None, token: HostToken | None
+        self,
+        method: str,
+        url: str,
+        *,
+        query: Mapping[str, str] | None,
+        token: HostToken | None,
+        body: str | None = None,
     ) -> Any:
         if query:
             url += f"{'&' if urlsplit(url).query else '?'}{urlencode(query)}"
         headers = {"Accept": "application/json, */*;q=0.5"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         within = self.patience.document
 
         def ask() -> Any:
-            with self._followed(method, url, headers, token=token, within=within, whole=True) as (_, answer):
+            with self._followed(method, url, headers, token=token, within=within, whole=True, body=body) as (
+                _,
+                answer,
+            ):
                 if answer.status_code >= 400:
                     raise self._refusal(answer, token=token)
                 return _parsed(_bounded(answer), answer)
@@ -140,6 +156,7 @@ class HttpClient:
         token: HostToken | None,
         within: float,
         whole: bool = False,
+        body: str | None = None,
     ) -> Iterator[tuple[str, requests.Response]]:
         """Ask, go after redirects, and give the last address with what is answered there."""
         url = checked_url(url)._replace(fragment="").geturl()
@@ -150,14 +167,14 @@ class HttpClient:
             secret = self._secret(url, token) if origin(url) == start else {}
             start = start if origin(url) == start else ("", "", None)
             with self._wire.answer(
-                method, url, {**headers, **secret}, within=within, body_within=whole
+                method, url, {**headers, **secret}, within=within, body_within=whole, body=body
             ) as answer:
                 location = answer.headers.get("Location")
                 if answer.status_code not in (301, 302, 303, 307, 308) or not location:
                     yield url, answer
                     return
                 if answer.status_code == 303:
-                    method = "GET"
+                    method, body = "GET", None
                 url = followed(url, location)
         raise FetchError(f"`{shown(url)}` redirects without end", hint="Check the URL in a browser")
 
