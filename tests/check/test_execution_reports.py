@@ -447,13 +447,16 @@ def test_markdown_says_how_far_it_comes_and_why_no_further() -> None:
     failed = DynamicReport(asked=Level.L1, tried=Level.L1, build=build)
 
     assert to_markdown(whole(failed)) == (
-        "**No findings**\n\nDoes not reach L0: the build failed\n\n"
+        "**Does not reach L0: the build failed**\n\nIn the files: no findings\n\n"
         "- Error `L0` it builds, `a.txt:3`\n  <br>`nump` is no package\n\n"
         "<details><summary>End of the log</summary>\n\n    one\n    ```\n    </details> @ada\n\n</details>\n"
     )
-    assert "\n\nReaches L3 (every notebook runs)\n" in to_markdown(whole(replace(READY, runs=(RAN,))))
+    assert to_markdown(whole(replace(READY, runs=(RAN,)))).startswith(
+        "**Reaches L3 (every notebook runs)**\n"
+    )
     assert to_markdown(whole(replace(READY, runs=(FAILED,)))).endswith(
-        "Reaches L1 (the server answers and every kernel starts), not L3 (every notebook runs)\n\n"
+        "**Reaches L1 (the server answers and every kernel starts), not L3 (every notebook runs)**\n\n"
+        "In the files: no findings\n\n"
         "- Error `KeyError`, `b.ipynb:1`\n  <br>KeyError: 'a' (cell 2)\n"
     )
 

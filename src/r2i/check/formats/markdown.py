@@ -22,9 +22,10 @@ LOG = 30
 def to_markdown(report: Report) -> str:
     found = [*annotated(report)]
     shown = sorted(found, key=lambda one: [*WORDS].index(one.severity))[:MOST]
-    lines = [f"**{_summary(report)}**", ""]
-    if report.dynamic is not None:
-        lines += [_reached(report.dynamic), ""]
+    if report.dynamic is None:
+        lines = [f"**{_summary(report)}**", ""]
+    else:
+        lines = [f"**{_reached(report.dynamic)}**", "", f"In the files: {_summary(report).lower()}", ""]
     for one in shown:
         lines += _entry(one)
     if more := len(found) - len(shown):
