@@ -23,7 +23,8 @@ from r2i.facts.tables import read_table
 class Credential:
     """Something that opens a door. `secret` is never shown; `what` and `begin`, what all of its kind begin with, may be.
 
-    `line` is that of the text, counted from 1. `of_guests` says that the account is one that everybody may use.
+    `line` is that of the text, counted from 1. `of_guests` says that the account is one that everybody may use,
+    `of_cookies` that it signs the cookies of a hub, which is not in the image.
     """
 
     what: str
@@ -32,6 +33,7 @@ class Credential:
     begin: str = ""
     who: str = ""
     of_guests: bool = False
+    of_cookies: bool = False
 
 
 #: Names of files that hold a key or a password.
@@ -114,6 +116,9 @@ OF_GUESTS = re.compile(
 )
 
 
+OF_COOKIES = re.compile(r"cookie_?secret", re.IGNORECASE)
+
+
 def may_have_credentials(text: str) -> bool:
     """Whether it is worth the time to look closer."""
     return _begins().search(text) is not None
@@ -184,6 +189,7 @@ def _named(text: str, pattern: re.Pattern[str], known: set[str]) -> Iterator[Cre
                 line=_line(text, match.start("name")),
                 secret=value,
                 of_guests=OF_GUESTS.search(_around(text, match)) is not None,
+                of_cookies=OF_COOKIES.search(match["name"]) is not None,
             )
 
 

@@ -12,9 +12,11 @@ from functools import cache
 from packaging.version import Version
 
 from r2i.buildpacks import ENVIRONMENTS
-from r2i.check.facts.provided import of_pypi
+from r2i.check.facts.provided import Provided, modules_of, of_pypi
 from r2i.check.findings import Finding, Rule
+from r2i.check.imports import all_imports, is_imported
 from r2i.check.on_binder import binder, default_python, python_of_binder
+from r2i.check.optional_uses import distributions_of, optional_uses
 from r2i.check.scripts import scripts
 from r2i.check.subject import Subject
 from r2i.check.targets import BINDER_ONLY
@@ -75,7 +77,20 @@ def _reads_nothing(subject: Subject) -> Iterator[Finding]:
         else f"mybinder.org does not read `{decides}`, and installs none of its packages",
         file=decides,
         hint=f"Add the missing packages to `{instead}`" if instead else how_to_be_read(subject, decides),
+        severity="info" if missing and not _is_any_needed(subject, missing) else None,
     )
+
+
+def _is_any_needed(subject: Subject, names: Iterable[str]) -> bool:
+    """Whether code imports one of them, or calls what does, as far as their modules are known."""
+    imports = frozenset(all_imports(subject))
+    known = [of_pypi(name) for name in names]
+    if any(not modules_of(name) or is_imported(name, imports) for name in known):
+        return True
+    called = {
+        name for use in optional_uses(subject, Provided(frozenset())) for name in distributions_of(use.module)
+    }
+    return not called.isdisjoint(known)
 
 
 def unread(subject: Subject) -> str | None:
@@ -242,9 +257,17 @@ def _pins_without_release(subject: Subject) -> Iterator[Finding]:
 
 
 def _pins_without_wheel(subject: Subject) -> Iterator[Finding]:
+    """One finding for all pins that the same Python mends, at the first."""
+    found: dict[str, list[PinForOther]] = {}
     for pin in _of_another_python(subject):
         if not pin.is_refused:
-            yield pin.finding(subject, "pip compiles it, which most likely fails")
+            evidence = pin.limit.evidence
+            alone = subject.is_ignored("F405", evidence.file, evidence.line)
+            found.setdefault(f"{pin.wanted} {evidence.line if alone else ''}", []).append(pin)
+    for pins in found.values():
+        more = len(pins) - 1
+        also = f" (also {more} more pin{'s' if more > 1 else ''})" if more else ""
+        yield pins[0].finding(subject, f"pip compiles it, which most likely fails{also}")
 
 
 def _of_another_python(subject: Subject) -> Iterator[PinForOther]:

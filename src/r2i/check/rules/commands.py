@@ -17,7 +17,7 @@ from r2i.check.scripts import BinderScript, scripts
 from r2i.check.subject import Subject
 from r2i.check.wording import named
 from r2i.edits.fixes import Edit, Fix
-from r2i.facts.labextensions import instead_of
+from r2i.facts.labextensions import extensions_of, instead_of
 from r2i.image import KERNEL_PACKAGES, version_tuple
 
 #: Programs that need no root in the image: all that they change belongs to the user.
@@ -212,12 +212,7 @@ def _without_extensions(subject: Subject, script: BinderScript, line: CommandLin
 
 def _extensions(command: Sequence[str]) -> list[str]:
     """The npm packages that a command installs into JupyterLab, without their versions."""
-    words = (
-        list(command[1:]) if command[0] == "jupyter" else [command[0].removeprefix("jupyter-"), *command[1:]]
-    )
-    if words[:2] != ["labextension", "install"]:
-        return []
-    return [match[0] for word in words[2:] if (match := NPM_NAME.match(word)) and not word.startswith("-")]
+    return [match[0] for word in extensions_of(command) if (match := NPM_NAME.match(word))]
 
 
 RULES = (

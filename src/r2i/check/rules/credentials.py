@@ -107,8 +107,8 @@ def _what(one: Credential) -> str:
 
 
 def _severity(one: Credential) -> Severity | None:
-    """What is given to everybody opens nothing else."""
-    return "info" if one.of_guests else None
+    """What is given to everybody opens nothing else, and a hub is not the image."""
+    return "info" if one.of_guests or one.of_cookies else None
 
 
 def _hint(one: Credential) -> str:

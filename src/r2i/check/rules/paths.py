@@ -54,6 +54,9 @@ MAIN = re.compile(r"^if __name__ *== *[\"']__main__[\"']", re.MULTILINE)
 #: Calls that write the file that they name.
 WRITING = re.compile(r"(?:.+\.)?(?:to_\w+|save\w*|imsave|imwrite|dump|write_\w+)")
 
+#: A line that gives a string a name.
+ASSIGNED = re.compile(r"([A-Za-z_]\w*)[ \t]*=[ \t]*[rRuU]?[\"']", re.ASCII)
+
 #: Commands that look whether something is there.
 ASKING = frozenset({"[", "[[", "test", "mkdir", "ls"})
 
@@ -94,14 +97,30 @@ def _elsewhere(subject: Subject) -> Iterator[Finding]:
 def _written(cells: Iterable[Facts]) -> set[str]:
     """Paths of Windows that the notebook writes to: on Linux each is the name of a file, in the directory of the notebook."""
     found: set[str] = set()
+    cells = [facts for facts in cells if ":\\" in facts.source]
     for facts in cells:
-        for call in facts.calls if ":\\" in facts.source else ():
+        found |= {path for name, path in _named(facts) if _is_written(facts.source, name)}
+        for call in facts.calls:
             path = call.arguments[0] if call.arguments else None
             mode = call.arguments[1] if len(call.arguments) > 1 else dict(call.keywords).get("mode")
             writes = WRITING.fullmatch(call.name) or (call.name == "open" and re.match("[wax]", str(mode)))
             if isinstance(path, str) and "/" not in path and writes:
                 found.add(path)
     return found
+
+
+def _named(facts: Facts) -> Iterator[tuple[str, str]]:
+    """Names that are given to paths of Windows, with the path."""
+    lines = facts.source.split("\n")
+    for literal in facts.literals:
+        is_path = not literal.call and ":\\" in literal.value and "/" not in literal.value
+        if is_path and (match := ASSIGNED.match(lines[literal.line - 1])):
+            yield match[1], literal.value
+
+
+def _is_written(source: str, name: str) -> bool:
+    """Whether a cell opens the file of that name for writing."""
+    return re.search(rf"\bopen\(\s*{name}\s*,\s*(?:mode\s*=\s*)?[\"'][wax]", source) is not None
 
 
 def _in_modules(subject: Subject, rows: Iterable[Elsewhere]) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from r2i.check.targets import BINDER_ONLY, Targets
 from r2i.edits.fixes import Edit, Fix
 from r2i.errors import R2iError
 from r2i.facts.julia import release_number, releases
-from r2i.formats.julia.files import PROJECTS
+from r2i.formats.julia.files import MANIFESTS, PROJECTS
 from r2i.formats.language_versions import minor_of
 
 FILE = "runtime.txt"
@@ -124,8 +124,13 @@ def _julia(subject: Subject) -> Iterator[Finding]:
         file=path,
         line=text.split(found[0])[0].count("\n") + 1,
         hint=hint,
-        severity="info" if _is_newest(found[1]) else None,
+        severity=None if _is_resolved(subject, project) and not _is_newest(found[1]) else "info",
     )
+
+
+def _is_resolved(subject: Subject, project: str | None) -> bool:
+    """Whether a manifest beside the project has versions that fit this Julia, and perhaps no other one."""
+    return project is not None and any(subject.config(name) for name in MANIFESTS)
 
 
 def _is_newest(asked: str) -> bool:
