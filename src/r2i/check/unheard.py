@@ -57,7 +57,7 @@ def unheard(subject: Subject) -> tuple[Unheard, ...]:
     if environment is None:
         return ()
     if environment.buildpack == "package":
-        return tuple(_of_project(subject))
+        return (*_of_project(subject), *(() if subject.config_dir else _elsewhere(subject)))
     if not environment.defined_by and not subject.config_dir:
         return tuple(_elsewhere(subject))
     return tuple(_passed_over(subject, environment))

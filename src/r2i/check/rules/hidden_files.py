@@ -33,6 +33,9 @@ from r2i.planning.detect import config_names, hidden
 #: `pyproject.toml`, the `Dockerfile` of a deployment.
 FOR_BINDER = (*OF_ENVIRONMENT, "apt.txt", "runtime.txt", "postBuild", "start", "install.R")
 
+#: Packages that the images of Binder and r2i have in any case.
+IN_EVERY_IMAGE = ("ca-certificates", "curl", "git", "less", "unzip")
+
 #: How a script or a list installs the package of the repository.
 OWN_PACKAGE = re.compile(
     r"(?:pip3? install[^\n;&|]*|^[ \t-]*(?:-e|--editable)?)[ \t](?:\.{1,2}/?|file:\.)(?:\[[\w,-]+\])?(?=[ \t]*(?:$|[;&|#]))",
@@ -147,7 +150,9 @@ def _says_more(subject: Subject, file: str) -> bool:
     here = (subject.text(file) or "").split()
     own = subject.config(file)
     there = (subject.text(own) or "").split() if own else []
-    return bool(set(here) - set(there)) if file == "apt.txt" else bool(here) and here != there
+    if file == "apt.txt":
+        return not {*here} <= {*there, *IN_EVERY_IMAGE}
+    return bool(here) and here != there
 
 
 def _hidden_by_stronger_file(subject: Subject) -> Iterator[Finding]:

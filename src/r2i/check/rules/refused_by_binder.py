@@ -43,9 +43,7 @@ def _refused(subject: Subject) -> Iterator[Finding]:
                 message=f"Binder stops before it builds: {stops.message}",
                 file=stops.file,
                 line=stops.line or (1 if stops.file and subject.checkout.has(stops.file) else None),
-                hint=_as_project(subject, stops.file)
-                if posixpath.basename(stops.file or "") == REQUIRE
-                else None,
+                hint=_right(subject, stops.file),
             )
         return
     made = binder(subject)
@@ -84,6 +82,15 @@ def _is_not_for_binder(subject: Subject) -> bool:
     if not subject.notebooks and not any(name.endswith(CODE) for name in subject.files):
         return True
     return opens_elsewhere(subject)
+
+
+def _right(subject: Subject, path: str | None) -> str | None:
+    name = posixpath.basename(path or "")
+    if name == REQUIRE:
+        return _as_project(subject, path)
+    if name == "runtime.txt":
+        return f"Write one line into `{path}`, such as `{A_DATE}` or `python-3.12`, or delete it"
+    return None
 
 
 def _as_project(subject: Subject, require: str | None) -> str:

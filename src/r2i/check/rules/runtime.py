@@ -195,20 +195,20 @@ def _ignored(subject: Subject) -> Iterator[Finding]:
             message=f"Binder ignores `{path}` because of `{stronger}`, which does not require Python {version}",
             file=path,
             line=evidence.line,
-            hint=_how_to_ask(subject, stronger, version),
-            fix=_in_environment(subject, stronger, version),
+            hint=how_to_ask(subject, stronger, version),
+            fix=in_environment(subject, stronger, version),
             targets=BINDER_ONLY,
         )
 
 
-def _how_to_ask(subject: Subject, stronger: str, version: str) -> str:
+def how_to_ask(subject: Subject, stronger: str, version: str) -> str:
     if stronger.endswith((".yml", ".yaml")):
         return f"Add `python={version}` to `{stronger}`"
     hint = f'Set `python_version = "{version}"` below `[requires]` in `{stronger.removesuffix(".lock")}`'
     return f"{hint}, and run `pipenv lock`" if subject.config("Pipfile.lock") else hint
 
 
-def _in_environment(subject: Subject, path: str, version: str) -> Fix | None:
+def in_environment(subject: Subject, path: str, version: str) -> Fix | None:
     """A first dependency, written as the one that is first now."""
     if not path.endswith((".yml", ".yaml")):
         return None
