@@ -54,6 +54,11 @@ WITHOUT_HOOK = {
     ),
 }
 
+#: `jupyter lab` with options or a directory, and no command such as `build`.
+SERVER = re.compile(
+    r"jupyter[ -](?:lab|notebook|server)(?!\S)(?!.*--(?:help|version|generate-config))(?=$| [-.~/])"
+)
+
 #: The oldest Python that JupyterLab 4 runs on.
 OLDEST_PYTHON = (3, 8)
 
@@ -152,6 +157,23 @@ def _start_without_exec(subject: Subject) -> Iterator[Finding]:
                 hint='End it with `exec "$@"`',
                 fix=_handing_over(script),
             )
+        elif script.path.endswith("start") and (line := _server_before(script)):
+            yield Finding(
+                message=f"Line {line.first} of `{script.path}` runs a Jupyter server and waits for it, so the server that Binder expects never starts",
+                file=script.path,
+                line=line.first,
+                hint='Remove the line: `exec "$@"` starts Jupyter',
+            )
+
+
+def _server_before(script: BinderScript) -> CommandLine | None:
+    """A line that runs a Jupyter server in the foreground, and nothing else."""
+    for line in script.lines:
+        raw = " ".join(script.raw[line.first - 1 : line.last])
+        alone = len(line.commands) == 1 and not raw[:1].isspace() and "&" not in raw
+        if alone and SERVER.match(" ".join(line.commands[0])):
+            return line
+    return None
 
 
 def _handing_over(script: BinderScript) -> Fix | None:

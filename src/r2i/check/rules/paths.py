@@ -10,7 +10,7 @@ from r2i.check.code.matches import numbered
 from r2i.check.code.notebooks import Cell
 from r2i.check.code.python_code import Facts, Literal
 from r2i.check.facts.notebook_tables import Elsewhere, elsewhere, elsewhere_words
-from r2i.check.findings import Finding, Rule
+from r2i.check.findings import Finding, Rule, Severity
 from r2i.check.imports import uses
 from r2i.check.nearest import nearest
 from r2i.check.scripts import scripts
@@ -35,6 +35,9 @@ SHOWING = frozenset(
         "HTML",
     }
 )
+
+#: Calls that name a directory of modules.
+SEARCHING = frozenset({"sys.path.append", "sys.path.insert", "site.addsitedir"})
 
 #: Strings of any language; a comment runs to the end of its line.
 QUOTED = re.compile(r"(?m)^[ \t]*(?:#|//).*$|\"([^\"\n]{3,400})\"|'([^'\n]{3,400})'")
@@ -70,16 +73,19 @@ def _elsewhere(subject: Subject) -> Iterator[Finding]:
         python = {cell.number: facts for cell, facts in subject.code_of.get(notebook.path, ())}
         seen: dict[tuple[str, int], tuple[Cell, int, str, Elsewhere]] = {}
         more: dict[tuple[str, int], int] = {}
+        read: set[tuple[str, int]] = set()
         written = _written(python.values())
         for cell in notebook.code:
             if not any(word in cell.source for word in elsewhere_words()):
                 continue
+            searched = _searched(python.get(cell.number))
             for line, text in _said(cell.source, python.get(cell.number)):
                 if text not in written and (found := _row(rows, text)):
                     row, root = found
                     at = subject.line_of(notebook, cell, line)
                     alike = root, _alone(subject, notebook.path, at)
                     more[alike] = more.get(alike, -1) + 1
+                    read |= set() if text in searched else {alike}
                     if len(seen) < MOST:
                         seen.setdefault(alike, (cell, at, text, row))
         for alike, (cell, at, text, row) in seen.items():
@@ -89,6 +95,7 @@ def _elsewhere(subject: Subject) -> Iterator[Finding]:
                 line=at,
                 cell=cell.number,
                 hint=_hint(subject, text, notebook.path),
+                severity=None if alike in read else "info",
             )
     yield from _in_modules(subject, rows)
     yield from _in_scripts(subject, rows)
@@ -107,6 +114,13 @@ def _written(cells: Iterable[Facts]) -> set[str]:
             if isinstance(path, str) and "/" not in path and writes:
                 found.add(path)
     return found
+
+
+def _searched(facts: Facts | None) -> frozenset[str]:
+    """Directories in which Python is told to look for modules: one that is not there is passed over."""
+    if facts is None or "sys.path" not in facts.source:
+        return frozenset()
+    return frozenset(one.value for one in facts.literals if one.call in SEARCHING)
 
 
 def _named(facts: Facts) -> Iterator[tuple[str, str]]:
@@ -129,6 +143,7 @@ def _in_modules(subject: Subject, rows: Iterable[Elsewhere]) -> Iterator[Finding
         if TESTS.search(path) or not any(word in facts.source for word in elsewhere_words()):
             continue
         seen: dict[tuple[str, int], tuple[int, str, Elsewhere]] = {}
+        searched = _searched(facts)
         guard = MAIN.search(facts.source)
         last = facts.source.count("\n", 0, guard.start()) if guard else None
         for line, text in _said(facts.source, facts):
@@ -137,7 +152,8 @@ def _in_modules(subject: Subject, rows: Iterable[Elsewhere]) -> Iterator[Finding
                 seen.setdefault((found[0].where, _alone(subject, path, line)), (line, text, found[0]))
         for line, text, row in seen.values():
             hint = _hint(subject, text, "")
-            yield Finding(message=_message(text, row, 0), file=path, line=line, hint=hint)
+            severity: Severity | None = "info" if text in searched else None
+            yield Finding(message=_message(text, row, 0), file=path, line=line, hint=hint, severity=severity)
 
 
 def _in_scripts(subject: Subject, rows: Iterable[Elsewhere]) -> Iterator[Finding]:
