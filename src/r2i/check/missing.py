@@ -44,7 +44,7 @@ MOST_UNKNOWN = 3
 @dataclass(frozen=True, kw_only=True)
 class Missing:
     """A module by the first part of its name, or the distributions that have it, the likeliest first; `others` counts the
-    further files that import it. `unless` says what may bring it after all, `binder` that it is installed because Binder has it, `uncalled`
+    further files that import it. `unless` says in words what may bring it after all, `binder` that it is installed because Binder has it, `uncalled`
     which function alone needs it, where nothing calls that. `doubtful` says that it may well be there, or may not be needed."""
 
     kind: MissingKind
@@ -125,7 +125,9 @@ def _missing(
 ) -> Missing:
     first = next((use for use in group if not found.uncalled(use)), group[0])
     uncalled = found.uncalled(first)
-    unless = _any_of(there.unknown) or there.vague or next(_once_needed(environment, names[0], first), "")
+    unless = _any_of(there.unknown) or _may(
+        there.vague or next(_once_needed(environment, names[0], first), "")
+    )
     # Not all of a module is called.
     surely = not (unless or uncalled) and not (first.by and first.notebook is None)
     kind: MissingKind = "unknown" if names[0] == "" else "surely" if surely else "probably"
@@ -144,12 +146,16 @@ def _missing(
 
 
 def _any_of(unknown: tuple[str, ...]) -> str:
+    """What is said of them; empty where there are none."""
+    if not unknown:
+        return ""
     listed = [f"`{name}`" for name in unknown[:2]]
-    return (
-        " or ".join(listed)
-        if len(unknown) == len(listed)
-        else f"one of {len(unknown)} packages unknown to r2i"
-    )
+    who = " and ".join(listed) if len(unknown) == len(listed) else f"{len(unknown)} of the required packages"
+    return f"r2i does not know what {who} need{'' if len(unknown) > 1 else 's'}"
+
+
+def _may(who: str) -> str:
+    return f"{who} may install it" if who else ""
 
 
 def _there(subject: Subject, environment: PythonEnvironment, *, kernel: bool) -> Provided | None:

@@ -11,7 +11,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 from urllib.parse import unquote
 
@@ -72,6 +72,11 @@ SCRIPTS = (
 SCRIPT_NAMES = frozenset({"Makefile", "Snakefile", "postBuild", "start", "Dockerfile", "justfile"})
 LARGEST_SCRIPT, MOST_SCRIPTS = 200_000, 2_000
 
+#: What commands that may make files name: `!dynare++ model.mod` makes `model.mat`.
+COMMAND = re.compile(
+    rf"^[ \t]*!(?![ \t]*(?:{'|'.join(sorted(SHOWING | {'ls', 'file', 'stat'}))})\b)(.*)$", re.MULTILINE
+)
+
 #: How code unpacks an archive.
 UNPACKING = re.compile(
     r"^[ \t]*!.*\b(?:unzip|gunzip|7z|tar[ \t]+-?[a-z]*x)\b|\.extractall\(|unpack_archive\(", re.MULTILINE
@@ -84,7 +89,8 @@ ReadState: TypeAlias = Literal["missing", "ignored", "untracked", "pointer", "su
 class Read:
     """A file that a cell needs and a clone of the repository lacks, with the line of the cell that says so.
 
-    `said` is how it stands there, `path` that from the root, None where it leads out. `picture` where text shows it.
+    `said` is how it stands there, `path` that from the root, None where it leads out. `picture` where text shows it, `shown` where
+    a command only shows it, whose failure stops nothing.
     """
 
     notebook: Notebook
@@ -94,6 +100,7 @@ class Read:
     path: str | None
     state: ReadState = "missing"
     picture: bool = False
+    shown: bool = False
 
 
 def lacking(subject: Subject) -> tuple[Read, ...]:
@@ -109,15 +116,7 @@ def lacking(subject: Subject) -> tuple[Read, ...]:
         if state in ("pointer", "submodule") or not made.possibly(read):
             found.setdefault(
                 (read.notebook.path, read.said),
-                Read(
-                    notebook=read.notebook,
-                    cell=read.cell,
-                    line=read.line,
-                    said=read.said,
-                    path=read.path,
-                    state=state,
-                    picture=read.picture,
-                ),
+                replace(read, state=state),
             )
     return (*found.values(),)
 
@@ -132,10 +131,12 @@ def _reads(subject: Subject) -> Iterator[Read]:
             if cell.tags & TOLERANT:
                 continue
             calls = facts.calls if any(word in cell.source for word in words) else ()
+            showing = {one.line for one in facts.commands if one.text.partition(" ")[0] in SHOWING}
             for line, said in _said(calls, facts.commands, names):
                 if PLAIN.fullmatch(said):
                     path = _inside(subject, said, notebook)
-                    yield Read(notebook=notebook, cell=cell, line=line, said=said, path=path)
+                    shown = line in showing
+                    yield Read(notebook=notebook, cell=cell, line=line, said=said, path=path, shown=shown)
                 elif said.startswith(HOME) and BELOW_HOME.fullmatch(below := said.removeprefix(HOME)):
                     # In an image the repository may be the home directory.
                     path = below if subject.checkout.has(below) else None
@@ -265,6 +266,8 @@ class _Made:
         text = "\n".join([*texts.values(), *(text for _, text in scripts)])
         self._said = Counter(name for names in (FILE_NAME, WORD, OF_MAGIC) for name in names.findall(text))
         self._tails = frozenset(TAIL.findall(text))
+        commands = "\n".join(COMMAND.findall(text))
+        self._made_of = {name.rpartition(".")[0]: name for name in FILE_NAME.findall(commands)}
 
     def possibly(self, read: Read) -> bool:
         if self._everything or read.notebook.path in self._brought:
@@ -277,6 +280,7 @@ class _Made:
             self._said[token] > self._wanted[token]
             or any(token.endswith(tail) and token != tail for tail in self._tails)
             or stem in self._said
+            or self._made_of.get(stem, token) != token
         )
 
 

@@ -23,7 +23,9 @@ from r2i.facts.tables import read_table
 class Credential:
     """Something that opens a door. `secret` is never shown; `what` and `begin`, what all of its kind begin with, may be.
 
-    `line` is that of the text, counted from 1. `of_guests` says that the account is one that everybody may use.
+    `line` is that of the text, counted from 1. `of_guests` says that the account is one that everybody may use,
+    `of_cookies` that it signs the cookies of a hub, which is not in the image, `of_server` that it opens a Jupyter server, and `hashed`
+    that the password itself is not there.
     """
 
     what: str
@@ -32,6 +34,9 @@ class Credential:
     begin: str = ""
     who: str = ""
     of_guests: bool = False
+    of_cookies: bool = False
+    of_server: bool = False
+    hashed: bool = False
 
 
 #: Names of files that hold a key or a password.
@@ -73,6 +78,9 @@ OF_SERVER = re.compile(
     r"""[ \t]*=[ \t]*(?:u?["'](?P<quoted>[^"'\s${]{4,200})["']|(?P<value>[\w:.+/=-]{4,200}))(?=[ \t]*(?:$|\\|--|["'#\]]))""",
     re.MULTILINE,
 )
+#: How Jupyter writes the hash of a password.
+HASHED = re.compile(r"(?:sha\d*|argon2):")
+
 #: Values that are no text.
 NO_VALUE = frozenset({"None", "True", "False", "token", "password"})
 
@@ -112,6 +120,9 @@ SIGNED = re.compile(r"(?:X-Amz-Credential|AWSAccessKeyId|GoogleAccessId)(?:=|%3D
 OF_GUESTS = re.compile(
     r"(?i)[\"'](?:guest|demo|anonymous|public|visitor|read_?only)\w*[\"']|\b(?:guest|demo)[ _-]?(?:user|account|login)\b"
 )
+
+
+OF_COOKIES = re.compile(r"cookie_?secret", re.IGNORECASE)
 
 
 def may_have_credentials(text: str) -> bool:
@@ -184,6 +195,8 @@ def _named(text: str, pattern: re.Pattern[str], known: set[str]) -> Iterator[Cre
                 line=_line(text, match.start("name")),
                 secret=value,
                 of_guests=OF_GUESTS.search(_around(text, match)) is not None,
+                of_cookies=OF_COOKIES.search(match["name"]) is not None,
+                hashed=HASHED.match(value) is not None and "pass" in match["name"].lower(),
             )
 
 
@@ -216,7 +229,9 @@ def _of_servers(text: str, known: set[str]) -> Iterator[Credential]:
                 if match["name"] == "token"
                 else "the password of a Jupyter server"
             )
-            yield Credential(what=what, line=_line(text, match.start()), secret=value)
+            hashed = HASHED.match(value) is not None and match["name"] != "token"
+            line = _line(text, match.start())
+            yield Credential(what=what, line=line, secret=value, hashed=hashed, of_server=True)
 
 
 def _in_addresses(text: str, found: Iterable[Credential]) -> Iterator[Credential]:

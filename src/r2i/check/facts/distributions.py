@@ -27,7 +27,7 @@ class Distribution:
 
 
 #: What so few of the table need comes with next to nothing.
-SELDOM = 6
+SELDOM = 8
 
 
 @cache

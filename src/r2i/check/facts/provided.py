@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
@@ -150,6 +150,7 @@ def provided(
     of_image = {*of_kernel, *(SERVER_PACKAGES if server else ()), *(OF_CONDA if conda else ())}
     under_extras = {other for name in extras for other in optional().get(name, ())}
     there = {*asked, *brought}
+    there |= {other for name in there for other in needed_until_lately().get(name, ())}
     needed = closure(of_image | there)
     found = needed | closure(under_extras)
     modules = {module for name in found for module in modules_of(name)} | OF_IPYTHON
@@ -228,6 +229,13 @@ def is_program(name: str) -> bool:
 def optional() -> Mapping[str, tuple[str, ...]]:
     """What distributions use where it is installed."""
     return _rows(_table("modules.toml")["optional"])
+
+
+@cache
+def needed_until_lately() -> Mapping[str, Sequence[str]]:
+    """What all but the newest releases of distributions need."""
+    needed: Mapping[str, Sequence[str]] = _table("removed_names.toml")["needed-until-lately"]
+    return needed
 
 
 @cache

@@ -12,9 +12,12 @@ from functools import cache
 from packaging.version import Version
 
 from r2i.buildpacks import ENVIRONMENTS
-from r2i.check.facts.provided import of_pypi
+from r2i.check.facts.provided import Provided, modules_of, of_pypi
 from r2i.check.findings import Finding, Rule
+from r2i.check.imports import all_imports, is_imported
 from r2i.check.on_binder import binder, default_python, python_of_binder
+from r2i.check.optional_uses import distributions_of, optional_uses
+from r2i.check.rules.runtime import how_to_ask, in_environment
 from r2i.check.scripts import scripts
 from r2i.check.subject import Subject
 from r2i.check.targets import BINDER_ONLY
@@ -26,11 +29,15 @@ from r2i.facts.python_wheels import Limit, limits_of
 from r2i.facts.tables import read_table
 from r2i.formats.language_versions import minor_of
 from r2i.formats.requirements.lines import Line
+from r2i.image import version_tuple
 from r2i.model import Detection
 
 #: In the order in which it looks for them, beside the packages in the root.
 READ = OF_ENVIRONMENT
 PACKAGES = ("setup.py", "pyproject.toml")
+
+#: Whose first dependency names the Python.
+CONDA_FILES = (".yml", ".yaml")
 
 #: The only file of Nix that it reads.
 OF_NIX = "default.nix"
@@ -75,7 +82,20 @@ def _reads_nothing(subject: Subject) -> Iterator[Finding]:
         else f"mybinder.org does not read `{decides}`, and installs none of its packages",
         file=decides,
         hint=f"Add the missing packages to `{instead}`" if instead else how_to_be_read(subject, decides),
+        severity="info" if missing and not _is_any_needed(subject, missing) else None,
     )
+
+
+def _is_any_needed(subject: Subject, names: Iterable[str]) -> bool:
+    """Whether code imports one of them, or calls what does, as far as their modules are known."""
+    imports = frozenset(all_imports(subject))
+    known = [of_pypi(name) for name in names]
+    if any(not modules_of(name) or is_imported(name, imports) for name in known):
+        return True
+    called = {
+        name for use in optional_uses(subject, Provided(frozenset())) for name in distributions_of(use.module)
+    }
+    return not called.isdisjoint(known)
 
 
 def unread(subject: Subject) -> str | None:
@@ -225,43 +245,63 @@ class PinForOther:
         return self.wheels_only or all(Version(self.taken) < Version(minor) for minor in self.limit.minors)
 
     def finding(self, subject: Subject, then: str) -> Finding:
+        path = subject.environment.defined_by if subject.environment else ""
         title = f"Write `python-{self.wanted}` into `{subject.config_path('runtime.txt')}`"
+        fix = _runtime(subject, self.wanted, title)
+        if path.endswith(CONDA_FILES):  # beside which `runtime.txt` does not count
+            title, fix = how_to_ask(subject, path, self.wanted), in_environment(subject, path, self.wanted)
+            if any(one.name == "python" for one in subject.declared):
+                title = f"Require `python={self.wanted}` in `{path}`"
         return Finding(
             message=f"mybinder.org takes Python {self.taken}, but {self.limit.evidence.why}: {then}",
             file=self.limit.evidence.file,
             line=self.limit.evidence.line,
             hint=title,
-            fix=_runtime(subject, self.wanted, title),
+            fix=fix,
         )
 
 
 def _pins_without_release(subject: Subject) -> Iterator[Finding]:
-    for pin in _of_another_python(subject):
-        if pin.is_refused:
-            yield pin.finding(subject, "the installation fails")
+    return _together(subject, "F404", "the installation fails", refused=True)
 
 
 def _pins_without_wheel(subject: Subject) -> Iterator[Finding]:
+    return _together(subject, "F405", "pip compiles it, which most likely fails", refused=False)
+
+
+def _together(subject: Subject, code: str, then: str, *, refused: bool) -> Iterator[Finding]:
+    """One finding for all pins that the same Python mends, at the first."""
+    found: dict[str, list[PinForOther]] = {}
     for pin in _of_another_python(subject):
-        if not pin.is_refused:
-            yield pin.finding(subject, "pip compiles it, which most likely fails")
+        if pin.is_refused == refused:
+            evidence = pin.limit.evidence
+            alone = subject.is_ignored(code, evidence.file, evidence.line)
+            found.setdefault(f"{pin.wanted} {evidence.line if alone else ''}", []).append(pin)
+    for pins in found.values():
+        more = len(pins) - 1
+        also = f" (also {more} more pin{'s' if more > 1 else ''})" if more else ""
+        yield pins[0].finding(subject, f"{then}{also}")
 
 
 def _of_another_python(subject: Subject) -> Iterator[PinForOther]:
     environment, plan, taken = subject.environment, subject.plan, python_of_binder(subject)
     if environment is None or plan is None or plan.python is None or taken is None:
         return
-    # Beside other files `runtime.txt` does not count.
-    listed = posixpath.basename(environment.defined_by) == "requirements.txt"
-    wanted = minor_of(plan.python.version)
-    if taken == wanted or not listed or _read_by_binder(subject) != environment.defined_by:
+    wanted, pins = minor_of(plan.python.version), environment.pins
+    if wanted == taken and environment.manager != "conda":
         return
-    for pin in environment.pins:
+    if environment.manager == "conda":  # of conda packages another table would tell
+        by_pip = {one.name for one in subject.declared if one.installer == "pip"}
+        pins = tuple(pin for pin in pins if pin.name in by_pip)
+    elif posixpath.basename(environment.defined_by) != "requirements.txt":
+        return
+    if _read_by_binder(subject) != environment.defined_by:
+        return
+    for pin in pins:
         for limit in limits_of([pin]):
-            if taken not in limit.minors and wanted in limit.minors:
-                yield PinForOther(
-                    limit=limit, taken=taken, wanted=wanted, wheels_only=pin.name in WHEELS_ONLY
-                )
+            if taken not in limit.minors:
+                right = wanted if wanted in limit.minors else max(limit.minors, key=version_tuple)
+                yield PinForOther(limit=limit, taken=taken, wanted=right, wheels_only=pin.name in WHEELS_ONLY)
 
 
 RULES = (

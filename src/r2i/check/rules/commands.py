@@ -17,7 +17,7 @@ from r2i.check.scripts import BinderScript, scripts
 from r2i.check.subject import Subject
 from r2i.check.wording import named
 from r2i.edits.fixes import Edit, Fix
-from r2i.facts.labextensions import instead_of
+from r2i.facts.labextensions import extensions_of, instead_of
 from r2i.image import KERNEL_PACKAGES, version_tuple
 
 #: Programs that need no root in the image: all that they change belongs to the user.
@@ -53,6 +53,11 @@ WITHOUT_HOOK = {
         (".", "source"), "runs the first `activate` on the `PATH`, which may not be that of conda"
     ),
 }
+
+#: `jupyter lab` with options or a directory, and no command such as `build`.
+SERVER = re.compile(
+    r"jupyter[ -](?:lab|notebook|server)(?!\S)(?!.*--(?:help|version|generate-config))(?=$| [-.~/])"
+)
 
 #: The oldest Python that JupyterLab 4 runs on.
 OLDEST_PYTHON = (3, 8)
@@ -152,6 +157,23 @@ def _start_without_exec(subject: Subject) -> Iterator[Finding]:
                 hint='End it with `exec "$@"`',
                 fix=_handing_over(script),
             )
+        elif script.path.endswith("start") and (line := _server_before(script)):
+            yield Finding(
+                message=f"Line {line.first} of `{script.path}` runs a Jupyter server and waits for it, so the server that Binder expects never starts",
+                file=script.path,
+                line=line.first,
+                hint='Remove the line: `exec "$@"` starts Jupyter',
+            )
+
+
+def _server_before(script: BinderScript) -> CommandLine | None:
+    """A line that runs a Jupyter server in the foreground, and nothing else."""
+    for line in script.lines:
+        raw = " ".join(script.raw[line.first - 1 : line.last])
+        alone = len(line.commands) == 1 and not raw[:1].isspace() and "&" not in raw
+        if alone and SERVER.match(" ".join(line.commands[0])):
+            return line
+    return None
 
 
 def _handing_over(script: BinderScript) -> Fix | None:
@@ -212,12 +234,7 @@ def _without_extensions(subject: Subject, script: BinderScript, line: CommandLin
 
 def _extensions(command: Sequence[str]) -> list[str]:
     """The npm packages that a command installs into JupyterLab, without their versions."""
-    words = (
-        list(command[1:]) if command[0] == "jupyter" else [command[0].removeprefix("jupyter-"), *command[1:]]
-    )
-    if words[:2] != ["labextension", "install"]:
-        return []
-    return [match[0] for word in words[2:] if (match := NPM_NAME.match(word)) and not word.startswith("-")]
+    return [match[0] for word in extensions_of(command) if (match := NPM_NAME.match(word))]
 
 
 RULES = (

@@ -11,12 +11,12 @@ from r2i.buildpacks.julia import REQUIRE
 from r2i.check.findings import Finding, Rule
 from r2i.check.on_binder import binder
 from r2i.check.refusals import targets_of_error
-from r2i.check.rules.hidden_files import FOR_BINDER, asked_for, hidden_entries, plan_warnings
+from r2i.check.rules.hidden_files import FOR_BINDER, hidden_entries, plan_warnings
 from r2i.check.rules.runtime import STRONGER
 from r2i.check.scripts import READ_AS_UTF8, bytes_of, wide
 from r2i.check.subject import Subject
 from r2i.check.targets import R2I_ONLY
-from r2i.check.unheard import OF_ENVIRONMENT, config_in
+from r2i.check.unheard import OF_ENVIRONMENT, asked_for, config_in
 from r2i.check.wording import named
 from r2i.checkout import CONFIG_DIRECTORIES
 from r2i.edits.applying import line_edit, line_text

@@ -74,8 +74,16 @@ def _in_files(subject: Subject) -> Iterator[Finding]:
                 file=path,
                 line=one.line,
                 hint=_hint(one),
-                severity=_severity(one),
+                severity=_severity(one) or _of_a_server_elsewhere(subject, path, one),
             )
+
+
+def _of_a_server_elsewhere(subject: Subject, path: str, one: Credential) -> Severity | None:
+    """A server that a script of a person starts is on that person's machine."""
+    started = path.endswith((".sh", ".bash")) and path not in (
+        subject.text(subject.config("start") or "") or ""
+    )
+    return "info" if one.of_server and started else None
 
 
 def _in_file(subject: Subject, path: str) -> tuple[Credential, ...]:
@@ -107,8 +115,8 @@ def _what(one: Credential) -> str:
 
 
 def _severity(one: Credential) -> Severity | None:
-    """What is given to everybody opens nothing else."""
-    return "info" if one.of_guests else None
+    """What is given to everybody opens nothing else, a hub is not the image, and a hash is no password."""
+    return "info" if one.of_guests or one.of_cookies or one.hashed else None
 
 
 def _hint(one: Credential) -> str:

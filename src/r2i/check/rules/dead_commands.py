@@ -14,6 +14,7 @@ from r2i.check.scripts import BinderScript, scripts
 from r2i.check.subject import Subject
 from r2i.check.targets import BINDER_ONLY
 from r2i.edits.fixes import Fix
+from r2i.facts.labextensions import extensions_of, is_for_older_lab
 from r2i.facts.python_wheels import below
 from r2i.image import version_tuple
 from r2i.planning.classic import ALWAYS, OTHER_NOTEBOOK, UNTIL
@@ -25,6 +26,7 @@ DEAD = frozenset(
         *("nbextensions_configurator", "serverextension"),
     }
 )
+INSTALLS = "jupyter labextension install "
 PYTHON = re.compile(r"python[\d.]*")
 
 #: The oldest Python for which Binder has Notebook 7.
@@ -66,11 +68,14 @@ def dead_lines(script: BinderScript) -> Iterator[DeadLine]:
 
 
 def dead_command(command: Sequence[str]) -> str:
-    """`jupyter nbextension`, however it is spelled; empty for other commands."""
+    """`jupyter nbextension`, however it is spelled, or the first extension that JupyterLab 4 refuses, with
+    `jupyter labextension install`; empty for other commands."""
     words = [*without_sudo(command)]
     if len(words) > 2 and PYTHON.fullmatch(posixpath.basename(words[0])) and words[1:3] == ["-m", "jupyter"]:
         words = words[2:]
     program = posixpath.basename(words[0]) if words else ""
+    if old := next(filter(is_for_older_lab, extensions_of(words)), None):
+        return f"{INSTALLS}{old}"
     if program == "jupyter":
         rest = [word for word in words[1:] if not word.startswith("-")]
         return f"jupyter {rest[0]}" if rest and rest[0] in DEAD else ""
@@ -116,10 +121,15 @@ def _finding(subject: Subject, script: BinderScript, dead: list[DeadLine], first
     others = len(dead) - 1
     more = f" (and {others} more such line{'s' if others > 1 else ''})" if others else ""
     message = f"mybinder.org has Notebook {OTHER_NOTEBOOK}, which has no `{first.called}`{more}"
+    if first.called.startswith(INSTALLS):
+        extension = first.called.removeprefix(INSTALLS)
+        message = f"mybinder.org has JupyterLab 4, and `{extension}` is for an older one{more}"
     if first.fatal:
         ends = "no server starts" if script.path.endswith("start") else "the build fails"
         message += (
-            f"; it is {first.fatal}, so {ends}" if "last" in first.fatal else f"; with {first.fatal}, {ends}"
+            f"; line {first.line.first} is {first.fatal}, so {ends}"
+            if "last" in first.fatal
+            else f"; with {first.fatal}, {ends}"
         )
     else:
         message += "; the script goes on without it"

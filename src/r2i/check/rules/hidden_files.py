@@ -8,9 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
-from r2i.buildpacks import ENVIRONMENTS
-from r2i.check.facts.distributions import distributions
-from r2i.check.facts.provided import STANDARD, of_pypi
+from r2i.check.facts.provided import of_pypi
 from r2i.check.findings import Finding, Rule
 from r2i.check.imports import ELSEWHERE, all_imports, is_imported, out_of_reach
 from r2i.check.on_binder import is_read
@@ -20,21 +18,23 @@ from r2i.check.script_installs import brought_by_scripts
 from r2i.check.scripts import scripts
 from r2i.check.subject import Subject
 from r2i.check.targets import R2I_ONLY
-from r2i.check.unheard import OF_ENVIRONMENT, config_in
+from r2i.check.unheard import OF_ENVIRONMENT, asked_for, config_in
 from r2i.check.wording import named
-from r2i.checkout import Checkout
 from r2i.errors import R2iError
 from r2i.facts.server_parts import is_server_part
 from r2i.facts.tables import read_table
 from r2i.formats.projects.reading import read_project
 from r2i.formats.requirements.local import PROJECT_FILES
 from r2i.formats.requirements.specifiers import normalised
-from r2i.model import Evidence, Ignored, Notice, Options, PythonEnvironment
+from r2i.model import Evidence, Ignored, Notice, PythonEnvironment
 from r2i.planning.detect import config_names, hidden
 
 #: What is written for Binder, or for a person who reads about it. Other files have a life of their own: a package's
 #: `pyproject.toml`, the `Dockerfile` of a deployment.
 FOR_BINDER = (*OF_ENVIRONMENT, "apt.txt", "runtime.txt", "postBuild", "start", "install.R")
+
+#: Packages that the images of Binder and r2i have in any case.
+IN_EVERY_IMAGE = ("ca-certificates", "curl", "git", "less", "unzip")
 
 #: How a script or a list installs the package of the repository.
 OWN_PACKAGE = re.compile(
@@ -145,42 +145,14 @@ def _brought_by_package(subject: Subject, environment: PythonEnvironment) -> set
     return {name for line in project[0].dependencies if (name := distribution(line))}
 
 
-def asked_for(checkout: Checkout, path: str, options: Options) -> Mapping[str, Evidence]:
-    """What a file asks for if it defines the environment: nothing where another file of its kind does, or says it for a lock."""
-    if posixpath.basename(path) == "Pipfile.lock" and checkout.has(path.removesuffix(".lock")):
-        return {}
-    for pack in ENVIRONMENTS:
-        if posixpath.basename(path) in pack.files:
-            try:
-                found = pack.detect(checkout, options)
-            except R2iError:
-                continue  # what is not used need not be right
-            if found and found.environment and found.environment.defined_by == path:
-                return _roots(found.environment)
-    return {}
-
-
-def _roots(environment: PythonEnvironment) -> Mapping[str, Evidence]:
-    """What somebody asked for: of a lock nothing that another package needs, as far as is known, and no part of the server."""
-    names = environment.names
-    if not environment.exact:
-        return names
-    needed = {
-        other for name in names for row in (distributions().get(name),) if row for other in row.requires
-    }
-    return {
-        name: evidence
-        for name, evidence in names.items()
-        if name not in needed and not is_server_part(name) and name not in STANDARD
-    }
-
-
 def _says_more(subject: Subject, file: str) -> bool:
     """Whether the file of the root says something that the one in the directory does not."""
     here = (subject.text(file) or "").split()
     own = subject.config(file)
     there = (subject.text(own) or "").split() if own else []
-    return bool(set(here) - set(there)) if file == "apt.txt" else bool(here) and here != there
+    if file == "apt.txt":
+        return not {*here} <= {*there, *IN_EVERY_IMAGE}
+    return bool(here) and here != there
 
 
 def _hidden_by_stronger_file(subject: Subject) -> Iterator[Finding]:

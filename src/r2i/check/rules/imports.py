@@ -11,6 +11,7 @@ from r2i.check.facts.distributions import closure, distributions
 from r2i.check.facts.provided import Provided, is_program, modules_of, of_conda, of_pypi, optional
 from r2i.check.findings import Finding, Rule, Severity
 from r2i.check.imports import all_imports, found_at, is_imported
+from r2i.check.launch_links import has_environment_elsewhere
 from r2i.check.missing import Missing, MissingKind, exported, missing_imports
 from r2i.check.optional_uses import distributions_of, optional_uses
 from r2i.check.requirement_edits import added, where
@@ -31,6 +32,9 @@ CALLED_THROUGH = {
     "plotly": ("psutil",),
     **dict.fromkeys(("dask", "networkx", "scikit-learn", "sympy", "torch", "xgboost"), ("graphviz", "pydot")),
 }
+
+#: Why what is missing here breaks nothing for those who follow the links.
+ELSEWHERE = "; the links in the README open another environment, which may have it"
 
 
 def _surely_missing(subject: Subject) -> Iterator[Finding]:
@@ -61,6 +65,7 @@ def _called_for(subject: Subject, kind: MissingKind) -> Iterator[Finding]:
 
 def _asked_for(subject: Subject, found: list[Missing], said: Callable[[Missing], str]) -> Iterator[Finding]:
     askers = unheard(subject) if found else ()
+    opened = bool(found) and has_environment_elsewhere(subject)
     for one in found:
         name = one.distributions[0]
         asker = next((asker for asker in askers if not asker.names.isdisjoint(one.distributions)), None)
@@ -75,10 +80,10 @@ def _asked_for(subject: Subject, found: list[Missing], said: Callable[[Missing],
             one,
             message=f"{said(one)}, but {called} is not among the {all_of} packages of this export"
             if all_of and not asker
-            else f"{said(one)}, but {who}{_unless(one)}",
+            else f"{said(one)}, but {who}{ELSEWHERE if opened else _unless(one)}",
             hint=(asker and asker.hint) or how,
             fix=fix,
-            severity="info" if one.binder or one.doubtful else None,
+            severity="info" if one.binder or one.doubtful or opened else None,
         )
 
 
@@ -87,7 +92,7 @@ def _unless(one: Missing) -> str:
     if one.binder:
         return "; r2i installs it because the Binder environment has it"
     if one.unless:
-        return f"; {one.unless} may install it"
+        return f"; {one.unless}"
     return f"; nothing calls `{one.uncalled}`, which needs it" if one.uncalled else ""
 
 

@@ -26,6 +26,9 @@ OF_EVERY_IMAGE = ("pip", "ipykernel", "ipywidgets")
 #: The name of a repository in its address, which is most often that of its package.
 REPOSITORY = re.compile(r"/([A-Za-z0-9][\w.-]*?)(?:\.git)?(?:@[^/]*)?(?:#.*)?$", re.ASCII)
 
+#: Nothing in the image uses a graphics card.
+OF_GRAPHICS_CARDS = re.compile(r"cuda\b|cuda-|libcud|libnccl|nvidia")
+
 Found = tuple[Notebook, Cell, Install]
 
 
@@ -95,6 +98,7 @@ def _system_packages(subject: Subject) -> Iterator[Finding]:
             message=f"A cell cannot install {what}, because it does not run as root",
             hint=f"{title}, and remove the line" if new else title,
             fix=Fix(title=title, edits=(adding(subject, new),)) if new and subject.environment else None,
+            severity="info" if all(map(OF_GRAPHICS_CARDS.match, command.names)) else None,
         )
 
 

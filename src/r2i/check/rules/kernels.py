@@ -47,6 +47,10 @@ KERNEL_NAME = ("metadata", "kernelspec", "name")
 CONFIGURATION = ("postBuild", "start", "apt.txt", "environment.yml", "environment.yaml", "requirements.txt")
 
 
+#: How a script builds programs, and perhaps a kernel whose files nobody sees here.
+COMPILES = re.compile(r"\b(?:make|ninja)\s+(?:-\S+\s+)*install\b|\bcmake\s+--install\b|\bcargo\s+install\b")
+
+
 def _not_installed(subject: Subject) -> Iterator[Finding]:
     said = _configuration(subject)
     found: dict[tuple[str, str], list[Finding]] = {}
@@ -55,7 +59,8 @@ def _not_installed(subject: Subject) -> Iterator[Finding]:
         if (not known and notebook.language in PYTHON) or is_of_website(subject, notebook):
             continue
         # Of a language that nobody knows, a package of its name may well bring the kernel: `kotlin-jupyter-kernel`.
-        named = not known and any(word in said for word in (notebook.kernel.lower(), notebook.language))
+        words = (notebook.kernel.lower(), notebook.language)
+        named = not known and (COMPILES.search(said) is not None or any(word in said for word in words))
         if named or _installed(subject, said, notebook, known):
             if step := _lacking_step(subject, notebook, known):
                 yield step

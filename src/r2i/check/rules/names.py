@@ -31,6 +31,9 @@ MEANT = (
 )
 SCRIPTS = ("postBuild", "start")
 
+#: A line of a script that does something.
+COMMAND = re.compile(r"^[ \t]*[^#\s]", re.MULTILINE)
+
 #: Names that r2i reads, and Binder does not.
 NOT_OF_BINDER = frozenset({"install.r"})
 
@@ -132,8 +135,11 @@ def _rank(name: str) -> int | None:
 
 
 def _is_something_else(subject: Subject, path: str, right: str) -> bool:
-    """A short name may be anybody's: a script begins as scripts do."""
-    return right == "start" and not (subject.text(path) or "").startswith("#!")
+    """A short name may be anybody's: a script begins as scripts do. One without a command does nothing under any name."""
+    if right not in SCRIPTS:
+        return False
+    text = subject.text(path) or ""
+    return (right == "start" and not text.startswith("#!")) or COMMAND.search(text) is None
 
 
 def _misnamed_directory(subject: Subject) -> Iterator[Finding]:

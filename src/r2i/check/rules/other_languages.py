@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from r2i.check.code.matches import numbered
 from r2i.check.code.notebooks import Cell, Notebook
-from r2i.check.findings import Finding, Rule
+from r2i.check.findings import Finding, Rule, Severity
 from r2i.check.julia_edits import asked_of_julia
+from r2i.check.launch_links import has_environment_elsewhere
 from r2i.check.on_binder import binder
 from r2i.check.requirement_edits import added
 from r2i.check.subject import Subject
@@ -82,7 +83,8 @@ def _of_packages(subject: Subject, missing: Sequence[tuple[str, Finding]]) -> It
     """One finding for all packages of a target, where the first is loaded: they are asked for at once."""
     for brought, targets in ((True, R2I_ONLY), (False, None)):
         if those := [pair for pair in missing if _brought(subject, pair[0]) is brought]:
-            yield replace(_of_all(subject, those), targets=targets)
+            elsewhere = has_environment_elsewhere(subject)
+            yield replace(_of_all(subject, those), targets=targets, severity="info" if elsewhere else None)
 
 
 def _of_all(subject: Subject, missing: Sequence[tuple[str, Finding]]) -> Finding:
@@ -153,6 +155,11 @@ def _declared_in_r(subject: Subject) -> set[str] | None:
 
 
 def _of_julia(subject: Subject) -> Iterator[Finding]:
+    severity: Severity | None = "info" if has_environment_elsewhere(subject) else None
+    yield from (replace(found, severity=severity) for found in _not_in_project(subject))
+
+
+def _not_in_project(subject: Subject) -> Iterator[Finding]:
     """A module of Julia can be loaded only where the project itself asks for it, whatever others need."""
     cells = _cells(subject, "julia")
     if not cells or _decided_elsewhere(subject) or subject.config("REQUIRE"):

@@ -10,7 +10,7 @@ from r2i.check.code.matches import numbered
 from r2i.check.code.notebooks import Cell
 from r2i.check.code.python_code import Facts, Literal
 from r2i.check.facts.notebook_tables import Elsewhere, elsewhere, elsewhere_words
-from r2i.check.findings import Finding, Rule
+from r2i.check.findings import Finding, Rule, Severity
 from r2i.check.imports import uses
 from r2i.check.nearest import nearest
 from r2i.check.scripts import scripts
@@ -36,6 +36,9 @@ SHOWING = frozenset(
     }
 )
 
+#: Calls that name a directory of modules.
+SEARCHING = frozenset({"sys.path.append", "sys.path.insert", "site.addsitedir"})
+
 #: Strings of any language; a comment runs to the end of its line.
 QUOTED = re.compile(r"(?m)^[ \t]*(?:#|//).*$|\"([^\"\n]{3,400})\"|'([^'\n]{3,400})'")
 
@@ -54,6 +57,9 @@ MAIN = re.compile(r"^if __name__ *== *[\"']__main__[\"']", re.MULTILINE)
 #: Calls that write the file that they name.
 WRITING = re.compile(r"(?:.+\.)?(?:to_\w+|save\w*|imsave|imwrite|dump|write_\w+)")
 
+#: A line that gives a string a name.
+ASSIGNED = re.compile(r"([A-Za-z_]\w*)[ \t]*=[ \t]*[rRuU]?[\"']", re.ASCII)
+
 #: Commands that look whether something is there.
 ASKING = frozenset({"[", "[[", "test", "mkdir", "ls"})
 
@@ -67,16 +73,19 @@ def _elsewhere(subject: Subject) -> Iterator[Finding]:
         python = {cell.number: facts for cell, facts in subject.code_of.get(notebook.path, ())}
         seen: dict[tuple[str, int], tuple[Cell, int, str, Elsewhere]] = {}
         more: dict[tuple[str, int], int] = {}
+        read: set[tuple[str, int]] = set()
         written = _written(python.values())
         for cell in notebook.code:
             if not any(word in cell.source for word in elsewhere_words()):
                 continue
+            searched = _searched(python.get(cell.number))
             for line, text in _said(cell.source, python.get(cell.number)):
                 if text not in written and (found := _row(rows, text)):
                     row, root = found
                     at = subject.line_of(notebook, cell, line)
                     alike = root, _alone(subject, notebook.path, at)
                     more[alike] = more.get(alike, -1) + 1
+                    read |= set() if text in searched else {alike}
                     if len(seen) < MOST:
                         seen.setdefault(alike, (cell, at, text, row))
         for alike, (cell, at, text, row) in seen.items():
@@ -86,6 +95,7 @@ def _elsewhere(subject: Subject) -> Iterator[Finding]:
                 line=at,
                 cell=cell.number,
                 hint=_hint(subject, text, notebook.path),
+                severity=None if alike in read else "info",
             )
     yield from _in_modules(subject, rows)
     yield from _in_scripts(subject, rows)
@@ -94,8 +104,10 @@ def _elsewhere(subject: Subject) -> Iterator[Finding]:
 def _written(cells: Iterable[Facts]) -> set[str]:
     """Paths of Windows that the notebook writes to: on Linux each is the name of a file, in the directory of the notebook."""
     found: set[str] = set()
+    cells = [facts for facts in cells if ":\\" in facts.source]
     for facts in cells:
-        for call in facts.calls if ":\\" in facts.source else ():
+        found |= {path for name, path in _named(facts) if _is_written(facts.source, name)}
+        for call in facts.calls:
             path = call.arguments[0] if call.arguments else None
             mode = call.arguments[1] if len(call.arguments) > 1 else dict(call.keywords).get("mode")
             writes = WRITING.fullmatch(call.name) or (call.name == "open" and re.match("[wax]", str(mode)))
@@ -104,12 +116,34 @@ def _written(cells: Iterable[Facts]) -> set[str]:
     return found
 
 
+def _searched(facts: Facts | None) -> frozenset[str]:
+    """Directories in which Python is told to look for modules: one that is not there is passed over."""
+    if facts is None or "sys.path" not in facts.source:
+        return frozenset()
+    return frozenset(one.value for one in facts.literals if one.call in SEARCHING)
+
+
+def _named(facts: Facts) -> Iterator[tuple[str, str]]:
+    """Names that are given to paths of Windows, with the path."""
+    lines = facts.source.split("\n")
+    for literal in facts.literals:
+        is_path = not literal.call and ":\\" in literal.value and "/" not in literal.value
+        if is_path and (match := ASSIGNED.match(lines[literal.line - 1])):
+            yield match[1], literal.value
+
+
+def _is_written(source: str, name: str) -> bool:
+    """Whether a cell opens the file of that name for writing."""
+    return re.search(rf"\bopen\(\s*{name}\s*,\s*(?:mode\s*=\s*)?[\"'][wax]", source) is not None
+
+
 def _in_modules(subject: Subject, rows: Iterable[Elsewhere]) -> Iterator[Finding]:
     for path in sorted(subject.once(uses).modules):
         facts = subject.modules[path]
         if TESTS.search(path) or not any(word in facts.source for word in elsewhere_words()):
             continue
         seen: dict[tuple[str, int], tuple[int, str, Elsewhere]] = {}
+        searched = _searched(facts)
         guard = MAIN.search(facts.source)
         last = facts.source.count("\n", 0, guard.start()) if guard else None
         for line, text in _said(facts.source, facts):
@@ -118,7 +152,8 @@ def _in_modules(subject: Subject, rows: Iterable[Elsewhere]) -> Iterator[Finding
                 seen.setdefault((found[0].where, _alone(subject, path, line)), (line, text, found[0]))
         for line, text, row in seen.values():
             hint = _hint(subject, text, "")
-            yield Finding(message=_message(text, row, 0), file=path, line=line, hint=hint)
+            severity: Severity | None = "info" if text in searched else None
+            yield Finding(message=_message(text, row, 0), file=path, line=line, hint=hint, severity=severity)
 
 
 def _in_scripts(subject: Subject, rows: Iterable[Elsewhere]) -> Iterator[Finding]:

@@ -36,6 +36,7 @@ def _findings(subject: Subject, found: list[Read]) -> Iterator[Finding]:
             line=subject.line_of(read.notebook, read.cell, read.line),
             cell=read.cell.number,
             hint=hint,
+            severity="info" if read.shown else None,
         )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 
 from r2i.binder.detection import R
 from r2i.buildpacks.julia import REQUIRE
 from r2i.check.findings import Finding, Rule
+from r2i.check.launch_links import opens_elsewhere
 from r2i.check.on_binder import binder, refusal
 from r2i.check.refusals import refused_by_both
 from r2i.check.rules.binder import how_to_be_read, unread
@@ -17,8 +17,8 @@ from r2i.check.rules.runtime import other_language
 from r2i.check.scripts import scripts
 from r2i.check.subject import Subject
 from r2i.check.targets import BINDER_ONLY
+from r2i.check.wording import named
 from r2i.edits.fixes import Edit, Fix
-from r2i.formats.r.interfaces import READMES
 from r2i.planning.detect import config_names
 
 #: What r2i reads for R, and Binder only beside a date in `runtime.txt` or a `DESCRIPTION` in the root.
@@ -26,12 +26,11 @@ OF_R = ("install.R", "DESCRIPTION")
 #: A file without packages says why it is there.
 EMPTY = b"# mybinder.org builds only repositories with such a file\n"
 
-#: The branch or tag of a link to a BinderHub.
-LAUNCH = re.compile(
-    r"/v2/(?:gh|gl|git)/[^/\s()]+/(?:[^/\s()]+/)?(?P<ref>[^/\s?()\"'<>]+)/?(?=[?\s()\"'<>]|$)"
-)
 #: What one opens in Jupyter, or runs there.
 CODE = (".ipynb", ".py", ".R", ".r", ".Rmd", ".qmd", ".jl")
+
+#: Files that Binder reads, but only beside another one.
+BESIDE_OTHERS = ("postBuild", "start", "apt.txt")
 
 A_DATE = "r-4.4-2024-10-31"
 
@@ -44,9 +43,7 @@ def _refused(subject: Subject) -> Iterator[Finding]:
                 message=f"Binder stops before it builds: {stops.message}",
                 file=stops.file,
                 line=stops.line or (1 if stops.file and subject.checkout.has(stops.file) else None),
-                hint=_as_project(subject, stops.file)
-                if posixpath.basename(stops.file or "") == REQUIRE
-                else None,
+                hint=_right(subject, stops.file),
             )
         return
     made = binder(subject)
@@ -67,21 +64,33 @@ def _refused(subject: Subject) -> Iterator[Finding]:
         yield Finding(message=message, file=runtime, hint=dated)
     else:
         yield Finding(
-            message=f"mybinder.org {reads}, such as `requirements.txt`",
+            message=f"mybinder.org {reads}, such as `requirements.txt`{_not_enough(subject)}",
             hint=f"Add `{requirements}`; it may be empty",
             fix=_empty(subject, requirements),
             severity="info" if _is_not_for_binder(subject) else None,
         )
 
 
+def _not_enough(subject: Subject) -> str:
+    """What is there, and makes no repository one that Binder builds."""
+    there = [path for name in BESIDE_OTHERS if (path := subject.config(name))]
+    return f"; {named(there)} {'is' if len(there) == 1 else 'are'} not enough" if there else ""
+
+
 def _is_not_for_binder(subject: Subject) -> bool:
     """Whether there is nothing to open, or the links of the README open other branches, which may have the files."""
     if not subject.notebooks and not any(name.endswith(CODE) for name in subject.files):
         return True
-    texts = [subject.text(name) or "" for name in READMES if subject.checkout.has(name)]
-    refs = {ref for text in texts for ref in LAUNCH.findall(text)}
-    here = {"HEAD", "main", "master", subject.git.branch if subject.git is not None else None}
-    return bool(refs) and refs.isdisjoint(here)
+    return opens_elsewhere(subject)
+
+
+def _right(subject: Subject, path: str | None) -> str | None:
+    name = posixpath.basename(path or "")
+    if name == REQUIRE:
+        return _as_project(subject, path)
+    if name == "runtime.txt":
+        return f"Write one line into `{path}`, such as `{A_DATE}` or `python-3.12`, or delete it"
+    return None
 
 
 def _as_project(subject: Subject, require: str | None) -> str:

@@ -113,12 +113,18 @@ def _given(
         if not any(one in facts.source for one in called):
             continue
         for call in facts.calls:
-            first, dot, rest = call.name.partition(".")
-            rows = _rows().get(f"{bound[first]}{dot}{rest}", ()) if first in bound else ()
-            for argument in rows if not call.optional else ():
+            for argument in _of_call(call, bound) if not call.optional else ():
                 around = Use(module="", path=path, line=call.line, functions=facts.functions_at(call.line))
                 if argument.is_given(call) and found and not found.uncalled(around):
                     yield GivenArgument(argument=argument, call=call, path=path, notebook=notebook, cell=cell)
+
+
+def _of_call(call: Call, bound: Mapping[str, str]) -> tuple[RemovedArgument, ...]:
+    """Those of a function of a module, or of a method, by its name alone."""
+    first, dot, rest = call.name.partition(".")
+    if first in bound and call.root == call.name:
+        return _rows().get(f"{bound[first]}{dot}{rest}", ())
+    return _rows().get(f".{call.name.rpartition('.')[2]}", ()) if dot or call.root != call.name else ()
 
 
 def _bound(pieces: Iterable[Facts]) -> Mapping[str, str]:
@@ -133,7 +139,15 @@ def _bound(pieces: Iterable[Facts]) -> Mapping[str, str]:
 
 def _called(bound: Mapping[str, str], text: str) -> list[str]:
     """The functions that the text may give one of the arguments, as it calls them: most code calls none and need not be parsed."""
-    return [
+    modules = {full.partition(".")[0] for full in bound.values()}
+    methods = [
+        f"{name}("
+        for name, rows in _rows().items()
+        if name.startswith(".")
+        and f"{name}(" in text
+        and any(row.keyword in text and row.release.distribution in modules for row in rows)
+    ]
+    return methods + [
         called
         for own, full in bound.items()
         for rest, words in _below().get(full, ())

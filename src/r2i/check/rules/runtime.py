@@ -11,7 +11,7 @@ from r2i.check.targets import BINDER_ONLY, Targets
 from r2i.edits.fixes import Edit, Fix
 from r2i.errors import R2iError
 from r2i.facts.julia import release_number, releases
-from r2i.formats.julia.files import PROJECTS
+from r2i.formats.julia.files import MANIFESTS, PROJECTS
 from r2i.formats.language_versions import minor_of
 
 FILE = "runtime.txt"
@@ -124,8 +124,13 @@ def _julia(subject: Subject) -> Iterator[Finding]:
         file=path,
         line=text.split(found[0])[0].count("\n") + 1,
         hint=hint,
-        severity="info" if _is_newest(found[1]) else None,
+        severity=None if _is_resolved(subject, project) and not _is_newest(found[1]) else "info",
     )
+
+
+def _is_resolved(subject: Subject, project: str | None) -> bool:
+    """Whether a manifest beside the project has versions that fit this Julia, and perhaps no other one."""
+    return project is not None and any(subject.config(name) for name in MANIFESTS)
 
 
 def _is_newest(asked: str) -> bool:
@@ -190,20 +195,20 @@ def _ignored(subject: Subject) -> Iterator[Finding]:
             message=f"Binder ignores `{path}` because of `{stronger}`, which does not require Python {version}",
             file=path,
             line=evidence.line,
-            hint=_how_to_ask(subject, stronger, version),
-            fix=_in_environment(subject, stronger, version),
+            hint=how_to_ask(subject, stronger, version),
+            fix=in_environment(subject, stronger, version),
             targets=BINDER_ONLY,
         )
 
 
-def _how_to_ask(subject: Subject, stronger: str, version: str) -> str:
+def how_to_ask(subject: Subject, stronger: str, version: str) -> str:
     if stronger.endswith((".yml", ".yaml")):
         return f"Add `python={version}` to `{stronger}`"
     hint = f'Set `python_version = "{version}"` below `[requires]` in `{stronger.removesuffix(".lock")}`'
     return f"{hint}, and run `pipenv lock`" if subject.config("Pipfile.lock") else hint
 
 
-def _in_environment(subject: Subject, path: str, version: str) -> Fix | None:
+def in_environment(subject: Subject, path: str, version: str) -> Fix | None:
     """A first dependency, written as the one that is first now."""
     if not path.endswith((".yml", ".yaml")):
         return None

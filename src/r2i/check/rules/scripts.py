@@ -91,7 +91,8 @@ def _with_line_ends(script: BinderScript) -> str:
     first = script.text.partition("\n")[0]
     if not first.startswith("#!"):
         return "the shell reads them as part of the last word of each line"
-    return f"Linux looks for `{first[2:].strip()}\\r`"
+    fails = "no server starts" if script.path.endswith("start") else "the build fails"
+    return f"Linux looks for `{first[2:].strip()}\\r`, which does not exist, so {fails}"
 
 
 def _byte_order_mark(subject: Subject) -> Iterator[Finding]:

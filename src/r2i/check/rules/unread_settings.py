@@ -26,6 +26,9 @@ PLAIN_EXPORT = re.compile(
 BASHRC = re.compile(
     r"(?:>>|tee\s+(?:-a|--append))\s*[\"']?(?:~|\$\{?HOME\}?|/home/jovyan|/home/\$\{?NB_USER\}?)/\.bashrc\b"
 )
+#: Variables that images of Binder and r2i set themselves.
+IN_EVERY_IMAGE = frozenset({"HOME", "LANG", "LC_ALL", "PYTHONUNBUFFERED", "SHELL", "USER"})
+
 #: What concerns a terminal alone may well be written there.
 SETS = re.compile(r"\bexport\s+\w+=|\bPATH=|\bset\s+-\w*a")
 #: A script that reads it, or an installer that writes to `~/.profile`, too.
@@ -52,7 +55,7 @@ def _exports_at_the_end(subject: Subject, script: BinderScript) -> Iterator[Find
         found += [line] if not started.issuperset(_exported(words)) else []
     found.reverse()
     names = _exported([command for line in found for command in line.commands])
-    if names:
+    if not IN_EVERY_IMAGE.issuperset(names):
         ends = "variable ends" if len(names) == 1 else "variables end"
         yield Finding(
             message=f"Exporting {named(names)} has no effect: the {ends} with `{script.path}`",
@@ -129,7 +132,7 @@ def _written_to_bashrc(subject: Subject, script: BinderScript) -> Iterator[Findi
     for line, end in zip(script.lines, [*after, len(script.raw)], strict=True):
         if BASHRC.search("\n".join(script.raw[line.first - 1 : line.last])):
             text = "\n".join(script.raw[line.first - 1 : end])
-            found += [line.first] if SETS.search(text) else []
+            found += [line.first] if SETS.search(text) and not _changes_nothing(text) else []
     if found:
         more = f" (and {len(found) - 1} more)" if found[1:] else ""
         yield Finding(
@@ -138,6 +141,12 @@ def _written_to_bashrc(subject: Subject, script: BinderScript) -> Iterator[Findi
             line=found[0],
             hint=_hint(subject).replace(" it ", " the variable ", 1),
         )
+
+
+def _changes_nothing(text: str) -> bool:
+    """Whether it is about what images have in any case, or about graphics cards, which they have not."""
+    names = re.findall(r"\bexport\s+(\w+)=", text)
+    return "CUDA" in text.upper() or (bool(names) and IN_EVERY_IMAGE.issuperset(names))
 
 
 def _is_read(subject: Subject) -> bool:

@@ -13,7 +13,7 @@ KEPT = frozenset({"blas", "libblas", "liblapack", "mpi", "nomkl", "_openmp_mutex
 #: Packages that no channel has for Linux: by name, by its beginning, or by its end.
 WINDOWS = re.compile(
     r"vc|vc1\d_runtime|vcomp1\d|vs20\d\d_.*|ucrt|wincertstore|win_inet_pton|win_unicode_console|pywin32|pywinpty|winpty"
-    r"|pywin32-ctypes|pthreads-win32|windows-curses|comtypes|vswhere|m2w64-.*|m2-.*|msys2-.*|libwinpthread|icc_rt|console_shortcut.*|powershell_shortcut.*|.*_win-(?:32|64)"
+    r"|pywin32-ctypes|pthreads-win32|windows-curses|comtypes|vswhere|m2w64-.*|m2-.*|msys2-.*|libwinpthread|console_shortcut.*|powershell_shortcut.*|.*_win-(?:32|64)"
 )
 MACOS = re.compile(
     r"appnope|python\.app|pyobjc.*|libcxxabi|tapi|cctools.*|ld64.*|applaunchservices|.*_osx-(?:64|arm64)"
