@@ -248,7 +248,7 @@ def test_bounds_are_written_as_they_are_typed() -> None:
         "1536",
     ]
     with pytest.raises(UsageError):
-        duration_from("1d", option="--build-timeout")
+        duration_from("1w", option="--build-timeout")
 
 
 def event(step: str, state: str = "output", output: str = "y") -> StepEvent:

@@ -13,7 +13,7 @@ from r2i.cli.themes import Command
 from r2i.errors import R2iError, UsageError
 from r2i.quoting import printable
 from r2i.ready.badge import FORMATS, Launch, public_address
-from r2i.ready.jobs import Job, job_of
+from r2i.ready.ci_jobs import CiJob, job_of
 from r2i.ready.report import Findings, built_from, marker, to_markdown
 
 
@@ -100,7 +100,7 @@ def _append(path: Path, variables: Mapping[str, str]) -> None:
         ) from error
 
 
-def _badge(job: Job | None, directory: str) -> str:
+def _badge(job: CiJob | None, directory: str) -> str:
     """Empty for what nobody but its owners can clone, and for a part of a repository: a hub builds the whole."""
     if job is None or not job.url or directory != ".":
         return ""
@@ -113,7 +113,7 @@ def _badge(job: Job | None, directory: str) -> str:
     return FORMATS["markdown"](Launch(address=address, ref=job.commit))
 
 
-def _comment(text: str, job: Job | None, directory: str) -> None:
+def _comment(text: str, job: CiJob | None, directory: str) -> None:
     """A job does not fail for a comment that it may not write."""
     from r2i.ready.comments import ADVICE, VARIABLES, Comments, token_for
     from r2i.sources.web.client import HttpClient

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from r2i.errors import FetchError
-from r2i.ready.jobs import Job
+from r2i.ready.ci_jobs import CiJob
 from r2i.sources.typed import shown
 from r2i.sources.web.client import HostToken, HttpClient
 from r2i.sources.web.refusals import ServerAdvice
@@ -38,7 +38,7 @@ class Comments:
     """The comments of one pull request, for the owner of the token."""
 
     client: HttpClient
-    job: Job
+    job: CiJob
     token: HostToken
 
     def write(self, body: str, *, marker: str) -> str:
@@ -101,7 +101,7 @@ def _other_api(url: str) -> FetchError:
     )
 
 
-def token_for(job: Job, environ: Mapping[str, str]) -> HostToken | None:
+def token_for(job: CiJob, environ: Mapping[str, str]) -> HostToken | None:
     """The token for the API of a job; None where the environment has none."""
     variable = VARIABLES[job.service]
     value = environ.get(variable, "").strip()

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from r2i.check.size import spoken_size
 from r2i.errors import UsageError
 from r2i.quoting import markdown, markdown_code
-from r2i.ready.jobs import Job
+from r2i.ready.ci_jobs import CiJob
 
 #: GitHub takes 65,536 characters; some are left for what stands around the report of the check.
 MOST = 60_000
@@ -90,11 +90,11 @@ def marker(directory: str) -> str:
     return f"<!-- r2i report {quote(directory, safe='/')} -->"
 
 
-def to_markdown(findings: Findings, job: Job | None, *, directory: str, badge: str) -> str:
+def to_markdown(findings: Findings, job: CiJob | None, *, directory: str, badge: str) -> str:
     return "\n".join(_lines(findings, job, directory=directory, badge=badge)).rstrip() + "\n"
 
 
-def _lines(findings: Findings, job: Job | None, *, directory: str, badge: str) -> Iterator[str]:
+def _lines(findings: Findings, job: CiJob | None, *, directory: str, badge: str) -> Iterator[str]:
     yield marker(directory)
     yield _title(job, directory)
     yield ""
@@ -112,7 +112,7 @@ def _lines(findings: Findings, job: Job | None, *, directory: str, badge: str) -
         yield _cut(findings.check)
 
 
-def _title(job: Job | None, directory: str) -> str:
+def _title(job: CiJob | None, directory: str) -> str:
     words = ["### r2i"]
     if job is not None:
         words[0] += ":"

@@ -15,7 +15,7 @@ Service: TypeAlias = Literal["github", "gitlab"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class CiJob:
     """`repository` is as people write it, `commit` the one that was pushed, and `url` where everybody can clone it, empty for a private one.
 
     `api` is the address of the service's API, and `request` what it calls the pull request there; empty for another job.
@@ -29,7 +29,7 @@ class Job:
     request: str
 
 
-def job_of(environ: Mapping[str, str], read: Callable[[str], str]) -> Job | None:
+def job_of(environ: Mapping[str, str], read: Callable[[str], str]) -> CiJob | None:
     """The job; None outside of these services. `read` gives the text of a file."""
     if environ.get("GITHUB_ACTIONS") == "true":
         return _of_github(environ, _event(environ.get("GITHUB_EVENT_PATH", ""), read))
@@ -41,14 +41,14 @@ def _event(path: str, read: Callable[[str], str]) -> dict[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-def _of_github(environ: Mapping[str, str], event: Mapping[str, Any]) -> Job:
+def _of_github(environ: Mapping[str, str], event: Mapping[str, Any]) -> CiJob:
     """A pull request is built as if it were merged: what was pushed is the head, perhaps of a fork (null where that is gone)."""
     repository = environ.get("GITHUB_REPOSITORY", "")
     pull = event.get("pull_request") or {}
     head = pull.get("head") or {}
     origin = (head.get("repo") if pull else event.get("repository")) or {}
     number = pull.get("number")
-    return Job(
+    return CiJob(
         service="github",
         repository=repository,
         commit=head.get("sha") or environ.get("GITHUB_SHA", ""),
@@ -58,13 +58,13 @@ def _of_github(environ: Mapping[str, str], event: Mapping[str, Any]) -> Job:
     )
 
 
-def _of_gitlab(environ: Mapping[str, str]) -> Job:
+def _of_gitlab(environ: Mapping[str, str]) -> CiJob:
     """A pipeline of a fork's merge request runs in the fork."""
     project = environ.get("CI_MERGE_REQUEST_PROJECT_ID") or environ.get("CI_PROJECT_ID", "")
     number = environ.get("CI_MERGE_REQUEST_IID")
     public = environ.get("CI_PROJECT_VISIBILITY") == "public"
     url = environ.get("CI_MERGE_REQUEST_SOURCE_PROJECT_URL") or environ.get("CI_PROJECT_URL", "")
-    return Job(
+    return CiJob(
         service="gitlab",
         repository=environ.get("CI_PROJECT_PATH", ""),
         commit=environ.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or environ.get("CI_COMMIT_SHA", ""),
