@@ -245,9 +245,8 @@ def test_a_command_begins_with_the_settings_of_the_host() -> None:
 
     after = with_settings(request, "export A=1\n")
 
-    assert after.files == (File(path=SETTINGS, text="export A=1\n"),)
-    assert after.command[-2:] == ("jupyter", "lab")
-    assert SETTINGS in after.command[2]
+    assert after.files == (File(path=SETTINGS, text='export A=1\nexec "$@"\n'),)
+    assert after.command == ("sh", SETTINGS, "jupyter", "lab")
     assert with_settings(request, "") == request
 
 

@@ -227,9 +227,9 @@ def with_settings(request: RunRequest, script: str) -> RunRequest:
     """Let the command begin with what lets it reach the network from here (`r2i.host.settings.container_script`)."""
     if not script:
         return request
-    sourced = ("sh", "-c", f'. {SETTINGS}; exec "$@"', "sh")
-    file = File(path=SETTINGS, text=script)
-    return replace(request, command=(*sourced, *request.command), files=(*request.files, file))
+    # No word has a space: a `start` script may run its arguments without quotes.
+    file = File(path=SETTINGS, text=f'{script}exec "$@"\n')
+    return replace(request, command=("sh", SETTINGS, *request.command), files=(*request.files, file))
 
 
 def server_command(interface: Literal["lab", "notebook"]) -> tuple[str, ...]:

@@ -18,7 +18,6 @@ from r2i.engines.protocol import StepEvent
 from r2i.errors import UsageError
 from r2i.host.addresses import mask
 from r2i.model import Dockerfile, Image, Json, Plan, Source
-from r2i.planning.plan_json import digest
 from r2i.quoting import clean
 
 #: Raised when a field changes its meaning or goes away; new fields do not raise it.
@@ -116,7 +115,7 @@ def write_metadata(
     """Write the file."""
     plan, source, times = account.plan, account.source, account.times
     assert source is not None  # noqa: S101 - there is an image
-    labels = {"io.r2i.plan": digest(plan), **plan.labels} if plan is not None else image.labels
+    labels = image.labels if plan is None else plan.labels
     platforms = settings.platforms or ((image.platform,) if image.platform else ())
     built: dict[str, Json] = {"seconds": None, "layers": None} if times is None else times.as_json()
     document: dict[str, Json] = {

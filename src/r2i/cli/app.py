@@ -35,7 +35,7 @@ COMMANDS = {
     "doctor": "Diagnose problems with the container engine.",
     "images": "List the images that r2i made.",
     "prune": "Remove images that r2i made, by age or size.",
-    "cache": "List or remove downloaded files.",
+    "cache": "List or remove what r2i keeps between builds.",
     "repo2docker": "Build and run with the command line of repo2docker.",
 }
 

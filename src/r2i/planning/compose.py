@@ -209,9 +209,13 @@ def _finished(plan: Plan, options: Options, *, start: str | None, entered: str) 
     """With what is the last layer, which has the digest of all others."""
     assert plan.python is not None  # noqa: S101 - only the repository's own `Dockerfile` has none
     activation = {"activation": entered} if entered else image.activation(plan.python)
-    labels = {**plan.labels, "io.r2i.plan": digest(plan)}
-    final = _final(options, start=start, repo_dir=plan.repo_dir, labels=labels, activation=activation)
-    return replace(plan, labels=labels, layers=(*plan.layers, final))
+    plan = _with_digest(plan)
+    final = _final(options, start=start, repo_dir=plan.repo_dir, labels=plan.labels, activation=activation)
+    return replace(plan, layers=(*plan.layers, final))
+
+
+def _with_digest(plan: Plan) -> Plan:
+    return replace(plan, labels={**plan.labels, "io.r2i.plan": digest(plan)})
 
 
 def _notices(
@@ -275,7 +279,7 @@ def _own_dockerfile(checkout: Checkout, options: Options, found: Detection, *, s
         if path != found.dockerfile
     ]
     build_args = {"NB_USER": options.user_name, "NB_UID": str(options.user_id), "REPO_DIR": repo_dir}
-    return Plan(
+    plan = Plan(
         base=base_of(options),
         user_name=options.user_name,
         user_id=options.user_id,
@@ -288,6 +292,7 @@ def _own_dockerfile(checkout: Checkout, options: Options, found: Detection, *, s
         build_args=build_args | {name: secret_digest(value) for name, value in options.build_args.items()},
         dockerignore=dockerignore(checkout),
     )
+    return _with_digest(plan)
 
 
 def _networked(layer: Layer, options: Options) -> Layer:
