@@ -185,6 +185,8 @@ def test_a_report_of_a_bug_holds_no_secrets(command: Command, capfd: pytest.Capt
         ("TOKEN=abc", "TOKEN=…"),
         ("-eTOKEN=abc=d\ne", "-eTOKEN=…"),
         ("--env=TOKEN=abc", "--env=TOKEN=…"),
+        ("--Repo2Docker.swh_token=abc", "--Repo2Docker.swh_token=…"),
+        ('--DockerEngine.registry_credentials={"password":\n"abc"}', "--DockerEngine.registry_credentials=…"),
         ("--python=3.12", "--python=3.12"),
         ("./a=b", "./a=b"),
         ("-p8888:8888", "-p8888:8888"),

@@ -216,6 +216,7 @@ def bug_report(error: Exception, arguments: Sequence[str], *, debug: bool) -> st
 
 
 def _without_secrets(text: str) -> str:
-    """For a report that others read: no credentials of a URL, no values of `--env NAME=VALUE` and its like."""
+    """For a report that others read: no credentials of a URL, no values of `--env NAME=VALUE`, `--Class.trait=VALUE` and their like."""
     text = re.sub(r"//[^/\s]+@", "//…@", text)
+    text = re.sub(r"^(--\w+\.\w+)=.*", r"\1=…", text, flags=re.DOTALL)
     return re.sub(r"^(--[a-z-]+=|-[a-z])?([A-Za-z_][\w.-]*)=.*", r"\1\2=…", text, flags=re.DOTALL)

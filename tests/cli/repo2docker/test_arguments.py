@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,26 @@ def test_what_does_not_go_together(words: list[str], message: str) -> None:
         read(words)
 
     assert not isinstance(caught.value, MisusedError)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ['--DockerEngine.registry_credentials={"password":"S3CRET"', "."],
+        ["--DockerEngine.registry_credentials=[S3CRET", "."],
+        ["--DockerEngine.registry_credentials={'password': b'S3CRET'}", "."],
+        ["--ContainerEngine.registry_credentials=S3CRET", "."],
+        ["--Repo2Docker.environment=['S3CRET", "."],
+        [".", "--Repo2Docker.swh_token=S3CRET"],
+        ["--e=S3CRET", "."],
+    ],
+)
+def test_no_message_shows_a_value_that_is_secret(words: list[str]) -> None:
+    done = call("--json-logs", "--debug", *words)
+
+    assert done.returncode in {1, 2}
+    assert json.loads(done.stderr)["phase"] == "failed"
+    assert "S3CRET" not in done.stderr
 
 
 def test_an_option_of_the_past_has_a_status_of_its_own() -> None:

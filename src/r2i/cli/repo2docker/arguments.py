@@ -82,6 +82,8 @@ class Parser(argparse.ArgumentParser):
         return super().format_usage().replace("usage:", "Usage:", 1)
 
     def error(self, message: str) -> NoReturn:
+        # The value of an option that could be two may be a token.
+        message = re.sub(r"(?s)^(ambiguous option: [^=]+)=.* could match", r"\1 could match", message)
         raise MisusedError(message.replace("required: repo, cmd", "required: repo"), self.format_usage())
 
 
@@ -148,8 +150,9 @@ def read(words: Sequence[str]) -> Invocation:
     typed, others = parser().parse_known_args(joined)
     typed.cmd, others = _with_blanks(typed.cmd), _with_blanks(others)
     if typed.cmd and typed.cmd[0].startswith("-") and typed.cmd[0] != "--":
+        word = typed.cmd[0].partition("=")[0]
         raise MisusedError(
-            f"{printable(typed.cmd[0])} stands after the repository, where the command to run begins",
+            f"{printable(word)} stands after the repository, where the command to run begins",
             parser().format_usage(),
         )
     if typed.build_memory_limit:

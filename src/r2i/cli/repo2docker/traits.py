@@ -11,17 +11,24 @@ from r2i.cli.repo2docker.invocation import Given
 from r2i.errors import UsageError
 from r2i.quoting import printable
 
-Kind: TypeAlias = Literal["text", "number", "truth", "texts", "table"]
+Kind: TypeAlias = Literal["text", "level", "number", "truth", "texts", "table", "ports"]
+
+#: `Class` and `trait`.
+Key: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trait:
-    """A setting of repo2docker: the field of `Invocation` that it is, or why it has no effect; neither where that surprises nobody."""
+    """A setting of repo2docker: the field of `Invocation` that it is, or why it has no effect; neither where that surprises nobody.
+
+    No message shows the value of one that is `secret`.
+    """
 
     kind: Kind
     help: str
     field: str = ""
     no_effect: str = ""
+    secret: bool = False
 
 
 OF_DOCKER_PY = "r2i builds with the program of the engine"
@@ -38,19 +45,19 @@ REPO2DOCKER: dict[str, Trait] = {
     ),
     "dry_run": Trait(kind="truth", field="dry_run", help="as `--no-build`"),
     "engine": Trait(kind="text", field="engine", help="as `--engine`"),
-    "environment": Trait(kind="texts", field="environment", help="as `--env`"),
-    "extra_build_args": Trait(kind="table", field="build_args", help="as `--build-arg`"),
+    "environment": Trait(kind="texts", field="environment", help="as `--env`", secret=True),
+    "extra_build_args": Trait(kind="table", field="build_args", help="as `--build-arg`", secret=True),
     "json_logs": Trait(kind="truth", field="json_logs", help="as `--json-logs`"),
     "labels": Trait(kind="table", field="labels", help="as `--label`"),
     "output_image_spec": Trait(kind="text", field="image_name", help="as `--image-name`"),
     "platform": Trait(kind="text", field="platform", help="Platform of the image, such as `linux/amd64`"),
-    "ports": Trait(kind="table", field="ports", help="Ports to publish, container port to host port"),
+    "ports": Trait(kind="ports", field="ports", help="Ports to publish, container port to host port"),
     "push": Trait(kind="truth", field="push", help="as `--push`"),
     "ref": Trait(kind="text", field="ref", help="as `--ref`"),
     "run": Trait(kind="truth", field="run", help="as `--run`"),
     "run_cmd": Trait(kind="texts", field="command", help="Command to run"),
     "subdir": Trait(kind="text", field="subdir", help="as `--subdir`"),
-    "swh_token": Trait(kind="text", field="swh_token", help="Token for Software Heritage"),
+    "swh_token": Trait(kind="text", field="swh_token", help="Token for Software Heritage", secret=True),
     "target_repo_dir": Trait(kind="text", field="repo_dir", help="as `--target-repo-dir`"),
     "user_id": Trait(kind="number", field="user_id", help="as `--user-id`"),
     "user_name": Trait(kind="text", field="user_name", help="as `--user-name`"),
@@ -67,10 +74,10 @@ REPO2DOCKER: dict[str, Trait] = {
     ),
     "repo": Trait(kind="text", help="No effect", no_effect="the command line names the repository"),
     "log_format": Trait(kind="text", help="No effect", no_effect="`--json-logs` is the only other format"),
-    "log_level": Trait(kind="text", field="log_level", help="`DEBUG` or `10` is `--debug`"),
+    "log_level": Trait(kind="level", field="log_level", help="`DEBUG` or `10` is `--debug`"),
 }
 ENGINE: dict[str, Trait] = {
-    "registry_credentials": Trait(kind="table", field="registry", help="Login for `--push`: `registry`, `username`, `password`"),
+    "registry_credentials": Trait(kind="table", field="registry", help="Login for `--push`: `registry`, `username`, `password`", secret=True),
     "extra_buildx_build_args": Trait(kind="texts", field="engine_arguments", help="Arguments for the build command of the engine"),
     "extra_init_args": Trait(kind="table", help="No effect, as in repo2docker"),
     "string_output": Trait(kind="truth", help="No effect, as in repo2docker"),
@@ -84,12 +91,12 @@ CLASSES: Mapping[str, Mapping[str, Trait]] = {
 }
 
 #: Values of a file are objects of Python, those of the command line are texts.
-Settings: TypeAlias = dict[tuple[str, str], Any]
+Settings: TypeAlias = dict[Key, Any]
 
 
 def settings_of(words: Iterable[str]) -> tuple[Settings, tuple[str, ...]]:
     """The values that `--Class.trait=value` gives, and the words that are no setting."""
-    given: dict[tuple[str, str], list[str]] = {}
+    given: dict[Key, list[str]] = {}
     others = []
     for word in words:
         name, equals, value = word.removeprefix("--").partition("=")
@@ -111,7 +118,7 @@ def as_given(settings: Settings) -> tuple[Given, tuple[str, ...]]:
             why = trait.no_effect if trait else "r2i does not know it"
             warnings.append(f"`{printable(kind)}.{printable(name)}` has no effect: {why}")
         elif trait.field:
-            given |= _converted(trait.field, _checked(f"{kind}.{name}", value, trait.kind))
+            given |= _converted(trait.field, _checked((kind, name), value, trait.kind))
     return given, tuple(warnings)
 
 
@@ -140,7 +147,7 @@ def _port(container: str, host: Any) -> str:
     return ":".join((*words, container.removesuffix("/tcp")))
 
 
-def _read(key: tuple[str, str], values: list[str]) -> Any:  # noqa: PLR0911 - one for each kind
+def _read(key: Key, values: list[str]) -> Any:  # noqa: PLR0911 - one for each kind
     """What traitlets makes of the texts; of a name that nobody knows, nothing depends on that."""
     trait = CLASSES.get(key[0], {}).get(key[1])
     if trait is None:
@@ -150,7 +157,7 @@ def _read(key: tuple[str, str], values: list[str]) -> Any:  # noqa: PLR0911 - on
             if len(values) == 1 and values[0][:1] in {"[", "("}:
                 return _literal(key, values[0])
             return values
-        case "table":
+        case "table" | "ports":
             if len(values) == 1 and values[0].startswith("{"):
                 return _literal(key, values[0])
             return dict(_pair(key, value) for value in values)
@@ -158,50 +165,74 @@ def _read(key: tuple[str, str], values: list[str]) -> Any:  # noqa: PLR0911 - on
             return None if values[-1] == "None" else _number(key, values[-1])
         case "truth":
             return {"true": True, "1": True, "false": False, "0": False}.get(values[-1].lower(), values[-1])
-        case "text":
+        case "text" | "level":
             return None if values[-1] == "None" else values[-1]
 
 
-def _literal(key: tuple[str, str], text: str) -> Any:
+def _literal(key: Key, text: str) -> Any:
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-        raise _wrong(".".join(key), text) from error
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        raise _wrong(key, text) from None  # a traceback would show the text
 
 
-def _number(key: tuple[str, str], text: str) -> int:
+def _number(key: Key, text: str) -> int:
     if not text.isascii() or not text.isdecimal():
-        raise _wrong(".".join(key), text)
+        raise _wrong(key, text)
     return int(text[:20])
 
 
-def _pair(key: tuple[str, str], text: str) -> tuple[str, str]:
+def _pair(key: Key, text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise _wrong(".".join(key), text)
+        raise _wrong(key, text)
     return name, value
 
 
 _KINDS: dict[Kind, tuple[Callable[[Any], bool], str]] = {
-    "text": (lambda value: value is None or isinstance(value, (str, int)), "a text"),
+    "text": (lambda value: value is None or isinstance(value, str), "a text"),
+    "level": (lambda value: isinstance(value, (str, int)), "a level, such as `DEBUG`"),
     "number": (lambda value: value is None or type(value) is int, "a number"),
     "truth": (lambda value: isinstance(value, bool), "`True` or `False`"),
     "texts": (
         lambda value: isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value),
         "a list of texts, such as `['a', 'b']`",
     ),
-    "table": (lambda value: isinstance(value, dict), "a dictionary, such as `{'a': 'b'}`"),
+    "table": (
+        lambda value: isinstance(value, dict) and all(map(_is_plain, value.values())),
+        "a dictionary of texts, such as `{'a': 'b'}`",
+    ),
+    "ports": (
+        lambda value: isinstance(value, dict) and all(map(_is_port, value.values())),
+        "a dictionary of ports, such as `{'8888/tcp': 8000}`",
+    ),
 }
 
 
-def _checked(name: str, value: Any, kind: Kind) -> Any:
+def _is_plain(value: object) -> bool:
+    return isinstance(value, (str, int, float))
+
+
+def _is_port(value: object) -> bool:
+    """A port, or its host and itself."""
+    if isinstance(value, (tuple, list)):
+        return len(value) == len(("host", "port")) and all(map(_is_plain, value))
+    return _is_plain(value)
+
+
+def _checked(key: Key, value: Any, kind: Kind) -> Any:
     fits, words = _KINDS[kind]
     if not fits(value):
-        raise _wrong(name, value, hint=f"Write {words}")
+        raise _wrong(key, value, hint=f"Write {words}")
     if kind == "texts":
         return tuple(value)
-    return {str(key): each for key, each in value.items()} if kind == "table" else value
+    if kind == "table":
+        return {str(name): str(each) for name, each in value.items()}
+    return value
 
 
-def _wrong(name: str, value: object, *, hint: str = "Write it as Python does") -> UsageError:
+def _wrong(key: Key, value: object, *, hint: str = "Write it as Python does") -> UsageError:
+    name = ".".join(key)
+    if CLASSES[key[0]][key[1]].secret:
+        return UsageError(f"`{name}` has no valid value", hint=hint)
     return UsageError(f"`{name}`: `{printable(str(value)[:80])}` is not a valid value", hint=hint)
