@@ -15,9 +15,10 @@ import pytest
 from r2i.engines import EngineName
 from r2i.engines.protocol import RegistryLogin
 from r2i.errors import EngineError, R2iError, TemporaryError, UsageError
+from r2i.host.logins import REGISTRY_LOGIN
 from r2i.process import Completed
 from r2i.registries.client import RegistryClient, UnreachedError
-from r2i.registries.logins import VARIABLE, given_login, login_for, with_given_login
+from r2i.registries.logins import given_login, login_for, with_given_login
 from r2i.registries.names import image_name
 from r2i.registries.refusals import refusal
 from r2i.sources.web.patience import Patience
@@ -145,11 +146,13 @@ def test_the_name_of_a_repository_is_no_refusal() -> None:
 
 def test_the_login_of_the_environment_comes_first(tmp_path: Path) -> None:
     environ = {
-        VARIABLE: json.dumps({"username": "a", "password": "b", "registry": "https://ghcr.io"}),
+        REGISTRY_LOGIN: json.dumps({"username": "a", "password": "b", "registry": "https://ghcr.io"}),
         "DOCKER_CONFIG": str(settings(tmp_path, {"auths": {"ghcr.io": {"auth": encoded("c", "d")}}})),
     }
 
-    assert login_for(NAME, "docker", environ) == RegistryLogin(username="a", password="b", origin=VARIABLE)
+    assert login_for(NAME, "docker", environ) == RegistryLogin(
+        username="a", password="b", origin=REGISTRY_LOGIN
+    )
     assert login_for(image_name("quay.io/a/b"), "docker", environ) is None
 
 
@@ -157,13 +160,13 @@ def test_the_login_of_the_environment_comes_first(tmp_path: Path) -> None:
     "text", ["{", "[]", "5", '{"username": "a"}', '{"username": "", "password": "b"}', '{"password": 7}']
 )
 def test_a_login_that_cannot_be_read_is_an_error(text: str) -> None:
-    with pytest.raises(UsageError, match=VARIABLE):
-        given_login({VARIABLE: text})
+    with pytest.raises(UsageError, match=REGISTRY_LOGIN):
+        given_login({REGISTRY_LOGIN: text})
 
 
 def test_an_error_does_not_show_the_login() -> None:
     with pytest.raises(UsageError) as raised:
-        given_login({VARIABLE: '{"username": "ada", "password": "of-ada"'})
+        given_login({REGISTRY_LOGIN: '{"username": "ada", "password": "of-ada"'})
 
     assert "of-ada" not in f"{raised.value.message}{raised.value.hint}{raised.value.__cause__}"
 
@@ -252,7 +255,7 @@ def test_the_login_of_the_environment_joins_the_settings_of_the_user(
 ) -> None:
     own = {"credsStore": "store", "currentContext": "far", "auths": {"quay.io": {"auth": "x"}}}
     environ = {
-        VARIABLE: json.dumps({"username": "a", "password": "b", "registry": "ghcr.io"}),
+        REGISTRY_LOGIN: json.dumps({"username": "a", "password": "b", "registry": "ghcr.io"}),
         "DOCKER_CONFIG": str(settings(tmp_path, own)),
         "HOME": str(tmp_path / "home"),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ import pytest
 from r2i.errors import UsageError
 from r2i.model import Credentials, Source
 from r2i.sources import parse
+from r2i.sources.git_program import looking_git
 from r2i.sources.given_login import with_login
+from r2i.sources.mercurial_program import mercurial_program
+from tests.sources.hg_server import HG
 
 LOGIN = {"GIT_CREDENTIAL_ENV": "username=ada\npassword=s3=cret\n"}
 
@@ -29,6 +33,18 @@ def test_it_is_for_nothing_else(text: str) -> None:
     source = read(text)
 
     assert with_login(source, LOGIN) == source
+
+
+def test_no_program_has_the_variables_of_a_platform(tmp_path: Path) -> None:
+    """A credential helper of the user, or a filter, would read them in its environment."""
+    path = f"{Path(HG).parent}:{os.environ['PATH']}"
+    environ = {"PATH": path, **LOGIN, "CONTAINER_ENGINE_REGISTRY_CREDENTIALS": "{}"}
+    git = looking_git(environ, tmp_path)
+    with mercurial_program(read("https://example.org/x"), environ) as mercurial:
+        kept = git.environment.keys() | mercurial.environment.keys()
+
+    assert not {*LOGIN, "CONTAINER_ENGINE_REGISTRY_CREDENTIALS"} & kept
+    assert "PATH" in kept
 
 
 @pytest.mark.parametrize("value", ["", " \n"])

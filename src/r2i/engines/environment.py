@@ -6,6 +6,8 @@ import os
 import pwd
 from collections.abc import Mapping
 
+from r2i.host.logins import WITHHELD
+
 NAMES = frozenset(
     {
         "DBUS_SESSION_BUS_ADDRESS",
@@ -23,9 +25,6 @@ NAMES = frozenset(
 )
 
 PREFIXES = ("BUILDAH_", "BUILDX_", "CONTAINER_", "CONTAINERS_", "DOCKER_", "PODMAN_", "REGISTRY_")
-
-#: A login that r2i passes on in files that only its owner can read.
-WITHHELD = frozenset({"CONTAINER_ENGINE_REGISTRY_CREDENTIALS"})
 
 #: Podman pulls by itself, Docker's daemon has settings of its own.
 PULLING = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"})

@@ -14,10 +14,8 @@ from r2i.engines import EngineName
 from r2i.engines.environment import child_environment
 from r2i.engines.protocol import RegistryLogin
 from r2i.errors import EngineError, UsageError
+from r2i.host.logins import REGISTRY_LOGIN, WITHHELD
 from r2i.registries.names import HUB, ImageName, canonical
-
-#: A login as JSON; the name is that of repo2docker, whose platforms set it.
-VARIABLE = "CONTAINER_ENGINE_REGISTRY_CREDENTIALS"
 
 #: What credential helpers answer as a user name where the secret is a token.
 TOKEN_USER = "<token>"  # noqa: S105 - no secret
@@ -30,16 +28,16 @@ HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 def given_login(environ: Mapping[str, str]) -> tuple[str, RegistryLogin] | None:
     """The registry and the login of the environment; raise `UsageError` where it cannot be read. Its words are never shown."""
-    text = environ.get(VARIABLE, "").strip()
+    text = environ.get(REGISTRY_LOGIN, "").strip()
     if not text:
         return None
-    hint = f'Set `{VARIABLE}` to \'{{"registry": "ghcr.io", "username": "…", "password": "…"}}\''
+    hint = f'Set `{REGISTRY_LOGIN}` to \'{{"registry": "ghcr.io", "username": "…", "password": "…"}}\''
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise UsageError(f"`{VARIABLE}` is not valid JSON", hint=hint) from error
+        raise UsageError(f"`{REGISTRY_LOGIN}` is not valid JSON", hint=hint) from error
     if not isinstance(found, dict):
-        raise UsageError(f"`{VARIABLE}` is not a JSON object", hint=hint)
+        raise UsageError(f"`{REGISTRY_LOGIN}` is not a JSON object", hint=hint)
     registry = found.get("registry") or HUB
     for key, value in (
         ("username", found.get("username")),
@@ -47,9 +45,9 @@ def given_login(environ: Mapping[str, str]) -> tuple[str, RegistryLogin] | None:
         ("registry", registry),
     ):
         if not isinstance(value, str) or not value:
-            raise UsageError(f"`{VARIABLE}` has no `{key}`", hint=hint)
+            raise UsageError(f"`{REGISTRY_LOGIN}` has no `{key}`", hint=hint)
     return canonical(registry), RegistryLogin(
-        username=found["username"], password=found["password"], origin=VARIABLE
+        username=found["username"], password=found["password"], origin=REGISTRY_LOGIN
     )
 
 
@@ -168,7 +166,13 @@ def _from_helper(
         raise UsageError(
             f"`{file}` names a credential helper `{helper}`, which is no name", hint="Correct it"
         )
-    done = run((program, "get"), env={**environ, **child_environment(environ)}, stdin=server, timeout=60)
+    done = run(
+        (program, "get"),
+        env={name: value for name, value in environ.items() if name not in WITHHELD}
+        | child_environment(environ),
+        stdin=server,
+        timeout=60,
+    )
     if done.returncode == 127:
         raise EngineError(
             f"`{program}`, which `{file}` asks for the login of `{name.registry}`, is not installed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 
+from r2i.host.logins import WITHHELD
 from r2i.model import Credentials
 
 #: Settings of the caller's own repository, if r2i is run in a hook or an alias; traces, which would show
@@ -68,7 +69,11 @@ def git_environment(
 
     `configured` are the keys that the user's configuration has.
     """
-    result = {name: value for name, value in environ.items() if not UNWANTED.fullmatch(name)}
+    result = {
+        name: value
+        for name, value in environ.items()
+        if name not in WITHHELD and not UNWANTED.fullmatch(name)
+    }
     result |= VARIABLES
     result["GIT_ALLOW_PROTOCOL"] = _allowed(environ, file_allowed=file_allowed)
     result |= _connecting(environ, configured)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from r2i.errors import FetchError, R2iError, TemporaryError
 from r2i.facts.minimums import MERCURIAL, written
+from r2i.host.logins import WITHHELD
 from r2i.model import Source
 from r2i.process import Completed
 from r2i.sources.git_failures import BOUNDS
@@ -109,7 +110,11 @@ class MercurialProgram:
 @contextmanager
 def mercurial_program(source: Source, environ: Mapping[str, str]) -> Iterator[MercurialProgram]:
     """Mercurial for this source; its configuration, which may hold a password, is gone afterwards."""
-    kept = {name: value for name, value in environ.items() if not UNWANTED.fullmatch(name)} | VARIABLES
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if name not in WITHHELD and not UNWANTED.fullmatch(name)
+    } | VARIABLES
     _check_version(LOOKER(["hg", "version", "--quiet"], env=kept | {"HGRCPATH": ""}))
     with private_directory() as directory:
         ours = directory / "hgrc"
