@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -104,7 +105,7 @@ def test_a_build_ends_with_an_image_of_exactly_that_name(sample: tuple[Repositor
         image = Built(tag=hub.image, log=hub.log)
         asked = "command -v jupyter-notebook; echo $STARTED $FROM_THE_HUB $USER $(id -u) $PWD; cat data/a.txt"
         answers = image.answer(asked).splitlines()
-        imports = image.answer('python3 -c "import jupyterlab" || jupyter-notebook --version')
+        version = image.answer("jupyter-notebook --version")
         labels = run(["docker", "image", "inspect", "--format={{json .Config.Labels}}", hub.image]).stdout
 
     assert hub.messages[0]["phase"] == "fetching"
@@ -112,7 +113,7 @@ def test_a_build_ends_with_an_image_of_exactly_that_name(sample: tuple[Repositor
     assert "`ruby-3.1` has no effect" in hub.log
     assert answers[0].endswith("/jupyter-notebook")
     assert answers[1] == "yes yes jovyan 1000 /home/jovyan"
-    assert imports is not None
+    assert re.fullmatch(r"\d+(\.\w+)+\n", version)
     assert json.loads(labels)["repo2docker.ref"] == ref
     assert json.loads(labels)["a"] == "b"
 
