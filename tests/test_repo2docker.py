@@ -124,3 +124,22 @@ def test_a_command_runs_in_the_image_with_what_is_asked_for_it(tmp_path: Path) -
     assert done.returncode == 7, done.stderr
     assert done.stdout == ""
     assert {"in the mount\n", "yes from 1000\n"} <= told
+
+
+@pytest.mark.engine
+def test_a_server_that_ends_early_is_told_in_words(tmp_path: Path) -> None:
+    engine_of("docker")
+    program = r"printf '#!/bin/sh\necho broken\nexit 3\n' > /usr/local/bin/jupyter"
+    dockerfile = f"FROM {BASE}\nRUN {program} && chmod +x /usr/local/bin/jupyter\nUSER 1000\n"
+    (tmp_path / "Dockerfile").write_text(dockerfile)
+    tag = fresh_tag("repo2docker-ends")
+    try:
+        done = run([R2I, "repo2docker", "--json-logs", *USER, f"--image={tag}", str(tmp_path)], timeout=300)
+    finally:
+        remove_image("docker", tag)
+
+    told = [json.loads(line)["message"] for line in done.stderr.splitlines()]
+    assert done.returncode == 3, done.stderr
+    assert "broken\n" in told
+    assert told[-1].startswith("Error: Jupyter ended with status 3 before it was ready\nHint: ")
+    assert "Traceback" not in done.stderr

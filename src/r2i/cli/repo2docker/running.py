@@ -20,13 +20,15 @@ from r2i.building.launch import (
 )
 from r2i.building.page import page
 from r2i.cli.repo2docker.job import Job
+from r2i.cli.repo2docker.told import reason
 from r2i.cli.run import edited, start_mounted
 from r2i.engines.protocol import Container, Engine, Port, RunRequest
-from r2i.errors import UsageError
+from r2i.errors import R2iError, UsageError
 from r2i.model import Image, Options, Source
 from r2i.quoting import clean
 
-LOOPBACK = "127.0.0.1"
+#: In so many seconds it is noticed that a server has ended.
+ENDED = 10.0
 
 
 def checked_request(job: Job, source: Source, options: Options) -> RunRequest:
@@ -101,23 +103,36 @@ def run_image(job: Job, engine: Engine, request: RunRequest, source: Source, opt
 
 def _served(job: Job, container: Container, request: RunRequest) -> int:
     token = request.environment["JUPYTER_TOKEN"]
-    _announce(job, container, request.ports[0], token=token)
+    interrupted = threading.Event()
+    announcing = _announce(job, container, request.ports[0], token=token, interrupted=interrupted)
     try:
         for line in container.logs():
             if is_of_use(line):
                 job.say(clean(line.replace(token, "…")))
-        return container.wait()
+        status = container.wait()
+        announcing.join(ENDED)
     except KeyboardInterrupt:
         # The usual way to end a session, no failure.
+        interrupted.set()
         job.say("Stopping the container")
-        return 0
+        status = 0
+    return status
 
 
-def _announce(job: Job, container: Container, port: Port, *, token: str) -> None:
-    """Say where the server is, as soon as it answers; what it says itself comes meanwhile."""
+def _announce(
+    job: Job, container: Container, port: Port, *, token: str, interrupted: threading.Event
+) -> threading.Thread:
+    """Say where the server is as soon as it answers, or that it does not; what it says itself comes meanwhile."""
 
     def announce() -> None:
-        server = wait_for_server(container, port.container_port)
+        try:
+            server = wait_for_server(container, port.container_port)
+        except R2iError as error:
+            if not interrupted.is_set():
+                job.say(reason(error), "running")
+            return
         job.say(f"Jupyter is ready: {page(server, 'lab', token=token)}", "running")
 
-    threading.Thread(target=announce, daemon=True).start()
+    thread = threading.Thread(target=announce, daemon=True)
+    thread.start()
+    return thread
