@@ -11,7 +11,7 @@ import pytest
 from tests.building import R2I
 from tests.writing import write
 
-from r2i.cli.repo2docker.arguments import MisusedError, RemovedError, read
+from r2i.cli.repo2docker.arguments import MisusedError, RemovedError, asks_for_json, read
 from r2i.cli.repo2docker.invocation import Invocation
 from r2i.errors import UsageError
 from r2i.process import Completed, run
@@ -130,6 +130,23 @@ def test_no_message_shows_a_value_that_is_secret(words: list[str]) -> None:
     assert "S3CRET" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (["--js", "."], True),
+        (["--build", "--json-logs", "."], True),
+        (["--ref", "main", "-v", "a:b", "-p80", "--label=a=b", "--json-logs"], True),
+        ([".", "--json-logs"], False),
+        (["--", "--json-logs"], False),
+        (["--ref", "--json-logs"], False),
+        (["--Repo2Docker.json_logs=True", ".", "conda", "list", "--json"], False),
+        (["--x", "--json-logs"], True),
+    ],
+)
+def test_who_asks_for_json_where_the_rest_cannot_be_read(words: list[str], *, asked: bool) -> None:
+    assert asks_for_json(words) is asked
+
+
 def test_an_option_of_the_past_has_a_status_of_its_own() -> None:
     with pytest.raises(RemovedError):
         read(["--build-memory-limit=1G", "."])
@@ -184,7 +201,7 @@ def test_a_file_of_settings_is_a_program(tmp_path: Path) -> None:
 
 
 def test_a_file_of_settings_may_be_json(tmp_path: Path) -> None:
-    write(tmp_path, {"config.json": '{"Repo2Docker": {"platform": "linux/arm64"}}'})
+    write(tmp_path, {"config.json": '{"version": 1, "Repo2Docker": {"platform": "linux/arm64"}}'})
 
     assert read(["--config", str(tmp_path / "config.json"), "x"]).platform == "linux/arm64"
 
@@ -195,6 +212,16 @@ def test_a_file_of_settings_may_be_json(tmp_path: Path) -> None:
         ("c.Repo2Docker.x = ", "SyntaxError"),
         ("1/0", "ZeroDivisionError"),
         ("c.Repo2Docker.user_id = 'x'", "user_id"),
+        ("c.Repo2Docker.output_image_spec = 5", "`Repo2Docker.output_image_spec`: `5` is not a valid value"),
+        ("c.Repo2Docker.appendix = 5", "`Repo2Docker.appendix`: `5` is not a valid value"),
+        ("c.Repo2Docker.labels = {'a': ['b']}", "`Repo2Docker.labels`"),
+        ("c.Repo2Docker.ports = {'80/tcp': None}", "`Repo2Docker.ports`"),
+        (
+            "c.DockerEngine.registry_credentials = {'password': b'x'}",
+            "`DockerEngine.registry_credentials` has no",
+        ),
+        ("c.Repo2Docker = 5", "`Repo2Docker` is no class with settings"),
+        ("import sys\nsys.exit(0)", "SystemExit"),
     ],
 )
 def test_a_file_of_settings_that_is_wrong(text: str, message: str, tmp_path: Path) -> None:
@@ -202,6 +229,21 @@ def test_a_file_of_settings_that_is_wrong(text: str, message: str, tmp_path: Pat
 
     with pytest.raises(UsageError, match=message):
         read(["--config", str(tmp_path / "config.py"), "x"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('["a"]', "its settings are not in an object"),
+        ('{"Repo2Docker": 5}', "`Repo2Docker` is no class"),
+        ("{", "JSON"),
+    ],
+)
+def test_a_json_file_of_settings_that_is_wrong(text: str, message: str, tmp_path: Path) -> None:
+    write(tmp_path, {"config.json": text})
+
+    with pytest.raises(UsageError, match=message):
+        read(["--config", str(tmp_path / "config.json"), "x"])
 
 
 def test_no_program_of_the_repository_runs(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ import pytest
 from tests.building import R2I
 from tests.writing import write
 
+from r2i.cli.repo2docker.invocation import Invocation
 from r2i.cli.repo2docker.log import JsonLog, Wrapped
+from r2i.cli.repo2docker.work import environment
 from r2i.model import Momentary
 from r2i.process import Completed, run
 
@@ -89,6 +91,28 @@ def test_a_mistake_is_told_in_words_without_json_logs() -> None:
     assert "Error: The repository has no directory `none`" in done.stderr
 
 
+def test_an_argument_of_the_command_is_not_ours() -> None:
+    done = call("--subdir=none", *USER, ".", "conda", "list", "--json")
+
+    assert "Error: The repository has no directory `none`" in done.stderr
+    assert "{" not in done.stderr
+
+
+def test_whatever_happens_is_an_object(tmp_path: Path) -> None:
+    """Also where nobody foresaw it, and without colours."""
+    write(
+        tmp_path,
+        {"config.py": "print('words')\nc.Repo2Docker.ref = '\\ud800'\nraise Exception('\\x1b[1mbold')\n"},
+    )
+
+    done = call("--json-logs", "--no-build", f"--config={tmp_path}/config.py", *USER, str(tmp_path / "repo"))
+
+    first, last = records(done.stderr)
+    assert first["message"] == "words\n"
+    assert last["phase"] == "failed"
+    assert "\x1b" not in last["message"]
+
+
 def test_a_setting_turns_json_logs_on() -> None:
     done = call("--Repo2Docker.json_logs=True", "--no-build", *USER, "/nowhere")
 
@@ -104,6 +128,38 @@ def test_root_gets_a_dockerfile_for_the_usual_user(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert "jovyan" in done.stdout
+
+
+def test_a_user_whom_the_machine_does_not_know_has_a_private_home() -> None:
+    """It is no world-writable directory, whose settings others could write, and it is removed."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    script = (
+        "import os, pathlib, platformdirs\n"
+        "from r2i.cli.repo2docker.work import at_home\n"
+        "os.setuid(2**31 - 5)\n"
+        "with at_home():\n"
+        "    home = pathlib.Path.home()\n"
+        "    assert platformdirs.user_cache_path('r2i').is_relative_to(home)\n"
+        "    print(home.name, oct(home.stat().st_mode & 0o777), home.stat().st_uid)\n"
+        "print(home.exists())\n"
+    )
+
+    done = run([sys.executable, "-c", script], env={"PATH": os.environ["PATH"]})
+
+    assert done.returncode == 0, done.stderr
+    name, *rest = done.stdout.split()
+    assert name.startswith("r2i-home-")
+    assert rest == ["0o700", str(2**31 - 5), "False"]
+
+
+def test_a_setting_of_a_login_reaches_what_asks_for_it() -> None:
+    wanted = Invocation(repo=".", swh_token="t0ken", registry={"username": "ada", "password": "secret"})
+
+    environ = environment({"JUPYTERHUB_API_TOKEN": "x", "A": "b"}, wanted)
+
+    assert environ.pop("CONTAINER_ENGINE_REGISTRY_CREDENTIALS") == json.dumps(dict(wanted.registry))
+    assert environ == {"A": "b", "SWH_TOKEN": "t0ken"}
 
 
 @pytest.mark.parametrize("name", ["HOME", "USER", "LOGNAME"])

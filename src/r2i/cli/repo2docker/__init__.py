@@ -45,43 +45,23 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Do what a command line of repo2docker says; give its exit status, whatever happens."""
-    from r2i.cli.repo2docker.arguments import REMOVED, HelpAsked, MisusedError, RemovedError, read
-    from r2i.cli.repo2docker.log import JsonLog
+    from r2i.cli.repo2docker.arguments import HelpAsked, asks_for_json, read
 
-    stream = sys.stderr
-    # As argparse reads it, who shall be told even where the rest cannot be read.
-    log = JsonLog(stream) if any(_is_json_logs(word) for word in arguments) else None
-    try:
-        wanted = read(arguments)
-    except HelpAsked as text:
-        click.echo(str(text), nl=False)
-        return OK
-    except MisusedError as error:
-        if log is None:
-            click.echo(error.usage, nl=False, err=True)
-        return _failed(error, log, MISUSED)
-    except RemovedError as error:
-        return _failed(error, log, REMOVED)
-    except R2iError as error:
-        return _failed(error, log)
-    if wanted.json_logs and log is None:
-        log = JsonLog(stream)
-    return _told(wanted, log, product=sys.stdout)
-
-
-def _told(wanted: Invocation, log: JsonLog | None, *, product: TextIO) -> int:
-    """Do it, with a heartbeat and nothing but JSON where a program reads."""
-    from r2i.cli.repo2docker.log import Wrapped
-
+    stream, product = sys.stderr, sys.stdout
+    debug = False
     with ExitStack() as stack:
-        if log is not None:
-            stack.enter_context(log.alive())
-            stack.enter_context(redirect_stdout(Wrapped(log)))
-            stack.enter_context(redirect_stderr(Wrapped(log)))
+        log = _opened(stream, stack) if asks_for_json(arguments) else None
         try:
+            wanted = read(arguments)
+            debug = wanted.debug
+            if wanted.json_logs and log is None:
+                log = _opened(stream, stack)
             return _performed(wanted, log, product)
+        except HelpAsked as text:
+            click.echo(str(text), nl=False, file=product)
+            return OK
         except R2iError as error:
-            if wanted.debug:
+            if debug:
                 traceback.print_exc()
             return _failed(error, log)
         except KeyboardInterrupt:
@@ -92,14 +72,25 @@ def _told(wanted: Invocation, log: JsonLog | None, *, product: TextIO) -> int:
         except Exception as error:  # noqa: BLE001 - whatever it is, the user gets words
             from r2i.cli.app import bug_report
 
-            _say(bug_report(error, sys.argv[1:], debug=wanted.debug), log)
+            _say(bug_report(error, sys.argv[1:], debug=debug), log)
             return FAILED
+
+
+def _opened(stream: TextIO, stack: ExitStack) -> JsonLog:
+    """A log for a program, with a heartbeat and nothing but JSON until the stack ends."""
+    from r2i.cli.repo2docker.log import JsonLog, Wrapped
+
+    log = JsonLog(stream)
+    stack.enter_context(log.alive())
+    stack.enter_context(redirect_stdout(Wrapped(log)))
+    stack.enter_context(redirect_stderr(Wrapped(log)))
+    return log
 
 
 def _performed(wanted: Invocation, log: JsonLog | None, product: TextIO) -> int:
     from r2i.building.listener import Listener
     from r2i.cli.repo2docker.job import Job
-    from r2i.cli.repo2docker.work import environment, perform
+    from r2i.cli.repo2docker.work import at_home, environment, perform
 
     told: Listener
     if log is not None:
@@ -110,21 +101,28 @@ def _performed(wanted: Invocation, log: JsonLog | None, product: TextIO) -> int:
         from r2i.cli.rescue import Told
 
         told = Told(kind="auto", started=time.monotonic())
-    environ = environment(os.environ, wanted.registry)
-    return perform(Job(wanted=wanted, environ=environ, listener=told, log=log, product=product))
+    with at_home():
+        environ = environment(os.environ, wanted)
+        return perform(Job(wanted=wanted, environ=environ, listener=told, log=log, product=product))
 
 
-def _failed(error: R2iError, log: JsonLog | None, status: int = FAILED) -> int:
+def _failed(error: R2iError, log: JsonLog | None) -> int:
     """Tell why it failed, and give the exit status."""
-    if log is None:
-        from r2i.cli.app import show
+    from r2i.cli.repo2docker.arguments import REMOVED, MisusedError, RemovedError
 
-        show(error)
-    else:
+    if log is not None:
         from r2i.cli.repo2docker.told import reason
 
         log.say(reason(error), phase="failed")
-    return status
+    else:
+        from r2i.cli.app import show
+
+        if isinstance(error, MisusedError):
+            click.echo(error.usage, nl=False, err=True)
+        show(error)
+    return (
+        MISUSED if isinstance(error, MisusedError) else REMOVED if isinstance(error, RemovedError) else FAILED
+    )
 
 
 def _say(message: str, log: JsonLog | None) -> None:
@@ -133,7 +131,3 @@ def _say(message: str, log: JsonLog | None) -> None:
         click.echo(message, err=True)
     else:
         log.say(message, phase="failed")
-
-
-def _is_json_logs(word: str) -> bool:
-    return word.startswith("--j") and "--json-logs".startswith(word)

@@ -143,6 +143,26 @@ def _options() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "--build-memory-limit", {"help": argparse.SUPPRESS}
 
 
+def asks_for_json(words: Sequence[str]) -> bool:
+    """Whether `--json-logs` is among the options, also where the rest of the words cannot be read."""
+    options = parser()._option_string_actions  # noqa: SLF001 - no other way
+    left = iter(words)
+    for word in left:
+        if not word.startswith("-") or word == "--":  # the repository: what follows is of its command
+            return False
+        name, equals, _ = word.partition("=")
+        meant = (
+            [options[name]]
+            if name in options
+            else [options[each] for each in options if each.startswith(name)]
+        )
+        if any(action.dest == "json_logs" for action in meant):
+            return True
+        if len(meant) == 1 and meant[0].nargs is None and not equals:
+            next(left, None)
+    return False
+
+
 def read(words: Sequence[str]) -> Invocation:
     """What the words of a command line ask for. Raises `UsageError`; `MisusedError` where argparse would exit with 2."""
     # argparse takes a word with a blank for no option; no word of a command line has a null character.

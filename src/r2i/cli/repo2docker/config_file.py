@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from r2i.cli.repo2docker.traits import Settings
+from r2i.cli.repo2docker.traits import Key, Settings
 from r2i.errors import UsageError
+from r2i.quoting import printable
 
 DEFAULT = "repo2docker_config.py"
+
+SHAPE = 'Write `c.Class.trait = value`, or `{"Class": {"trait": value}}` in JSON'
 
 
 class Later(list[Any]):
@@ -76,13 +79,15 @@ def read_config(path: Path, *, repository: Path | None) -> Settings:
     try:
         text = real.read_text(encoding="utf-8")
         found = json.loads(text) if real.suffix == ".json" else _run(text, real)
+        return dict(_settings(found))
+    except UsageError as error:
+        raise UsageError(f"`--config {path}`: {error.message}", hint=error.hint) from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"`--config {path}` cannot be read: {error}", hint="Check the file") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(
             f"`--config {path}`: {type(error).__name__}: {error}", hint="Correct the file"
         ) from error
-    return dict(_settings(found))
 
 
 def _run(text: str, path: Path) -> dict[str, Any]:
@@ -100,10 +105,19 @@ def _run(text: str, path: Path) -> dict[str, Any]:
         "__name__": "repo2docker_config",
     }
     exec(compile(text, str(path), "exec"), names)  # noqa: S102 - the user's own, see above
-    return {name: vars(section) for name, section in vars(config).items()}
+    return {
+        name: vars(section) if isinstance(section, Section) else section
+        for name, section in vars(config).items()
+    }
 
 
-def _settings(found: dict[str, Any]) -> Iterator[tuple[tuple[str, str], Any]]:
+def _settings(found: Any) -> Iterator[tuple[Key, Any]]:
+    if not isinstance(found, dict):
+        raise UsageError("its settings are not in an object", hint=SHAPE)
     for kind, traits in found.items():
+        if kind == "version":  # of the form of the file
+            continue
+        if not isinstance(traits, dict):
+            raise UsageError(f"`{printable(kind)}` is no class with settings", hint=SHAPE)
         for name, value in traits.items():
             yield (kind, name), value.value if isinstance(value, Later) else value

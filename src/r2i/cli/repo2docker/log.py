@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal, TextIO, TypeAlias
 
+import click
+
 from r2i.cli.progress.board import duration
 from r2i.model import Json, Momentary
 
@@ -33,10 +35,10 @@ class JsonLog:
         self._active: Callable[[], Iterable[str]] = tuple
 
     def say(self, message: str, *, phase: Phase | None = None, **fields: Json) -> None:
-        """Browsers show the messages one after the other, so each ends its line."""
+        """Browsers show the messages one after the other, so each ends its line; they show no colours."""
         if isinstance(message, Momentary) and time.monotonic() - self._last < self._silence:
             return
-        record = {"message": f"{message.rstrip()}\n", "phase": phase or self.phase, **fields}
+        record = {"message": f"{click.unstyle(message).rstrip()}\n", "phase": phase or self.phase, **fields}
         with self._lock:
             self._last = time.monotonic()
             self._stream.write(f"{json.dumps(record)}\n")

@@ -5,13 +5,20 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import pwd
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from r2i.cli.common import TypedSource
+from r2i.cli.repo2docker.invocation import Invocation
 from r2i.cli.repo2docker.job import Job
 from r2i.errors import UsageError
+from r2i.host.logins import REGISTRY_LOGIN
 from r2i.model import Options, Source
 from r2i.quoting import printable
 
@@ -27,22 +34,31 @@ USER_NAME, USER_ID = "jovyan", 1000
 #: Of a name that every image can have.
 USABLE_NAME = re.compile(r"(?!root$)[a-z_][a-z0-9_-]{0,31}")
 
-#: Where BinderHub writes the login of a registry.
-LOGIN = "CONTAINER_ENGINE_REGISTRY_CREDENTIALS"
-
 #: The secrets of a hub that starts us, which nothing that we start should see.
 OF_A_HUB = re.compile(r"JUPYTERHUB_\w*TOKEN|BINDERHUB_\w*TOKEN|CONFIGPROXY_AUTH_TOKEN|JPY_API_TOKEN")
 
 
-def environment(environ: Mapping[str, str], registry: Mapping[str, str]) -> dict[str, str]:
-    """Ours, for all that we start: without the secrets of a hub, with a home, which a hub does not tell, and with the login
-    of a setting."""
+@contextmanager
+def at_home() -> Iterator[None]:
+    """With a `HOME`, which a hub does not tell, also for libraries. A user whom the machine does not know has a private
+    directory for as long as the block lasts: others could write settings into any other one."""
+    with ExitStack() as stack:
+        if not os.environ.get("HOME"):
+            try:
+                home = pwd.getpwuid(os.getuid()).pw_dir
+            except KeyError:
+                home = stack.enter_context(TemporaryDirectory(prefix="r2i-home-", ignore_cleanup_errors=True))
+            os.environ["HOME"] = home
+        yield
+
+
+def environment(environ: Mapping[str, str], wanted: Invocation) -> dict[str, str]:
+    """Ours, for all that we start: without the secrets of a hub, and with those of settings."""
     found = {name: value for name, value in environ.items() if not OF_A_HUB.fullmatch(name)}
-    if "HOME" not in found:
-        home = os.path.expanduser("~")  # noqa: PTH111 - without a home, it stays as it is
-        found["HOME"] = home if home.startswith("/") else "/tmp"  # noqa: S108
-    if registry:
-        found[LOGIN] = json.dumps(dict(registry))
+    if wanted.registry:
+        found[REGISTRY_LOGIN] = json.dumps(dict(wanted.registry))
+    if wanted.swh_token:
+        found["SWH_TOKEN"] = wanted.swh_token
     return found
 
 
@@ -62,21 +78,18 @@ def perform(job: Job) -> int:
 
 def understood(job: Job) -> Source:
     """The source. A `--ref` beside what has no branches is no mistake: BinderHub passes that of a record, too."""
-    from r2i.sources import parse
-    from r2i.sources.given_login import with_login
-
     wanted = job.wanted
-    source = parse(wanted.repo, subdirectory=wanted.subdir, cwd=Path.cwd())
+    typed = TypedSource(source=wanted.repo, ref=None, subdir=wanted.subdir)
+    source = typed.understood()
     if wanted.ref is None:
-        return with_login(source, job.environ)
+        return source
     if source.provider not in {"git", "mercurial"}:
         if source.provider in {"local", "archive"}:
             job.say(
                 f"Warning: `--ref {printable(wanted.ref)}` has no effect: it is no address of a git repository"
             )
         return source
-    source = parse(wanted.repo, ref=wanted.ref, subdirectory=wanted.subdir, cwd=Path.cwd())
-    return with_login(source, job.environ)
+    return replace(typed, ref=wanted.ref).understood()
 
 
 def options_of(job: Job) -> Options:
