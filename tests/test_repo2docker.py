@@ -1,7 +1,8 @@
 """What real repositories contain, in small: the drop-in for repo2docker makes of each what people rely on.
 
-Each folder of `fixtures/repo2docker` has a repository and what is expected of it: `has` and `lacks` are words of the Dockerfile and of
-the files that go with it, `warns` beginnings of warnings. Where there is a `verify`, the image is built, and it runs inside.
+Each folder of `fixtures/repo2docker` has a repository and what is expected of it: `layers` are the beginnings of the titles of all
+layers that install something for the repository, `files` what goes with them, `has` and `lacks` words of the Dockerfile and of such
+files, `warns` parts of warnings. Where there is a `verify`, the image is built, and it runs inside.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class Expected:
     python: str = ""
     base: str = "docker.io/library/debian:trixie-slim"
     languages: list[str] = field(default_factory=list)
+    layers: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
     has: list[str] = field(default_factory=list)
     lacks: list[str] = field(default_factory=list)
     warns: list[str] = field(default_factory=list)
@@ -70,6 +73,11 @@ def test_the_image_is_planned_as_people_rely_on(folder: Path) -> None:
         assert all(map(str.startswith, languages, wanted.languages))
         assert plan.python is not None
         assert plan.python.version.startswith(wanted.python)
+    layers = [layer for layer in plan.layers if layer.buildpack != "image" or layer.template == "environment"]
+    assert len(layers) == len(wanted.layers), [layer.title for layer in layers]
+    assert all(layer.title.startswith(title) for layer, title in zip(layers, wanted.layers, strict=True))
+    support = {path: text for layer in layers for path, text in layer.support.items()}
+    assert {path: support.get(path) for path in wanted.files} == wanted.files
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
