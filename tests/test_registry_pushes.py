@@ -175,6 +175,75 @@ def test_a_push_without_a_login_is_refused_before_the_build(
     )
 
 
+def test_a_push_by_the_builder_is_refused_before_the_build(private: Registry, repository: Path) -> None:
+    engine_of("docker")
+    tag = f"{private.host}/octavia/course:1"
+    done = build("docker", repository, "--tag", tag, "--output", "type=registry")
+
+    assert done.returncode == 6
+    assert done.stderr.startswith(f"Error: You are not logged in to `{private.host}`\n")
+
+
+def test_a_push_by_the_builder_is_tried_again_and_told(
+    registry: Registry, repository: Path, tmp_path: Path
+) -> None:
+    engine_of("docker")
+    busy = [refusal(429, "TOOMANYREQUESTS", "slow down")]
+
+    def once(method: str, path: str) -> Answer | None:
+        return busy.pop() if busy and method == "PUT" and "/manifests/" in path else None
+
+    with front(registry, once) as server:
+        tag, file = f"{server.host}/octavia/by-the-builder:1", tmp_path / "metadata.json"
+        words = ("--output", "type=registry", "--metadata-file", str(file))
+        done = build("docker", repository, "--tag", tag, *words)
+        remove_image("docker", tag)
+    digest = registry.digest("octavia/by-the-builder", "1")
+
+    assert done.returncode == 0, done.stderr
+    assert not busy
+    assert f"`{server.host}` takes no more requests for now: trying again" in done.stderr
+    assert f"Pushed {tag}@{digest}" in done.stderr
+    assert json.loads(file.read_text())["image"]["digest"] == digest
+
+
+def test_a_push_by_the_builder_that_is_denied_is_named(registry: Registry, repository: Path) -> None:
+    engine_of("docker")
+    denied = refusal(403, "DENIED", "not you")
+    with front(registry, lambda method, _path: denied if method == "PUT" else None) as server:
+        tag = f"{server.host}/octavia/denied:1"
+        done = build("docker", repository, "--tag", tag, "--output", "type=registry")
+        remove_image("docker", tag)
+
+    assert done.returncode == 6
+    assert f"Error: You are not logged in to `{server.host}`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("--output", "type=oci,dest={archive}"), ("--output", "type=docker")], ids=["archive", "store"]
+)
+def test_a_push_goes_with_other_outputs(
+    engine: str, registry: Registry, repository: Path, tmp_path: Path, words: tuple[str, str]
+) -> None:
+    archive, name = tmp_path / "image.tar", f"octavia/{engine}-with-{len(words[1])}"
+    tag = f"{registry.host}/{name}:1"
+    done = build(engine, repository, "--tag", tag, "--push", words[0], words[1].format(archive=archive))
+    there = run([engine, "image", "inspect", tag]).returncode == 0
+    remove_image(engine, tag)
+
+    assert done.returncode == 0, done.stderr
+    assert there
+    assert registry.tags(name) == ["1"]
+    assert archive.exists() == ("archive" in words[1])
+
+
+def test_a_push_of_nothing_is_refused(repository: Path) -> None:
+    done = build("docker", repository, "--tag", "127.0.0.1:1/a:1", "--push", "--output", "none")
+
+    assert done.returncode == 2
+    assert "Error: `--push` conflicts with `--output none`" in done.stderr
+
+
 def _of_the_variable(host: str, _directory: Path) -> dict[str, str]:
     return {VARIABLE: json.dumps({"username": USERNAME, "password": PASSWORD, "registry": host})}
 

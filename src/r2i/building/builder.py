@@ -19,6 +19,7 @@ from r2i.building.turns import WaitedTooLongError, turn
 from r2i.building.uses import note_use
 from r2i.checkout import Checkout
 from r2i.engines.naming import image_reference
+from r2i.engines.outputs import Output
 from r2i.engines.protocol import Engine
 from r2i.errors import BuildFailedError, R2iError, TemporaryError, UsageError
 from r2i.model import Dockerfile, Image, Plan, Source
@@ -120,12 +121,14 @@ class Builder:
                 plan, dockerfile = _rendered(source, there, bounded)
                 # An image of pointers must not pass for the revision once `git-lfs` is there.
                 name = reference if there.complete else f"{reference}-incomplete"
+                # Our own name is for the local store: a builder would push it to Docker Hub, and an archive would bring it elsewhere.
+                here = not bounded.tags or (bounded.stores and not bounded.pushed_by_builder)
                 work = Work(
                     source=source,
                     checkout=there,
                     plan=plan,
                     dockerfile=dockerfile,
-                    tags=(*bounded.tags, name),
+                    tags=(*bounded.tags, name) if here else bounded.tags,
                     labels={INPUTS: f"sha256:{state}"} if there.complete else {},
                 )
                 return self._built(work, bounded, name=name, state=state)
@@ -192,12 +195,22 @@ class Builder:
                 f"`{'--push' if settings.push else '--reuse'}` needs a name of the image in a registry",
                 hint="Add `--tag REGISTRY/OWNER/NAME:TAG`",
             )
-        if settings.push:
+        if settings.push and Output(kind="none") in settings.outputs:
+            raise UsageError(
+                "`--push` conflicts with `--output none`, which leaves no image",
+                hint="Remove one of them",
+            )
+        if settings.push or settings.pushed_by_builder:
             self._registries(settings).check_push()
 
     def published(self, image: Image, settings: BuildSettings) -> Image:
         """The image, pushed where the settings say so; raise `TemporaryError` or `EngineError` where a registry refuses it."""
-        return self._registries(settings).push(image) if settings.pushes_from_store else image
+        if settings.pushes_from_store:
+            return self._registries(settings).push(image)
+        if settings.pushed_by_builder:
+            for tag in settings.tags:
+                self.listener.pushed(tag, image.digest or "")
+        return image
 
     def _registries(self, settings: BuildSettings) -> Registries:
         from r2i.building.registry import Registries
@@ -240,6 +253,8 @@ class Builder:
         before = {reference: self.engine.find(reference) for reference in _bases(work.plan, work.dockerfile)}
         ran = self._run(work, settings, base=before.get(work.plan.base.reference))
         self.account.plan, self.account.times = ran.plan, ran.times
+        if settings.stores and name not in work.tags:
+            self.engine.tag(ran.image.id, name)
         # Otherwise the next build tries again to download what the plan asks for.
         if ran.plan is work.plan and settings.stores:
             self.found_again.remember(ran.image, name=name, state=state, before=before)
@@ -253,8 +268,12 @@ class Builder:
         self.listener.warn(notices)
         try:
             times = BuildTimes(plan=work.plan, dockerfile=work.dockerfile, credentials=host.credentials)
-            with self.listener.steps(work.plan, work.dockerfile, credentials=host.credentials) as listen:
-                image = self.engine.build(request, times.told(listen))
+
+            def build() -> Image:
+                with self.listener.steps(work.plan, work.dockerfile, credentials=host.credentials) as listen:
+                    return self.engine.build(request, times.told(listen))
+
+            image = self._registries(settings).built(build) if settings.pushed_by_builder else build()
             return Ran(image=image, plan=work.plan, times=times)
         except BuildFailedError as error:
             own = replace(settings, options=replace(settings.options, own_python=True))

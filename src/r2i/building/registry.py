@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -49,6 +49,19 @@ class Registries:
             )
             self.listener.pushed(name.text, digest)
         return replace(image, digest=digests[0])
+
+    def built(self, build: Callable[[], Image]) -> Image:
+        """The image of a build whose builder pushes it; where the registry is busy, it builds again, from its cache."""
+
+        def once() -> Image:
+            try:
+                return build()
+            except TransferError as error:
+                there = image_name(error.name)
+                name = next((name for name in self._names() if name.full == there.full), there)
+                raise self._unpushed(name, self._login(name), error) from error
+
+        return PUSHES.insisting(once, report=self.listener.note)
 
     def find(self, inputs: str) -> Image | None:
         """The image of a tag in its registry, pulled if it was built from the same; says why another one is not taken."""
@@ -100,10 +113,15 @@ class Registries:
             with self.listener.transfer(name.text, doing="push") as listen:
                 return self.engine.push(image.id, name.full, login, listen)
         except TransferError as error:
-            failure = self._refusal(name, login, error.said, doing="push")
-            if isinstance(failure, TemporaryError) and not error.retried and not UNREACHED.search(error.said):
-                raise BusyError(failure.message, hint=failure.hint) from error
-            raise failure from error
+            raise self._unpushed(name, login, error) from error
+
+    def _unpushed(
+        self, name: ImageName, login: RegistryLogin | None, error: TransferError
+    ) -> R2iError | BusyError:
+        failure = self._refusal(name, login, error.said, doing="push")
+        if isinstance(failure, TemporaryError) and not error.retried and not UNREACHED.search(error.said):
+            return BusyError(failure.message, hint=failure.hint)
+        return failure
 
     def _names(self) -> Iterator[ImageName]:
         return (image_name(tag) for tag in self.tags)
