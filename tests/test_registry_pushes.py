@@ -14,6 +14,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import requests
 
 from r2i.process import Completed, run
 from tests import registries
@@ -116,6 +117,63 @@ def test_an_image_in_the_registry_is_pulled_only_if_it_was_built_from_the_same(
         assert done.returncode == 0, done.stderr
         assert f"{tag} in the registry is not reused: it was built from other files" in done.stderr
         assert "Built in" in done.stderr
+
+
+def test_of_an_index_the_image_for_the_platform_is_pulled(
+    registry: Registry, repository: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine_of("docker")
+    name, entries = "octavia/index", []
+    for machine in ("amd64", "arm64"):
+        tag = f"{registry.host}/{name}:{machine}"
+        done = build("docker", repository, f"--platform=linux/{machine}", "--tag", tag, "--push")
+        remove_image("docker", tag)
+        assert done.returncode == 0, done.stderr
+        found = registry.get(f"{name}/manifests/{machine}", Accept=", ".join(registries.MANIFESTS))
+        entries.append(
+            {
+                "mediaType": found.headers["Content-Type"],
+                "digest": found.headers["Docker-Content-Digest"],
+                "size": len(found.content),
+                "platform": {"os": "linux", "architecture": machine},
+            }
+        )
+    kind = registries.MANIFESTS[1]
+    put = requests.put(
+        f"http://{registry.host}/v2/{name}/manifests/both",
+        data=json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": entries}),
+        headers={"Content-Type": kind},
+        timeout=30,
+    )
+    assert put.ok, put.text
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "other"))
+    tag = f"{registry.host}/{name}:both"
+    done = build("docker", repository, "--platform=linux/arm64", "--tag", tag, "--reuse")
+    there = run(["docker", "image", "inspect", "--format={{.Architecture}}", tag]).stdout.strip()
+    for each in (tag, f"{registry.host}/{name}@{entries[1]['digest']}"):
+        remove_image("docker", each)
+
+    assert done.returncode == 0, done.stderr
+    assert "Pulled" in done.stderr
+    assert there == "arm64"
+
+
+def test_an_image_is_reused_although_its_layers_would_be_exported(
+    registry: Registry, repository: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job of CI has both on every run."""
+    engine_of("docker")
+    tag = f"{registry.host}/octavia/cached:1"
+    first = push("docker", repository, tag)
+    remove_image("docker", tag)
+    assert first.returncode == 0, first.stderr
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "other"))
+    cached = build("docker", repository, "--tag", tag, "--reuse", "--cache-to", "type=inline")
+    for name in (tag, f"{registry.host}/octavia/cached@{registry.digest('octavia/cached', '1')}"):
+        remove_image("docker", name)
+
+    assert cached.returncode == 0, cached.stderr
+    assert "Pulled" in cached.stderr
 
 
 def test_a_revision_is_pulled_without_fetching_it(

@@ -20,6 +20,7 @@ from r2i.building.uses import note_use
 from r2i.checkout import Checkout
 from r2i.engines.naming import image_reference
 from r2i.engines.outputs import Output
+from r2i.engines.platforms import platform_name
 from r2i.engines.protocol import Engine
 from r2i.errors import BuildFailedError, R2iError, TemporaryError, UsageError
 from r2i.model import Dockerfile, Image, Plan, Source
@@ -112,10 +113,12 @@ class Builder:
     ) -> Image:
         """The image of a revision; where it has to be built and there is no checkout, it is fetched."""
         state = state_of_revision(source, settings, revision)
+        # One label is for all images of an index, each of which says its platform itself.
+        inputs = f"sha256:{state_of_revision(source, replace(settings, platforms=()), revision)}"
         reference = image_reference(source, settings.options, revision=revision.content_id)
 
         def build(bounded: BuildSettings) -> Image:
-            if reused := self._reused(bounded, f"sha256:{state}", name=reference, state=state):
+            if reused := self._reused(bounded, inputs, name=reference, state=state):
                 return reused
             with nullcontext(checkout) if checkout else self._checked_out(source, revision) as there:
                 plan, dockerfile = _rendered(source, there, bounded)
@@ -129,7 +132,7 @@ class Builder:
                     plan=plan,
                     dockerfile=dockerfile,
                     tags=(*bounded.tags, name) if here else bounded.tags,
-                    labels={INPUTS: f"sha256:{state}"} if there.complete else {},
+                    labels={INPUTS: inputs} if there.complete else {},
                 )
                 return self._built(work, bounded, name=name, state=state)
 
@@ -180,7 +183,10 @@ class Builder:
 
     def _reused(self, settings: BuildSettings, inputs: str, *, name: str, state: str) -> Image | None:
         """The image that was built from the same and is in the registry of a tag, from now on under `name`, too."""
-        if not settings.reuse or settings.no_cache or settings.delivered:
+        # A cache elsewhere was written when the image was built; of the engine's arguments, its labels do not tell.
+        if not settings.reuse or settings.no_cache or settings.delivered or settings.engine_arguments:
+            return None
+        if len(settings.platforms) > 1:
             return None
         found = self._registries(settings).find(inputs)
         if found is not None:
@@ -220,7 +226,9 @@ class Builder:
             environ=self.environ,
             listener=self.listener,
             tags=settings.tags,
-            platform=settings.platforms[0] if settings.platforms else self.engine.platform(),
+            platform=settings.platforms[0]
+            if settings.platforms
+            else platform_name(*self.engine.platform().split("/")),
         )
 
     @property

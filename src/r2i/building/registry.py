@@ -75,8 +75,8 @@ class Registries:
                 self.listener.note(f"{name.text} is not in the registry for {self.platform}")
             elif reason := self._difference(found, inputs):
                 self.listener.note(f"{name.text} in the registry is not reused: {reason}")
-            else:
-                return self._pulled(name, found)
+            elif image := self._pulled(name, found):
+                return image
         return None
 
     def _difference(self, found: RemoteImage, inputs: str) -> str:
@@ -95,17 +95,21 @@ class Registries:
             return f"the base image {base} on this machine is another one"
         return ""
 
-    def _pulled(self, name: ImageName, found: RemoteImage) -> Image:
+    def _pulled(self, name: ImageName, found: RemoteImage) -> Image | None:
+        """The image itself: of an index, the engine would take the one for its own machine."""
         login = self._login(name)
         try:
             with self.listener.transfer(name.text, doing="pull") as listen:
                 image = self.engine.pull(f"{name.registry}/{name.repository}@{found.digest}", login, listen)
         except TransferError as error:
             raise self._refusal(name, login, error.said, doing="pull") from error
+        if image.platform != self.platform:
+            self.listener.note(f"{name.text} in the registry is not reused: it is for {image.platform}")
+            return None
         for tag in self.tags:
             self.engine.tag(image.id, tag)
         self.listener.note(f"Pulled {name.text}: it was built from the same")
-        return replace(image, reference=self.tags[0], digest=found.digest)
+        return replace(image, reference=self.tags[0], digest=found.tag)
 
     def _pushed(self, image: Image, name: ImageName) -> str:
         login = self._login(name)
