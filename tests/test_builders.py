@@ -99,9 +99,12 @@ def test_image_goes_to_a_registry_and_into_an_archive(
         tmp_path / "image.tar",
     )
     outputs = ("--output", "type=registry", "--output", f"type=oci,dest={archive}")
-    done = away(repository, remote, name, *outputs, "--metadata-file", str(file))
+    more = ("--builder", remote.name, *outputs, "--metadata-file", str(file))
+    done = build(repository, name, *more, **remote.environ, XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
 
+    # Only the use of an image of the local store is noted.
+    assert not (tmp_path / "cache" / "r2i" / "uses").exists()
     there, image = remote.image(name), told(file)["image"]
     assert [f"{name.removesuffix(':1')}@{image['digest']}"] == there["RepoDigests"]
     assert image["references"] == [name]
@@ -174,9 +177,14 @@ def test_several_platforms_are_one_index(remote: RemoteBuilder, repository: Path
     assert done.returncode == 0, done.stderr
 
     with tarfile.open(archive) as members:
-        blob = members.extractfile(f"blobs/{told(file)['image']['digest'].replace(':', '/')}")
+        begin = members.extractfile("index.json")
+        assert begin is not None
+        digest = json.load(begin)["manifests"][0]["digest"]
+        blob = members.extractfile(f"blobs/{digest.replace(':', '/')}")
         assert blob is not None
         manifests = json.load(blob)["manifests"]
+    # No registry has it.
+    assert told(file)["image"]["digest"] is None
     assert [each["platform"]["architecture"] for each in manifests] == ["amd64", "arm64"]
     assert told(file)["image"]["platforms"] == ["linux/amd64", "linux/arm64"]
 

@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 import requests
 
+from r2i.engines import EngineName
 from r2i.process import Completed, run
 from tests import registries
 from tests.building import R2I
@@ -293,6 +294,41 @@ def test_a_push_goes_with_other_outputs(
     assert there
     assert registry.tags(name) == ["1"]
     assert archive.exists() == ("archive" in words[1])
+
+
+def test_an_image_that_is_not_pushed_has_no_digest(engine: str, repository: Path, tmp_path: Path) -> None:
+    """Podman has one for every image."""
+    tag, digests = f"127.0.0.1:1/octavia/unpushed-{engine}:1", []
+    for name in ("built", "found"):
+        done = build(engine, repository, "--tag", tag, "--metadata-file", str(tmp_path / name))
+        assert done.returncode == 0, done.stderr
+        image = json.loads((tmp_path / name).read_text())["image"]
+        digests.append(image["digest"])
+    remove_image(engine, tag)
+
+    assert digests == [None, None]
+
+
+def test_what_is_pushed_is_the_image_and_not_what_has_its_name(
+    engine: EngineName, registry: Registry, tmp_path: Path
+) -> None:
+    name = f"{registry.host}/octavia/named-{engine}:1"
+    made = []
+    for word in ("this", "other"):
+        directory = tmp_path / word
+        directory.mkdir()
+        (directory / "Dockerfile").write_text(f"FROM scratch\nLABEL word={word}\nCOPY Dockerfile /x\n")
+        done = build(engine, directory, "--tag", name)
+        assert done.returncode == 0, done.stderr
+        found = engine_of(engine).find(name)
+        assert found is not None
+        made.append(found.id)
+    digest = engine_of(engine).push(made[0], name, None, lambda _: None)
+    for image in (name, made[1]):
+        remove_image(engine, image)
+
+    assert registry.digest(f"octavia/named-{engine}", "1") == digest
+    assert registry.labels(f"octavia/named-{engine}", "1")["word"] == "this"
 
 
 def test_a_push_of_nothing_is_refused(repository: Path) -> None:

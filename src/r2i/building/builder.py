@@ -156,13 +156,13 @@ class Builder:
         else:
             with self._turn(source, settings, state) as bounded:
                 image = self._told(known) if (known := find()) else build(bounded)
-        if image.id:  # what does not come into the store has none
+        if image.id and (settings.stores or self.engine.find(image.id)):
             note_use(self.engine.name, image.id)
         return image
 
     def _told(self, image: Image) -> Image:
         self.listener.unchanged(image)
-        return image
+        return replace(image, digest=None)
 
     @contextmanager
     def _turn(self, source: Source, settings: BuildSettings, state: str) -> Iterator[BuildSettings]:
@@ -281,7 +281,12 @@ class Builder:
                 with self.listener.steps(work.plan, work.dockerfile, credentials=host.credentials) as listen:
                     return self.engine.build(request, times.told(listen))
 
-            image = self._registries(settings).built(build) if settings.pushed_by_builder else build()
+            # An engine may have a digest for what it never pushed.
+            image = (
+                self._registries(settings).built(build)
+                if settings.pushed_by_builder
+                else replace(build(), digest=None)
+            )
             return Ran(image=image, plan=work.plan, times=times)
         except BuildFailedError as error:
             own = replace(settings, options=replace(settings.options, own_python=True))

@@ -269,9 +269,18 @@ class Docker:
     def push(
         self, image: str, name: str, login: RegistryLogin | None, listen: Callable[[TransferEvent], None]
     ) -> str:
+        """Docker pushes a name and no id: another program may have given it to another image."""
         from r2i.engines.docker_transfer import push
 
-        return push(name, login, listen, self.environ, self.endpoint())
+        self.tag(image, name)
+        digest = push(name, login, listen, self.environ, self.endpoint())
+        done = self._ask("image", "inspect", "--format={{json .RepoDigests}}", "--", image)
+        if digest != image and digest not in done.stdout:
+            raise EngineError(
+                f"Another program gave the name `{name}` to another image, which is what was pushed",
+                hint="Try again, or choose another `--tag`",
+            )
+        return digest
 
     def pull(self, name: str, login: RegistryLogin | None, listen: Callable[[TransferEvent], None]) -> Image:
         from r2i.engines.docker_transfer import pull
