@@ -194,7 +194,12 @@ class _Handler(BaseHTTPRequestHandler):
         body = b"".join(self._body())
         connection = HTTPConnection(self.target, timeout=60)
         try:
-            headers = {k: v for k, v in self.headers.items() if k.lower() not in _OF_A_CONNECTION}
+            # Docker sends a header `Accept` for each form.
+            headers = {
+                k: ", ".join(self.headers.get_all(k, []))
+                for k in self.headers
+                if k.lower() not in _OF_A_CONNECTION
+            }
             if self.command in {"POST", "PUT", "PATCH"}:
                 headers["Content-Length"] = str(len(body))
             connection.request(self.command, self.path, body=body or None, headers=headers)

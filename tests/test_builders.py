@@ -54,7 +54,7 @@ def tag() -> Iterator[str]:
         remove_image(engine, name)
 
 
-def away(repository: Path, remote: RemoteBuilder, tag: str, *options: str) -> Completed:
+def away(repository: Path | str, remote: RemoteBuilder, tag: str, *options: str) -> Completed:
     return build(repository, tag, "--builder", remote.name, *options, **remote.environ)
 
 
@@ -99,9 +99,12 @@ def test_image_goes_to_a_registry_and_into_an_archive(
         tmp_path / "image.tar",
     )
     outputs = ("--output", "type=registry", "--output", f"type=oci,dest={archive}")
-    done = away(repository, remote, name, *outputs, "--metadata-file", str(file))
+    more = ("--builder", remote.name, *outputs, "--metadata-file", str(file))
+    done = build(repository, name, *more, **remote.environ, XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
 
+    # Only the use of an image of the local store is noted.
+    assert not (tmp_path / "cache" / "r2i" / "uses").exists()
     there, image = remote.image(name), told(file)["image"]
     assert [f"{name.removesuffix(':1')}@{image['digest']}"] == there["RepoDigests"]
     assert image["references"] == [name]
@@ -110,6 +113,32 @@ def test_image_goes_to_a_registry_and_into_an_archive(
         assert "oci-layout" in members.getnames()
     assert run(["docker", "image", "ls", "--quiet", name]).stdout == ""
     assert not [*tmp_path.glob(".r2i-*")]
+
+
+@pytest.mark.parametrize("more", [(), ("--output", "type=docker")], ids=["registry", "store"])
+def test_own_name_of_a_revision_is_not_pushed(
+    remote: RemoteBuilder, repository: Path, more: tuple[str, ...]
+) -> None:
+    """The builder reaches no other registry, so a second name would fail."""
+    for words in ("init -q -b main", "add -A", "-c user.name=a -c user.email=a@b.org commit -q -m one"):
+        assert run(["git", *words.split()], cwd=repository).returncode == 0
+    revision, name = f"file://{repository}", f"{remote.registry}/{secrets.token_hex(4)}:1"
+    done = away(revision, remote, name, "--output", "type=registry", *more)
+    assert done.returncode == 0, done.stderr
+    again = away(revision, remote, name) if more else None
+    remove_image("docker", name)
+
+    assert remote.image(name)["RepoDigests"]
+    assert f"Pushed {name}@sha256:" in done.stderr
+    # The local store has the name, by which the revision is found.
+    assert again is None or "is up to date" in again.stderr
+
+
+def test_registry_that_the_builder_does_not_reach_is_named(remote: RemoteBuilder, repository: Path) -> None:
+    done = away(repository, remote, "127.0.0.1:1/octavia/x:1", "--output", "type=registry")
+
+    assert done.returncode == 75
+    assert "Error: No registry answers at `127.0.0.1:1`" in done.stderr
 
 
 @pytest.mark.parametrize("kind", ["local", "registry", "inline"])
@@ -148,9 +177,14 @@ def test_several_platforms_are_one_index(remote: RemoteBuilder, repository: Path
     assert done.returncode == 0, done.stderr
 
     with tarfile.open(archive) as members:
-        blob = members.extractfile(f"blobs/{told(file)['image']['digest'].replace(':', '/')}")
+        begin = members.extractfile("index.json")
+        assert begin is not None
+        digest = json.load(begin)["manifests"][0]["digest"]
+        blob = members.extractfile(f"blobs/{digest.replace(':', '/')}")
         assert blob is not None
         manifests = json.load(blob)["manifests"]
+    # No registry has it.
+    assert told(file)["image"]["digest"] is None
     assert [each["platform"]["architecture"] for each in manifests] == ["amd64", "arm64"]
     assert told(file)["image"]["platforms"] == ["linux/amd64", "linux/arm64"]
 

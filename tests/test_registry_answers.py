@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -319,8 +320,79 @@ def test_an_image_is_described_without_pulling_it() -> None:
 
     assert found is not None
     assert (found.platform, found.labels) == ("linux/amd64", {"a": "b"})
-    assert found.digest.startswith("sha256:")
+    inner = _registry("GET", "/v2/ada/thesis/manifests/sha256:amd")
+    assert inner is not None
+    # An engine asked for the index would take the image for its own machine.
+    assert found.digest == f"sha256:{sha256(inner.body.encode()).hexdigest()}"
+    assert found.tag != found.digest
     assert other is None
+
+
+@pytest.mark.parametrize(
+    ("architecture", "variant", "asked"),
+    [("arm", "v7", "linux/arm/v7"), ("arm", "v6", "linux/arm/v6"), ("arm64", "v8", "linux/arm64")],
+)
+def test_an_image_of_a_variant_is_found(architecture: str, variant: str, asked: str) -> None:
+    platform = {"os": "linux", "architecture": architecture, "variant": variant}
+    others = [{"digest": "sha256:other", "platform": {**platform, "variant": "v5"}}]
+    found = {
+        "/v2/": {},
+        "/v2/ada/thesis/manifests/1": {
+            "manifests": [*others, {"digest": "sha256:this", "platform": platform}]
+        },
+        "/v2/ada/thesis/manifests/sha256:this": {"config": {"digest": "sha256:config"}},
+        "/v2/ada/thesis/blobs/sha256:config": platform,
+    }
+    with front(None, lambda _method, path: Answer(status=200, body=json.dumps(found[path]))) as server:
+        image = client(server.host).image(asked)
+
+    assert image is not None
+    assert image.platform == asked
+
+
+@pytest.mark.parametrize(
+    ("manifest", "config"),
+    [
+        ({"manifests": 5}, {}),
+        ({"manifests": ["x", None, {"platform": "linux"}]}, {}),
+        ({"manifests": [{"platform": {"os": "linux", "architecture": "amd64"}}]}, {}),
+        ({"config": "sha256:config"}, {}),
+        ({"config": {"digest": ["sha256:config"]}}, {}),
+        ({"config": {"digest": "sha256:config"}}, {"os": 5, "architecture": []}),
+        ({"config": {"digest": "sha256:config"}}, {"config": {"Labels": ["a"]}}),
+        ({"config": {"digest": "sha256:config"}}, {"config": "x", "variant": {}}),
+        ({"config": {"digest": "sha256:config"}}, {"config": {"Labels": {"a": 5}}}),
+    ],
+)
+def test_an_image_that_is_described_wrongly_has_nothing(manifest: object, config: object) -> None:
+    found = {
+        "/v2/": {},
+        "/v2/ada/thesis/manifests/1": manifest,
+        "/v2/ada/thesis/blobs/sha256:config": config,
+    }
+
+    def answer(_method: str, path: str) -> Answer:
+        return Answer(status=200, body=json.dumps(found[path])) if path in found else Answer(status=404)
+
+    with front(None, answer) as server:
+        image = client(server.host).image("linux/amd64")
+
+    assert image is None or not image.labels
+
+
+def test_the_login_goes_to_no_other_server_with_the_upload() -> None:
+    with front(None, lambda _method, _path: Answer(status=204)) as other:
+
+        def answer(method: str, _path: str) -> Answer:
+            if method == "POST":
+                return Answer(status=202, headers={"Location": f"http://{other.host}/uploads/1"})
+            return Answer(status=200)
+
+        with front(None, answer) as server:
+            client(server.host, LOGIN).check_push()
+
+    assert other.asked == []
+    assert not [request for request in server.asked if request.startswith("DELETE")]
 
 
 def test_a_tag_that_is_not_there_is_none() -> None:

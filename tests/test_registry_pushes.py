@@ -14,7 +14,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import requests
 
+from r2i.engines import EngineName
 from r2i.process import Completed, run
 from tests import registries
 from tests.building import R2I
@@ -118,6 +120,63 @@ def test_an_image_in_the_registry_is_pulled_only_if_it_was_built_from_the_same(
         assert "Built in" in done.stderr
 
 
+def test_of_an_index_the_image_for_the_platform_is_pulled(
+    registry: Registry, repository: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine_of("docker")
+    name, entries = "octavia/index", []
+    for machine in ("amd64", "arm64"):
+        tag = f"{registry.host}/{name}:{machine}"
+        done = build("docker", repository, f"--platform=linux/{machine}", "--tag", tag, "--push")
+        remove_image("docker", tag)
+        assert done.returncode == 0, done.stderr
+        found = registry.get(f"{name}/manifests/{machine}", Accept=", ".join(registries.MANIFESTS))
+        entries.append(
+            {
+                "mediaType": found.headers["Content-Type"],
+                "digest": found.headers["Docker-Content-Digest"],
+                "size": len(found.content),
+                "platform": {"os": "linux", "architecture": machine},
+            }
+        )
+    kind = registries.MANIFESTS[1]
+    put = requests.put(
+        f"http://{registry.host}/v2/{name}/manifests/both",
+        data=json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": entries}),
+        headers={"Content-Type": kind},
+        timeout=30,
+    )
+    assert put.ok, put.text
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "other"))
+    tag = f"{registry.host}/{name}:both"
+    done = build("docker", repository, "--platform=linux/arm64", "--tag", tag, "--reuse")
+    there = run(["docker", "image", "inspect", "--format={{.Architecture}}", tag]).stdout.strip()
+    for each in (tag, f"{registry.host}/{name}@{entries[1]['digest']}"):
+        remove_image("docker", each)
+
+    assert done.returncode == 0, done.stderr
+    assert "Pulled" in done.stderr
+    assert there == "arm64"
+
+
+def test_an_image_is_reused_although_its_layers_would_be_exported(
+    registry: Registry, repository: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job of CI has both on every run."""
+    engine_of("docker")
+    tag = f"{registry.host}/octavia/cached:1"
+    first = push("docker", repository, tag)
+    remove_image("docker", tag)
+    assert first.returncode == 0, first.stderr
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "other"))
+    cached = build("docker", repository, "--tag", tag, "--reuse", "--cache-to", "type=inline")
+    for name in (tag, f"{registry.host}/octavia/cached@{registry.digest('octavia/cached', '1')}"):
+        remove_image("docker", name)
+
+    assert cached.returncode == 0, cached.stderr
+    assert "Pulled" in cached.stderr
+
+
 def test_a_revision_is_pulled_without_fetching_it(
     engine: str, registry: Registry, repository: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +232,110 @@ def test_a_push_without_a_login_is_refused_before_the_build(
         f"Error: You are not logged in to `{private.host}`\n"
         f"Hint: Run `{engine} login {private.host}`, and try again\n"
     )
+
+
+def test_a_push_by_the_builder_is_refused_before_the_build(private: Registry, repository: Path) -> None:
+    engine_of("docker")
+    tag = f"{private.host}/octavia/course:1"
+    done = build("docker", repository, "--tag", tag, "--output", "type=registry")
+
+    assert done.returncode == 6
+    assert done.stderr.startswith(f"Error: You are not logged in to `{private.host}`\n")
+
+
+def test_a_push_by_the_builder_is_tried_again_and_told(
+    registry: Registry, repository: Path, tmp_path: Path
+) -> None:
+    engine_of("docker")
+    busy = [refusal(429, "TOOMANYREQUESTS", "slow down")]
+
+    def once(method: str, path: str) -> Answer | None:
+        return busy.pop() if busy and method == "PUT" and "/manifests/" in path else None
+
+    with front(registry, once) as server:
+        tag, file = f"{server.host}/octavia/by-the-builder:1", tmp_path / "metadata.json"
+        words = ("--output", "type=registry", "--metadata-file", str(file))
+        done = build("docker", repository, "--tag", tag, *words)
+        remove_image("docker", tag)
+    digest = registry.digest("octavia/by-the-builder", "1")
+
+    assert done.returncode == 0, done.stderr
+    assert not busy
+    assert f"`{server.host}` takes no more requests for now: trying again" in done.stderr
+    assert f"Pushed {tag}@{digest}" in done.stderr
+    assert json.loads(file.read_text())["image"]["digest"] == digest
+
+
+def test_a_push_by_the_builder_that_is_denied_is_named(registry: Registry, repository: Path) -> None:
+    engine_of("docker")
+    denied = refusal(403, "DENIED", "not you")
+    with front(registry, lambda method, _path: denied if method == "PUT" else None) as server:
+        tag = f"{server.host}/octavia/denied:1"
+        done = build("docker", repository, "--tag", tag, "--output", "type=registry")
+        remove_image("docker", tag)
+
+    assert done.returncode == 6
+    assert f"Error: You are not logged in to `{server.host}`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("--output", "type=oci,dest={archive}"), ("--output", "type=docker")], ids=["archive", "store"]
+)
+def test_a_push_goes_with_other_outputs(
+    engine: str, registry: Registry, repository: Path, tmp_path: Path, words: tuple[str, str]
+) -> None:
+    archive, name = tmp_path / "image.tar", f"octavia/{engine}-with-{len(words[1])}"
+    tag = f"{registry.host}/{name}:1"
+    done = build(engine, repository, "--tag", tag, "--push", words[0], words[1].format(archive=archive))
+    there = run([engine, "image", "inspect", tag]).returncode == 0
+    remove_image(engine, tag)
+
+    assert done.returncode == 0, done.stderr
+    assert there
+    assert registry.tags(name) == ["1"]
+    assert archive.exists() == ("archive" in words[1])
+
+
+def test_an_image_that_is_not_pushed_has_no_digest(engine: str, repository: Path, tmp_path: Path) -> None:
+    """Podman has one for every image."""
+    tag, digests = f"127.0.0.1:1/octavia/unpushed-{engine}:1", []
+    for name in ("built", "found"):
+        done = build(engine, repository, "--tag", tag, "--metadata-file", str(tmp_path / name))
+        assert done.returncode == 0, done.stderr
+        image = json.loads((tmp_path / name).read_text())["image"]
+        digests.append(image["digest"])
+    remove_image(engine, tag)
+
+    assert digests == [None, None]
+
+
+def test_what_is_pushed_is_the_image_and_not_what_has_its_name(
+    engine: EngineName, registry: Registry, tmp_path: Path
+) -> None:
+    name = f"{registry.host}/octavia/named-{engine}:1"
+    made = []
+    for word in ("this", "other"):
+        directory = tmp_path / word
+        directory.mkdir()
+        (directory / "Dockerfile").write_text(f"FROM scratch\nLABEL word={word}\nCOPY Dockerfile /x\n")
+        done = build(engine, directory, "--tag", name)
+        assert done.returncode == 0, done.stderr
+        found = engine_of(engine).find(name)
+        assert found is not None
+        made.append(found.id)
+    digest = engine_of(engine).push(made[0], name, None, lambda _: None)
+    for image in (name, made[1]):
+        remove_image(engine, image)
+
+    assert registry.digest(f"octavia/named-{engine}", "1") == digest
+    assert registry.labels(f"octavia/named-{engine}", "1")["word"] == "this"
+
+
+def test_a_push_of_nothing_is_refused(repository: Path) -> None:
+    done = build("docker", repository, "--tag", "127.0.0.1:1/a:1", "--push", "--output", "none")
+
+    assert done.returncode == 2
+    assert "Error: `--push` conflicts with `--output none`" in done.stderr
 
 
 def _of_the_variable(host: str, _directory: Path) -> dict[str, str]:

@@ -189,8 +189,16 @@ def test_archives_in_the_context_are_not_part_of_it(tmp_path: Path) -> None:
     names = ("image.tar", "#a/[1].tar")
     inside = [Output(kind="oci", destination=tmp_path / name) for name in names]
 
-    assert excluded([OCI, Output(kind="none")], tmp_path) == ""
-    assert excluded(inside, tmp_path).split() == ["image.tar", ".r2i-*", r"\#a/\[1].tar", r"\#a/.r2i-*"]
+    assert excluded([OCI, Output(kind="none")], [], tmp_path) == ""
+    assert excluded(inside, [], tmp_path).split() == ["image.tar", ".r2i-*", r"\#a/\[1].tar", r"\#a/.r2i-*"]
+
+
+def test_caches_that_are_written_into_the_context_are_not_part_of_it(tmp_path: Path) -> None:
+    places = (f"dest={tmp_path}/a/[cache]", f"dest={tmp_path}", f"dest={tmp_path.parent}/elsewhere")
+    caches = [layer_cache("--cache-to", f"type=local,{place}") for place in places]
+    caches.append(layer_cache("--cache-to", "type=inline"))
+
+    assert excluded([], caches, tmp_path).split() == [r"a/\[cache]"]
 
 
 def test_platforms_have_one_name() -> None:

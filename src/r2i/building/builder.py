@@ -19,6 +19,8 @@ from r2i.building.turns import WaitedTooLongError, turn
 from r2i.building.uses import note_use
 from r2i.checkout import Checkout
 from r2i.engines.naming import image_reference
+from r2i.engines.outputs import Output
+from r2i.engines.platforms import platform_name
 from r2i.engines.protocol import Engine
 from r2i.errors import BuildFailedError, R2iError, TemporaryError, UsageError
 from r2i.model import Dockerfile, Image, Plan, Source
@@ -111,22 +113,26 @@ class Builder:
     ) -> Image:
         """The image of a revision; where it has to be built and there is no checkout, it is fetched."""
         state = state_of_revision(source, settings, revision)
+        # One label is for all images of an index, each of which says its platform itself.
+        inputs = f"sha256:{state_of_revision(source, replace(settings, platforms=()), revision)}"
         reference = image_reference(source, settings.options, revision=revision.content_id)
 
         def build(bounded: BuildSettings) -> Image:
-            if reused := self._reused(bounded, f"sha256:{state}", name=reference, state=state):
+            if reused := self._reused(bounded, inputs, name=reference, state=state):
                 return reused
             with nullcontext(checkout) if checkout else self._checked_out(source, revision) as there:
                 plan, dockerfile = _rendered(source, there, bounded)
                 # An image of pointers must not pass for the revision once `git-lfs` is there.
                 name = reference if there.complete else f"{reference}-incomplete"
+                # Our own name is for the local store: a builder would push it to Docker Hub, and an archive would bring it elsewhere.
+                here = not bounded.tags or (bounded.stores and not bounded.pushed_by_builder)
                 work = Work(
                     source=source,
                     checkout=there,
                     plan=plan,
                     dockerfile=dockerfile,
-                    tags=(*bounded.tags, name),
-                    labels={INPUTS: f"sha256:{state}"} if there.complete else {},
+                    tags=(*bounded.tags, name) if here else bounded.tags,
+                    labels={INPUTS: inputs} if there.complete else {},
                 )
                 return self._built(work, bounded, name=name, state=state)
 
@@ -150,13 +156,13 @@ class Builder:
         else:
             with self._turn(source, settings, state) as bounded:
                 image = self._told(known) if (known := find()) else build(bounded)
-        if image.id:  # what does not come into the store has none
+        if image.id and (settings.stores or self.engine.find(image.id)):
             note_use(self.engine.name, image.id)
         return image
 
     def _told(self, image: Image) -> Image:
         self.listener.unchanged(image)
-        return image
+        return replace(image, digest=None)
 
     @contextmanager
     def _turn(self, source: Source, settings: BuildSettings, state: str) -> Iterator[BuildSettings]:
@@ -177,7 +183,10 @@ class Builder:
 
     def _reused(self, settings: BuildSettings, inputs: str, *, name: str, state: str) -> Image | None:
         """The image that was built from the same and is in the registry of a tag, from now on under `name`, too."""
-        if not settings.reuse or settings.no_cache or settings.delivered:
+        # A cache elsewhere was written when the image was built; of the engine's arguments, its labels do not tell.
+        if not settings.reuse or settings.no_cache or settings.delivered or settings.engine_arguments:
+            return None
+        if len(settings.platforms) > 1:
             return None
         found = self._registries(settings).find(inputs)
         if found is not None:
@@ -192,12 +201,22 @@ class Builder:
                 f"`{'--push' if settings.push else '--reuse'}` needs a name of the image in a registry",
                 hint="Add `--tag REGISTRY/OWNER/NAME:TAG`",
             )
-        if settings.push:
+        if settings.push and Output(kind="none") in settings.outputs:
+            raise UsageError(
+                "`--push` conflicts with `--output none`, which leaves no image",
+                hint="Remove one of them",
+            )
+        if settings.push or settings.pushed_by_builder:
             self._registries(settings).check_push()
 
     def published(self, image: Image, settings: BuildSettings) -> Image:
         """The image, pushed where the settings say so; raise `TemporaryError` or `EngineError` where a registry refuses it."""
-        return self._registries(settings).push(image) if settings.pushes_from_store else image
+        if settings.pushes_from_store:
+            return self._registries(settings).push(image)
+        if settings.pushed_by_builder:
+            for tag in settings.tags:
+                self.listener.pushed(tag, image.digest or "")
+        return image
 
     def _registries(self, settings: BuildSettings) -> Registries:
         from r2i.building.registry import Registries
@@ -207,7 +226,9 @@ class Builder:
             environ=self.environ,
             listener=self.listener,
             tags=settings.tags,
-            platform=settings.platforms[0] if settings.platforms else self.engine.platform(),
+            platform=settings.platforms[0]
+            if settings.platforms
+            else platform_name(*self.engine.platform().split("/")),
         )
 
     @property
@@ -240,6 +261,8 @@ class Builder:
         before = {reference: self.engine.find(reference) for reference in _bases(work.plan, work.dockerfile)}
         ran = self._run(work, settings, base=before.get(work.plan.base.reference))
         self.account.plan, self.account.times = ran.plan, ran.times
+        if settings.stores and name not in work.tags:
+            self.engine.tag(ran.image.id, name)
         # Otherwise the next build tries again to download what the plan asks for.
         if ran.plan is work.plan and settings.stores:
             self.found_again.remember(ran.image, name=name, state=state, before=before)
@@ -253,8 +276,17 @@ class Builder:
         self.listener.warn(notices)
         try:
             times = BuildTimes(plan=work.plan, dockerfile=work.dockerfile, credentials=host.credentials)
-            with self.listener.steps(work.plan, work.dockerfile, credentials=host.credentials) as listen:
-                image = self.engine.build(request, times.told(listen))
+
+            def build() -> Image:
+                with self.listener.steps(work.plan, work.dockerfile, credentials=host.credentials) as listen:
+                    return self.engine.build(request, times.told(listen))
+
+            # An engine may have a digest for what it never pushed.
+            image = (
+                self._registries(settings).built(build)
+                if settings.pushed_by_builder
+                else replace(build(), digest=None)
+            )
             return Ran(image=image, plan=work.plan, times=times)
         except BuildFailedError as error:
             own = replace(settings, options=replace(settings.options, own_python=True))

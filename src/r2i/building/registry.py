@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -50,6 +50,19 @@ class Registries:
             self.listener.pushed(name.text, digest)
         return replace(image, digest=digests[0])
 
+    def built(self, build: Callable[[], Image]) -> Image:
+        """The image of a build whose builder pushes it; where the registry is busy, it builds again, from its cache."""
+
+        def once() -> Image:
+            try:
+                return build()
+            except TransferError as error:
+                there = image_name(error.name)
+                name = next((name for name in self._names() if name.full == there.full), there)
+                raise self._unpushed(name, self._login(name), error) from error
+
+        return PUSHES.insisting(once, report=self.listener.note)
+
     def find(self, inputs: str) -> Image | None:
         """The image of a tag in its registry, pulled if it was built from the same; says why another one is not taken."""
         for name in self._names():
@@ -62,8 +75,8 @@ class Registries:
                 self.listener.note(f"{name.text} is not in the registry for {self.platform}")
             elif reason := self._difference(found, inputs):
                 self.listener.note(f"{name.text} in the registry is not reused: {reason}")
-            else:
-                return self._pulled(name, found)
+            elif image := self._pulled(name, found):
+                return image
         return None
 
     def _difference(self, found: RemoteImage, inputs: str) -> str:
@@ -82,17 +95,21 @@ class Registries:
             return f"the base image {base} on this machine is another one"
         return ""
 
-    def _pulled(self, name: ImageName, found: RemoteImage) -> Image:
+    def _pulled(self, name: ImageName, found: RemoteImage) -> Image | None:
+        """The image itself: of an index, the engine would take the one for its own machine."""
         login = self._login(name)
         try:
             with self.listener.transfer(name.text, doing="pull") as listen:
                 image = self.engine.pull(f"{name.registry}/{name.repository}@{found.digest}", login, listen)
         except TransferError as error:
             raise self._refusal(name, login, error.said, doing="pull") from error
+        if image.platform != self.platform:
+            self.listener.note(f"{name.text} in the registry is not reused: it is for {image.platform}")
+            return None
         for tag in self.tags:
             self.engine.tag(image.id, tag)
         self.listener.note(f"Pulled {name.text}: it was built from the same")
-        return replace(image, reference=self.tags[0], digest=found.digest)
+        return replace(image, reference=self.tags[0], digest=found.tag)
 
     def _pushed(self, image: Image, name: ImageName) -> str:
         login = self._login(name)
@@ -100,10 +117,15 @@ class Registries:
             with self.listener.transfer(name.text, doing="push") as listen:
                 return self.engine.push(image.id, name.full, login, listen)
         except TransferError as error:
-            failure = self._refusal(name, login, error.said, doing="push")
-            if isinstance(failure, TemporaryError) and not error.retried and not UNREACHED.search(error.said):
-                raise BusyError(failure.message, hint=failure.hint) from error
-            raise failure from error
+            raise self._unpushed(name, login, error) from error
+
+    def _unpushed(
+        self, name: ImageName, login: RegistryLogin | None, error: TransferError
+    ) -> R2iError | BusyError:
+        failure = self._refusal(name, login, error.said, doing="push")
+        if isinstance(failure, TemporaryError) and not error.retried and not UNREACHED.search(error.said):
+            return BusyError(failure.message, hint=failure.hint)
+        return failure
 
     def _names(self) -> Iterator[ImageName]:
         return (image_name(tag) for tag in self.tags)

@@ -15,6 +15,8 @@ from r2i.model import Options
 #: What git has to be asked for; every other date stands in the options.
 DateAsked: TypeAlias = Literal["commit", "auto"]
 
+PUSHED = Output(kind="registry")
+
 
 @dataclass(frozen=True, kw_only=True)
 class BuildSettings:
@@ -61,11 +63,12 @@ class BuildSettings:
 
     @property
     def delivered(self) -> tuple[Output, ...]:
-        """The outputs; what does not come into the local store is pushed by the builder."""
-        pushed = Output(kind="registry")
-        if not self.push or pushed in self.outputs or (in_store(self.outputs) and len(self.platforms) < 2):
+        """The outputs; what is pushed comes into the local store for it, of several platforms the builder pushes it."""
+        if not self.push or PUSHED in self.outputs:
             return self.outputs
-        return (*self.outputs, pushed)
+        if len(self.platforms) > 1:
+            return (*self.outputs, PUSHED)
+        return self.outputs if in_store(self.outputs) else (*self.outputs, Output(kind="store"))
 
     @property
     def stores(self) -> bool:
@@ -74,4 +77,8 @@ class BuildSettings:
 
     @property
     def pushes_from_store(self) -> bool:
-        return self.push and Output(kind="registry") not in self.delivered
+        return self.push and not self.pushed_by_builder
+
+    @property
+    def pushed_by_builder(self) -> bool:
+        return PUSHED in self.delivered

@@ -75,7 +75,9 @@ def workspace(request: BuildRequest, dockerfile: str) -> Iterator[Workspace]:
         # BuildKit looks for the ignore file beside the Dockerfile, by this name, before it looks in the context.
         ignore = root / "Dockerfile.dockerignore"
         _write(root / "Dockerfile", dockerfile)
-        _write(ignore, request.dockerfile.ignore + excluded(request.outputs, request.context))
+        _write(
+            ignore, request.dockerfile.ignore + excluded(request.outputs, request.cache_to, request.context)
+        )
         support = root / "support" if request.dockerfile.support else None
         if support is not None:
             support.mkdir()

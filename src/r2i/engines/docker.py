@@ -26,6 +26,7 @@ from r2i.engines.protocol import (
     RunRequest,
     StepEvent,
     StoredImage,
+    TransferError,
     TransferEvent,
     pulled,
 )
@@ -268,9 +269,18 @@ class Docker:
     def push(
         self, image: str, name: str, login: RegistryLogin | None, listen: Callable[[TransferEvent], None]
     ) -> str:
+        """Docker pushes a name and no id: another program may have given it to another image."""
         from r2i.engines.docker_transfer import push
 
-        return push(name, login, listen, self.environ, self.endpoint())
+        self.tag(image, name)
+        digest = push(name, login, listen, self.environ, self.endpoint())
+        done = self._ask("image", "inspect", "--format={{json .RepoDigests}}", "--", image)
+        if digest != image and digest not in done.stdout:
+            raise EngineError(
+                f"Another program gave the name `{name}` to another image, which is what was pushed",
+                hint="Try again, or choose another `--tag`",
+            )
+        return digest
 
     def pull(self, name: str, login: RegistryLogin | None, listen: Callable[[TransferEvent], None]) -> Image:
         from r2i.engines.docker_transfer import pull
@@ -321,10 +331,13 @@ class Docker:
         reference = request.tags[0] if request.tags else image_id
         return replace(image, reference=reference)
 
-    def _build_failure(self, progress: SolveProgress, watch: Watch, request: BuildRequest) -> R2iError:
+    def _build_failure(
+        self, progress: SolveProgress, watch: Watch, request: BuildRequest
+    ) -> R2iError | TransferError:
         from r2i.engines.failure import (
             engine_failure,
             no_buildx,
+            not_pushed,
             old_buildx,
             shortened,
             silent_builder,
@@ -340,7 +353,8 @@ class Docker:
             words, line, log, error = "", None, (), ""
         bounded = watch.failure(step=words, line=line, log=log, error=error)
         foreign = without_emulation((*log, error), request.platforms)
-        if known := bounded or foreign or silent_builder(words, said):
+        unpushed = not_pushed(step.text if step else "", error, said) if _pushed(request) else None
+        if known := bounded or foreign or silent_builder(words, said) or unpushed:
             return known
         if denied := DENIED_SOURCE.search(said):
             return _denied(denied[1])
@@ -362,10 +376,9 @@ class Docker:
 def _as_told(image: Image, request: BuildRequest, metadata: Path) -> Image:
     """What buildx says of an image that it handed over."""
     told = _json(metadata.read_text(encoding="utf-8"))
-    pushed = any(output.kind == "registry" for output in request.outputs)
     digest = str(told.get("containerimage.digest", "")) or None
     if image.reference:
-        return replace(image, digest=digest) if pushed else image
+        return replace(image, digest=digest) if _pushed(request) else image
     kept = any(output.kind != "none" for output in request.outputs)
     single = told.get("containerimage.descriptor", {}).get("platform", {})
     platform = f"{single['os']}/{single['architecture']}" if single else ""
@@ -376,6 +389,10 @@ def _as_told(image: Image, request: BuildRequest, metadata: Path) -> Image:
         labels=request.labels,
         platform=platform,
     )
+
+
+def _pushed(request: BuildRequest) -> bool:
+    return any(output.kind == "registry" for output in request.outputs)
 
 
 def _with_logins(directory: Path, env: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 from r2i.engines import EngineName
-from r2i.engines.protocol import RunRequest
+from r2i.engines.protocol import RunRequest, TransferError
 from r2i.errors import BuildFailedError, EngineError, R2iError, TemporaryError
 from r2i.facts.pins import base_image, is_distribution
 
@@ -35,6 +35,9 @@ PASSING = re.compile(
 
 #: A file that a step takes from the build context.
 MISSING = re.compile(r'"(/[^"]*)": (?:not found|no such file or directory)')
+
+PUSHING = re.compile(r"pushing (\S+) with docker")
+NOT_PUSHED = re.compile(r"failed to push (\S+): ([^\n]+)")
 
 FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 
@@ -224,6 +227,14 @@ def without_emulation(log: Sequence[str], platforms: Sequence[str]) -> EngineErr
         hint="Install emulation there, for instance with `sudo apt-get install qemu-user-static binfmt-support`,"
         " or use a `--builder` with a machine of that kind",
     )
+
+
+def not_pushed(step: str, error: str, said: str) -> TransferError | None:
+    """Where the builder could not push: BuildKit says which name and why; where Docker pushes, it is a step of buildx."""
+    if match := PUSHING.fullmatch(step):
+        return TransferError(error, name=match[1])
+    match = NOT_PUSHED.search(said)
+    return TransferError(match[2], name=match[1]) if match else None
 
 
 def engine_failure(said: str, engine: EngineName, platforms: Sequence[str] = ()) -> R2iError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from r2i.engines.platforms import platform_name
 from r2i.model import Image
 
 
@@ -19,6 +20,8 @@ def inspected(reference: str, found: Mapping[str, Any]) -> Image:
         labels=found["Config"].get("Labels") or {},
         repositories=tuple(name for name, _, _ in named),
         triggers=tuple(found["Config"].get("OnBuild") or ()),
-        platform=f"{found.get('Os', '')}/{found.get('Architecture', '')}",
+        platform=platform_name(
+            found.get("Os") or "", found.get("Architecture") or "", found.get("Variant") or ""
+        ),
         size=int(found.get("Size") or 0),
     )

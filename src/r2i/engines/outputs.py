@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from r2i.engines.attributes import attributes, written
+from r2i.engines.layer_cache import LayerCache
 from r2i.errors import R2iError, UsageError
 
 OutputKind: TypeAlias = Literal["store", "registry", "oci", "docker", "none"]
@@ -105,15 +106,24 @@ def output_words(outputs: Sequence[Output], archives: Mapping[Output, Path]) -> 
     return tuple(dict.fromkeys(words))
 
 
-def excluded(outputs: Iterable[Output], context: Path) -> str:
-    """Lines of a `.dockerignore`: no archive of a build, and no draft of one, is part of what is built."""
+def excluded(outputs: Iterable[Output], caches: Iterable[LayerCache], context: Path) -> str:
+    """Lines of a `.dockerignore`: no archive or cache that a build writes, and no draft of one, is part of what is built."""
     lines = []
     for output in outputs:
-        place = output.destination
-        if place is not None and place.is_relative_to(context.resolve()):
-            path = re.sub(r"^[#!]|[\\*?\[]", r"\\\g<0>", place.relative_to(context.resolve()).as_posix())
+        if output.destination is not None and (path := _pattern(output.destination, context)):
             lines += [f"\n{path}", f"\n{path.rpartition('/')[0]}/{DRAFT}*".replace("\n/", "\n")]
+    for cache in caches:
+        if cache.kind == "local" and (path := _pattern(Path(cache.values["dest"]), context)):
+            lines.append(f"\n{path}")
     return "".join([*lines, "\n"]) if lines else ""
+
+
+def _pattern(place: Path, context: Path) -> str | None:
+    """That of a file or directory below the context."""
+    context = context.resolve()
+    if place == context or not place.is_relative_to(context):
+        return None
+    return re.sub(r"^[#!]|[\\*?\[]", r"\\\g<0>", place.relative_to(context).as_posix())
 
 
 @contextmanager

@@ -12,6 +12,7 @@ SAME = {
     "x86_64": "amd64",
     "x86-64": "amd64",
     "aarch64": "arm64",
+    "amd64/v1": "amd64",
     "arm64/v8": "arm64",
     "i386": "386",
     "arm": "arm/v7",
@@ -28,11 +29,17 @@ def platforms_from(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_platform(word) for word in words))
 
 
+def platform_name(system: str, architecture: str, variant: str = "") -> str:
+    """The one name of a platform, of those by which images and engines call it."""
+    machine = f"{architecture}/{variant}" if variant else architecture
+    return f"{system}/{SAME.get(machine, machine)}"
+
+
 def _platform(word: str) -> str:
     system, slash, machine = word.lower().partition("/")
     if not slash:
         system, machine = "linux", system
-    platform = f"{system}/{SAME.get(machine, machine)}"
+    platform = platform_name(system, machine)
     if not PLATFORM.fullmatch(platform):
         raise UsageError(
             f"`--platform {word}` is not a platform of Linux images", hint="Write it like `linux/arm64`"

@@ -211,7 +211,7 @@ class Podman:
 
     def _local(self, base: StageBase) -> Image | None:
         image = self.find(base.reference)
-        right = image and (not base.platform or base.platform.split("/")[:2] == image.platform.split("/"))
+        right = image and (not base.platform or base.platform.split("/")[:2] == image.platform.split("/")[:2])
         return image if right else None
 
     def _pull(

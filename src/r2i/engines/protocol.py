@@ -241,14 +241,15 @@ class Container(Protocol):
 
 
 class TransferError(Exception):
-    """An image did not get to a registry, or from there. `said` are the engine's words, `retried` that it has tried again itself.
+    """An image did not get to a registry, or from there. `said` are the engine's words, `retried` that it has tried again itself;
+    `name` is which one of several it was.
 
     Who knows the registry makes an error for the user of it.
     """
 
-    def __init__(self, said: str, *, retried: bool = False) -> None:
+    def __init__(self, said: str, *, retried: bool = False, name: str = "") -> None:
         super().__init__(said)
-        self.said, self.retried = said, retried
+        self.said, self.retried, self.name = said, retried, name
 
 
 def pulled(image: Image | None, name: str) -> Image:

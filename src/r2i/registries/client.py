@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode, urljoin, urlsplit
 
+from r2i.engines.platforms import platform_name
 from r2i.engines.protocol import RegistryLogin
 from r2i.errors import FetchError, R2iError
 from r2i.host.addresses import is_loopback
@@ -45,8 +46,9 @@ class UnreachedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteImage:
-    """An image in a registry, for one platform; `digest` is that of its tag."""
+    """An image in a registry, for one platform; `digest` is its own, `tag` that of its tag, which may be an index."""
 
+    tag: str
     digest: str
     platform: str
     labels: Mapping[str, str]
@@ -70,19 +72,30 @@ class RegistryClient:
         found = self._document(f"manifests/{self.name.tag}", accept=f"{MANIFEST}, {INDEX}")
         if found is None:
             return None
-        digest, manifest = found
-        if entries := manifest.get("manifests"):
-            fitting = [entry for entry in entries if _platform(entry.get("platform") or {}) == platform]
-            inner = self._document(f"manifests/{fitting[0]['digest']}", accept=MANIFEST) if fitting else None
-            if inner is None:
+        tag, _ = found
+        if entries := found[1].get("manifests"):
+            fitting = [
+                entry
+                for entry in map(_fields, entries if isinstance(entries, list) else ())
+                if _platform(_fields(entry.get("platform"))) == platform
+            ]
+            found = (
+                self._document(f"manifests/{fitting[0].get('digest')}", accept=MANIFEST) if fitting else None
+            )
+            if found is None:
                 return None
-            manifest = inner[1]
-        config = (manifest.get("config") or {}).get("digest")
+        digest, manifest = found
+        config = _fields(manifest.get("config")).get("digest")
         described = self._document(f"blobs/{config}", accept="*/*") if config else None
         if described is None:
             return None
-        labels = (described[1].get("config") or {}).get("Labels") or {}
-        return RemoteImage(digest=digest, platform=_platform(described[1]), labels=labels)
+        labels = _fields(_fields(described[1].get("config")).get("Labels"))
+        return RemoteImage(
+            tag=tag,
+            digest=digest,
+            platform=_platform(described[1]),
+            labels={name: value for name, value in labels.items() if isinstance(value, str)},
+        )
 
     def check_push(self) -> None:
         """Begin an upload as every push does, and take it back."""
@@ -90,10 +103,11 @@ class RegistryClient:
             if response.status_code >= 400:
                 raise self._refusal(response)
             upload = response.headers.get("Location")
-        # Registries forget what is not continued, sooner or later.
-        with suppress(FetchError, BusyError, UnreachedError):
-            if upload:
-                with self._sent("DELETE", urljoin(self._base, upload), self._secret):
+        # Registries forget what is not continued, sooner or later. The login is for no other server.
+        with suppress(FetchError, BusyError, UnreachedError, ValueError):
+            place = urljoin(self._base, upload or "")
+            if upload and _origin(place) == _origin(self._base):
+                with self._sent("DELETE", place, self._secret):
                     pass
 
     def _document(self, path: str, *, accept: str) -> tuple[str, dict[str, Any]] | None:
@@ -234,8 +248,19 @@ def _basic(login: RegistryLogin) -> str:
     return f"Basic {base64.b64encode(f'{login.username}:{login.password}'.encode()).decode()}"
 
 
+def _fields(found: object) -> dict[str, Any]:
+    """A JSON object, an empty one where a registry has something else there."""
+    return found if isinstance(found, dict) else {}
+
+
 def _platform(found: Mapping[str, Any]) -> str:
-    return f"{found.get('os', '')}/{found.get('architecture', '')}"
+    system, architecture, variant = (str(found.get(key) or "") for key in ("os", "architecture", "variant"))
+    return platform_name(system, architecture, variant)
+
+
+def _origin(url: str) -> tuple[str, str | None, int]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _bounded(response: requests.Response) -> bytes:
