@@ -213,6 +213,29 @@ def test_a_login_of_the_user_is_used(
     assert PASSWORD not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("session", [True, False])
+def test_a_login_of_podman_is_used(
+    private: Registry, repository: Path, monkeypatch: pytest.MonkeyPatch, *, session: bool
+) -> None:
+    """Without the variable of a session, as root has none, Podman chooses where to keep it."""
+    engine_of("podman")
+    Path(os.environ["XDG_RUNTIME_DIR"]).mkdir()
+    for variable in ("DOCKER_CONFIG", *(() if session else ("XDG_RUNTIME_DIR",))):
+        monkeypatch.delenv(variable)
+    words = ("login", "--tls-verify=false", f"--username={USERNAME}", "--password-stdin", private.host)
+    logged_in = run(["podman", *words], stdin=PASSWORD)
+    name = f"octavia/logged-in-{session}".lower()
+    try:
+        done = push("podman", repository, f"{private.host}/{name}:1")
+    finally:
+        run(["podman", "logout", private.host])
+    remove_image("podman", f"{private.host}/{name}:1")
+
+    assert logged_in.returncode == 0, logged_in.stderr
+    assert done.returncode == 0, done.stderr
+    assert private.tags(name) == ["1"]
+
+
 def test_a_base_image_is_pulled_with_the_login_of_the_variable(
     private: Registry, repository: Path, tmp_path: Path
 ) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +107,27 @@ def _files(engine: EngineName, environ: Mapping[str, str]) -> Iterator[Path]:
     if engine == "podman":
         if file := environ.get("REGISTRY_AUTH_FILE"):
             yield Path(file)
-        if directory := environ.get("XDG_RUNTIME_DIR"):
-            yield Path(directory) / "containers/auth.json"
+        yield from _of_the_session(environ)
         home = Path(child_environment(environ)["HOME"])
         yield Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "containers/auth.json"
     yield docker_settings(environ) / "config.json"
+
+
+def _of_the_session(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Where `podman login` writes. Without the variable, Podman chooses; below `/tmp`, anybody could have made the file."""
+    if directory := environ.get("XDG_RUNTIME_DIR"):
+        yield Path(directory) / "containers/auth.json"
+        return
+    uid = os.getuid()
+    for chosen in (
+        f"/run/containers/{uid}",
+        f"/run/user/{uid}/containers",
+        f"/tmp/podman-run-{uid}/containers",  # noqa: S108 - Podman's choice
+    ):
+        file = Path(chosen, "auth.json")
+        with suppress(OSError):
+            if file.lstat().st_uid == uid:
+                yield file
 
 
 def _settings(file: Path) -> Mapping[str, Any]:
