@@ -15,6 +15,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from r2i.engines.podman import Podman
+from r2i.engines.protocol import BuildRequest, Sources, StageBase
+from r2i.model import Dockerfile
 from r2i.process import Completed, run
 from tests import registries
 from tests.building import R2I
@@ -256,6 +259,36 @@ def test_a_base_image_is_pulled_with_the_login_of_the_variable(
 
     assert done.returncode == 0, done.stderr
     assert (settings / "config.json").read_text() == '{"credsStore": "r2i-none"}'
+
+
+def test_podman_pulls_a_base_image_without_settings_of_docker(registry: Registry, repository: Path) -> None:
+    """Podman itself fails where `DOCKER_CONFIG` is a directory without `config.json`."""
+    engine_of("podman")
+    base, tag = f"{registry.host}/octavia/plain-base:1", "r2i-test/plain:1"
+    first = push("podman", repository, base)
+    assert first.returncode == 0, first.stderr
+    remove_image("podman", base)
+    settings = repository.parent / "registries.conf"
+    settings.write_text(f'[[registry]]\nlocation = "{registry.host}"\ninsecure = true\n')
+    sources = Sources(
+        bases=(StageBase(reference=base, platform="", line=1),),
+        images=frozenset({base}),
+        hosts=frozenset(),
+        check=lambda *_: None,
+    )
+    dockerfile = Dockerfile(
+        text=f"FROM {base}\nCOPY Dockerfile /more\n", support={}, ignore="", layer_lines={}
+    )
+    request = BuildRequest(context=repository, dockerfile=dockerfile, tags=(tag,), sources=sources)
+    try:
+        image = Podman({**os.environ, "CONTAINERS_REGISTRIES_CONF": str(settings)}).build(
+            request, lambda _: None
+        )
+    finally:
+        remove_image("podman", tag)
+        remove_image("podman", base)
+
+    assert image.reference == tag
 
 
 @pytest.mark.parametrize(

@@ -469,25 +469,6 @@ def _check(request: BuildRequest, environ: Mapping[str, str]) -> None:
         )
 
 
-def _temporary(namespace: str) -> dict[str, str]:
-    """Where Podman keeps the caches of steps: it knows no namespaces, and takes a directory below this one."""
-    import platformdirs
-
-    if not namespace:
-        return {}
-    directory = platformdirs.user_cache_path("r2i") / "podman" / namespace
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        directory.parent.chmod(0o700)
-        directory.chmod(0o700)
-    except OSError as error:
-        raise EngineError(
-            f"`{directory}` cannot be created for the step caches of Podman: {error.strerror}",
-            hint="Set `XDG_CACHE_HOME` to a writable directory",
-        ) from error
-    return {"TMPDIR": str(directory)}
-
-
 def _run(
     files: Workspace,
     argv: tuple[str, ...],

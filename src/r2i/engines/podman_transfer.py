@@ -57,8 +57,6 @@ def _transfer(
     said: deque[str] = deque(maxlen=20)
     retried = False
     env = child_environment(environ, pulls=True)
-    if "DOCKER_CONFIG" in env and not Path(env["DOCKER_CONFIG"], "config.json").exists():
-        del env["DOCKER_CONFIG"]  # Docker does not mind
     with process.streaming(argv, env=env, guard="program", remove=(directory,)) as (lines, wait):
         for line in lines:
             said.append(line)
