@@ -52,6 +52,11 @@ def child_environment(environ: Mapping[str, str], *, pulls: bool = False) -> dic
     return child
 
 
+def steps_in_chroot(environ: Mapping[str, str]) -> bool:
+    """Whether Podman separates the steps of a build from us by a chroot only. It reads the word in any case."""
+    return environ.get("BUILDAH_ISOLATION", "").strip().lower() == "chroot"
+
+
 def passed_by_name(
     variables: Mapping[str, str], child: Mapping[str, str]
 ) -> tuple[list[str], dict[str, str]]:

@@ -16,7 +16,7 @@ from r2i.engines import ownership
 from r2i.engines.bounds import BoundName, exceeded
 from r2i.engines.container_limits import PROCESSES, default_memory
 from r2i.engines.docker_container import GRACE
-from r2i.engines.environment import child_environment, passed_by_name
+from r2i.engines.environment import child_environment, passed_by_name, steps_in_chroot
 from r2i.engines.failure import (
     engine_failure,
     last_line,
@@ -448,10 +448,15 @@ def _proxies(request: BuildRequest, env: Mapping[str, str]) -> list[str]:
 def _check(request: BuildRequest, environ: Mapping[str, str]) -> None:
     """Raise `EngineError` for what only builders of Docker do, and for code of a repository that no isolation would hold."""
     # In a chroot, steps of root see our processes, and can leave it: they would find our secrets.
-    if request.sources is not None and environ.get("BUILDAH_ISOLATION") == "chroot":
+    if request.sources is not None and steps_in_chroot(environ):
         raise EngineError(
             "With `BUILDAH_ISOLATION=chroot`, steps of the repository's `Dockerfile` are not separated from this machine",
             hint="Use another isolation, or pass `--trust-repository` if you trust its code",
+        )
+    if request.sources is not None and any(word.startswith("--isolation") for word in request.arguments):
+        raise EngineError(
+            "`--isolation` does not apply to a repository's own `Dockerfile`: its steps could be separated less from this machine",
+            hint="Build without it, or pass `--trust-repository` if you trust its code",
         )
     if len(request.platforms) > 1:
         raise EngineError(
