@@ -45,7 +45,6 @@ def prune(
     since, most = _bounds(older_than, keep_size)
     if not dry_run and not yes and not sys.stdin.isatty():
         raise UsageError("Cannot ask for confirmation: stdin is not a terminal", hint="Pass `--yes`")
-    began = time.time()
     working, complete = engines_here(engine)
     stored = {each.name: each.stored() for each in working}
     made = by_use(image for name, images in stored.items() for image in made_of(name, images))
@@ -59,7 +58,7 @@ def prune(
     removed = _removed(chosen, working)
     gone = {image.id for image in removed}
     known = {name: {image.id for image in images} - gone for name, images in stored.items()}
-    forget_gone(known, before=began, complete=complete)
+    forget_gone(known, now=time.time(), complete=complete)
     if removed:
         click.echo(f"Removed {in_words(len(removed), 'image')}, {size(freed(removed, everything))}")
     if len(removed) < len(chosen):
