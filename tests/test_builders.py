@@ -19,13 +19,14 @@ from r2i.engines import EngineName
 from r2i.process import Completed, run
 from tests.builders import RemoteBuilder, remote_builder
 from tests.building import R2I, build, fresh_tag
+from tests.cases import ROOT
 from tests.children import started
 from tests.real_engines import BASE, engine_of, remove_image
 from tests.waiting import until
 
 pytestmark = pytest.mark.engine
 
-SCHEMA = json.loads(Path("docs/metadata.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((ROOT / "docs/metadata.schema.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
