@@ -89,7 +89,6 @@ def with_given_login(engine: EngineName, environ: Mapping[str, str]) -> str:
     registry, login = given
     settings = next((found for file in _files(engine, environ) if (found := _settings(file))), {})
     key = HUB_KEY if registry == HUB and engine == "docker" else registry
-    auth = base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
     helpers: dict[str, Any] = {
         name: value
         for name, value in _section(settings, "credHelpers").items()
@@ -99,7 +98,9 @@ def with_given_login(engine: EngineName, environ: Mapping[str, str]) -> str:
         helpers[key] = ""  # no helper for this registry: Docker then reads the file
     stored = {"credHelpers": helpers} if helpers else {}
     others = {name: value for name, value in settings.items() if name != "credHelpers"}
-    return json.dumps({**others, **stored, "auths": {**_section(settings, "auths"), key: {"auth": auth}}})
+    return json.dumps(
+        {**others, **stored, "auths": {**_section(settings, "auths"), key: {"auth": login.encoded}}}
+    )
 
 
 def _files(engine: EngineName, environ: Mapping[str, str]) -> Iterator[Path]:
