@@ -140,12 +140,14 @@ def test_layers_come_from_a_cache_elsewhere(
     assert told(file)["image"]["references"] == []
 
 
-def test_several_platforms_are_one_index(remote: RemoteBuilder, repository: Path, tmp_path: Path) -> None:
+def test_several_platforms_are_one_index(
+    remote: RemoteBuilder, repository: Path, tmp_path: Path, tag: str
+) -> None:
     archive, file = tmp_path / "image.tar", tmp_path / "m.json"
     (repository / "Dockerfile").write_text("FROM scratch\nCOPY notes /notes\n")
     platforms = ("--platform", "linux/amd64,arm64")
     options = (*platforms, "--output", f"type=oci,dest={archive}", "--metadata-file", str(file))
-    done = away(repository, remote, "several", *options)
+    done = away(repository, remote, tag, *options)
     assert done.returncode == 0, done.stderr
 
     with tarfile.open(archive) as members:
@@ -155,7 +157,7 @@ def test_several_platforms_are_one_index(remote: RemoteBuilder, repository: Path
     assert [each["platform"]["architecture"] for each in manifests] == ["amd64", "arm64"]
     assert told(file)["image"]["platforms"] == ["linux/amd64", "linux/arm64"]
 
-    refused = build(repository, "several", *platforms)
+    refused = build(repository, tag, *platforms)
     assert refused.returncode == 6
     assert "does not hold images for several platforms" in refused.stderr
     assert "docker buildx create --use" in refused.stderr

@@ -130,14 +130,14 @@ def test_a_revision_is_pulled_without_fetching_it(
     first = push(engine, f"file://{repository}", tag)
     assert first.returncode == 0, first.stderr
     commit = run(["git", "rev-parse", "HEAD"], cwd=repository).stdout.strip()
-    remove_image(engine, tag)
+    remove_image(engine, tag, all_names=True)
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "other"))
     # The commit is still named, but its files are gone.
     for path in (repository / ".git" / "objects").glob("[0-9a-f][0-9a-f]/*"):
         if path.parent.name + path.name != commit:
             path.unlink()
     again = build(engine, f"file://{repository}", "--tag", tag, "--reuse")
-    remove_image(engine, tag)
+    remove_image(engine, tag, all_names=True)
 
     assert (again.returncode, again.stdout) == (0, f"{tag}\n"), again.stderr
     assert registry.labels(f"octavia/revision-{engine}", "1")["org.opencontainers.image.revision"] == commit
