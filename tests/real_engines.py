@@ -25,6 +25,11 @@ def engine_of(name: EngineName) -> Engine:
     return engine
 
 
-def remove_image(engine: str, tag: str) -> None:
-    """Podman's cache are the untagged images below, which go with the last image upon them if nothing is said."""
+def remove_image(engine: str, tag: str, *, all_names: bool = False) -> None:
+    """Podman's cache are the untagged images below, which go with the last image upon them if nothing is said.
+
+    A revision has a name of r2i beside its tag: `all_names` is for an image that no other test can have.
+    """
+    if all_names:
+        tag = run([engine, "image", "inspect", "--format={{.Id}}", tag]).stdout.strip() or tag
     run([engine, "image", "rm", "--force", "--no-prune", tag])

@@ -14,7 +14,7 @@ import pytest
 from r2i.process import Completed, run
 from tests import registries
 from tests.pods import build_pod_image
-from tests.real_engines import BASE, engine_of
+from tests.real_engines import BASE, engine_of, remove_image
 from tests.registries import registry
 from tests.rootless import FUSE, TUN, needs
 from tests.sources.serving import Repository, serve
@@ -105,7 +105,7 @@ def test_a_pod_of_a_binderhub_builds_with_the_socket_of_a_daemon(pods: Pods) -> 
         assert {line.get("phase") for line in lines} >= {"fetching", "building"}
         assert run(["docker", "image", "inspect", tag]).returncode == 0
     finally:
-        run(["docker", "image", "rm", "--force", tag])
+        remove_image("docker", tag, all_names=True)
     assert pod.logins == 0
 
 

@@ -19,13 +19,14 @@ from r2i.engines import EngineName
 from r2i.process import Completed, run
 from tests.builders import RemoteBuilder, remote_builder
 from tests.building import R2I, build, fresh_tag
+from tests.cases import ROOT
 from tests.children import started
 from tests.real_engines import BASE, engine_of, remove_image
 from tests.waiting import until
 
 pytestmark = pytest.mark.engine
 
-SCHEMA = json.loads(Path("docs/metadata.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((ROOT / "docs/metadata.schema.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -168,12 +169,14 @@ def test_layers_come_from_a_cache_elsewhere(
     assert told(file)["image"]["references"] == []
 
 
-def test_several_platforms_are_one_index(remote: RemoteBuilder, repository: Path, tmp_path: Path) -> None:
+def test_several_platforms_are_one_index(
+    remote: RemoteBuilder, repository: Path, tmp_path: Path, tag: str
+) -> None:
     archive, file = tmp_path / "image.tar", tmp_path / "m.json"
     (repository / "Dockerfile").write_text("FROM scratch\nCOPY notes /notes\n")
     platforms = ("--platform", "linux/amd64,arm64")
     options = (*platforms, "--output", f"type=oci,dest={archive}", "--metadata-file", str(file))
-    done = away(repository, remote, "several", *options)
+    done = away(repository, remote, tag, *options)
     assert done.returncode == 0, done.stderr
 
     with tarfile.open(archive) as members:
@@ -188,7 +191,7 @@ def test_several_platforms_are_one_index(remote: RemoteBuilder, repository: Path
     assert [each["platform"]["architecture"] for each in manifests] == ["amd64", "arm64"]
     assert told(file)["image"]["platforms"] == ["linux/amd64", "linux/arm64"]
 
-    refused = build(repository, "several", *platforms)
+    refused = build(repository, tag, *platforms)
     assert refused.returncode == 6
     assert "does not hold images for several platforms" in refused.stderr
     assert "docker buildx create --use" in refused.stderr

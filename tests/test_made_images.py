@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from r2i.building.images import MadeImage, by_use, forget_gone, freed, made_of, size_of, superfluous
+from r2i.building.images import LONG, MadeImage, by_use, forget_gone, freed, made_of, size_of, superfluous
 from r2i.building.records import records, remember, remembered
 from r2i.building.uses import last_use, note_use
 from r2i.engines import EngineName
@@ -111,7 +111,7 @@ def test_a_use_that_cannot_be_noted_is_no_error(cache: Path) -> None:
 def test_a_directory_in_place_of_a_note_is_no_trouble(cache: Path) -> None:
     (cache / "uses" / "docker-a").mkdir(parents=True)
     note_use("docker", "sha256:a")
-    forget_gone({"docker": set()}, before=time.time() + 60, complete=True)
+    forget_gone({"docker": set()}, now=time.time() + LONG + 60, complete=True)
 
     assert last_use("docker", "sha256:a") is not None
 
@@ -185,12 +185,13 @@ def test_what_is_kept_of_images_that_are_gone_is_removed(cache: Path) -> None:
     note_use("podman", "sha256:gone")
     (cache / "images" / "broken.json").write_bytes(b"\xff")
     known: dict[EngineName, set[str]] = {"docker": {"sha256:here"}}
-    forget_gone(known, before=time.time() - 60, complete=True)  # nothing is so old
+    # Another daemon, which was used last, may have it.
+    forget_gone(known, now=time.time() + LONG - 60, complete=True)
     untouched = remembered(records(), "gone")
-    forget_gone(known, before=time.time() + 60, complete=False)
+    forget_gone(known, now=time.time() + LONG + 60, complete=False)
     kept = remembered(records(), "gone")
     uses = sorted(file.name for file in (cache / "uses").iterdir())
-    forget_gone(known, before=time.time() + 60, complete=True)
+    forget_gone(known, now=time.time() + LONG + 60, complete=True)
 
     assert untouched
     assert kept

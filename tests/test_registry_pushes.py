@@ -17,6 +17,9 @@ import pytest
 import requests
 
 from r2i.engines import EngineName
+from r2i.engines.podman import Podman
+from r2i.engines.protocol import BuildRequest, Sources, StageBase
+from r2i.model import Dockerfile
 from r2i.process import Completed, run
 from tests import registries
 from tests.building import R2I
@@ -186,14 +189,14 @@ def test_a_revision_is_pulled_without_fetching_it(
     first = push(engine, f"file://{repository}", tag)
     assert first.returncode == 0, first.stderr
     commit = run(["git", "rev-parse", "HEAD"], cwd=repository).stdout.strip()
-    remove_image(engine, tag)
+    remove_image(engine, tag, all_names=True)
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "other"))
     # The commit is still named, but its files are gone.
     for path in (repository / ".git" / "objects").glob("[0-9a-f][0-9a-f]/*"):
         if path.parent.name + path.name != commit:
             path.unlink()
     again = build(engine, f"file://{repository}", "--tag", tag, "--reuse")
-    remove_image(engine, tag)
+    remove_image(engine, tag, all_names=True)
 
     assert (again.returncode, again.stdout) == (0, f"{tag}\n"), again.stderr
     assert registry.labels(f"octavia/revision-{engine}", "1")["org.opencontainers.image.revision"] == commit
@@ -376,6 +379,29 @@ def test_a_login_of_the_user_is_used(
     assert PASSWORD not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("session", [True, False])
+def test_a_login_of_podman_is_used(
+    private: Registry, repository: Path, monkeypatch: pytest.MonkeyPatch, *, session: bool
+) -> None:
+    """Without the variable of a session, as root has none, Podman chooses where to keep it."""
+    engine_of("podman")
+    Path(os.environ["XDG_RUNTIME_DIR"]).mkdir()
+    for variable in ("DOCKER_CONFIG", *(() if session else ("XDG_RUNTIME_DIR",))):
+        monkeypatch.delenv(variable)
+    words = ("login", "--tls-verify=false", f"--username={USERNAME}", "--password-stdin", private.host)
+    logged_in = run(["podman", *words], stdin=PASSWORD)
+    name = f"octavia/logged-in-{session}".lower()
+    try:
+        done = push("podman", repository, f"{private.host}/{name}:1")
+    finally:
+        run(["podman", "logout", private.host])
+    remove_image("podman", f"{private.host}/{name}:1")
+
+    assert logged_in.returncode == 0, logged_in.stderr
+    assert done.returncode == 0, done.stderr
+    assert private.tags(name) == ["1"]
+
+
 def test_a_base_image_is_pulled_with_the_login_of_the_variable(
     private: Registry, repository: Path, tmp_path: Path
 ) -> None:
@@ -396,6 +422,36 @@ def test_a_base_image_is_pulled_with_the_login_of_the_variable(
 
     assert done.returncode == 0, done.stderr
     assert (settings / "config.json").read_text() == '{"credsStore": "r2i-none"}'
+
+
+def test_podman_pulls_a_base_image_without_settings_of_docker(registry: Registry, repository: Path) -> None:
+    """Podman itself fails where `DOCKER_CONFIG` is a directory without `config.json`."""
+    engine_of("podman")
+    base, tag = f"{registry.host}/octavia/plain-base:1", "r2i-test/plain:1"
+    first = push("podman", repository, base)
+    assert first.returncode == 0, first.stderr
+    remove_image("podman", base)
+    settings = repository.parent / "registries.conf"
+    settings.write_text(f'[[registry]]\nlocation = "{registry.host}"\ninsecure = true\n')
+    sources = Sources(
+        bases=(StageBase(reference=base, platform="", line=1),),
+        images=frozenset({base}),
+        hosts=frozenset(),
+        check=lambda *_: None,
+    )
+    dockerfile = Dockerfile(
+        text=f"FROM {base}\nCOPY Dockerfile /more\n", support={}, ignore="", layer_lines={}
+    )
+    request = BuildRequest(context=repository, dockerfile=dockerfile, tags=(tag,), sources=sources)
+    try:
+        image = Podman({**os.environ, "CONTAINERS_REGISTRIES_CONF": str(settings)}).build(
+            request, lambda _: None
+        )
+    finally:
+        remove_image("podman", tag)
+        remove_image("podman", base)
+
+    assert image.reference == tag
 
 
 @pytest.mark.parametrize(

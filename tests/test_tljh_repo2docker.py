@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from r2i.process import run
 from tests.building import notebook
 from tests.hubs import Hub, free_port, hub_of
 from tests.pods import named_on_this_machine, pod_image
+from tests.real_engines import remove_image
 from tests.serving import served
 from tests.sources.serving import Repository
 from tests.waiting import until
@@ -92,4 +92,4 @@ def test_an_environment_is_built_and_started(hub: Hub, repository: str) -> None:
         assert hub.ask("/user/ada/api/contents/says.ipynb").json()["type"] == "notebook"
         assert (built["repo"], built["mem_limit"]) == (repository, "2G")
     finally:
-        run(["docker", "image", "rm", "--force", f"{name}:HEAD"])
+        remove_image("docker", f"{name}:HEAD", all_names=True)

@@ -113,6 +113,12 @@ REFERENCE = re.compile(r"[@#!$%~&^*:.](?=\S)")
 #: A character without width, where nothing else keeps two characters apart.
 APART = "&#8203;"
 
+#: Other links that they make: `GH-1`, and the name of a commit, of which GitLab takes seven digits.
+LINKED = re.compile(r"(?<=[a-z])-(?=\d)|(?<![a-z0-9])[0-9a-f]{7,}(?![a-z0-9])", re.IGNORECASE)
+PIECE = re.compile(".{1,6}")
+
+SPECIAL = re.compile(f"{MARKUP.pattern}|(?P<linked>{LINKED.pattern})", re.IGNORECASE)
+
 
 def markdown(text: str) -> str:
     """A message as Markdown, on one line: literals in backticks become code, and the rest is nothing but characters, which
@@ -142,6 +148,8 @@ def markdown_block(lines: Iterable[str]) -> str:
 
 def _characters(text: str) -> str:
     def escaped(found: re.Match[str]) -> str:
-        return f"\\{found[0]}{APART if REFERENCE.match(text, found.start()) else ''}"
+        if found["linked"] is None:
+            return f"\\{found[0]}{APART if REFERENCE.match(text, found.start()) else ''}"
+        return f"-{APART}" if found[0] == "-" else APART.join(PIECE.findall(found[0]))
 
-    return MARKUP.sub(escaped, text)
+    return SPECIAL.sub(escaped, text)

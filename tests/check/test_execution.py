@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -306,15 +307,36 @@ def test_a_repository_that_does_not_build_reaches_nothing(tmp_path: Path) -> Non
     assert (dynamic["build"]["image"], dynamic["build"]["line"]) == (None, 2)
 
 
+@pytest.fixture(scope="module")
+def interrupted() -> Iterator[str]:
+    """The tag of an image whose checks do not end: built once, and removed at the end."""
+    tag = fresh_tag("interrupted")
+    yield tag
+    for name in ("docker", "podman"):
+        remove_image(name, tag)
+
+
 @pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize(
     "numbers",
     [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT] * 3],
     ids=["ctrl-c", "term", "ctrl-c-thrice"],
 )
-def test_nothing_is_left_after_an_interrupt(name: EngineName, numbers: list[signal.Signals]) -> None:
+def test_nothing_is_left_after_an_interrupt(
+    name: EngineName, numbers: list[signal.Signals], interrupted: str
+) -> None:
     engine_of(name)
-    words = ["check", str(EXECUTIONS / "endings"), "--execute", "--engine", name, "--timeout", "100"]
+    words = [
+        "check",
+        str(EXECUTIONS / "endings"),
+        "--execute",
+        "--tag",
+        interrupted,
+        "--engine",
+        name,
+        "--timeout",
+        "100",
+    ]
     with started(R2I, *words, "--progress", "plain", stderr=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         until(lambda: len(containers(name, child.pid)) >= 3, patience=300)
         for number in numbers:
@@ -329,9 +351,19 @@ def test_nothing_is_left_after_an_interrupt(name: EngineName, numbers: list[sign
 
 
 @pytest.mark.engine
-def test_what_a_killed_check_left_is_gone_with_the_next(tmp_path: Path) -> None:
+def test_what_a_killed_check_left_is_gone_with_the_next(tmp_path: Path, interrupted: str) -> None:
     engine_of("docker")
-    words = ["check", str(EXECUTIONS / "endings"), "--execute", "--engine", "docker", "--progress", "plain"]
+    words = [
+        "check",
+        str(EXECUTIONS / "endings"),
+        "--execute",
+        "--tag",
+        interrupted,
+        "--engine",
+        "docker",
+        "--progress",
+        "plain",
+    ]
     with started(R2I, *words, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         until(lambda: len(containers("docker", child.pid)) >= 3, patience=300)
         child.kill()
@@ -342,9 +374,19 @@ def test_what_a_killed_check_left_is_gone_with_the_next(tmp_path: Path) -> None:
 
 
 @pytest.mark.engine
-def test_an_engine_that_goes_away_is_an_error_of_the_engine() -> None:
+def test_an_engine_that_goes_away_is_an_error_of_the_engine(interrupted: str) -> None:
     engine_of("docker")
-    words = ["check", str(EXECUTIONS / "endings"), "--execute", "--engine", "docker", "--timeout", "100"]
+    words = [
+        "check",
+        str(EXECUTIONS / "endings"),
+        "--execute",
+        "--tag",
+        interrupted,
+        "--engine",
+        "docker",
+        "--timeout",
+        "100",
+    ]
     with docker_over_a_network() as variables:
         child = subprocess.Popen(
             [R2I, *words, "--progress", "plain"],

@@ -195,6 +195,15 @@ def test_markdown_has_nothing_of_others_but_text(report: Report) -> None:
     ]
 
 
+@pytest.mark.parametrize("said", ["GH-1", "gl-12", "abcdef1", "0" * 40, "see 9BA12248,"])
+def test_markdown_links_to_no_issue_or_commit(said: str) -> None:
+    inline = MARKDOWN.parse(f"A: {markdown(said)}.")[1]
+    shown = "".join(token.content for token in inline.children or ())
+
+    assert shown.replace("\u200b", "") == f"A: {said}."
+    assert not re.search(r"(?i)\bG[HL]-\d|[0-9a-f]{7}", shown)
+
+
 @given(st.text(st.characters(exclude_characters="`")))
 def test_markdown_shows_a_message_as_it_is(said: str) -> None:
     inline = MARKDOWN.parse(f"A: {markdown(f'{said}`{said}`{said}')}.")[1]

@@ -140,14 +140,16 @@ def test_what_r2i_made_is_listed_and_nothing_else(store: Store, three: dict[str,
 def test_images_are_removed_by_age(store: Store, three: dict[str, str]) -> None:
     tried = store.r2i("prune", "--older-than", "30d", "--dry-run")
     before = store.left()
+    store.use("f" * 64, days=400)
     done = store.r2i("prune", "--older-than", "30d", "--yes")
+    uses = {file.name for file in (store.top / "cache/r2i/uses").iterdir()}
 
     assert tried.stdout.splitlines()[-1] == "1 image, 2.0 MB in layers that no other image has"
     assert before == ["localhost/new:1", "localhost/r2i/old:1"]
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == "Removed 1 image, 2.0 MB"
     assert store.left() == ["localhost/new:1"]
-    assert [file.name for file in (store.top / "cache/r2i/uses").iterdir()] == [f"podman-{three['new']}"]
+    assert uses == {f"podman-{three['new']}", f"podman-{three['old']}"}  # another daemon could have it
     assert store.r2i("prune", "--older-than", "30d", "--yes").stdout == "No image to remove\n"
 
 

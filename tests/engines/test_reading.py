@@ -535,8 +535,19 @@ def test_podman_without_user_namespaces_is_said() -> None:
     assert failure.message == "Podman may not create user namespaces here"
 
 
-def test_a_chroot_does_not_hold_a_dockerfile_of_others() -> None:
+@pytest.mark.parametrize(
+    ("isolation", "arguments", "said"),
+    [
+        ("chroot", (), "are not separated from this machine"),
+        (" Chroot", (), "are not separated from this machine"),
+        ("", ("--isolation=chroot",), "`--isolation` does not apply"),
+        ("", ("--isolation", "Chroot"), "`--isolation` does not apply"),
+    ],
+)
+def test_a_chroot_does_not_hold_a_dockerfile_of_others(
+    isolation: str, arguments: tuple[str, ...], said: str
+) -> None:
     sources = Sources(bases=(), images=frozenset(), hosts=frozenset(), check=lambda *_: None)
-    request = replace(BUILD, sources=sources)
-    with pytest.raises(EngineError, match="are not separated from this machine"):
-        Podman({"BUILDAH_ISOLATION": "chroot"}).build(request, ignore)
+    request = replace(BUILD, sources=sources, arguments=arguments)
+    with pytest.raises(EngineError, match=said):
+        Podman({"BUILDAH_ISOLATION": isolation}).build(request, ignore)

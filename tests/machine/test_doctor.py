@@ -234,7 +234,7 @@ def test_rootless_podman_needs_the_device_of_its_network(tmp_path: Path) -> None
     rootless = podman_info(rootless=True)
 
     assert podman(tmp_path, rootless, tun=None).problems()["no-tun"].fix == "sudo modprobe tun"
-    assert podman(tmp_path, rootless, tun=None, BUILDAH_ISOLATION="chroot").ready
+    assert podman(tmp_path, rootless, tun=None, BUILDAH_ISOLATION="Chroot").ready
     assert podman(tmp_path, podman_info(), tun=None).ready
     if os.getuid() != 0:
         assert (

@@ -29,11 +29,13 @@ REFUSED = json_answer({"message": "Resource not accessible by integration"}, sta
 
 @dataclass
 class Forge:
-    """A server for `web_servers`. `readonly` is the token of a pull request from a fork."""
+    """A server for `web_servers`. `readonly` is the token of a pull request from a fork; `mute` is how many changes it makes
+    and says of them that it is busy."""
 
     service: Literal["github", "gitlab"] = "github"
     owner: dict[str, Any] = field(default_factory=lambda: BOT)
     readonly: bool = False
+    mute: int = 0
     comments: list[dict[str, Any]] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
 
@@ -56,7 +58,9 @@ class Forge:
         if asked.method == "GET":
             size, page = int(asked.query["per_page"]), int(asked.query["page"])
             return json_answer(self.comments[size * (page - 1) : size * page])
-        return REFUSED if self.readonly else self._change(asked, found["id"])
+        answer = REFUSED if self.readonly else self._change(asked, found["id"])
+        self.mute -= 1
+        return json_answer({"message": "Server Error"}, status=502) if self.mute >= 0 else answer
 
     def _knows(self, asked: Asked) -> bool:
         if self.service == "gitlab":

@@ -254,6 +254,27 @@ def test_a_comment_is_as_long_as_github_takes(tmp_path: Path) -> None:
     assert done.stdout.endswith("- A finding with many words\n\nThe rest is in the log of the job.\n")
 
 
+def test_a_comment_does_not_end_folded_away(tmp_path: Path) -> None:
+    (tmp_path / "check.md").write_text(
+        "\n<details><summary>Log</summary>\n\n" + "    line\n" * 10_000 + "\n</details>\n"
+    )
+    done = report(tmp_path, "--check-file", "check.md")
+
+    assert done.stdout.endswith("    line\n\n</details>\n\nThe rest is in the log of the job.\n")
+
+
+def test_a_comment_that_was_written_without_an_answer_is_not_written_again(tmp_path: Path) -> None:
+    served = Forge(mute=1)
+    with forge(tmp_path, served) as web:
+        done = report(
+            tmp_path, "--comment", **of_github(tmp_path, GITHUB_API_URL=web.url, GITHUB_TOKEN=TOKEN)
+        )
+
+    assert served.changes == ["POST", "PATCH"], done.stderr
+    assert len(served.comments) == 1
+    assert done.stderr.splitlines()[-1].startswith("Comment: https://")
+
+
 def test_variables_for_later_steps_are_appended(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("other=1\n")
     report(tmp_path, *written(tmp_path), "--variables", "out")

@@ -17,6 +17,9 @@ MADE_LABEL = "io.r2i.version"
 #: How the names begin that r2i gives; Podman puts a registry before them.
 OWN_NAMES = ("r2i/", "localhost/r2i/")
 
+#: After how many seconds without use it is forgotten what r2i keeps of an image that is gone: a year.
+LONG = 365 * 86400.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class MadeImage:
@@ -121,11 +124,13 @@ def _left_alone(image: StoredImage, users: Counter[str]) -> Iterator[int]:
             yield size
 
 
-def forget_gone(known: Mapping[EngineName, Collection[str]], *, before: float, complete: bool) -> None:
-    """Remove what r2i keeps of images that are gone: `known` are those of each engine that was asked `before`.
+def forget_gone(known: Mapping[EngineName, Collection[str]], *, now: float, complete: bool) -> None:
+    """Remove what r2i has kept for long of images that are gone: `known` are those that each engine has.
 
-    Only where these engines are `complete` is it known which records, of whatever engine, are of none.
+    Another daemon of the same engine may have them: which one it was is not kept, since a build that finds its image asks
+    no daemon who it is. Only where these engines are `complete` is it known which records, of whatever engine, are of none.
     """
+    before = now - LONG
     for engine, ids in known.items():
         forget_uses(engine, known=ids, before=before)
     if complete:

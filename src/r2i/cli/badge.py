@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from r2i.checkout import Checkout
-from r2i.cli.common import TypedSource, note, source_options
+from r2i.cli.common import TypedSource, source_options, warn
 from r2i.cli.themes import Command
 from r2i.errors import UsageError
 from r2i.model import Source
@@ -51,7 +51,7 @@ def badge(typed: TypedSource, *, urlpath: str, hub: str, form: str) -> None:
     hub = hub_address(hub)
     launch, warnings = launch_of(typed, urlpath=urlpath, hub=hub)
     for warning in warnings:
-        note(f"{click.style('Warning:', fg='yellow')} {warning}")
+        warn(warning)
     click.echo(FORMATS[form](launch))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from r2i.cli.common import counted, size
 from r2i.cli.themes import Command
 from r2i.quoting import printable
 
@@ -46,10 +47,10 @@ def cache(*, clear: bool, as_json: bool) -> int:
         return 0
     if freed is None:
         lines = _lines(downloads, entries)
-        lines += [f"Build steps of Podman: {_size(steps)} in `{podman_caches.place()}`"] if steps else []
+        lines += [f"Build steps of Podman: {size(steps)} in `{podman_caches.place()}`"] if steps else []
     else:
-        lines = [f"Removed {_size(freed)} from `{downloads.directory}`"]
-        lines += [f"Removed {_size(steps)} from `{podman_caches.place()}`"] if steps else []
+        lines = [f"Removed {size(freed)} from `{downloads.directory}`"]
+        lines += [f"Removed {size(steps)} from `{podman_caches.place()}`"] if steps else []
     for line in lines:
         click.echo(line)
     return 0
@@ -57,12 +58,11 @@ def cache(*, clear: bool, as_json: bool) -> int:
 
 def _lines(downloads: DownloadCache, entries: Sequence[KeptFile]) -> list[str]:
     total = sum(entry.size for entry in entries)
-    files = "1 file" if len(entries) == 1 else f"{len(entries)} files"
-    head = f"{files}, {_size(total)} of at most {_size(downloads.limit)}, in `{downloads.directory}`"
+    head = f"{counted(len(entries), 'file')}, {size(total)} of at most {size(downloads.limit)}, in `{downloads.directory}`"
     recent = list(reversed(entries))[:MOST_LINES]
     widest = max((len(entry.host) for entry in recent), default=0)
     rows = [
-        f"{_size(entry.size):>11}  {_day(entry)}  {printable(entry.host):<{widest}}  {printable(entry.name)}"
+        f"{size(entry.size):>11}  {_day(entry)}  {printable(entry.host):<{widest}}  {printable(entry.name)}"
         for entry in recent
     ]
     more = len(entries) - len(recent)
@@ -100,9 +100,3 @@ def _document(
 
 def _day(entry: KeptFile) -> str:
     return datetime.fromtimestamp(entry.used, UTC).strftime("%Y-%m-%d")
-
-
-def _size(amount: int) -> str:
-    from r2i.sources.web.bounds import in_words
-
-    return in_words(amount)

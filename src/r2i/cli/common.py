@@ -263,6 +263,21 @@ def note(message: str, **fields: Json) -> None:
     click.echo(message, err=True)
 
 
+def warn(message: str) -> None:
+    note(f"{click.style('Warning:', fg='yellow')} {printable(message)}")
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def size(amount: int) -> str:
+    """An amount of bytes for people."""
+    from r2i.sources.web.bounds import in_words
+
+    return in_words(amount)
+
+
 def show_diff(lines: Iterable[str]) -> None:
     """Lines of a diff, in its usual colours."""
     for line in lines:
@@ -282,6 +297,6 @@ def show_warnings(notices: Iterable[Notice]) -> None:
     """What may surprise, on stderr; the rest stands in `r2i plan`."""
     for notice in notices:
         if notice.level == "warning":
-            file = printable(notice.file or "")
+            file = notice.file or ""
             place = f"{file}:{notice.line}: " if notice.line else f"{file}: " if file else ""
-            note(f"{click.style('Warning:', fg='yellow')} {place}{printable(notice.message)}")
+            warn(f"{place}{notice.message}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from r2i.building.images import MADE_LABEL, MadeImage, by_use, made_of, size_of
-from r2i.cli.common import engine_option, note
+from r2i.cli.common import counted, engine_option, size, warn
 from r2i.cli.themes import Command
 from r2i.engines import EngineChoice
 from r2i.model import Json
@@ -58,23 +58,9 @@ def engines_here(engine: EngineChoice) -> tuple[list[Engine], bool]:
     return working, engine == "auto" and not troubles
 
 
-def warn(message: str) -> None:
-    note(f"{click.style('Warning:', fg='yellow')} {printable(message)}")
-
-
 def title(image: MadeImage) -> str:
     """What people call an image."""
     return printable(image.stored.references[0] if image.stored.references else image.stored.id[7:19])
-
-
-def in_words(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def size(amount: int) -> str:
-    from r2i.sources.web.bounds import in_words
-
-    return in_words(amount)
 
 
 def age(moment: float) -> str:
@@ -86,7 +72,7 @@ def age(moment: float) -> str:
 
 
 def _lines(made: Sequence[MadeImage]) -> list[str]:
-    head = f"{in_words(len(made), 'image')}, {size(size_of(image.stored for image in made))}"
+    head = f"{counted(len(made), 'image')}, {size(size_of(image.stored for image in made))}"
     if not made:
         return [head]
     rows = [COLUMNS, *map(_row, made)]

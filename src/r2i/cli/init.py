@@ -24,11 +24,13 @@ from r2i.cli.common import (
     agreed,
     ca_bundle_option,
     checked_out,
+    counted,
     engine_option,
     note,
     plan_options,
     show_diff,
     source_options,
+    warn,
 )
 from r2i.cli.rescue import builder_for
 from r2i.cli.themes import Command
@@ -118,7 +120,7 @@ def init(typed: TypedSource, chosen: InitChoices, plan: PlanChoices) -> None:
         if launch and readme:
             fixes.append(badge_fix(subject, readme, launch))
         if state and state.prefix:
-            _warn(
+            warn(
                 f"Binder looks for these files at the top of the repository, not in `{printable(state.prefix)}`:"
                 " run `r2i init` there"
             )
@@ -144,7 +146,7 @@ def _with_apt(needs: Needs, packages: Iterable[str]) -> Needs:
 
 
 def _say_found(subject: Subject, needs: Needs) -> None:
-    note(f"{_count(len(subject.notebooks), 'notebook')}, {_count(len(subject.modules), 'module')}")
+    note(f"{counted(len(subject.notebooks), 'notebook')}, {counted(len(subject.modules), 'module')}")
     if subject.environment is None:
         return  # a `Dockerfile`, or Nix, decides what is installed
     for kind, found in (("install", needs.requirements), ("install with apt", needs.apt)):
@@ -167,13 +169,13 @@ def _environment(subject: Subject, needs: Needs, chosen: InitChoices, *, started
         _say_failed(needs, look)
     else:
         for why in needs.unknown.values():
-            _warn(f"{_because(why)}, and r2i does not know which package provides it")
+            warn(f"{_because(why)}, and r2i does not know which package provides it")
         if to_pin:
             note(
                 "Nothing was built, so versions are not pinned; run `r2i init` without `--no-build` to pin them"
             )
     for words in unwritten(subject, needs):
-        _warn(printable(words))
+        warn(printable(words))
     return [*fixes]
 
 
@@ -249,7 +251,7 @@ def _looked(
 
 def _say_failed(needs: Needs, look: Look) -> None:
     for module, said in look.failed.items():
-        _warn(f"{_because(needs.imports[module])}, and this import fails in the image: {printable(said)}")
+        warn(f"{_because(needs.imports[module])}, and this import fails in the image: {printable(said)}")
     if needs.imports and not look.failed:
         works = "the import works" if len(needs.imports) == 1 else f"all {len(needs.imports)} imports work"
         note(f"{click.style('Built:', fg='green', bold=True)} {works} in the image")
@@ -292,16 +294,8 @@ def _write(fixes: Sequence[Fix], subject: Subject, *, asking: bool) -> None:
 def _shown(fix: Fix, subject: Subject) -> bool:
     changes = combined(subject.checkout, [fix])
     if not changes.applied:
-        _warn(f"{printable(fix.title)}: cannot be written because its path contains a symbolic link")
+        warn(f"{printable(fix.title)}: cannot be written because its path contains a symbolic link")
         return False
     note(f"\n{click.style(printable(fix.title), bold=True)}")
     show_diff(diff(changes))
     return True
-
-
-def _warn(words: str) -> None:
-    note(f"{click.style('Warning:', fg='yellow')} {words}")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

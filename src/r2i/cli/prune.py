@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from r2i.building.images import MadeImage, by_use, forget_gone, freed, made_of, superfluous
-from r2i.cli.common import agreed, engine_option
-from r2i.cli.images import age, engines_here, in_words, size, title, warn
+from r2i.cli.common import agreed, counted, engine_option, size, warn
+from r2i.cli.images import age, engines_here, title
 from r2i.cli.themes import Command
 from r2i.engines import EngineChoice
 from r2i.engines.bounds import duration_from, size_from
@@ -45,7 +45,6 @@ def prune(
     since, most = _bounds(older_than, keep_size)
     if not dry_run and not yes and not sys.stdin.isatty():
         raise UsageError("Cannot ask for confirmation: stdin is not a terminal", hint="Pass `--yes`")
-    began = time.time()
     working, complete = engines_here(engine)
     stored = {each.name: each.stored() for each in working}
     made = by_use(image for name, images in stored.items() for image in made_of(name, images))
@@ -54,17 +53,17 @@ def prune(
     _show(chosen, everything)
     if dry_run:
         return
-    if chosen and not yes and not agreed(f"Remove {in_words(len(chosen), 'image')}?", default=False):
+    if chosen and not yes and not agreed(f"Remove {counted(len(chosen), 'image')}?", default=False):
         raise click.Abort
     removed = _removed(chosen, working)
     gone = {image.id for image in removed}
     known = {name: {image.id for image in images} - gone for name, images in stored.items()}
-    forget_gone(known, before=began, complete=complete)
+    forget_gone(known, now=time.time(), complete=complete)
     if removed:
-        click.echo(f"Removed {in_words(len(removed), 'image')}, {size(freed(removed, everything))}")
+        click.echo(f"Removed {counted(len(removed), 'image')}, {size(freed(removed, everything))}")
     if len(removed) < len(chosen):
         raise EngineError(
-            f"{len(chosen) - len(removed)} of {in_words(len(chosen), 'image')} could not be removed",
+            f"{len(chosen) - len(removed)} of {counted(len(chosen), 'image')} could not be removed",
             hint="Run `r2i images` to list what is left",
         )
 
@@ -87,7 +86,7 @@ def _show(chosen: Sequence[MadeImage], everything: Sequence[StoredImage]) -> Non
         repository = printable(image.repository)
         click.echo(f"{title(image)}  {size(image.stored.size)}  used {age(image.used)}  {repository}")
     amount = size(freed([image.stored for image in chosen], everything))
-    click.echo(f"{in_words(len(chosen), 'image')}, {amount} in layers that no other image has")
+    click.echo(f"{counted(len(chosen), 'image')}, {amount} in layers that no other image has")
 
 
 def _removed(chosen: Sequence[MadeImage], engines: Sequence[Engine]) -> list[StoredImage]:

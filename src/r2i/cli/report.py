@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from r2i.cli.common import note
+from r2i.cli.common import note, warn
 from r2i.cli.themes import Command
 from r2i.errors import R2iError, UsageError
 from r2i.quoting import printable
@@ -123,18 +123,14 @@ def _comment(text: str, job: CiJob | None, directory: str) -> None:
         return
     token = token_for(job, os.environ)
     if token is None:
-        _warn("No comment was written", f"`{VARIABLES[job.service]}` is not set")
+        warn(f"No comment was written: `{VARIABLES[job.service]}` is not set")
         return
     client = HttpClient(environ=os.environ, report=note, advice=ADVICE)
     try:
         address = Comments(client=client, job=job, token=token).write(text, marker=marker(directory))
     except R2iError as error:
-        _warn("No comment was written", error.message)
+        warn(f"No comment was written: {error.message}")
         if error.hint:
             note(f"{click.style('Hint:', fg='yellow', bold=True)} {printable(error.hint)}")
         return
     note(f"Comment: {printable(address)}" if address else "The comment was written")
-
-
-def _warn(what: str, why: str) -> None:
-    note(f"{click.style('Warning:', fg='yellow')} {what}: {printable(why)}")

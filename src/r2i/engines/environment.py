@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Mapping
+from pathlib import Path
 
 from r2i.host.logins import WITHHELD
 
@@ -31,13 +32,15 @@ PULLING = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "
 
 
 def child_environment(environ: Mapping[str, str], *, pulls: bool = False) -> dict[str, str]:
-    """A BinderHub starts us without `HOME`, and with its own secrets: those must not go on."""
+    """A BinderHub starts us without `HOME`, and with its own secrets: those must not go on. `pulls` is for Podman."""
     child = {
         name: value
         for name, value in environ.items()
         if name not in WITHHELD
         and (name in NAMES or name.startswith(PREFIXES) or (pulls and name.upper() in PULLING))
     }
+    if pulls and not Path(child.get("DOCKER_CONFIG", ""), "config.json").exists():
+        child.pop("DOCKER_CONFIG", None)  # Podman then pulls nothing, where Docker does not mind
     child.setdefault("PATH", os.defpath)
     if "HOME" not in child:
         # Without it, the programs would write their settings into the working directory.
@@ -46,6 +49,11 @@ def child_environment(environ: Mapping[str, str], *, pulls: bool = False) -> dic
         except KeyError:
             child["HOME"] = "/"
     return child
+
+
+def steps_in_chroot(environ: Mapping[str, str]) -> bool:
+    """Whether Podman separates the steps of a build from us by a chroot only. It reads the word in any case."""
+    return environ.get("BUILDAH_ISOLATION", "").strip().lower() == "chroot"
 
 
 def passed_by_name(

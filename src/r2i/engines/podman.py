@@ -16,7 +16,7 @@ from r2i.engines import ownership
 from r2i.engines.bounds import BoundName, exceeded
 from r2i.engines.container_limits import PROCESSES, default_memory
 from r2i.engines.docker_container import GRACE
-from r2i.engines.environment import child_environment, passed_by_name
+from r2i.engines.environment import child_environment, passed_by_name, steps_in_chroot
 from r2i.engines.failure import (
     engine_failure,
     last_line,
@@ -448,10 +448,15 @@ def _proxies(request: BuildRequest, env: Mapping[str, str]) -> list[str]:
 def _check(request: BuildRequest, environ: Mapping[str, str]) -> None:
     """Raise `EngineError` for what only builders of Docker do, and for code of a repository that no isolation would hold."""
     # In a chroot, steps of root see our processes, and can leave it: they would find our secrets.
-    if request.sources is not None and environ.get("BUILDAH_ISOLATION") == "chroot":
+    if request.sources is not None and steps_in_chroot(environ):
         raise EngineError(
             "With `BUILDAH_ISOLATION=chroot`, steps of the repository's `Dockerfile` are not separated from this machine",
             hint="Use another isolation, or pass `--trust-repository` if you trust its code",
+        )
+    if request.sources is not None and any(word.startswith("--isolation") for word in request.arguments):
+        raise EngineError(
+            "`--isolation` does not apply to a repository's own `Dockerfile`: its steps could be separated less from this machine",
+            hint="Build without it, or pass `--trust-repository` if you trust its code",
         )
     if len(request.platforms) > 1:
         raise EngineError(
@@ -467,25 +472,6 @@ def _check(request: BuildRequest, environ: Mapping[str, str]) -> None:
         raise EngineError(
             "Podman does not push an image while it builds", hint="Build it, then run `podman push`"
         )
-
-
-def _temporary(namespace: str) -> dict[str, str]:
-    """Where Podman keeps the caches of steps: it knows no namespaces, and takes a directory below this one."""
-    import platformdirs
-
-    if not namespace:
-        return {}
-    directory = platformdirs.user_cache_path("r2i") / "podman" / namespace
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        directory.parent.chmod(0o700)
-        directory.chmod(0o700)
-    except OSError as error:
-        raise EngineError(
-            f"`{directory}` cannot be created for the step caches of Podman: {error.strerror}",
-            hint="Set `XDG_CACHE_HOME` to a writable directory",
-        ) from error
-    return {"TMPDIR": str(directory)}
 
 
 def _run(

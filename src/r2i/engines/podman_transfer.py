@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections import deque
@@ -57,8 +56,6 @@ def _transfer(
     said: deque[str] = deque(maxlen=20)
     retried = False
     env = child_environment(environ, pulls=True)
-    if "DOCKER_CONFIG" in env and not Path(env["DOCKER_CONFIG"], "config.json").exists():
-        del env["DOCKER_CONFIG"]  # Docker does not mind
     with process.streaming(argv, env=env, guard="program", remove=(directory,)) as (lines, wait):
         for line in lines:
             said.append(line)
@@ -103,8 +100,8 @@ def _private(name: str, login: RegistryLogin | None) -> Iterator[tuple[Path, tup
     with TemporaryDirectory(prefix="r2i-transfer-", ignore_cleanup_errors=True) as made:
         directory = Path(made)
         if login is not None:
-            secret = base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
-            entry = {"identitytoken": login.token, "auth": secret} if login.token else {"auth": secret}
+            token = {"identitytoken": login.token} if login.token else {}
+            entry = {**token, "auth": login.encoded}
             file = directory / "auth.json"
             file.touch(mode=0o600)
             file.write_text(json.dumps({"auths": {host: entry}}), encoding="utf-8")

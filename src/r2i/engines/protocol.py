@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -25,6 +26,11 @@ class RegistryLogin:
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
     origin: str = ""
+
+    @property
+    def encoded(self) -> str:
+        """The name and the password as HTTP and files of logins have them."""
+        return base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
 
 
 @dataclass(frozen=True, kw_only=True)

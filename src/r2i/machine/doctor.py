@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from r2i.engines import EngineName
 from r2i.engines.bounds import OPTIONS, BoundName
+from r2i.engines.environment import steps_in_chroot
 from r2i.facts.pins import base_image, is_distribution
 from r2i.machine import Machine, last_line
 from r2i.machine.docker import check_docker
@@ -85,7 +86,7 @@ def check_container(machine: Machine, engine: EngineName, reference: str | None 
         return Symptom(check="container", status="ok", message="a container starts")
     reason = last_line(done)
     symptom = does_not_run("container", f"no container starts: {reason}", engine=engine, said=reason)
-    in_chroot = engine == "podman" and machine.environ.get("BUILDAH_ISOLATION") == "chroot"
+    in_chroot = engine == "podman" and steps_in_chroot(machine.environ)
     return replace(symptom, status="warning") if in_chroot else symptom
 
 

@@ -7,6 +7,7 @@ import posixpath
 import shlex
 from typing import Any
 
+from r2i.engines.environment import steps_in_chroot
 from r2i.machine import Machine, last_line
 from r2i.machine.symptoms import Examination, Symptom, json_of, missing, of_version, storage
 from r2i.process import Completed
@@ -86,7 +87,7 @@ def podman_runtime(machine: Machine, info: dict[str, Any]) -> Symptom:
 
 def podman_network(machine: Machine, info: dict[str, Any]) -> Symptom | None:
     """Without root, a program of ours makes the network of a container, through a device. Steps in a chroot have ours."""
-    if not _rootless(info) or machine.environ.get("BUILDAH_ISOLATION") == "chroot":
+    if not _rootless(info) or steps_in_chroot(machine.environ):
         return None
     device = machine.root / "dev/net/tun"
     if os.access(device, os.R_OK | os.W_OK):

@@ -114,18 +114,13 @@ def run(
             else:
                 _kill(child, group=limits is not None)
     if code == TOO_LONG:
-        stderr = f"{argv[0]}: no answer in {timeout:g} s".encode()
+        stderr = f"{argv[0]}: no answer in {timeout:g} s"
     elif code == TOO_MUCH:
-        stderr += f"\n{argv[0]}: wrote more than it may".encode()
-    return Completed(
-        argv=(*argv,),
-        returncode=code,
-        stdout=stdout.decode(errors="replace"),
-        stderr=stderr.decode(errors="replace"),
-    )
+        stderr += f"\n{argv[0]}: wrote more than it may"
+    return Completed(argv=(*argv,), returncode=code, stdout=stdout, stderr=stderr)
 
 
-def _heard(child: subprocess.Popen[bytes], *, timeout: float | None, most: int) -> tuple[int, bytes, bytes]:
+def _heard(child: subprocess.Popen[bytes], *, timeout: float | None, most: int) -> tuple[int, str, str]:
     """The exit status of a program, and what it wrote until it ended, ran out of time or had said too much."""
     deadline = None if timeout is None else time.monotonic() + timeout
     output, errors = bytearray(), bytearray()
@@ -137,19 +132,20 @@ def _heard(child: subprocess.Popen[bytes], *, timeout: float | None, most: int) 
             left = None if deadline is None else deadline - time.monotonic()
             ready = selector.select(left) if left is None or left > 0 else []
             if not ready:
-                return TOO_LONG, b"", b""
+                return TOO_LONG, "", ""
             for key, _ in ready:
                 if data := os.read(key.fd, 1 << 16):
                     key.data.extend(data)
                 else:
                     selector.unregister(key.fileobj)
             if len(output) + len(errors) > most:
-                return TOO_MUCH, b"", bytes(errors[-LONGEST_LINE:])
+                return TOO_MUCH, "", errors[-LONGEST_LINE:].decode(errors="replace")
     try:
         code = child.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
-        return TOO_LONG, b"", b""
-    return (TOO_MUCH if code == -signal.SIGXFSZ else code), bytes(output), bytes(errors)
+        return TOO_LONG, "", ""
+    code = TOO_MUCH if code == -signal.SIGXFSZ else code
+    return code, output.decode(errors="replace"), errors.decode(errors="replace")
 
 
 def _bounded(argv: Sequence[str], limits: Limits | None) -> list[str]:

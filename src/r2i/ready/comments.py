@@ -47,13 +47,17 @@ class Comments:
         Raises `FetchError` where the token does not suffice, and `TemporaryError` as every request does.
         """
         own = self._own()
-        mine = (one for one in self._all() if own(one) and str(one.get("body")).startswith(marker))
-        found = next(mine, None)
-        if found is None:
-            written = self._send("POST", self._place, body)
-        else:
+
+        def put() -> Mapping[str, Any]:
+            """A server that answered with an error may have written a comment nevertheless: it is looked for each time."""
+            mine = (one for one in self._all() if own(one) and str(one.get("body")).startswith(marker))
+            found = next(mine, None)
+            if found is None:
+                return self._send("POST", self._place, body, once=True)
             change, place = ("PUT", self._place) if self.job.service == "gitlab" else ("PATCH", self._edited)
-            written = self._send(change, f"{place}/{found['id']}", body)
+            return self._send(change, f"{place}/{found['id']}", body)
+
+        written = self.client.patience.insisting(put, report=self.client.report)
         return str(written.get("html_url", ""))
 
     @property
@@ -88,8 +92,8 @@ class Comments:
             if len(found) < PAGE:
                 return
 
-    def _send(self, method: str, url: str, body: str) -> Mapping[str, Any]:
-        written = self.client.sent(method, url, {"body": body}, token=self.token)
+    def _send(self, method: str, url: str, body: str, *, once: bool = False) -> Mapping[str, Any]:
+        written = self.client.sent(method, url, {"body": body}, token=self.token, once=once)
         if not isinstance(written, dict):
             raise _other_api(url)
         return written

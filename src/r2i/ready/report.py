@@ -155,7 +155,9 @@ def _layers(built: Built) -> Iterator[str]:
 
 
 def _cut(text: str) -> str:
-    """Whole lines."""
+    """Whole lines, and no last words in a part that is folded away."""
     if len(text) <= MOST:
         return text
-    return text[:MOST].rpartition("\n")[0] + "\n\nThe rest is in the log of the job.\n"
+    kept = text[:MOST].rpartition("\n")[0]
+    folded = "\n\n</details>" if kept.rfind("\n<details>") > kept.rfind("\n</details>") else ""
+    return f"{kept}{folded}\n\nThe rest is in the log of the job.\n"

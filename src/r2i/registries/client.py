@@ -5,7 +5,6 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -179,7 +178,7 @@ class RegistryClient:
         login = self.login
         if kind.lower() != "bearer":
             if login is not None and login.username:
-                self._authorization[:] = [_basic(login)]
+                self._authorization[:] = [f"Basic {login.encoded}"]
             return
         words = dict(CHALLENGE.findall(rest))
         scope = f"repository:{self.name.repository}:pull{',push' if push else ''}"
@@ -191,7 +190,9 @@ class RegistryClient:
             self._token(self._sent("POST", realm, headers, urlencode(form)))
             return
         url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(asked)}"
-        self._token(self._sent("GET", url, {"Authorization": _basic(login)} if login is not None else {}))
+        self._token(
+            self._sent("GET", url, {"Authorization": f"Basic {login.encoded}"} if login is not None else {})
+        )
 
     def _token(self, asked: Any) -> None:
         with asked as response:
@@ -242,10 +243,6 @@ def _said(response: requests.Response) -> str:
         )
     except (ValueError, LookupError, TypeError, AttributeError):
         return str(response.reason or "no reason given")
-
-
-def _basic(login: RegistryLogin) -> str:
-    return f"Basic {base64.b64encode(f'{login.username}:{login.password}'.encode()).decode()}"
 
 
 def _fields(found: object) -> dict[str, Any]:

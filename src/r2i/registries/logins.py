@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +87,6 @@ def with_given_login(engine: EngineName, environ: Mapping[str, str]) -> str:
     registry, login = given
     settings = next((found for file in _files(engine, environ) if (found := _settings(file))), {})
     key = HUB_KEY if registry == HUB and engine == "docker" else registry
-    auth = base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
     helpers: dict[str, Any] = {
         name: value
         for name, value in _section(settings, "credHelpers").items()
@@ -95,7 +96,9 @@ def with_given_login(engine: EngineName, environ: Mapping[str, str]) -> str:
         helpers[key] = ""  # no helper for this registry: Docker then reads the file
     stored = {"credHelpers": helpers} if helpers else {}
     others = {name: value for name, value in settings.items() if name != "credHelpers"}
-    return json.dumps({**others, **stored, "auths": {**_section(settings, "auths"), key: {"auth": auth}}})
+    return json.dumps(
+        {**others, **stored, "auths": {**_section(settings, "auths"), key: {"auth": login.encoded}}}
+    )
 
 
 def _files(engine: EngineName, environ: Mapping[str, str]) -> Iterator[Path]:
@@ -103,11 +106,27 @@ def _files(engine: EngineName, environ: Mapping[str, str]) -> Iterator[Path]:
     if engine == "podman":
         if file := environ.get("REGISTRY_AUTH_FILE"):
             yield Path(file)
-        if directory := environ.get("XDG_RUNTIME_DIR"):
-            yield Path(directory) / "containers/auth.json"
+        yield from _of_the_session(environ)
         home = Path(child_environment(environ)["HOME"])
         yield Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "containers/auth.json"
     yield docker_settings(environ) / "config.json"
+
+
+def _of_the_session(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Where `podman login` writes. Without the variable, Podman chooses; below `/tmp`, anybody could have made the file."""
+    if directory := environ.get("XDG_RUNTIME_DIR"):
+        yield Path(directory) / "containers/auth.json"
+        return
+    uid = os.getuid()
+    for chosen in (
+        f"/run/containers/{uid}",
+        f"/run/user/{uid}/containers",
+        f"/tmp/podman-run-{uid}/containers",  # noqa: S108 - Podman's choice
+    ):
+        file = Path(chosen, "auth.json")
+        with suppress(OSError):
+            if file.lstat().st_uid == uid:
+                yield file
 
 
 def _settings(file: Path) -> Mapping[str, Any]:

@@ -101,9 +101,11 @@ class HttpClient:
         """The document that answers an empty POST request."""
         return self._document("POST", url, query=None, token=token)
 
-    def sent(self, method: str, url: str, document: Json, *, token: HostToken | None) -> Any:
-        """The document that answers one which is sent as JSON."""
-        return self._document(method, url, query=None, token=token, body=json.dumps(document))
+    def sent(
+        self, method: str, url: str, document: Json, *, token: HostToken | None, once: bool = False
+    ) -> Any:
+        """The document that answers one which is sent as JSON; with `once`, raise `BusyError` instead of asking again."""
+        return self._document(method, url, query=None, token=token, body=json.dumps(document), once=once)
 
     @contextmanager
     def opened(
@@ -127,6 +129,7 @@ class HttpClient:
         query: Mapping[str, str] | None,
         token: HostToken | None,
         body: str | None = None,
+        once: bool = False,
     ) -> Any:
         if query:
             url += f"{'&' if urlsplit(url).query else '?'}{urlencode(query)}"
@@ -144,7 +147,7 @@ class HttpClient:
                     raise self._refusal(answer, token=token)
                 return _parsed(_bounded(answer), answer)
 
-        return self.patience.insisting(ask, report=self.report)
+        return ask() if once else self.patience.insisting(ask, report=self.report)
 
     @contextmanager
     def _followed(
