@@ -9,7 +9,11 @@ from r2i.formats.conda.environment_yml import Dependency
 from r2i.model import PythonConstraint, VersionRequest
 
 EXACT = re.compile(r"(?:==)?(\d+\.\d+(?:\.\d+)?)(?:\.\*)?", re.ASCII)
-CLAUSE = re.compile(r"(?:(?:<=|>=|<|>|==|!=|~=)\d+(?:\.\d+)*|(?:!=|==)?\d+(?:\.\d+)*\.\*)", re.ASCII)
+#: Conda's own packages are bounded by the first pre-release (`<3.11.0a0`), which PEP 440 orders as conda does.
+CLAUSE = re.compile(
+    r"(?:(?:<=|>=|<|>)\d+(?:\.\d+)*(?:\.?(?:a|b|rc|dev)\d*)?|(?:==|!=|~=)\d+(?:\.\d+)*|(?:!=|==)?\d+(?:\.\d+)*\.\*)",
+    re.ASCII,
+)
 
 
 def python_of(
