@@ -95,7 +95,7 @@ def test_a_lock_that_does_not_fit_is_passed_over_and_not_its_manifest() -> None:
     plan = plan_of(case("fails-uv-lock"))
 
     assert (
-        warnings(plan)[0] == "`uv.lock` is ignored, as repo2docker does: `uv.lock` does not lock `attrs>=25`"
+        warnings(plan)[0] == "`uv.lock` does not lock `attrs>=25`; r2i ignores `uv.lock`, as repo2docker does"
     )
     assert any(e.file == "pyproject.toml" for layer in plan.layers for e in layer.evidence)
 
@@ -120,7 +120,7 @@ def test_a_name_in_runtime_txt_that_nobody_knows_is_the_default_python(tmp_path:
 
     plan = planned(tmp_path)
 
-    assert "is ignored, as repo2docker does" in warnings(plan)[0]
+    assert "r2i ignores `runtime.txt`, as repo2docker does" in warnings(plan)[0]
     assert plan.python == planned(write(tmp_path / "other", {"requirements.txt": "six\n"})).python
 
 

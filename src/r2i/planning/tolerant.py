@@ -53,7 +53,7 @@ def _notices(problems: Mapping[str, InvalidRepositoryError]) -> list[Notice]:
     return [
         Notice(
             level="warning",
-            message=f"`{path}` is ignored, as repo2docker does: {error.message}",
+            message=f"{error.message}; r2i ignores `{path}`, as repo2docker does",
             file=path,
             line=error.line if error.file == path else None,
         )
