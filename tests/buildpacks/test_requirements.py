@@ -105,6 +105,31 @@ def test_comments_blanks_line_ends_and_encodings_change_no_byte(detect: Detect, 
     assert environment.install.support == {"requirements.txt": "six==1.16.0\nidna>=3\n"}
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"# -*- coding: latin-1 -*-\n",
+        b"# Liste \xe9crite\n# vim: set fileencoding=iso-8859-15:\r\n",
+        b"six==1.16.0\n# coding=cp1252\n",
+    ],
+)
+def test_the_first_lines_may_name_the_encoding_as_in_pip(detect: Detect, head: bytes) -> None:
+    files = {"requirements.txt": b"-r more.txt\n", "more.txt": head + b"idna>=3  # \xe9t\xe9\n"}
+
+    environment = detect(files).environment
+
+    assert environment is not None
+    assert environment.install.support["more.txt"].endswith("idna>=3\n")
+
+
+@pytest.mark.parametrize("name", [b"latin-1", b"punycode", b"hex", b"none", b"utf-8", b"\xff"])
+def test_an_encoding_further_down_or_that_is_no_text_means_nothing(detect: Detect, name: bytes) -> None:
+    head = b"six\n\n" if name == b"latin-1" else b""
+
+    with pytest.raises(InvalidRepositoryError, match="is not UTF-8 text"):
+        detect({"requirements.txt": head + b"# coding: " + name + b"\n# \xe9\n"})
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing yet\n", "\\\n", b"\xef\xbb\xbf"])
 def test_an_empty_file_asks_for_nothing(detect: Detect, text: str | bytes) -> None:
     environment = detect({"requirements.txt": text}).environment

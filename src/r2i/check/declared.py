@@ -11,7 +11,7 @@ from r2i.check.facts.distributions import distributions
 from r2i.check.facts.provided import of_pypi
 from r2i.checkout import Checkout
 from r2i.errors import R2iError
-from r2i.formats.requirements.lines import MAX_LINES, Line, logical_lines
+from r2i.formats.requirements.lines import MAX_LINES, Line, logical_lines, text_of
 from r2i.formats.requirements.options import split_line
 from r2i.formats.requirements.reading import AT, MAX_FILES
 from r2i.formats.requirements.specifiers import named, normalised
@@ -115,7 +115,7 @@ def requirements_in(checkout: Checkout, path: str) -> Iterator[Declared]:
 
 
 def _pip_file(checkout: Checkout, path: str) -> Iterator[Declared]:
-    return _pip(_with_included(checkout, path, logical_lines(path, checkout.read(path))))
+    return _pip(_with_included(checkout, path, logical_lines(path, text_of(checkout, path))))
 
 
 def _with_included(checkout: Checkout, path: str, lines: Iterable[Line]) -> Iterator[Line]:
@@ -129,7 +129,7 @@ def _with_included(checkout: Checkout, path: str, lines: Iterable[Line]) -> Iter
                 target = checkout.inside(value, relative_to=line.file) if option == "requirement" else None
                 if target and target not in seen and checkout.has(target) and len(seen) < MAX_FILES:
                     seen.add(target)
-                    pending.append(logical_lines(target, checkout.read(target)))
+                    pending.append(logical_lines(target, text_of(checkout, target)))
             if count > MAX_LINES:
                 return
 

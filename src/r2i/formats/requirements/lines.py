@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
 from r2i.model import Evidence, Notice
 
@@ -25,6 +27,10 @@ VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 
 #: The first `#` that begins the line or follows a blank: `…#egg=name` is no comment.
 COMMENT = re.compile(r"(?:^|(?<=\s))#.*", re.DOTALL)
+#: What pip looks for in the first two lines (PEP 263).
+CODING = re.compile(rb"(?:[^\n]*\n)??#[^\n]*?coding[:=]\s*([-\w.]+)")
+#: Of the codecs of Python, those of character sets: others, such as `punycode`, take quadratic time.
+CHARACTER_SET = re.compile(r"iso8859-\d+|cp\d+|koi8-\w|mac-\w+", re.ASCII)
 CREDENTIALS = re.compile(r"//[^/\s]+@")
 
 
@@ -56,6 +62,19 @@ def quoted(text: str) -> str:
     """A literal of the file for a message: in backticks, of bearable length, without a password."""
     text = CREDENTIALS.sub("//…@", text.replace("`", "'"))
     return f"`{text}`" if len(text) <= MAX_QUOTED else f"`{text[:MAX_QUOTED]}…`"
+
+
+def text_of(checkout: Checkout, path: str) -> str:
+    """The text of a file as `Checkout.read` has it, or in the encoding that its first two lines name, as in pip."""
+    data = checkout.read_bytes(path)
+    if (found := CODING.match(data)) and b"\0" not in data:
+        try:
+            codec = codecs.lookup(found[1].decode("ascii", "replace"))
+            if CHARACTER_SET.fullmatch(codec.name):
+                return data.decode(codec.name).replace("\r\n", "\n").replace("\r", "\n")
+        except (LookupError, UnicodeDecodeError):
+            pass  # it may be UTF-8 none the less
+    return checkout.read(path)
 
 
 def logical_lines(file: str, content: str) -> Iterator[Line]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from r2i.checkout import MAX_CONFIG_BYTES, Checkout
-from r2i.formats.requirements.lines import MAX_LINES, Line, logical_lines, quoted
+from r2i.formats.requirements.lines import MAX_LINES, Line, logical_lines, quoted, text_of
 from r2i.formats.requirements.local import argument, is_path, local, without_extras
 from r2i.formats.requirements.options import OF_REQUIREMENT, WITHOUT_EFFECT, split_line
 from r2i.formats.requirements.settings import Settings
@@ -65,7 +65,7 @@ class Reading:
 
 def read_requirements(checkout: Checkout, path: str) -> tuple[PythonEnvironment, tuple[Notice, ...]]:
     """Read the file at `path` below the checkout's root; give what to install, and what to tell the user."""
-    return read_lines(checkout, path, logical_lines(path, checkout.read(path)))
+    return read_lines(checkout, path, logical_lines(path, text_of(checkout, path)))
 
 
 def read_lines(
@@ -167,7 +167,7 @@ def _include(
     if len(reading.files) >= MAX_FILES:
         raise line.error(f"There are more than {MAX_FILES} included files", hint="Merge some of them")
     reading.evidence.append(Evidence(why=f"included by `{line.file}`, line {line.number}", file=path))
-    text = reading.checkout.read(path)
+    text = text_of(reading.checkout, path)
     reading.characters += len(text)
     if reading.characters > MAX_CONFIG_BYTES:
         raise line.error("The included files are too large together", hint="Keep only what is needed")
