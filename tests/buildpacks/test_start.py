@@ -47,12 +47,32 @@ def test_a_script_that_hands_over_is_fine(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "echo hello", '# exec "$@"', "exec bash", 'echo "$@"; exec bash', 'myexec "$@"']
+    ("text", "what"),
+    [
+        ("", 'does not end with `exec "$@"`, so Jupyter does not start'),
+        ("echo hello", "does not start"),
+        ('# exec "$@"', "does not start"),
+        ("exec bash", "does not start"),
+        ("exec jupyter lab build", "does not start"),
+        ("jupyter server extension enable x", "does not start"),
+        ('echo "$@"; exec bash', "may not start"),
+        ('myexec "$@"', "may not start"),
+        ('"$@"', "starts Jupyter without `exec`, so the signals that stop the container do not reach it"),
+        ('export A=1\nif true; then A=1 "${@}"; fi', "without `exec`"),
+        ("{ $*; }", "without `exec`"),
+        ('xvfb-run \\\n -a "$@"', "without `exec`"),
+        ('conda run -n x "$@" &\nwait', "without `exec`"),
+        ("exec jupyter lab --port 9", "starts a Jupyter server of its own, without the options"),
+        ('exec jupyter lab "$@"', "a Jupyter server of its own"),
+        ("cd x && jupyter notebook", "a Jupyter server of its own"),
+    ],
 )
-def test_one_that_does_not_is_a_warning(tmp_path: Path, text: str) -> None:
+def test_of_one_that_does_not_it_is_said_what_becomes_of_jupyter(
+    tmp_path: Path, text: str, what: str
+) -> None:
     (warning,) = warnings(detect(tmp_path, f"#!/bin/bash\n{text}\n"))
 
-    assert 'exec "$@"' in warning
+    assert what in warning
 
 
 def test_a_binary_program_is_not_judged(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from r2i.buildpacks.apt import SPEC
 from r2i.buildpacks.post_build import NPM_NAME
-from r2i.buildpacks.start import hands_over
+from r2i.buildpacks.start import SERVER, not_handed_over
 from r2i.check.apt_txt import adding, apt_txt, not_listed
 from r2i.check.code.shell_script import CommandLine, is_shell, without_sudo
 from r2i.check.findings import Finding, Rule
@@ -53,11 +53,6 @@ WITHOUT_HOOK = {
         (".", "source"), "runs the first `activate` on the `PATH`, which may not be that of conda"
     ),
 }
-
-#: `jupyter lab` with options or a directory, and no command such as `build`.
-SERVER = re.compile(
-    r"jupyter[ -](?:lab|notebook|server)(?!\S)(?!.*--(?:help|version|generate-config))(?=$| [-.~/])"
-)
 
 #: The oldest Python that JupyterLab 4 runs on.
 OLDEST_PYTHON = (3, 8)
@@ -150,9 +145,9 @@ def _conda_activate(subject: Subject) -> Iterator[Finding]:
 
 def _start_without_exec(subject: Subject) -> Iterator[Finding]:
     for script in subject.once(scripts):
-        if script.path.endswith("start") and not hands_over(script.text):
+        if script.path.endswith("start") and (what := not_handed_over(script.path, script.text)):
             yield Finding(
-                message=f'`{script.path}` does not end with `exec "$@"`, so Jupyter does not replace it',
+                message=what,
                 file=script.path,
                 hint='End it with `exec "$@"`',
                 fix=_handing_over(script),
