@@ -98,9 +98,9 @@ def _performed(wanted: Invocation, log: JsonLog | None, product: TextIO) -> int:
 
         told = ToldByLines(log=log)
     else:
-        from r2i.cli.rescue import Told
+        from r2i.cli.repo2docker.told import ToldToPeople
 
-        told = Told(kind="auto", started=time.monotonic())
+        told = ToldToPeople(kind="auto", started=time.monotonic())
     with at_home():
         environ = environment(os.environ, wanted)
         return perform(Job(wanted=wanted, environ=environ, listener=told, log=log, product=product))
@@ -116,7 +116,11 @@ def _failed(error: R2iError, log: JsonLog | None) -> int:
         log.say(reason(error), phase="failed")
     else:
         from r2i.cli.app import show
+        from r2i.cli.repo2docker.wording import reworded
 
+        error.message = reworded(error.message)
+        error.hint = error.hint and reworded(error.hint)
+        error.diagnosis = None  # what it proposes was tried
         if isinstance(error, MisusedError):
             click.echo(error.usage, nl=False, err=True)
         show(error)

@@ -6,12 +6,14 @@ import shlex
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from r2i.cli.progress.layers import LayerBoard
 from r2i.cli.progress.transfers import TransferBoard
 from r2i.cli.repo2docker.log import JsonLog
+from r2i.cli.repo2docker.wording import reworded
+from r2i.cli.rescue import Told
 from r2i.engines.protocol import StepEvent, TransferEvent
 from r2i.errors import R2iError
 from r2i.model import Change, Dockerfile, Image, Notice, Plan
@@ -30,8 +32,10 @@ class ToldByLines:
     def warn(self, notices: Iterable[Notice]) -> None:
         for notice in notices:
             if notice.level == "warning":
-                place = f"{printable(notice.file or '')}:{notice.line}: " if notice.line else ""
-                self.log.say(f"Warning: {place}{printable(notice.message)}", phase="building")
+                place = f":{notice.line}" if notice.line else ""
+                where = f"{printable(notice.file)}{place}: " if notice.file else ""
+                said = printable(reworded(notice.message))
+                self.log.say(f"Warning: {where}{said}", phase="building")
 
     def unchanged(self, image: Image) -> None:
         self.log.say(f"{image.reference} is up to date", phase="building")
@@ -87,27 +91,51 @@ class ToldByLines:
         self.log.say(f"Pushed {name}@{digest}", phase="pushing")
 
     def trying(self, failure: R2iError, change: Change, *, attempt: int) -> None:
-        found = failure.diagnosis
-        assert found is not None  # noqa: S101 - for mypy
         self.log.say(
-            f"{reason(failure, hint=False)}\n{printable(found.message)}\n"
-            f"Building again with `{shlex.join(change.arguments)}` (try {attempt})",
-            phase="building",
+            f"{reason(failure, hint=False)}\n{tried_now(failure, change, attempt)}", phase="building"
         )
 
     def refused(self, error: R2iError) -> None:
-        self.log.say(printable(error.message), phase="building")
+        self.log.say(printable(reworded(error.message)), phase="building")
 
     def nothing_helped(self, tried: Sequence[Change]) -> None:
-        said = ", ".join(f"`{' '.join(each.arguments)}`" for each in tried)
-        self.log.say(f"None of these fixes helped: {said}", phase="building")
+        self.log.say(without_help(tried), phase="building")
+
+
+class ToldToPeople(Told):
+    """Tells people on stderr, with the options that they have."""
+
+    def warn(self, notices: Iterable[Notice]) -> None:
+        super().warn(replace(notice, message=reworded(notice.message)) for notice in notices)
+
+    def trying(self, failure: R2iError, change: Change, *, attempt: int) -> None:
+        where = f"{printable(failure.where)}: " if failure.where else ""
+        self.note(f"{where}{tried_now(failure, change, attempt)}")
+
+    def refused(self, error: R2iError) -> None:
+        self.note(printable(reworded(error.message)))
+
+    def nothing_helped(self, tried: Sequence[Change]) -> None:
+        self.note(without_help(tried))
+
+
+def tried_now(failure: R2iError, change: Change, attempt: int) -> str:
+    found = failure.diagnosis
+    assert found is not None  # noqa: S101 - for mypy
+    words = reworded(f"`{shlex.join(change.arguments)}`")
+    return f"{printable(found.message)}\nBuilding again as with {words} (try {attempt})"
+
+
+def without_help(tried: Sequence[Change]) -> str:
+    said = ", ".join(reworded(f"`{' '.join(each.arguments)}`") for each in tried)
+    return f"None of these fixes helped: {said}"
 
 
 def reason(error: R2iError, *, hint: bool = True) -> str:
     """What is wrong, where, and what to do: all that a person sees of a failed build."""
     where = f"{printable(error.where)}: " if error.where else ""
-    words = f"Error: {where}{_safe(error.message)}"
-    return f"{words}\nHint: {_safe(error.hint)}" if hint and error.hint else words
+    words = f"Error: {where}{_safe(reworded(error.message))}"
+    return f"{words}\nHint: {_safe(reworded(error.hint))}" if hint and error.hint else words
 
 
 def _safe(text: str) -> str:

@@ -179,6 +179,7 @@ def _build_and_run(job: Job, source: Source, options: Options) -> int:
     from r2i.building.builder import Builder
     from r2i.building.rescuing import rescued
     from r2i.cli.repo2docker.running import as_user, checked_request, run_image
+    from r2i.cli.repo2docker.wording import reworded
     from r2i.engines.choice import choose
 
     request = checked_request(job, source, options) if job.wanted.run else None
@@ -190,7 +191,8 @@ def _build_and_run(job: Job, source: Source, options: Options) -> int:
     done = rescued(builder, source, settings)
     with job.working("building"):
         for made in done.made:
-            job.say(f"The image was built with `{' '.join(made.change.arguments)}`: {printable(made.why)}")
+            words = reworded(f"`{' '.join(made.change.arguments)}`")
+            job.say(f"The image was built as with {words}: {printable(made.why)}")
         job.say(f"Image: {settings.tags[0] if settings.tags else done.image.reference}")
     if request is None:
         return 0
