@@ -23,7 +23,7 @@ REFERENCE = re.compile(
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 #: Its pages are named by hashes: no owner and no name stands in their addresses.
 NAMELESS = {"software_heritage"}
-LONGEST_NAME = 255
+LONGEST_NAME, LONGEST_TAG = 255, 128
 #: As much of the version of a record as the names of its images show.
 LONGEST_VERSION = 64
 
@@ -48,16 +48,26 @@ def image_reference(source: Source, options: Options, *, revision: str | None) -
 
 def is_image_name(text: str) -> bool:
     """Whether registries take it as a name, perhaps with a tag; the name without the tag can be so long."""
+    return not too_long(text) and REFERENCE.fullmatch(text) is not None
+
+
+def too_long(text: str) -> str | None:
+    """Which part of a name is longer than registries take, as the end of a sentence."""
     name, colon, tag = text.rpartition(":")
-    bare = name if colon and "/" not in tag else text
-    return len(bare) <= LONGEST_NAME and REFERENCE.fullmatch(text) is not None
+    bare, tag = (name, tag) if colon and "/" not in tag else (text, "")
+    for part, what, most in ((bare, "name", LONGEST_NAME), (tag, "tag", LONGEST_TAG)):
+        if len(part) > most:
+            return f"the {what} has {len(part)} characters, and {most} are allowed"
+    return None
 
 
 def checked_reference(tag: str) -> str:
     """The tag that the user asks for; raise `UsageError` where no registry would take it."""
     if not is_image_name(tag):
+        why = too_long(tag)
         raise UsageError(
-            f"`{tag}` is not a valid image name", hint="Write it like `name:tag` in lower-case letters"
+            f"`{tag}` is not a valid image name" + (f": {why}" if why else ""),
+            hint="Choose a shorter one" if why else "Write it like `name:tag` in lower-case letters",
         )
     return tag
 

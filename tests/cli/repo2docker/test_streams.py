@@ -59,6 +59,11 @@ def test_only_the_dockerfile_is_on_stdout(tmp_path: Path) -> None:
         (["--no-build", "--subdir=none", "."], 1, "no directory `none`"),
         (["--push", "."], 1, "needs the name of the image"),
         (["--user-id=0", "--no-run", "."], 1, "cannot be root"),
+        (
+            ["--user-id=5", "--user-name=root", "--no-run", "."],
+            1,
+            "cannot be root, which `--user-name` names",
+        ),
         (["--build-memory-limit=1", "."], 255, "no longer exists"),
         (["--engine=lxc", "--no-run", *USER, "."], 1, "`lxc` is not a container engine"),
         (

@@ -15,7 +15,7 @@ from r2i import __version__
 from r2i.cli.repo2docker.config_file import DEFAULT, read_config
 from r2i.cli.repo2docker.invocation import Given, Invocation
 from r2i.cli.repo2docker.traits import CLASSES, as_given, settings_of
-from r2i.engines.naming import is_image_name
+from r2i.engines.naming import checked_reference, is_image_name, too_long
 from r2i.errors import UsageError
 from r2i.quoting import printable
 
@@ -241,17 +241,14 @@ def _check(wanted: Invocation) -> None:
         )
     if wanted.push and not wanted.image_name:
         raise UsageError("`--push` needs the name of the image", hint="Add `--image-name REGISTRY/NAME:TAG`")
-    if wanted.image_name and not is_image_name(wanted.image_name):
-        raise UsageError(
-            f"`{printable(wanted.image_name)}` is not a valid image name", hint="Write it like `name:tag`"
-        )
+    if wanted.image_name:
+        checked_reference(wanted.image_name)
 
 
 def _image_name(text: str) -> str:
     if not is_image_name(text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a valid image name: use lower-case letters and digits, with `.`, `_` or `-` between them"
-        )
+        why = too_long(text) or "use lower-case letters and digits, with `.`, `_` or `-` between them"
+        raise argparse.ArgumentTypeError(f"{text!r} is not a valid image name: {why}")
     return text
 
 

@@ -85,11 +85,17 @@ def understood(job: Job) -> Source:
         return source
     if source.provider not in {"git", "mercurial"}:
         if source.provider in {"local", "archive"}:
-            job.say(
-                f"Warning: `--ref {printable(wanted.ref)}` has no effect: it is no address of a git repository"
+            what = (
+                f"the directory `{printable(source.location)}`"
+                if source.provider == "local"
+                else "an archive"
             )
+            ref = f"`--ref {printable(wanted.ref)}`"
+            job.say(f"Warning: {ref} has no effect on {what}, which is no address of a git repository")
         return source
-    return replace(typed, ref=wanted.ref).understood()
+    # git in a clone, as repo2docker runs it, knows the branches of the server by this name, too.
+    ref = re.sub(r"^origin/(?=.)", "", wanted.ref) if source.provider == "git" else wanted.ref
+    return replace(typed, ref=ref).understood()
 
 
 def options_of(job: Job) -> Options:
@@ -120,7 +126,12 @@ def options_of(job: Job) -> Options:
 
 
 def _user_name(job: Job) -> str:
-    """The one that is asked for, which has to be right, else that of whoever started us, if it can be had."""
+    """The one that is asked for, which has to be right, else that of whoever started us, if it can be had. Raises `UsageError`."""
+    if job.wanted.user_name == "root":
+        raise UsageError(
+            "The user of the image cannot be root, which `--user-name` names",
+            hint=f"Write `--user-name {USER_NAME}`, or another name",
+        )
     if job.wanted.user_name is not None:
         return job.wanted.user_name
     try:
