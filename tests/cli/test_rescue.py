@@ -282,6 +282,18 @@ def test_a_server_that_does_not_answer_is_no_cause_for_a_change(tmp_path: Path) 
     assert len(engine.builds) == 1
 
 
+def test_a_change_that_a_server_prevents_does_not_hide_the_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = Machine([PG, ("never", "index-unreachable/index-503-uv")])
+
+    with pytest.raises(BuildFailedError, match="pg_config"):
+        rescued(engine, write_repo(tmp_path))
+
+    assert len(engine.builds) == 2
+    assert "A required server does not respond" in capsys.readouterr().err
+
+
 def test_programs_read_each_try_and_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     token = for_programs.set(True)
     try:

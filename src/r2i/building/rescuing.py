@@ -48,8 +48,14 @@ def _rescued(builder: Builder, source: Source, settings: BuildSettings) -> Rescu
     while True:
         try:
             image = builder.image(source, with_changes(settings, made))
-        except (EngineError, TemporaryError):
+        except EngineError:
             raise
+        except TemporaryError as error:
+            if failure is None:
+                raise
+            # Only the change could not be tried: what is wrong with the repository is known.
+            builder.listener.refused(error)
+            raise failure from error
         except R2iError as error:
             if _says_more(error, failure):
                 failure = error
