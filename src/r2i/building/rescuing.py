@@ -30,7 +30,10 @@ class Rescued:
 def rescued(builder: Builder, source: Source, settings: BuildSettings) -> Rescued:
     """The image as the settings want it, rescued and pushed where they say so; raises the failure that no change mends."""
     builder.prepare(settings)
-    done = _rescued(builder, source, settings)
+    if settings.rescue:
+        done = _rescued(builder, source, settings)
+    else:
+        done = Rescued(image=builder.image(source, settings))
     image = builder.published(done.image, settings)
     if settings.metadata_file is not None:
         write_metadata(
@@ -40,8 +43,6 @@ def rescued(builder: Builder, source: Source, settings: BuildSettings) -> Rescue
 
 
 def _rescued(builder: Builder, source: Source, settings: BuildSettings) -> Rescued:
-    if not settings.rescue:
-        return Rescued(image=builder.image(source, settings))
     made: list[Made] = []
     tried: list[Change] = []
     failure: R2iError | None = None
