@@ -13,7 +13,7 @@ from tests.cases import Case, all_cases, case
 from r2i.binder.making import binder_of
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, NoBuildpackError, R2iError
-from r2i.model import Options, Plan
+from r2i.model import Evidence, Options, Plan
 from r2i.planning.compose import make_plan
 
 AS_REPO2DOCKER = Options(as_repo2docker=True)
@@ -177,3 +177,30 @@ def test_any_file_of_the_configuration_declares_something(name: str, tmp_path: P
     write(tmp_path, {name: ""})
 
     assert planned(tmp_path, replace(AS_REPO2DOCKER, must_declare=True)).layers
+
+
+@pytest.mark.parametrize("script", ["postBuild", "start"])
+def test_a_script_has_the_compilers_and_programs_of_repo2docker(script: str, tmp_path: Path) -> None:
+    write(tmp_path / "one", {script: "#!/bin/bash\nbash b.sh\n", "b.sh": "make\n"})
+    write(tmp_path / "other", {"apt.txt": "gcc\n", "postBuild": "#!/bin/bash\nmake\n"})
+
+    layers = [
+        layer
+        for name in ("one", "other")
+        for layer in planned(tmp_path / name).layers
+        if layer.template == "toolchain"
+    ]
+
+    assert len(layers) == 2
+    assert {"make", "g++", "procps", "gettext-base", "file", "patch"} <= {*layers[0].variables["packages"]}  # type: ignore[arg-type,misc]
+    assert layers[0].variables == layers[1].variables
+    assert layers[0].evidence[0] == Evidence(why="images of repo2docker have it", file=script)
+
+
+def test_an_ordinary_plan_has_no_programs_of_repo2docker(tmp_path: Path) -> None:
+    write(tmp_path, {"postBuild": "#!/bin/bash\nbash b.sh\n", "requirements.txt": "six\n"})
+
+    without_script = planned(write(tmp_path / "other", {"requirements.txt": "six\n"}))
+
+    assert not [each for each in planned(tmp_path, Options()).layers if each.template == "toolchain"]
+    assert not [each for each in without_script.layers if each.template == "toolchain"]
