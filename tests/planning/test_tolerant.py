@@ -108,6 +108,29 @@ def test_a_package_that_only_ubuntu_has_leads_to_ubuntu() -> None:
     assert "not in Debian 13" in warnings(plan)[0]
 
 
+@pytest.mark.parametrize(
+    "package",
+    ["openjdk-8-jdk", "openjdk-17-jdk", "gcc-11", "clang-14", "php8.3", "libboost1.74-dev", "nodejs=18.19*"],
+)
+def test_a_version_that_only_ubuntu_has_leads_to_ubuntu(package: str, tmp_path: Path) -> None:
+    plan = planned(write(tmp_path, {"apt.txt": f"less\n{package}\n"}))
+
+    (layer,) = (layer for layer in plan.layers if layer.template == "apt")
+    assert plan.base.reference == "docker.io/library/ubuntu:24.04"
+    assert package in layer.variables["packages"]  # type: ignore[operator]
+    assert "the image is built on Ubuntu 24.04, as in repo2docker" in warnings(plan)[0]
+    assert (
+        make_plan(Checkout.open(tmp_path), Options()).base.reference == "docker.io/library/debian:trixie-slim"
+    )
+
+
+@pytest.mark.parametrize("package", ["firefox", "libmysqlclient-dev", "libgl1-mesa-glx", "openjdk-21-jdk"])
+def test_a_new_name_of_the_same_package_needs_no_ubuntu(package: str, tmp_path: Path) -> None:
+    plan = planned(write(tmp_path, {"apt.txt": f"{package}\n"}))
+
+    assert plan.base.reference == "docker.io/library/debian:trixie-slim"
+
+
 def test_a_base_image_that_somebody_names_stays(tmp_path: Path) -> None:
     write(tmp_path, {"apt.txt": "wkhtmltopdf\n"})
 
