@@ -154,6 +154,43 @@ def test_python_2_is_the_last_of_its_releases(tmp_path: Path) -> None:
     assert plan.python.version == "2.7"
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Pipfile", '[packages]\nsix = "*"\n\n[requires]\npython_version = "3.11"\n'),
+        ("environment.yml", "dependencies: [python=3.11, six]\n"),
+        ("environment.yml", "dependencies: [six]\n"),
+    ],
+)
+def test_runtime_txt_is_passed_over_where_repo2docker_does_not_read_it(
+    name: str, text: str, tmp_path: Path
+) -> None:
+    plan = planned(write(tmp_path, {f"binder/{name}": text, "binder/runtime.txt": "python-3.10\n"}))
+
+    alone = planned(write(tmp_path / "other", {f"binder/{name}": text}))
+    assert plan.python == alone.python
+    assert f"`binder/runtime.txt` is ignored, as repo2docker does beside `binder/{name}`" in warnings(plan)
+
+
+def test_runtime_txt_counts_beside_requirements(tmp_path: Path) -> None:
+    plan = planned(write(tmp_path, {"requirements.txt": "six\n", "runtime.txt": "python-3.10\n"}))
+
+    assert plan.python is not None
+    assert plan.python.version == "3.10"
+    assert warnings(plan) == []
+
+
+@pytest.mark.parametrize(("python", "count"), [("2.7", 1), ("3.11", 0)])
+def test_packages_for_the_server_of_repo2docker_are_not_passed_over_in_silence(
+    python: str, count: int, tmp_path: Path
+) -> None:
+    plan = planned(write(tmp_path, {"runtime.txt": f"python-{python}\n", "requirements3.txt": "six\n"}))
+
+    assert (
+        len([said for said in warnings(plan) if said.startswith("`requirements3.txt` is ignored")]) == count
+    )
+
+
 def test_a_link_that_leads_nowhere_is_no_file(tmp_path: Path) -> None:
     write(tmp_path, {"requirements.txt": "six\n"})
     (tmp_path / "postBuild").symlink_to("nowhere")
@@ -215,7 +252,7 @@ def test_a_script_has_the_compilers_and_programs_of_repo2docker(script: str, tmp
     ]
 
     assert len(layers) == 2
-    assert {"make", "g++", "procps", "gettext-base", "file", "patch"} <= {*layers[0].variables["packages"]}  # type: ignore[arg-type,misc]
+    assert {"make", "g++", "procps", "gettext-base", "file", "patch"} <= {*layers[0].variables["packages"]}  # type: ignore[misc]
     assert layers[0].variables == layers[1].variables
     assert layers[0].evidence[0] == Evidence(why="images of repo2docker have it", file=script)
 
