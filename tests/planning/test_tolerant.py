@@ -257,6 +257,30 @@ def test_a_script_has_the_compilers_and_programs_of_repo2docker(script: str, tmp
     assert layers[0].evidence[0] == Evidence(why="images of repo2docker have it", file=script)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "conda install -y gdal",
+        "mamba update x",
+        '"${CONDA_DIR}/bin/conda" clean',
+        "cd a && $CONDA_DIR/bin/mamba x",
+    ],
+)
+def test_a_script_that_calls_conda_is_told_that_the_image_has_none(command: str, tmp_path: Path) -> None:
+    script = f"#!/bin/bash\n# conda install\n{command}\n"
+    plan = planned(write(tmp_path, {"postBuild": script, "requirements.txt": "six\n"}))
+    with_conda = planned(
+        write(tmp_path / "other", {"postBuild": script, "environment.yml": "dependencies: []\n"})
+    )
+
+    (said,) = (notice for notice in plan.notices if "only images with an `environment.yml`" in notice.message)
+    assert (said.level, said.file, said.line) == ("warning", "postBuild", 3)
+    assert warnings(with_conda) == []
+    assert not any(
+        "`environment.yml`" in said.message for said in make_plan(Checkout.open(tmp_path), Options()).notices
+    )
+
+
 def test_an_ordinary_plan_has_no_programs_of_repo2docker(tmp_path: Path) -> None:
     write(tmp_path, {"postBuild": "#!/bin/bash\nbash b.sh\n", "requirements.txt": "six\n"})
 

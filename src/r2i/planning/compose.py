@@ -43,7 +43,7 @@ from r2i.planning.detect import Detections, config_names, detect, hidden
 from r2i.planning.imported import with_imported
 from r2i.planning.local_versions import without_index
 from r2i.planning.needed import check_needed
-from r2i.planning.options import check_options, without_effect, without_network, without_r
+from r2i.planning.options import check_options, without_conda, without_effect, without_network, without_r
 from r2i.planning.plan_json import digest, secret_digest
 from r2i.planning.pythons import choose_python, other_pythons
 from r2i.quoting import quoted
@@ -230,6 +230,7 @@ def _notices(
         yield from chain.from_iterable(d.labextensions for d in detections)
     yield from without_index(wanted)
     yield from without_effect(options, dockerfile=None, environment=wanted)
+    yield from without_conda(options, chain.from_iterable(d.conda for d in detections), wanted)
     yield from without_network(options, layers)
     yield from without_r(options, tuple(chain.from_iterable(d.interfaces for d in detections)))
 
