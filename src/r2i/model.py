@@ -353,7 +353,7 @@ class Detection:
     `language` is one that the layers install, `interfaces` are what the Jupyter server proxies, `packages` are names of Debian packages among them, `dated` what `--as-of` looks at.
 
     `server` is evidence that the repository brings parts of the Jupyter server, `classic` that it needs the classic Notebook, `compiles` that it needs a
-    compiler in the final image, `node` and `yarn` that it needs these programs there. `imports` are modules that code imports and the Binder environment has. `labextensions` is said where the server is
+    compiler in the final image, `node`, `yarn` and `conda` that it needs these programs there. `imports` are modules that code imports and the Binder environment has. `labextensions` is said where the server is
     JupyterLab 4. `alone` is what is wrong with the file if no other one says what to build. `start` is
     the path of a script that wraps the command, `entered` a program of the image that wraps it and all that the repository runs, `dockerfile` the path of one that replaces everything else.
     """
@@ -377,6 +377,7 @@ class Detection:
     compiles: tuple[Evidence, ...] = ()
     node: tuple[Evidence, ...] = ()
     yarn: tuple[Evidence, ...] = ()
+    conda: tuple[Evidence, ...] = ()
     labextensions: tuple[Notice, ...] = ()
     alone: Evidence | None = None
     start: str | None = None

@@ -43,6 +43,14 @@ def test_what_is_made_for_one_kind_is_refused_for_the_other(
     assert raised.value.hint
 
 
+def test_rstudio_that_repo2docker_would_add_is_left_out_of_the_other_kind() -> None:
+    made = plan("r-rstudio", rstudio=True, as_repo2docker=True)
+
+    (layer,) = (layer for layer in made.layers if layer.template == "rstudio")
+    assert layer.variables["asked"] is False  # the step says that it is left out, and goes on
+    check_platforms(made, ("linux/amd64", "linux/arm64"))
+
+
 def test_old_julia_is_for_one_kind_of_machine(tmp_path: Path) -> None:
     (tmp_path / "Project.toml").write_text("[deps]\n")
     (tmp_path / "runtime.txt").write_text("julia-1.0.2\n")

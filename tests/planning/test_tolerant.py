@@ -13,7 +13,7 @@ from tests.cases import Case, all_cases, case
 from r2i.binder.making import binder_of
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError, NoBuildpackError, R2iError
-from r2i.model import Options, Plan
+from r2i.model import Evidence, Options, Plan
 from r2i.planning.compose import make_plan
 
 AS_REPO2DOCKER = Options(as_repo2docker=True)
@@ -108,6 +108,29 @@ def test_a_package_that_only_ubuntu_has_leads_to_ubuntu() -> None:
     assert "not in Debian 13" in warnings(plan)[0]
 
 
+@pytest.mark.parametrize(
+    "package",
+    ["openjdk-8-jdk", "openjdk-17-jdk", "gcc-11", "clang-14", "php8.3", "libboost1.74-dev", "nodejs=18.19*"],
+)
+def test_a_version_that_only_ubuntu_has_leads_to_ubuntu(package: str, tmp_path: Path) -> None:
+    plan = planned(write(tmp_path, {"apt.txt": f"less\n{package}\n"}))
+
+    (layer,) = (layer for layer in plan.layers if layer.template == "apt")
+    assert plan.base.reference == "docker.io/library/ubuntu:24.04"
+    assert package in layer.variables["packages"]  # type: ignore[operator]
+    assert "the image is built on Ubuntu 24.04, as in repo2docker" in warnings(plan)[0]
+    assert (
+        make_plan(Checkout.open(tmp_path), Options()).base.reference == "docker.io/library/debian:trixie-slim"
+    )
+
+
+@pytest.mark.parametrize("package", ["firefox", "libmysqlclient-dev", "libgl1-mesa-glx", "openjdk-21-jdk"])
+def test_a_new_name_of_the_same_package_needs_no_ubuntu(package: str, tmp_path: Path) -> None:
+    plan = planned(write(tmp_path, {"apt.txt": f"{package}\n"}))
+
+    assert plan.base.reference == "docker.io/library/debian:trixie-slim"
+
+
 def test_a_base_image_that_somebody_names_stays(tmp_path: Path) -> None:
     write(tmp_path, {"apt.txt": "wkhtmltopdf\n"})
 
@@ -129,6 +152,43 @@ def test_python_2_is_the_last_of_its_releases(tmp_path: Path) -> None:
 
     assert plan.python is not None
     assert plan.python.version == "2.7"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Pipfile", '[packages]\nsix = "*"\n\n[requires]\npython_version = "3.11"\n'),
+        ("environment.yml", "dependencies: [python=3.11, six]\n"),
+        ("environment.yml", "dependencies: [six]\n"),
+    ],
+)
+def test_runtime_txt_is_passed_over_where_repo2docker_does_not_read_it(
+    name: str, text: str, tmp_path: Path
+) -> None:
+    plan = planned(write(tmp_path, {f"binder/{name}": text, "binder/runtime.txt": "python-3.10\n"}))
+
+    alone = planned(write(tmp_path / "other", {f"binder/{name}": text}))
+    assert plan.python == alone.python
+    assert f"`binder/runtime.txt` is ignored, as repo2docker does beside `binder/{name}`" in warnings(plan)
+
+
+def test_runtime_txt_counts_beside_requirements(tmp_path: Path) -> None:
+    plan = planned(write(tmp_path, {"requirements.txt": "six\n", "runtime.txt": "python-3.10\n"}))
+
+    assert plan.python is not None
+    assert plan.python.version == "3.10"
+    assert warnings(plan) == []
+
+
+@pytest.mark.parametrize(("python", "count"), [("2.7", 1), ("3.11", 0)])
+def test_packages_for_the_server_of_repo2docker_are_not_passed_over_in_silence(
+    python: str, count: int, tmp_path: Path
+) -> None:
+    plan = planned(write(tmp_path, {"runtime.txt": f"python-{python}\n", "requirements3.txt": "six\n"}))
+
+    assert (
+        len([said for said in warnings(plan) if said.startswith("`requirements3.txt` is ignored")]) == count
+    )
 
 
 def test_a_link_that_leads_nowhere_is_no_file(tmp_path: Path) -> None:
@@ -177,3 +237,54 @@ def test_any_file_of_the_configuration_declares_something(name: str, tmp_path: P
     write(tmp_path, {name: ""})
 
     assert planned(tmp_path, replace(AS_REPO2DOCKER, must_declare=True)).layers
+
+
+@pytest.mark.parametrize("script", ["postBuild", "start"])
+def test_a_script_has_the_compilers_and_programs_of_repo2docker(script: str, tmp_path: Path) -> None:
+    write(tmp_path / "one", {script: "#!/bin/bash\nbash b.sh\n", "b.sh": "make\n"})
+    write(tmp_path / "other", {"apt.txt": "gcc\n", "postBuild": "#!/bin/bash\nmake\n"})
+
+    layers = [
+        layer
+        for name in ("one", "other")
+        for layer in planned(tmp_path / name).layers
+        if layer.template == "toolchain"
+    ]
+
+    assert len(layers) == 2
+    assert {"make", "g++", "procps", "gettext-base", "file", "patch"} <= {*layers[0].variables["packages"]}  # type: ignore[misc]
+    assert layers[0].variables == layers[1].variables
+    assert layers[0].evidence[0] == Evidence(why="images of repo2docker have it", file=script)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "conda install -y gdal",
+        "mamba update x",
+        '"${CONDA_DIR}/bin/conda" clean',
+        "cd a && $CONDA_DIR/bin/mamba x",
+    ],
+)
+def test_a_script_that_calls_conda_is_told_that_the_image_has_none(command: str, tmp_path: Path) -> None:
+    script = f"#!/bin/bash\n# conda install\n{command}\n"
+    plan = planned(write(tmp_path, {"postBuild": script, "requirements.txt": "six\n"}))
+    with_conda = planned(
+        write(tmp_path / "other", {"postBuild": script, "environment.yml": "dependencies: []\n"})
+    )
+
+    (said,) = (notice for notice in plan.notices if "only images with an `environment.yml`" in notice.message)
+    assert (said.level, said.file, said.line) == ("warning", "postBuild", 3)
+    assert warnings(with_conda) == []
+    assert not any(
+        "`environment.yml`" in said.message for said in make_plan(Checkout.open(tmp_path), Options()).notices
+    )
+
+
+def test_an_ordinary_plan_has_no_programs_of_repo2docker(tmp_path: Path) -> None:
+    write(tmp_path, {"postBuild": "#!/bin/bash\nbash b.sh\n", "requirements.txt": "six\n"})
+
+    without_script = planned(write(tmp_path / "other", {"requirements.txt": "six\n"}))
+
+    assert not [each for each in planned(tmp_path, Options()).layers if each.template == "toolchain"]
+    assert not [each for each in without_script.layers if each.template == "toolchain"]

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from r2i.buildpacks.apt_names import Gone, Renamed, compiles, locale_of, look_up
+from r2i.buildpacks.apt_names import TIME64, Gone, Renamed, compiles, locale_of, look_up
 from r2i.checkout import Checkout
 from r2i.errors import InvalidRepositoryError
 from r2i.facts.pins import base_image, base_of, image_of, title_of
 from r2i.formats.language_versions import place_of
-from r2i.model import BaseChoice, BaseImage, Detection, Evidence, Layer, Notice, Options, Stage
+from r2i.model import BaseChoice, BaseImage, Detection, Evidence, Layer, Notice, Options, Release, Stage
 
 FILE = "apt.txt"
 
@@ -23,6 +23,7 @@ SPEC = re.compile(
     r"(?::(?P<architecture>[a-z][a-z0-9-]*))?"
     r"(?:=(?P<version>(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*\*?)|/(?P<suite>[a-z][a-z0-9.-]*))?"
 )
+NUMBER = re.compile(r"[0-9]+")
 LFS_POINTER = "version https://git-lfs.github.com/spec/"
 #: What Binder generates in every image.
 DEFAULT_LOCALE = "en_US.UTF-8"
@@ -124,12 +125,32 @@ def _of_ubuntu(packages: Iterable[AptPackage], path: str) -> BaseChoice | None:
     assert own is not None  # noqa: S101 - r2i knows its own defaults
     assert ubuntu.release is not None  # noqa: S101
     for package in packages:
-        found = look_up(package.name, own.name)
-        if isinstance(found, Gone) and found.certain and ubuntu.release.name in found.releases:
-            why = f"`{package.name}` is in {title_of(ubuntu.release)}, as in repo2docker, and not in {title_of(own)}"
-            evidence = Evidence(why=why, file=path, line=package.line)
+        if why := _why_ubuntu(package, own=own, ubuntu=ubuntu.release):
+            title = title_of(ubuntu.release)
+            evidence = Evidence(
+                why=f"{why}: the image is built on {title}, as in repo2docker", file=path, line=package.line
+            )
             return BaseChoice(reference=ubuntu.reference, evidence=evidence, firm=False)
     return None
+
+
+def _why_ubuntu(package: AptPackage, *, own: Release, ubuntu: Release) -> str:
+    """Empty where the default image has the same, if perhaps by a new name."""
+    if package.suite:
+        return ""
+    if package.version and "ubuntu" not in package.version:
+        return f"`{package.spec}` is a version that repo2docker looks for in {title_of(ubuntu)}"
+    there, here = look_up(package.name, ubuntu.name), look_up(package.name, own.name)
+    is_gone = isinstance(here, Gone) and here.certain and ubuntu.name in here.releases
+    if is_gone or (there is None and isinstance(here, Renamed) and _is_other_version(package.name, here)):
+        return f"`{package.name}` is in {title_of(ubuntu)} and not in {title_of(own)}"
+    return ""
+
+
+def _is_other_version(name: str, new: Renamed) -> bool:
+    """A new name with another number in it is another version."""
+    before, after = ([*NUMBER.findall(each.removesuffix(TIME64))] for each in (name, " ".join(new.to)))
+    return new.guess or (bool(before and after) and before != after)
 
 
 def packages_in(text: str, path: str, notices: list[Notice] | None = None) -> Iterator[AptPackage]:

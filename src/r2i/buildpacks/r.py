@@ -324,7 +324,13 @@ def _interfaces(
         evidence["rstudio"] = Evidence(why="`--rstudio`")
     interfaces, notices = [], []
     if "rstudio" in evidence:
-        interfaces.append(Interface(name="rstudio", evidence=evidence["rstudio"], asked=options.rstudio))
+        interfaces.append(
+            Interface(
+                name="rstudio",
+                evidence=evidence["rstudio"],
+                asked=options.rstudio and not options.as_repo2docker,
+            )
+        )
     if "shiny" in evidence:
         why, package = evidence["shiny"], OF_CRAN["shiny"]
         named = closure(package.name.lower() for _, package in found.packages)

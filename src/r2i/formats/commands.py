@@ -13,6 +13,11 @@ NODE = re.compile(
     r"|jupyter[ -](?:labextension\s+(?:install|build|link)|lab\s+build)\b)"
 )
 YARN = re.compile(r"(?:^|[;&|(]|\b(?:sudo|then|do|exec)\b)\s*yarn(?=\s|$)")
+#: Also by the path that it has in images of repo2docker.
+CONDA = re.compile(
+    r"(?:^|[;&|(]|\b(?:sudo|then|do|exec|source)\b)\s*"
+    r"\"?(?:(?:\$\{?CONDA_DIR\}?|/srv/conda)\"?/(?:condabin|bin)/)?(?:conda|mamba)(?=[\s\"]|$)"
+)
 
 #: Programs that Notebook 7 and JupyterLab no longer have.
 CLASSIC = re.compile(
@@ -31,6 +36,7 @@ def needs(script: Script) -> Detection:
         classic=script.lines(why="uses the classic Notebook", matches=CLASSIC.search),
         node=script.lines(why="runs Node.js", matches=NODE.search),
         yarn=script.lines(why="runs Yarn", matches=YARN.search),
+        conda=script.lines(why="runs conda", matches=CONDA.search),
     )
 
 

@@ -31,6 +31,18 @@ SYSTEM_PACKAGES = (
 
 TOOLCHAIN_PACKAGES = ("g++", "gcc", "gfortran", "libc6-dev", "make", "pkg-config", "python3-dev")
 
+#: What scripts find in every image of repo2docker, beside the compilers.
+BASE_PROGRAMS = (
+    "build-essential",
+    "bzip2",
+    "file",
+    "gettext-base",
+    "openssh-client",
+    "patch",
+    "procps",
+    "xz-utils",
+)
+
 NODE_PACKAGES = ("nodejs", "npm")
 
 #: Its command is `yarnpkg`, since Debian has another `yarn`.
@@ -118,6 +130,18 @@ def toolchain(evidence: tuple[Evidence, ...]) -> Layer:
         title="Compilers (kept in the image)",
         template="toolchain",
         variables={"packages": TOOLCHAIN_PACKAGES},
+        evidence=evidence,
+    )
+
+
+def base_programs(evidence: tuple[Evidence, ...]) -> Layer:
+    """With the compilers. The same for every repository, so that images share it."""
+    return Layer(
+        buildpack="image",
+        stage=Stage.APT,
+        title="Compilers and programs of the base image of repo2docker",
+        template="toolchain",
+        variables={"packages": (*TOOLCHAIN_PACKAGES, *BASE_PROGRAMS)},
         evidence=evidence,
     )
 

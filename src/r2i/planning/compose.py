@@ -43,7 +43,7 @@ from r2i.planning.detect import Detections, config_names, detect, hidden
 from r2i.planning.imported import with_imported
 from r2i.planning.local_versions import without_index
 from r2i.planning.needed import check_needed
-from r2i.planning.options import check_options, without_effect, without_network, without_r
+from r2i.planning.options import check_options, without_conda, without_effect, without_network, without_r
 from r2i.planning.plan_json import digest, secret_digest
 from r2i.planning.pythons import choose_python, other_pythons
 from r2i.quoting import quoted
@@ -148,7 +148,7 @@ def _compose(
     variables = _variables(options, repo_dir=repo_dir, server=server, python=python, node=bool(node))
     entered = next((d.entered for d in detections if d.entered), "")
     layers = (
-        *_base_layers(base, detections, wanted=wanted, server=server, python=python, node=node),
+        *_base_layers(options, detections, wanted=wanted, server=server, python=python, node=node),
         image.user(name=options.user_name, uid=options.user_id, variables=variables),
         *_packages(detections, wanted, base=base, python=python, joined=joined if server.evidence else ()),
     )
@@ -230,6 +230,7 @@ def _notices(
         yield from chain.from_iterable(d.labextensions for d in detections)
     yield from without_index(wanted)
     yield from without_effect(options, dockerfile=None, environment=wanted)
+    yield from without_conda(options, chain.from_iterable(d.conda for d in detections), wanted)
     yield from without_network(options, layers)
     yield from without_r(options, tuple(chain.from_iterable(d.interfaces for d in detections)))
 
@@ -241,7 +242,7 @@ def _not_used(checkout: Checkout, asked: PythonEnvironment) -> Iterable[Ignored]
 
 
 def _base_layers(
-    base: BaseImage,
+    options: Options,
     detections: tuple[Detection, ...],
     *,
     wanted: PythonEnvironment,
@@ -249,16 +250,27 @@ def _base_layers(
     python: Python,
     node: tuple[Evidence, ...],
 ) -> Iterable[Layer]:
+    base = base_of(options)
     yield image.system(base)
     if wanted.install.local:
         yield image.repository()
     yield image.tools(wanted, python=python)
     if server.mode == "split":
         yield image.jupyter_server(base)
-    if compiles := tuple(chain.from_iterable(d.compiles for d in detections)):
+    compiles = tuple(chain.from_iterable(d.compiles for d in detections))
+    if scripts := _scripts(detections) if options.as_repo2docker else ():
+        yield image.base_programs((*scripts, *compiles))
+    elif compiles:
         yield image.toolchain(compiles)
     if node:
         yield image.node(node, yarn=any(d.yarn for d in detections))
+
+
+def _scripts(detections: Iterable[Detection]) -> tuple[Evidence, ...]:
+    """The scripts of the repository, which may call whatever an image of repo2docker has."""
+    layers = chain.from_iterable(d.layers for d in detections)
+    files = [why.file for layer in layers if layer.stage is Stage.BUILD for why in layer.evidence]
+    return tuple(Evidence(why="images of repo2docker have it", file=file) for file in files)
 
 
 def _python_layers(wanted: PythonEnvironment, *, python: Python, server: tuple[str, ...]) -> Iterable[Layer]:

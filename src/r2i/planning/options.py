@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from r2i import image
 from r2i.errors import UsageError
-from r2i.model import Interface, Layer, Notice, Options, PythonEnvironment, Stage
+from r2i.model import Evidence, Interface, Layer, Notice, Options, PythonEnvironment, Stage
 from r2i.planning.adjustments import check_adjustments
 from r2i.quoting import printable
 
@@ -106,6 +106,16 @@ def without_r(options: Options, interfaces: tuple[Interface, ...]) -> tuple[Noti
     if not options.rstudio or options.as_repo2docker or any(each.name == "rstudio" for each in interfaces):
         return ()
     return (Notice(level="warning", message="`--rstudio` has no effect: the image has no R"),)
+
+
+def without_conda(
+    options: Options, calls: Iterable[Evidence], environment: PythonEnvironment
+) -> Iterator[Notice]:
+    """What calls the conda that every image of repo2docker has, in an image without any."""
+    if options.as_repo2docker and environment.manager != "conda":
+        for call in calls:
+            message = f"{call.why}, which only images with an `environment.yml` have: list its packages there"
+            yield Notice(level="warning", message=message, file=call.file, line=call.line)
 
 
 def without_network(options: Options, layers: Iterable[Layer]) -> tuple[Notice, ...]:

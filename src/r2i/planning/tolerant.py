@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from itertools import chain
 
-from r2i.binder.unread import KNOWN, unread
+from r2i.binder.making import binder_of
+from r2i.binder.unread import KNOWN, runtime_without_effect, unread
+from r2i.binder.values import Binder
 from r2i.checkout import CONFIG_DIRECTORIES, Checkout
 from r2i.errors import InvalidRepositoryError
 from r2i.model import Notice, Plan
@@ -23,14 +25,31 @@ def tolerant(checkout: Checkout, make: Planner) -> Plan:
     Raises the `InvalidRepositoryError` of a file that repo2docker installs from.
     """
     problems: dict[str, InvalidRepositoryError] = {}
+    binder = binder_of(checkout)
+    runtime = runtime_without_effect(checkout, binder)
+    said = [*_of_the_server(binder), *([runtime] if runtime else [])]
+    checkout = checkout.without([runtime.file] if runtime and runtime.file else [])
     while True:
         try:
-            return make(checkout.without(problems), tuple(_notices(problems)))
+            return make(checkout.without(problems), (*said, *_notices(problems)))
         except InvalidRepositoryError as error:
             path = _passable(error, checkout.without(problems))
             if path is None:
                 raise
             problems[path] = error
+
+
+def _of_the_server(binder: Binder) -> list[Notice]:
+    """What repo2docker installs beside its Jupyter server, where the Python of the notebooks is an old one."""
+    return [
+        Notice(
+            level="warning",
+            message=f"`{read.file}` is ignored: r2i adds nothing to its own Jupyter server",
+            file=read.file,
+        )
+        for read in binder.reads
+        if (read.file or "").rpartition("/")[2] == "requirements3.txt"
+    ]
 
 
 def _passable(error: InvalidRepositoryError, checkout: Checkout) -> str | None:
