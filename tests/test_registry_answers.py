@@ -23,6 +23,7 @@ from r2i.registries.logins import given_login, login_for, with_given_login
 from r2i.registries.names import image_name
 from r2i.registries.refusals import refusal
 from r2i.sources.web.patience import Patience
+from tests.building import write
 from tests.registries import Answer, Registry, front
 from tests.registries import refusal as refused
 
@@ -259,7 +260,10 @@ def test_the_login_of_the_environment_joins_the_settings_of_the_user(
         REGISTRY_LOGIN: json.dumps({"username": "a", "password": "b", "registry": "ghcr.io"}),
         "DOCKER_CONFIG": str(settings(tmp_path, own)),
         "HOME": str(tmp_path / "home"),
+        "XDG_RUNTIME_DIR": str(tmp_path / "session"),
     }
+    # As after `podman logout`.
+    write(tmp_path / "session/containers", {"auth.json": '{"auths": {}}'})
     made = json.loads(with_given_login(engine, environ))
 
     assert made["auths"] == {"quay.io": {"auth": "x"}, "ghcr.io": {"auth": encoded("a", "b")}}

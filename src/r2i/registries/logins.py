@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -80,16 +80,18 @@ def docker_settings(environ: Mapping[str, str]) -> Path:
 
 
 def with_given_login(engine: EngineName, environ: Mapping[str, str]) -> str:
-    """The engine's file of logins with that of the environment, for one build; empty where there is none."""
+    """The engine's files of logins as one, with the login of the environment, for one build; empty where there is none."""
     given = given_login(environ)
     if given is None:
         return ""
     registry, login = given
-    settings = next((found for file in _files(engine, environ) if (found := _settings(file))), {})
+    # The first file counts; one that a logout left empty hides no other.
+    last_first = [_settings(file) for file in _files(engine, environ)][::-1]
+    settings = {name: value for each in last_first for name, value in each.items()}
     key = HUB_KEY if registry == HUB and engine == "docker" else registry
-    helpers: dict[str, Any] = {
+    helpers = {
         name: value
-        for name, value in _section(settings, "credHelpers").items()
+        for name, value in _together(last_first, "credHelpers").items()
         if canonical(name) != registry
     }
     if engine == "docker" and (helpers or settings.get("credsStore")):
@@ -97,8 +99,12 @@ def with_given_login(engine: EngineName, environ: Mapping[str, str]) -> str:
     stored = {"credHelpers": helpers} if helpers else {}
     others = {name: value for name, value in settings.items() if name != "credHelpers"}
     return json.dumps(
-        {**others, **stored, "auths": {**_section(settings, "auths"), key: {"auth": login.encoded}}}
+        {**others, **stored, "auths": {**_together(last_first, "auths"), key: {"auth": login.encoded}}}
     )
+
+
+def _together(settings: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
+    return {key: value for each in settings for key, value in _section(each, name).items()}
 
 
 def _files(engine: EngineName, environ: Mapping[str, str]) -> Iterator[Path]:
