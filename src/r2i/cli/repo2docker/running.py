@@ -104,13 +104,18 @@ def run_image(job: Job, engine: Engine, request: RunRequest, source: Source, opt
 def _served(job: Job, container: Container, request: RunRequest) -> int:
     token = request.environment["JUPYTER_TOKEN"]
     interrupted = threading.Event()
-    announcing = _announce(job, container, request.ports[0], token=token, interrupted=interrupted)
+    ended: list[R2iError] = []
+    announcing = _announce(
+        job, container, request.ports[0], token=token, interrupted=interrupted, ended=ended
+    )
     try:
         for line in container.logs():
             if is_of_use(line):
                 job.say(clean(line.replace(token, "…")))
         status = container.wait()
         announcing.join(ENDED)
+        for error in ended:
+            job.say(reason(error), "running")
     except KeyboardInterrupt:
         # The usual way to end a session, no failure.
         interrupted.set()
@@ -120,15 +125,26 @@ def _served(job: Job, container: Container, request: RunRequest) -> int:
 
 
 def _announce(
-    job: Job, container: Container, port: Port, *, token: str, interrupted: threading.Event
+    job: Job,
+    container: Container,
+    port: Port,
+    *,
+    token: str,
+    interrupted: threading.Event,
+    ended: list[R2iError],
 ) -> threading.Thread:
-    """Say where the server is as soon as it answers, or that it does not; what it says itself comes meanwhile."""
+    """Say where the server is as soon as it answers, or that it does not; what it says itself comes meanwhile.
+
+    If it has ended, `ended` gets the reason, which is to be told after its last words.
+    """
 
     def announce() -> None:
         try:
             server = wait_for_server(container, port.container_port)
         except R2iError as error:
-            if not interrupted.is_set():
+            if not container.running():
+                ended.append(error)
+            elif not interrupted.is_set():
                 job.say(reason(error), "running")
             return
         job.say(f"Jupyter is ready: {page(server, 'lab', token=token)}", "running")
