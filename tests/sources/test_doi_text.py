@@ -31,6 +31,8 @@ from r2i.sources.doi_text import archive_of, read_doi
         ("10.1000.10/123", "10.1000.10/123"),
         ("10.528/zenodo.1234", None),
         ("10.5281/", None),
+        ("10.5281/>/", None),
+        ("https://doi.org/10.5281/zenodo.1234./", "10.5281/zenodo.1234"),
         ("10.5281", None),
         ("10.5281/zenodo 1234", None),
         ("10.5281/zenodo%0A1234", None),

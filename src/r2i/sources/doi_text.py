@@ -22,7 +22,7 @@ ARCHIVES = {
 
 #: What stands around an address in a sentence or in a list of references.
 QUOTES = {"<": ">", "(": ")", "[": "]", "{": "}", '"': '"', "'": "'", "`": "`"}
-AFTER = ".,;:!?\"'`>"
+AFTER = ".,;:!?\"'`>/"
 PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
@@ -63,4 +63,4 @@ def _without_punctuation(text: str) -> str:
         if last not in AFTER and not (last in PAIRS and text.count(last) > text.count(PAIRS[last])):
             break
         text = text[:-1]
-    return text.rstrip("/")
+    return text
