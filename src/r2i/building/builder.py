@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from r2i.building.dated import dated
 from r2i.building.found_again import FoundAgain, content_inputs, directory_state, state_of_revision
 from r2i.building.listener import Listener, Silent
-from r2i.building.metadata import Account, BuildTimes, check_place
+from r2i.building.metadata import OPTION, Account, BuildTimes
 from r2i.building.requests import INPUTS, Work, build_request
 from r2i.building.settings import BuildSettings
 from r2i.building.turns import WaitedTooLongError, turn
 from r2i.building.uses import note_use
 from r2i.checkout import Checkout
+from r2i.edits.outputs import file_destination
 from r2i.engines.naming import image_reference
 from r2i.engines.outputs import Output
-from r2i.engines.platforms import platform_name
 from r2i.engines.protocol import Engine
 from r2i.errors import BuildFailedError, R2iError, TemporaryError, UsageError
 from r2i.model import Dockerfile, Image, Plan, Source
@@ -226,9 +226,7 @@ class Builder:
             environ=self.environ,
             listener=self.listener,
             tags=settings.tags,
-            platform=settings.platforms[0]
-            if settings.platforms
-            else platform_name(*self.engine.platform().split("/")),
+            platform=settings.platforms[0] if settings.platforms else self.engine.platform(),
         )
 
     @property
@@ -257,7 +255,7 @@ class Builder:
     def _built(self, work: Work, settings: BuildSettings, *, name: str, state: str) -> Image:
         check_platforms(work.plan, settings.platforms)
         if settings.metadata_file is not None:
-            check_place(settings.metadata_file, work.checkout.boundary)
+            file_destination(OPTION, settings.metadata_file, boundary=work.checkout.boundary)
         before = {reference: self.engine.find(reference) for reference in _bases(work.plan, work.dockerfile)}
         ran = self._run(work, settings, base=before.get(work.plan.base.reference))
         self.account.plan, self.account.times = ran.plan, ran.times

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from r2i import __version__
 from r2i.building.settings import BuildSettings
-from r2i.edits.outputs import destination, write_output
+from r2i.edits.outputs import write_output
 from r2i.engines import EngineName
 from r2i.engines.failure import shortened
 from r2i.engines.protocol import StepEvent
-from r2i.errors import UsageError
 from r2i.host.addresses import mask
 from r2i.model import Dockerfile, Image, Json, Plan, Source
+from r2i.planning.plan_json import PLAN_LABEL
 from r2i.quoting import clean
 
 #: Raised when a field changes its meaning or goes away; new fields do not raise it.
@@ -101,14 +101,6 @@ class Account:
         self.source, self.plan, self.times = source, None, None
 
 
-def check_place(path: Path, boundary: Path) -> None:
-    """Raise `UsageError` for a file that could not be written after the build."""
-    place = destination(OPTION, path, boundary=boundary)
-    if place.is_dir() or not place.parent.is_dir():
-        reason = "it is a directory" if place.is_dir() else "its directory does not exist"
-        raise UsageError(f"`{OPTION} {path}` cannot be written: {reason}", hint="Choose another file")
-
-
 def write_metadata(
     path: Path, image: Image, account: Account, *, engine: EngineName, settings: BuildSettings
 ) -> None:
@@ -129,7 +121,7 @@ def write_metadata(
             "platforms": [*platforms],
             "size": image.size or None,
         },
-        "plan": labels.get("io.r2i.plan"),
+        "plan": labels.get(PLAN_LABEL),
         "source": {
             "provider": source.provider,
             "location": source.location,

@@ -18,6 +18,7 @@ from r2i import __version__
 from r2i.building import private_files
 from r2i.checkout import Checkout
 from r2i.checkout.ignore import left_out_by, patterns
+from r2i.host.directories import cache_directory
 from r2i.model import Dockerfile, Options, Plan, Source
 from r2i.planning.plan_json import digest, secret_digest
 
@@ -44,9 +45,7 @@ class Record(TypedDict, total=False):
 
 def records() -> Path:
     """Where r2i keeps the records of this user."""
-    import platformdirs
-
-    return platformdirs.user_cache_path("r2i") / "images"
+    return cache_directory("images")
 
 
 def fingerprint(root: Path, settings: str) -> str:

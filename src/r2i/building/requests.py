@@ -11,12 +11,12 @@ from r2i.building.namespaces import cache_namespace, repository_namespace
 from r2i.building.settings import BuildSettings
 from r2i.checkout import Checkout
 from r2i.checkout.ignore import Pattern, left_out_by, patterns
-from r2i.edits.outputs import destination
+from r2i.edits.outputs import destination, file_destination
 from r2i.engines.bounds import OPTIONS, BoundName, Bounds
 from r2i.engines.layer_cache import LayerCache
 from r2i.engines.outputs import Output
 from r2i.engines.protocol import BuildRequest, Engine, Sources
-from r2i.errors import BuildFailedError, EngineError, UsageError
+from r2i.errors import BuildFailedError, EngineError
 from r2i.host.settings import HostSettings, host_script, public_settings
 from r2i.model import Dockerfile, Image, Notice, Plan, Source
 from r2i.registries.logins import with_given_login
@@ -104,10 +104,7 @@ def _placed(output: Output, boundary: Path) -> Output:
     """With the place where the archive really goes; raise `UsageError` where it cannot, or through a link of a repository."""
     if output.destination is None:
         return output
-    place = destination("--output", output.destination, boundary=boundary)
-    if place.is_dir() or not place.parent.is_dir():
-        reason = "it is a directory" if place.is_dir() else "its directory does not exist"
-        raise UsageError(f"`--output` cannot write `{place}`: {reason}", hint="Choose another file")
+    place = file_destination("--output", output.destination, boundary=boundary)
     return replace(output, destination=place)
 
 

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
+from r2i.host.directories import cache_directory
+
 #: How often is looked whether it is our turn, in seconds.
 PACE = 0.1
 
@@ -90,6 +92,4 @@ def _holder(file: Path) -> str:
 
 
 def _file(what: str) -> Path:
-    import platformdirs
-
-    return platformdirs.user_cache_path("r2i") / "turns" / sha256(what.encode()).hexdigest()
+    return cache_directory("turns") / sha256(what.encode()).hexdigest()

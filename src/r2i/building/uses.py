@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from r2i.engines import EngineName
+from r2i.host.directories import cache_directory
 
 
 def note_use(engine: EngineName, image: str) -> None:
@@ -41,6 +42,4 @@ def _file(engine: EngineName, image: str) -> Path:
 
 
 def _directory() -> Path:
-    import platformdirs
-
-    return platformdirs.user_cache_path("r2i") / "uses"
+    return cache_directory("uses")

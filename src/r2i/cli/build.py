@@ -22,6 +22,8 @@ from r2i.engines.outputs import checked_outputs, output_from
 class DeliveryChoices:
     """Where the image and what is said of it go, as it was typed."""
 
+    push: bool
+    reuse: bool
     outputs: tuple[str, ...]
     metadata_file: Path | None
 
@@ -29,7 +31,9 @@ class DeliveryChoices:
         """Raises `UsageError` where an option cannot be read."""
         outputs = tuple(output_from(text) for text in self.outputs)
         checked = checked_outputs(outputs, tags=settings.tags, platforms=settings.platforms)
-        return replace(settings, outputs=checked, metadata_file=self.metadata_file)
+        return replace(
+            settings, push=self.push, reuse=self.reuse, outputs=checked, metadata_file=self.metadata_file
+        )
 
 
 delivery_options = collected(
@@ -49,6 +53,12 @@ delivery_options = collected(
             metavar="OUTPUT",
             help="Destination of the image, such as `type=oci,dest=FILE`, or `none`; repeatable. [default: local store]",
         ),
+        click.option(
+            "--reuse",
+            is_flag=True,
+            help="Pull the image of a `--tag` from its registry instead of building, if it was built from the same.",
+        ),
+        click.option("--push", is_flag=True, help="Push the image to the registry of each `--tag`."),
     ),
 )
 
@@ -61,27 +71,13 @@ delivery_options = collected(
 @build_options
 @delivery_options
 @plan_options
-@click.option("--push", is_flag=True, help="Push the image to the registry of each `--tag`.")
-@click.option(
-    "--reuse",
-    is_flag=True,
-    help="Pull the image of a `--tag` from its registry instead of building, if it was built from the same.",
-)
-def build(
-    typed: TypedSource,
-    building: BuildChoices,
-    delivery: DeliveryChoices,
-    plan: PlanChoices,
-    *,
-    push: bool,
-    reuse: bool,
-) -> None:
+def build(typed: TypedSource, building: BuildChoices, delivery: DeliveryChoices, plan: PlanChoices) -> None:
     """Build an image of SOURCE and print its name."""
     from r2i.engines.choice import choose
 
     started = time.monotonic()
     understood = typed.understood()
-    settings = replace(delivery.settings(building.settings(plan)), push=push, reuse=reuse)
+    settings = delivery.settings(building.settings(plan))
     engine = choose(settings.engine, os.environ, builder=settings.builder)
     image = image_for(
         engine, understood, settings, kind=building.progress, write=building.write, started=started

@@ -15,6 +15,7 @@ from r2i.cli.common import counted, engine_option, size, warn
 from r2i.cli.themes import Command
 from r2i.engines import EngineChoice
 from r2i.model import Json
+from r2i.planning.plan_json import PLAN_LABEL
 from r2i.quoting import printable
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _document(made: Sequence[MadeImage]) -> dict[str, Json]:
                 "names": list(image.stored.references),
                 "repository": image.repository,
                 "revision": image.revision or None,
-                "plan": image.stored.labels.get("io.r2i.plan"),
+                "plan": image.stored.labels.get(PLAN_LABEL),
                 "size": image.stored.size,
                 "created": _moment(image.stored.created),
                 "used": _moment(image.used),

@@ -32,13 +32,12 @@ def with_answers(subject: Subject, *, ca_bundle: Path | None) -> Subject:
 
     Raises `UsageError` where the CA bundle cannot be read.
     """
-    import platformdirs
-
     from r2i.check.answer_cache import AnswerCache
     from r2i.check.online import ask
+    from r2i.host.directories import cache_directory
     from r2i.host.indexes import indexes
 
-    cache = AnswerCache(platformdirs.user_cache_path("r2i") / "indexes")
+    cache = AnswerCache(cache_directory("indexes"))
     online = ask(subject, indexes(os.environ, ca_bundle=ca_bundle, home=Path.home()), cache)
     if online.failure:
         show_warnings(

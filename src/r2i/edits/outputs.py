@@ -31,6 +31,15 @@ def destination(option: str, path: Path, *, boundary: Path) -> Path:
         raise _refusal(option, path, error) from error
 
 
+def file_destination(option: str, path: Path, *, boundary: Path) -> Path:
+    """The same of a file that is written later; raise `UsageError` also where nothing could be written there."""
+    place = destination(option, path, boundary=boundary)
+    if place.is_dir() or not place.parent.is_dir():
+        reason = "it is a directory" if place.is_dir() else "its directory does not exist"
+        raise UsageError(f"`{option} {path}` cannot be written: {reason}", hint="Choose another file")
+    return place
+
+
 def write_output(option: str, path: Path, text: str, *, boundary: Path) -> None:
     """In a repository, a new file takes the place of what is there; elsewhere a file is written as shells do it."""
     place = destination(option, path, boundary=boundary)

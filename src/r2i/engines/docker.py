@@ -19,6 +19,7 @@ from r2i.engines.bounds import BoundName, exceeded
 from r2i.engines.environment import child_environment, passed_by_name
 from r2i.engines.inspection import inspected
 from r2i.engines.outputs import in_store, output_words, put
+from r2i.engines.platforms import platform_name
 from r2i.engines.protocol import (
     BuildRequest,
     Container,
@@ -259,7 +260,7 @@ class Docker:
         done = self._ask("version", "--format={{.Server.Os}}/{{.Server.Arch}}")
         if done.returncode:
             raise _trouble(done.stderr)
-        return done.stdout.strip()
+        return platform_name(*done.stdout.strip().split("/"))
 
     def tag(self, image: str, reference: str) -> None:
         done = self._ask("image", "tag", "--", image, reference)

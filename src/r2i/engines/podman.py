@@ -29,6 +29,7 @@ from r2i.engines.files import LARGEST_TEXT, archive, text_in
 from r2i.engines.inspection import inspected
 from r2i.engines.layer_cache import for_podman
 from r2i.engines.outputs import put
+from r2i.engines.platforms import platform_name
 from r2i.engines.podman_caches import temporary
 from r2i.engines.podman_container import PodmanContainer, create_argv
 from r2i.engines.protocol import (
@@ -300,8 +301,7 @@ class Podman:
         return None
 
     def platform(self) -> str:
-        version = self._info["version"]
-        return str(version["OsArch"])
+        return platform_name(*str(self._info["version"]["OsArch"]).split("/"))
 
     def tag(self, image: str, reference: str) -> None:
         done = self.ask("image", "tag", image, reference)
@@ -470,7 +470,8 @@ def _check(request: BuildRequest, environ: Mapping[str, str]) -> None:
         )
     if any(output.kind == "registry" for output in request.outputs):
         raise EngineError(
-            "Podman does not push an image while it builds", hint="Build it, then run `podman push`"
+            "Podman does not push an image while it builds",
+            hint="Use `--push`, which pushes it after the build",
         )
 
 

@@ -13,15 +13,14 @@ from pathlib import Path
 from r2i import process
 from r2i.engines.environment import child_environment
 from r2i.errors import EngineError
+from r2i.host.directories import cache_directory
 
 MOVE = "Set `XDG_CACHE_HOME` to a directory that only you can write to"
 
 
 def place() -> Path:
     """The directory of all step caches of this user."""
-    import platformdirs
-
-    return platformdirs.user_cache_path("r2i") / "podman"
+    return cache_directory("podman")
 
 
 def temporary(namespace: str) -> dict[str, str]:

@@ -44,7 +44,7 @@ from r2i.planning.imported import with_imported
 from r2i.planning.local_versions import without_index
 from r2i.planning.needed import check_needed
 from r2i.planning.options import check_options, without_conda, without_effect, without_network, without_r
-from r2i.planning.plan_json import digest, secret_digest
+from r2i.planning.plan_json import PLAN_LABEL, digest, secret_digest
 from r2i.planning.pythons import choose_python, other_pythons
 from r2i.quoting import quoted
 
@@ -215,7 +215,7 @@ def _finished(plan: Plan, options: Options, *, start: str | None, entered: str) 
 
 
 def _with_digest(plan: Plan) -> Plan:
-    return replace(plan, labels={**plan.labels, "io.r2i.plan": digest(plan)})
+    return replace(plan, labels={**plan.labels, PLAN_LABEL: digest(plan)})
 
 
 def _notices(

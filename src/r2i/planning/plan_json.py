@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 
+#: The label of an image that has the digest of its plan.
+PLAN_LABEL = "io.r2i.plan"
+
+
 def to_json(plan: Plan) -> str:
     """Two-space indented JSON with a line end; the same plan gives the same bytes."""
     return json.dumps({"schema": SCHEMA_VERSION, **_plain(plan)}, indent=2, ensure_ascii=False) + "\n"

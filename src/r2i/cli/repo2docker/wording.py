@@ -8,7 +8,6 @@ import re
 OPTIONS = {
     "--base-image": "--Repo2Docker.base_image",
     "--platform": "--Repo2Docker.platform",
-    "--repo-dir": "--target-repo-dir",
     "--tag": "--image-name",
     "--apt": "r2i build --apt",
     "--as-of": "r2i build --as-of",

@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from r2i.errors import UsageError
+from r2i.host.directories import cache_directory
 
 VARIABLE = "R2I_CACHE_LIMIT"
 USUAL_LIMIT = 10 << 30
@@ -128,15 +129,13 @@ class DownloadCache:
 
 def download_cache(environ: Mapping[str, str]) -> DownloadCache:
     """The cache of this user; raise `UsageError` where its limit cannot be read."""
-    import platformdirs
-
     limit = USUAL_LIMIT
     if text := environ.get(VARIABLE, "").strip():
         match = SIZE.fullmatch(text)
         if match is None:
             raise UsageError(f"`{VARIABLE}={text}` is not a size", hint="Write it like `512m` or `10g`")
         limit = int(float(match[1]) * 1024 ** " kmgt".index(match[2].lower() or " "))
-    return DownloadCache(directory=platformdirs.user_cache_path("r2i") / "downloads", limit=limit)
+    return DownloadCache(directory=cache_directory("downloads"), limit=limit)
 
 
 def _key(host: str, checksum: str) -> str:
