@@ -307,6 +307,12 @@ def test_a_repository_that_does_not_build_reaches_nothing(tmp_path: Path) -> Non
     assert (dynamic["build"]["image"], dynamic["build"]["line"]) == (None, 2)
 
 
+def endless(tag: str, name: EngineName) -> tuple[str, ...]:
+    """The command of a check that is not over soon, and prints for a log."""
+    words = ("--execute", "--tag", tag, "--engine", name, "--timeout", "100", "--progress", "plain")
+    return (R2I, "check", str(EXECUTIONS / "endings"), *words)
+
+
 @pytest.fixture(scope="module")
 def interrupted() -> Iterator[str]:
     """The tag of an image whose checks do not end: built once, and removed at the end."""
@@ -326,18 +332,7 @@ def test_nothing_is_left_after_an_interrupt(
     name: EngineName, numbers: list[signal.Signals], interrupted: str
 ) -> None:
     engine_of(name)
-    words = [
-        "check",
-        str(EXECUTIONS / "endings"),
-        "--execute",
-        "--tag",
-        interrupted,
-        "--engine",
-        name,
-        "--timeout",
-        "100",
-    ]
-    with started(R2I, *words, "--progress", "plain", stderr=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    with started(*endless(interrupted, name), stderr=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         until(lambda: len(containers(name, child.pid)) >= 3, patience=300)
         for number in numbers:
             child.send_signal(number)
@@ -353,18 +348,7 @@ def test_nothing_is_left_after_an_interrupt(
 @pytest.mark.engine
 def test_what_a_killed_check_left_is_gone_with_the_next(tmp_path: Path, interrupted: str) -> None:
     engine_of("docker")
-    words = [
-        "check",
-        str(EXECUTIONS / "endings"),
-        "--execute",
-        "--tag",
-        interrupted,
-        "--engine",
-        "docker",
-        "--progress",
-        "plain",
-    ]
-    with started(R2I, *words, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    with started(*endless(interrupted, "docker"), stderr=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         until(lambda: len(containers("docker", child.pid)) >= 3, patience=300)
         child.kill()
         child.communicate()
@@ -376,20 +360,9 @@ def test_what_a_killed_check_left_is_gone_with_the_next(tmp_path: Path, interrup
 @pytest.mark.engine
 def test_an_engine_that_goes_away_is_an_error_of_the_engine(interrupted: str) -> None:
     engine_of("docker")
-    words = [
-        "check",
-        str(EXECUTIONS / "endings"),
-        "--execute",
-        "--tag",
-        interrupted,
-        "--engine",
-        "docker",
-        "--timeout",
-        "100",
-    ]
     with docker_over_a_network() as variables:
         child = subprocess.Popen(
-            [R2I, *words, "--progress", "plain"],
+            endless(interrupted, "docker"),
             env={**os.environ, **variables},
             stderr=subprocess.PIPE,
             stdout=subprocess.PIPE,
